@@ -1,0 +1,266 @@
+//! Every way in which a command can fail, with its stable code, its exit code and its hint.
+//!
+//! Errors carry data; text for people is made here and shown by `ui`. Glue code may use
+//! [`Error::other`] with context; whatever a script or a user acts on has a variant of its own.
+
+use std::path::PathBuf;
+
+use crate::model::{Check, Holder, Operation, Phase};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A program that we ran and that failed: its own diagnostics come first when it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct ToolFailure {
+    /// "terraform", "ansible-playbook", …
+    pub tool: String,
+    /// The command line without secrets.
+    pub command: String,
+    /// "exit status 1", "signal 9".
+    pub status: String,
+    /// The tool's own structured diagnostics, first one is the cause.
+    pub diagnostics: Vec<String>,
+    /// The last 20 lines that it printed.
+    pub tail: Vec<String>,
+    pub log: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{flag}: '{value}' is not valid: {allowed}{}", suggestion.as_deref().map(|s| format!("; did you mean '{s}'?")).unwrap_or_default())]
+    InvalidValue { flag: String, value: String, allowed: String, suggestion: Option<String> },
+    /// A wrong combination or a missing flag: the text names flags and what to do.
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+
+    #[error("{} is not a deployment directory (no deployment.json)", dir.display())]
+    NotADeployment { dir: PathBuf },
+    #[error("{} already holds the deployment {deployment} ({phase})", dir.display())]
+    AlreadyInitialized { dir: PathBuf, deployment: String, phase: Phase },
+    #[error("{} is not empty ({found})", dir.display())]
+    DirectoryNotEmpty { dir: PathBuf, found: String },
+    #[error("{} was made by the Bash deployer (.exasol.json); this tool does not change it", dir.display())]
+    BashDeployment { dir: PathBuf },
+    #[error("{operation} cannot run while the deployment is {phase}")]
+    WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
+    #[error("{} {why}", file.display())]
+    BrokenState { file: PathBuf, why: String },
+    #[error("generated files were edited by hand: {}", files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
+    EditedFiles { files: Vec<PathBuf> },
+
+    #[error("{}", preflight_message(checks))]
+    Preflight { checks: Vec<Check> },
+    #[error("{tool} was not found on PATH{}", needed.as_deref().map(|n| format!(" ({n})")).unwrap_or_default())]
+    ToolMissing { tool: String, needed: Option<String>, install: String },
+    #[error("libvirt at {uri} cannot be reached: {cause}")]
+    LibvirtUnreachable { uri: String, cause: String, fix: Vec<String> },
+
+    #[error("another operation holds the deployment: {}", holder_text(holder.as_ref()))]
+    Locked { holder: Option<Holder> },
+
+    #[error("{}", tool_message(.0))]
+    Tool(Box<ToolFailure>),
+    #[error("the plan would {}: refused", changes.join(", "))]
+    PlanRefused { changes: Vec<String>, hint: String },
+    #[error("{what}: gave up after {limit_s} s{}", last_seen.as_deref().map(|s| format!("; last seen: {s}")).unwrap_or_default())]
+    Timeout { what: String, limit_s: u64, last_seen: Option<String>, hint: Option<String> },
+    #[error("download of {url} failed: {cause}")]
+    Download { url: String, cause: String, hint: Option<String> },
+    #[error("{what} has the SHA-256 {found}, expected {expected}")]
+    Checksum { what: String, expected: String, found: String },
+    #[error("SQL login on {host} failed: {cause}")]
+    SqlConnection { host: String, cause: String, code: Option<String> },
+    #[error("[{code}] {text}")]
+    SqlStatement { code: String, text: String },
+    #[error("{host} shows another certificate: SHA-256 {found}, expected {expected}")]
+    Fingerprint { host: String, expected: String, found: String },
+    #[error("left behind after destroy: {}", things.join(", "))]
+    LeftBehind { things: Vec<String> },
+    #[error("interrupted by signal {signal}")]
+    Interrupted { signal: i32 },
+
+    /// An operation that failed after it had begun: the cause, what exists now, what to do next.
+    #[error("{cause}")]
+    Operation { operation: Operation, cause: Box<Error>, now: String, next: Vec<String> },
+
+    #[error("{context}: {source}")]
+    Io { context: String, source: std::io::Error },
+    #[error("{0:#}")]
+    Other(anyhow::Error),
+}
+
+impl Error {
+    pub fn io(context: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
+        let context = context.into();
+        move |source| Error::Io { context, source }
+    }
+
+    pub fn other(message: impl Into<String>) -> Error {
+        Error::Other(anyhow::anyhow!(message.into()))
+    }
+
+    /// Stable, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::InvalidValue { .. } => "invalid_value",
+            Error::Usage { .. } => "usage",
+            Error::NotADeployment { .. } => "not_a_deployment",
+            Error::AlreadyInitialized { .. } => "already_initialized",
+            Error::DirectoryNotEmpty { .. } => "directory_not_empty",
+            Error::BashDeployment { .. } => "bash_deployment",
+            Error::WrongPhase { .. } => "wrong_phase",
+            Error::BrokenState { .. } => "broken_state",
+            Error::EditedFiles { .. } => "edited_files",
+            Error::Preflight { .. } => "preflight_failed",
+            Error::ToolMissing { .. } => "tool_missing",
+            Error::LibvirtUnreachable { .. } => "libvirt_unreachable",
+            Error::Locked { .. } => "locked",
+            Error::Tool(_) => "tool_failed",
+            Error::PlanRefused { .. } => "plan_refused",
+            Error::Timeout { .. } => "timeout",
+            Error::Download { .. } => "download_failed",
+            Error::Checksum { .. } => "checksum_mismatch",
+            Error::SqlConnection { .. } => "sql_connection_failed",
+            Error::SqlStatement { .. } => "sql_error",
+            Error::Fingerprint { .. } => "certificate_mismatch",
+            Error::LeftBehind { .. } => "left_behind",
+            Error::Interrupted { .. } => "interrupted",
+            Error::Operation { cause, .. } => cause.code(),
+            Error::Io { .. } => "io",
+            Error::Other(_) => "failed",
+        }
+    }
+
+    /// The process's exit status, as documented in README and product.md's table.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::InvalidValue { .. } | Error::Usage { .. } => 2,
+            Error::NotADeployment { .. }
+            | Error::AlreadyInitialized { .. }
+            | Error::DirectoryNotEmpty { .. }
+            | Error::BashDeployment { .. }
+            | Error::WrongPhase { .. }
+            | Error::BrokenState { .. }
+            | Error::EditedFiles { .. } => 3,
+            Error::Preflight { checks } => {
+                let codes = checks.iter().filter(|c| c.is_failed()).map(|c| c.exit_code);
+                codes.max().unwrap_or(4)
+            }
+            Error::ToolMissing { .. } | Error::LibvirtUnreachable { .. } => 4,
+            Error::Locked { .. } => 75,
+            Error::Interrupted { signal } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
+            Error::Operation { cause, .. } => cause.exit_code(),
+            Error::Tool(_)
+            | Error::PlanRefused { .. }
+            | Error::Timeout { .. }
+            | Error::Download { .. }
+            | Error::Checksum { .. }
+            | Error::SqlConnection { .. }
+            | Error::SqlStatement { .. }
+            | Error::Fingerprint { .. }
+            | Error::LeftBehind { .. }
+            | Error::Io { .. }
+            | Error::Other(_) => 1,
+        }
+    }
+
+    /// What to do about it, where something general can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::InvalidValue { .. } => None,
+            Error::Usage { hint, .. } => hint.clone(),
+            Error::NotADeployment { .. } => {
+                Some("name one with -d DIR, or make one: exasol init --cloud-provider libvirt -d DIR".into())
+            }
+            Error::AlreadyInitialized { phase, dir, .. } => Some(match phase {
+                Phase::Destroyed => "a destroyed directory is not used again: choose another with -d DIR".into(),
+                _ => format!("see it: exasol status -d {}; or choose another directory with -d DIR", dir.display()),
+            }),
+            Error::DirectoryNotEmpty { .. } => Some("choose an empty or a new directory with -d DIR".into()),
+            Error::BashDeployment { .. } => {
+                Some("go on using the Bash deployer for it, or choose another directory with -d DIR".into())
+            }
+            Error::WrongPhase { next, .. } => (!next.is_empty()).then(|| format!("next: {}", next.join("  or  "))),
+            Error::BrokenState { .. } => Some("restore the file from a backup; nothing was changed".into()),
+            Error::EditedFiles { .. } => {
+                Some("keep them with --keep-edits, or render them anew with --overwrite-edits".into())
+            }
+            Error::Preflight { .. } => {
+                Some("mend what failed and run the command again; exasol doctor shows all checks".into())
+            }
+            Error::ToolMissing { install, .. } => Some(install.clone()),
+            Error::LibvirtUnreachable { fix, .. } => (!fix.is_empty()).then(|| fix.join("\n")),
+            Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
+            Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
+            Error::PlanRefused { hint, .. } => Some(hint.clone()),
+            Error::Timeout { hint, .. } | Error::Download { hint, .. } => hint.clone(),
+            Error::Checksum { .. } => {
+                Some("the file is not what was expected: remove it or correct the checksum".into())
+            }
+            Error::SqlConnection { .. } => Some("see what runs: exasol status".into()),
+            Error::SqlStatement { .. } => None,
+            Error::Fingerprint { .. } => {
+                Some("another machine may answer on this address; the expected one was recorded by deploy".into())
+            }
+            Error::LeftBehind { .. } => Some("run exasol destroy again".into()),
+            Error::Interrupted { .. } => None,
+            Error::Operation { cause, .. } => cause.hint(),
+            Error::Io { .. } | Error::Other(_) => None,
+        }
+    }
+}
+
+fn preflight_message(checks: &[Check]) -> String {
+    let failed: Vec<_> = checks.iter().filter(|c| c.is_failed()).collect();
+    match failed.as_slice() {
+        [one] => format!("{}: {}", one.title, one.detail),
+        many => format!(
+            "{} checks failed: {}",
+            many.len(),
+            many.iter().map(|c| c.title.as_str()).collect::<Vec<_>>().join("; ")
+        ),
+    }
+}
+
+fn holder_text(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(h) => format!("{} (pid {} on {}, since {})", h.operation, h.pid, h.host, h.since),
+        None => "its holder has not written its name yet".to_owned(),
+    }
+}
+
+fn tool_message(failure: &ToolFailure) -> String {
+    let cause = failure.diagnostics.first().map(|d| format!(": {d}"));
+    format!("{} failed ({}){}", failure.tool, failure.status, cause.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_of_an_operation_is_its_causes() {
+        let error = Error::Operation {
+            operation: Operation::Deploy,
+            cause: Box::new(Error::Interrupted { signal: 15 }),
+            now: "nothing was created".into(),
+            next: vec!["exasol deploy".into()],
+        };
+        assert_eq!((error.exit_code(), error.code()), (143, "interrupted"));
+    }
+
+    #[test]
+    fn an_invalid_value_names_flag_value_range_and_suggestion() {
+        let error = Error::InvalidValue {
+            flag: "--db-version".into(),
+            value: "rehersal".into(),
+            allowed: "one of default, rehearsal".into(),
+            suggestion: Some("rehearsal".into()),
+        };
+        assert_eq!(
+            error.to_string(),
+            "--db-version: 'rehersal' is not valid: one of default, rehearsal; did you mean 'rehearsal'?"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+}

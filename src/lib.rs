@@ -1,0 +1,47 @@
+//! `deployer`: the library behind the `exasol` binary.
+//!
+//! # The map
+//!
+//! | module | what belongs in it |
+//! | --- | --- |
+//! | [`cli`] | what people type: clap structs, arguments to requests, dispatch, exit code |
+//! | [`ops`] | one file a command: its story from top to bottom; prints nothing, spawns nothing |
+//! | [`deployment`] | the directory as a type: state, lock, secrets, atomic files, transitions |
+//! | [`providers`] | one row a provider; `libvirt/client.rs` alone names the `virt` crate |
+//! | [`render`] | pure: spec and provider to files |
+//! | [`tools`] | typed wrappers of programs; `process.rs` is the only spawner |
+//! | [`sql`] | a small client: login, query, fingerprint |
+//! | [`catalog`] | versions and sizes, as commented TOML |
+//! | [`ui`] | readers of events and reports; the only code that prints |
+//! | [`model`], [`events`], [`signal`], [`error`] | the words that all of them speak |
+//!
+//! # The arrows
+//!
+//! ```text
+//! main       → cli
+//! cli        → ops, ui, providers, deployment, events, signal, model, error, catalog
+//! ops        → deployment, render, providers, tools, sql, catalog, events, signal, model, error
+//! render     → providers, catalog, deployment (config and secrets), model, error; no I/O
+//! deployment → model, error
+//! providers  → model, catalog, error
+//! tools, sql → events, signal, model, error
+//! ui         → events, model, error
+//! events, signal, catalog, error → model
+//! model      → nothing
+//! ```
+//!
+//! `tests/cli/house.rs` reads every `use crate::` and fails on any other arrow.
+
+pub mod catalog;
+pub mod cli;
+pub mod deployment;
+pub mod error;
+pub mod events;
+pub mod model;
+pub mod ops;
+pub mod providers;
+pub mod render;
+pub mod signal;
+pub mod sql;
+pub mod tools;
+pub mod ui;

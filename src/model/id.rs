@@ -1,0 +1,117 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A deployment's identity: `exasol-` and eight hex digits, made once by `init`.
+///
+/// It is the prefix of every name that the deployment gives to anything outside its directory, and
+/// the seed of its MAC addresses and disk identities, so that rendering twice gives the same result.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeploymentId(String);
+
+const PREFIX: &str = "exasol-";
+const HEX_DIGITS: usize = 8;
+
+impl DeploymentId {
+    /// An id from 4 random bytes.
+    pub fn from_random(bytes: [u8; HEX_DIGITS / 2]) -> Self {
+        Self(format!("{PREFIX}{:08x}", u32::from_be_bytes(bytes)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of one of our things outside the directory: `exasol-1a2b3c4d-n11`.
+    pub fn named(&self, what: &str) -> String {
+        format!("{}-{what}", self.0)
+    }
+
+    /// Whether a name found outside was given by this deployment.
+    pub fn owns(&self, name: &str) -> bool {
+        name == self.0 || name.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('-'))
+    }
+
+    /// A locally unique MAC address in QEMU's range (52:54:00), the same at every call.
+    pub fn mac(&self, node: &str) -> String {
+        let d = self.digest(&["mac", node]);
+        format!("52:54:00:{:02x}:{:02x}:{:02x}", d[0], d[1], d[2])
+    }
+
+    /// A disk's world wide name: 16 hex digits, NAA type 5, the same at every call.
+    pub fn wwn(&self, node: &str, disk: u32) -> String {
+        let d = self.digest(&["wwn", node, &disk.to_string()]);
+        let tail: String = d[..8].iter().map(|b| format!("{b:02x}")).collect();
+        format!("5{}", &tail[1..])
+    }
+
+    fn digest(&self, parts: &[&str]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.0.as_bytes());
+        for part in parts {
+            hash.update([0]);
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().into()
+    }
+}
+
+impl fmt::Display for DeploymentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<DeploymentId> for String {
+    fn from(id: DeploymentId) -> String {
+        id.0
+    }
+}
+
+impl TryFrom<String> for DeploymentId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let valid = text.strip_prefix(PREFIX).is_some_and(|hex| {
+            hex.len() == HEX_DIGITS && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if valid { Ok(Self(text)) } else { Err(format!("'{text}' is not a deployment id (exasol- and 8 hex digits)")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_readable_and_checked() {
+        let id = DeploymentId::from_random([0, 1, 0xab, 0xff]);
+        assert_eq!(id.as_str(), "exasol-0001abff");
+        assert!(DeploymentId::try_from("exasol-0001abff".to_owned()).is_ok());
+        for wrong in ["", "exasol-", "exasol-0001ABFF", "other-0001abff", "exasol-0001abff0"] {
+            assert!(DeploymentId::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_longer_id_with_the_same_beginning_is_not_ours() {
+        let id = DeploymentId::from_random([0, 1, 0xab, 0xff]);
+        assert!(id.owns("exasol-0001abff-n11"));
+        assert!(id.owns("exasol-0001abff"));
+        assert!(!id.owns("exasol-0001abff0-n11"));
+        assert!(!id.owns("n11"));
+    }
+
+    #[test]
+    fn addresses_and_disk_names_are_stable_and_distinct() {
+        let id = DeploymentId::from_random([1, 2, 3, 4]);
+        assert_eq!(id.mac("n11"), id.mac("n11"));
+        assert_ne!(id.mac("n11"), id.mac("n12"));
+        assert_ne!(id.wwn("n11", 1), id.wwn("n11", 2));
+        let wwn = id.wwn("n11", 1);
+        assert_eq!(wwn.len(), 16);
+        assert!(wwn.starts_with('5'));
+    }
+}

@@ -1,0 +1,39 @@
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// What the hypervisor says of one of the deployment's machines, now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// The node's name (n11), without the deployment's prefix.
+    pub node: String,
+    pub power: Power,
+    /// Newest first; empty while none is known.
+    pub addresses: Vec<IpAddr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Power {
+    Running,
+    Off,
+    Paused,
+    Crashed,
+    /// The machine does not exist.
+    Missing,
+    /// The hypervisor could not be asked.
+    Unknown,
+}
+
+impl Power {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Power::Running => "running",
+            Power::Off => "off",
+            Power::Paused => "paused",
+            Power::Crashed => "crashed",
+            Power::Missing => "missing",
+            Power::Unknown => "unknown",
+        }
+    }
+}

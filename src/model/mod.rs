@@ -1,0 +1,35 @@
+//! The nouns every other module speaks: deployment, spec, node, phase, report.
+//!
+//! Belongs here: plain data and its pure rules. Does not belong here: I/O, text for people
+//! beyond a `Display`, and anything that knows a provider.
+
+mod check;
+mod file;
+mod id;
+mod image;
+mod machine;
+mod node;
+mod options;
+mod phase;
+mod report;
+mod spec;
+
+pub use check::{Check, CheckStatus, Outcome};
+pub use file::RenderedFile;
+pub use id::DeploymentId;
+pub use image::{BaseImage, ImageLocation};
+pub use machine::{Machine, Power};
+pub use node::{DataDisk, Node, NodePlan};
+pub use options::{OptionDef, OptionKind, Options};
+pub use phase::{Operation, Phase};
+pub use report::*;
+pub use spec::{NodeSize, Spec};
+
+/// The candidate that somebody who typed `word` most likely meant, if one is near.
+pub fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    candidates
+        .map(|c| (strsim::damerau_levenshtein(word, c), c))
+        .filter(|(distance, c)| *distance <= 1 + c.len() / 4)
+        .min()
+        .map(|(_, c)| c.to_owned())
+}

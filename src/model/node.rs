@@ -1,0 +1,61 @@
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DeploymentId, Spec};
+
+/// The first node is n11: c4 numbers nodes from 11, and our names follow it.
+const FIRST_NODE: u32 = 11;
+
+/// A node as it will be made: everything that is known before it boots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePlan {
+    /// n11, n12, …: also the guest's hostname.
+    pub name: String,
+    /// Position in the cluster, from 0.
+    pub index: u32,
+    /// The machine's name outside: `<deployment>-n11`.
+    pub machine: String,
+    pub mac: String,
+    pub disks: Vec<DataDisk>,
+}
+
+/// A data disk, numbered from 1, with the identity under which the guest knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataDisk {
+    pub number: u32,
+    pub size_gb: u32,
+    /// 16 hex digits without prefix; `/dev/disk/by-id/wwn-0x…` in the guest (libvirt).
+    pub wwn: String,
+}
+
+/// A node that has been made and has addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    #[serde(flatten)]
+    pub plan: NodePlan,
+    /// The address that the nodes use among themselves.
+    pub private_ip: IpAddr,
+    /// The address that this workstation and users dial; the private one where there is no other.
+    pub public_ip: IpAddr,
+}
+
+impl NodePlan {
+    /// The nodes of a deployment, in order, derived from its id and spec alone.
+    pub fn all(id: &DeploymentId, spec: &Spec) -> Vec<NodePlan> {
+        (0..spec.cluster_size)
+            .map(|index| {
+                let name = format!("n{}", FIRST_NODE + index);
+                NodePlan {
+                    machine: id.named(&name),
+                    mac: id.mac(&name),
+                    disks: (1..=spec.data_volumes_per_node)
+                        .map(|number| DataDisk { number, size_gb: spec.data_volume_size, wwn: id.wwn(&name, number) })
+                        .collect(),
+                    name,
+                    index,
+                }
+            })
+            .collect()
+    }
+}

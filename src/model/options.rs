@@ -1,0 +1,30 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// A provider's own options by key (`memory`, `pool`, …), as JSON values.
+pub type Options = BTreeMap<String, Value>;
+
+/// One option of one provider: a row of its table, from which flag, environment variable,
+/// configuration key, help and check are made.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionDef {
+    /// Long flag without dashes, also the key in `--config` files: `libvirt-memory`.
+    pub flag: &'static str,
+    /// Key in the provider's [`Options`].
+    pub key: &'static str,
+    /// Further environment variable beside `EXASOL_<FLAG>`, e.g. the provider's own name for it.
+    pub env: Option<&'static str>,
+    pub value_name: &'static str,
+    pub kind: OptionKind,
+    /// As it would be typed; None where the provider decides or nothing is the default.
+    pub default: Option<&'static str>,
+    pub help: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum OptionKind {
+    Integer { min: u64, max: u64 },
+    Text,
+    Choice(&'static [&'static str]),
+}

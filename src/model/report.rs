@@ -1,0 +1,232 @@
+//! What commands answer: the JSON results are these structs, and `ui` draws its tables from them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Check, Phase, Power};
+
+/// The version of every JSON result's form.
+pub const SCHEMA: u32 = 1;
+
+/// Who holds a deployment's lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub operation: String,
+    pub pid: u32,
+    pub host: String,
+    /// RFC 3339, UTC.
+    pub since: String,
+}
+
+/// Why the last operation failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    pub operation: String,
+    /// The error's stable code.
+    pub code: String,
+    pub message: String,
+    /// RFC 3339, UTC.
+    pub at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<PathBuf>,
+}
+
+/// `status`.
+#[derive(Debug, Clone, Serialize)]
+pub struct StatusReport {
+    /// The phase, `interrupted`, or what the probes prove.
+    pub status: String,
+    pub phase: Phase,
+    pub reason: String,
+    pub deployment: String,
+    pub provider: String,
+    pub db_version: String,
+    pub rehearsal: bool,
+    pub cluster_size: u32,
+    pub nodes: Vec<NodeStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Holder>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// Commands that lead on from here.
+    pub next: Vec<String>,
+    pub checked_in_ms: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeStatus {
+    pub name: String,
+    pub vm: Power,
+    pub private_ip: Option<String>,
+    pub public_ip: Option<String>,
+    pub ssh: Probe,
+    pub sql: Probe,
+}
+
+/// One live probe's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// `ok`, `refused`, `unreachable`, `timeout`, `identity_mismatch`, `failed`, `not_probed`.
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub ms: u64,
+}
+
+impl Probe {
+    pub fn ok(ms: u64) -> Self {
+        Self { state: "ok", reason: None, ms }
+    }
+
+    pub fn not_probed(reason: impl Into<String>) -> Self {
+        Self { state: "not_probed", reason: Some(reason.into()), ms: 0 }
+    }
+
+    pub fn is_ok(&self) -> bool {
+        self.state == "ok"
+    }
+}
+
+/// `init`.
+#[derive(Debug, Clone, Serialize)]
+pub struct InitReport {
+    pub deployment: String,
+    pub directory: PathBuf,
+    pub provider: String,
+    pub db_version: String,
+    pub rehearsal: bool,
+    pub cluster_size: u32,
+    pub warnings: Vec<String>,
+    pub checks: Vec<Check>,
+    pub next: Vec<String>,
+}
+
+/// `deploy`.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeployReport {
+    pub deployment: String,
+    pub status: Phase,
+    pub rehearsal: bool,
+    pub nodes: Vec<NodeAddress>,
+    pub certificate_fingerprint: String,
+    pub took_ms: u64,
+    pub next: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeAddress {
+    pub name: String,
+    pub private_ip: String,
+    pub public_ip: String,
+}
+
+/// `deploy --plan`, and the first half of `deploy`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PlanReport {
+    pub create: u32,
+    pub update: u32,
+    pub replace: u32,
+    pub delete: u32,
+    pub changes: Vec<PlannedChange>,
+    /// Facts about access and size for people: open ports, addresses that are always allowed, sizes.
+    pub summary: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedChange {
+    /// `create`, `update`, `replace`, `delete`.
+    pub action: String,
+    /// Terraform address: `libvirt_domain.node["n11"]`.
+    pub address: String,
+    pub kind: String,
+}
+
+/// `destroy`.
+#[derive(Debug, Clone, Serialize)]
+pub struct DestroyReport {
+    pub deployment: String,
+    pub status: Phase,
+    pub dry_run: bool,
+    /// What was, or with `dry_run` would be, removed.
+    pub removed: Vec<String>,
+    pub kept: Vec<String>,
+    pub took_ms: u64,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Serialize)]
+pub struct DoctorReport {
+    pub provider: String,
+    pub ok: bool,
+    pub checks: Vec<Check>,
+}
+
+/// `info`.
+#[derive(Debug, Clone, Serialize)]
+pub struct InfoReport {
+    pub deployment: String,
+    pub rehearsal: bool,
+    pub db_version: String,
+    pub host: String,
+    pub hosts: Vec<String>,
+    pub port: u16,
+    pub user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    pub password_file: PathBuf,
+    pub certificate_fingerprint: Option<String>,
+    pub jdbc: String,
+    pub odbc: String,
+    pub dsn: String,
+    pub admin_ui: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_ui_password: Option<String>,
+    pub ssh: String,
+}
+
+/// `sql`: a result set column by name, rows as JSON values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SqlReport {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<serde_json::Value>>,
+    /// For statements without rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_count: Option<u64>,
+}
+
+/// `cache list` and `cache prune`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CacheReport {
+    pub directory: PathBuf,
+    pub entries: Vec<CacheEntry>,
+    pub removed: Vec<CacheEntry>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CacheEntry {
+    /// `image`, `artifact`, `plugin`, `volume`.
+    pub kind: &'static str,
+    pub name: String,
+    pub bytes: u64,
+    /// Why it can't be pruned now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_use_by: Option<String>,
+}
+
+/// `version`.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionReport {
+    pub exasol: &'static str,
+    pub tools: Vec<(String, String)>,
+}
+
+/// One row of `init --list-providers` and `--list-versions`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed {
+    pub name: String,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+}

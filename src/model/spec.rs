@@ -1,0 +1,39 @@
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::Options;
+
+/// What the user asked for: everything about a deployment that people choose, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// A provider's name as in `--list-providers`.
+    pub provider: String,
+    /// Number of nodes, 1 or more.
+    pub cluster_size: u32,
+    /// A version's full name in the catalogue (aliases are resolved by `init`).
+    pub db_version: String,
+    /// GB (10^9 is not meant: 1 GB = 1024^3 bytes, as in the Bash deployer).
+    pub data_volume_size: u32,
+    pub data_volumes_per_node: u32,
+    pub root_volume_size: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Who may reach SSH, SQL and the Admin UI. Empty: anyone.
+    #[serde(default)]
+    pub allowed_cidrs: Vec<IpNet>,
+    #[serde(default)]
+    pub multicast_overlay: bool,
+    /// The provider's own options, by key; checked against the provider's table by `init`.
+    #[serde(default)]
+    pub options: Options,
+}
+
+/// What one node gets, once instance type and explicit options are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSize {
+    pub memory_mb: u64,
+    pub vcpus: u32,
+}

@@ -1,0 +1,129 @@
+//! The providers, one row each. Adding one: a folder of templates, a file here, a line in [`ALL`].
+//!
+//! Only this file knows which providers there are. A row is data and a few functions; it spawns
+//! nothing and fetches nothing (a hypervisor's own client library is the one exception, in
+//! `libvirt/client.rs`).
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::model::{BaseImage, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Spec};
+
+pub mod libvirt;
+
+/// A place where machines can be made.
+pub struct Provider {
+    /// As in `--cloud-provider`.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// The folder below `templates/`.
+    pub templates: &'static str,
+    /// Options that only this provider has.
+    pub options: &'static [OptionDef],
+    /// Names in `--instance-type`'s help; sizes are in the catalogue.
+    pub size: fn(&Spec) -> Result<NodeSize>,
+    /// Rejects values that are wrong whatever the target looks like. Exit 2 errors only.
+    pub validate: fn(&Spec) -> Result<()>,
+    /// Looks at the target: every check, never the first failure only. Blocking; changes nothing.
+    pub preflight: fn(&PreflightInput) -> Outcome,
+    /// Variables for Terraform beside those that all providers share.
+    pub tfvars: fn(&TfvarsInput) -> Result<Map<String, Value>>,
+    /// Direct access to the machines, where the provider's library gives it without Terraform.
+    pub hypervisor: Option<Hypervisor>,
+}
+
+pub struct PreflightInput<'a> {
+    pub spec: &'a Spec,
+    /// None before `init` has made one.
+    pub id: Option<&'a DeploymentId>,
+    pub nodes: &'a [NodePlan],
+    /// The image's size in bytes once it is local, for the room that it needs.
+    pub image_bytes: Option<u64>,
+}
+
+pub struct TfvarsInput<'a> {
+    pub id: &'a DeploymentId,
+    pub spec: &'a Spec,
+    /// What preflight found out and `init` recorded.
+    pub facts: &'a Options,
+    pub nodes: &'a [NodePlan],
+    /// Name of the base image's volume, once it is uploaded; empty while only planning.
+    pub base_volume: &'a str,
+}
+
+/// Blocking functions on the hypervisor itself. `Spec` says which one and how to reach it.
+pub struct Hypervisor {
+    /// Makes what a check called creatable (`init --create-missing`).
+    pub create_missing: fn(&Spec, &str) -> Result<String>,
+    /// The image that nodes boot from.
+    pub base_image: fn(&Spec) -> Result<BaseImage>,
+    /// Puts a local image into the pool under a name made of its checksum, once; returns the volume's name.
+    /// The callback gets bytes done and total, and returns false to give up.
+    pub upload_image: fn(&Spec, &Path, &str, &mut dyn FnMut(u64, u64) -> bool) -> Result<String>,
+    /// State and addresses of the deployment's machines; one with power `Missing` for each that is not there.
+    pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
+    /// Follows a machine's serial console until the callback returns false or the console closes.
+    pub follow_console: fn(&Spec, &NodePlan, &mut dyn FnMut(&[u8]) -> bool) -> Result<()>,
+    /// What the hypervisor still has of this deployment: domains, volumes, networks, snapshots.
+    pub leftovers: fn(&Spec, &DeploymentId) -> Result<Vec<Leftover>>,
+    /// Removes one of them.
+    pub remove: fn(&Spec, &DeploymentId, &Leftover) -> Result<()>,
+    /// The address from which guests see this workstation, and the SSH jump host for a remote hypervisor.
+    pub route: fn(&Spec, &Options) -> Result<Route>,
+    /// Shared base-image volumes in the pool, with the volumes that each one backs.
+    pub cached_volumes: fn(&Spec) -> Result<Vec<CachedVolume>>,
+    pub remove_cached_volume: fn(&Spec, &str) -> Result<()>,
+}
+
+/// Something of a deployment that the hypervisor has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    pub kind: LeftoverKind,
+    pub name: String,
+    /// A volume's pool.
+    pub pool: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftoverKind {
+    /// In the order in which they are removed.
+    Domain,
+    Volume,
+    Network,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Addresses of this workstation, or of the jump host, as guests see them: always allowed.
+    pub deployer_addresses: Vec<IpAddr>,
+    /// `user@host:port` of the hypervisor when it is remote.
+    pub jump_host: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedVolume {
+    pub pool: String,
+    pub name: String,
+    pub bytes: u64,
+    /// Names of volumes that need it.
+    pub backs: Vec<String>,
+}
+
+/// All providers, in the order of `--list-providers`.
+pub static ALL: &[&Provider] = &[&libvirt::PROVIDER];
+
+/// The provider of that name.
+pub fn find(name: &str) -> Result<&'static Provider> {
+    ALL.iter().copied().find(|p| p.name == name).ok_or_else(|| {
+        let names: Vec<_> = ALL.iter().map(|p| p.name).collect();
+        Error::InvalidValue {
+            flag: "--cloud-provider".into(),
+            value: name.into(),
+            allowed: format!("one of {}", names.join(", ")),
+            suggestion: crate::model::closest(name, names.iter().copied()),
+        }
+    })
+}

@@ -1,0 +1,95 @@
+//! Ctrl-C and its relatives, counted: work asks whether it should stop and how urgently.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// What has been pressed so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pressed {
+    /// 0: nothing. 1: end in order. 2: end at once. 3: kill.
+    pub times: u8,
+    /// The first signal's number (2, 15, 1); it decides the exit code 128 + n.
+    pub signal: i32,
+}
+
+/// A view on the signals that this process has received. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Interrupt {
+    receiver: watch::Receiver<Pressed>,
+    // Keeps `changed()` pending for ever, instead of failing, when nobody listens for signals.
+    _sender: Arc<watch::Sender<Pressed>>,
+}
+
+impl Interrupt {
+    /// Listens for SIGINT, SIGTERM and SIGHUP from now on. Needs a running tokio runtime.
+    pub fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (interrupt, sender) = Self::manual();
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let mut stream = signal(kind)?;
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while stream.recv().await.is_some() {
+                    press(&sender, kind.as_raw_value());
+                }
+            });
+        }
+        Ok(interrupt)
+    }
+
+    /// One that never fires by itself: for tests and for commands that just end.
+    pub fn never() -> Self {
+        Self::manual().0
+    }
+
+    /// One that fires when [`press`] is called.
+    pub fn manual() -> (Self, Arc<watch::Sender<Pressed>>) {
+        let (sender, receiver) = watch::channel(Pressed::default());
+        let sender = Arc::new(sender);
+        (Self { receiver, _sender: sender.clone() }, sender)
+    }
+
+    pub fn pressed(&self) -> Pressed {
+        *self.receiver.borrow()
+    }
+
+    /// The signal's number, if one has come.
+    pub fn signal(&self) -> Option<i32> {
+        let pressed = self.pressed();
+        (pressed.times > 0).then_some(pressed.signal)
+    }
+
+    /// Completes when something has been pressed more than `seen` times.
+    pub async fn more_than(&mut self, seen: u8) -> Pressed {
+        match self.receiver.wait_for(|p| p.times > seen).await {
+            Ok(pressed) => *pressed,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Counts one press of `signal`.
+pub fn press(sender: &watch::Sender<Pressed>, signal: i32) {
+    sender.send_modify(|p| {
+        if p.times == 0 {
+            p.signal = signal;
+        }
+        p.times = p.times.saturating_add(1);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_signal_decides_and_presses_are_counted() {
+        let (mut interrupt, sender) = Interrupt::manual();
+        assert_eq!(interrupt.signal(), None);
+        press(&sender, 15);
+        press(&sender, 2);
+        assert_eq!(interrupt.more_than(1).await, Pressed { times: 2, signal: 15 });
+        assert_eq!(interrupt.signal(), Some(15));
+    }
+}
