@@ -1,0 +1,81 @@
+//! `init`, `deploy`, `deploy --plan` and `destroy`.
+
+use crate::model::{DeployReport, DestroyReport, InitReport, PlanReport};
+use crate::ui::page::{Column, Page};
+use crate::ui::style::{Tone, count, elapsed};
+
+use super::{REHEARSAL, Report, version};
+
+impl Report for InitReport {
+    fn text(&self, page: &mut Page) {
+        page.headline(Tone::Good, "initialized:", &self.deployment);
+        page.facts(&[
+            ("directory", self.directory.display().to_string()),
+            ("provider", self.provider.clone()),
+            ("database", version(&self.db_version, self.rehearsal)),
+            ("nodes", self.cluster_size.to_string()),
+        ]);
+        page.next(&self.next);
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Report for DeployReport {
+    fn text(&self, page: &mut Page) {
+        let label = if self.rehearsal { format!(" ({REHEARSAL})") } else { String::new() };
+        let rest = format!("{} in {}{label}", self.deployment, elapsed(self.took_ms));
+        page.headline(Tone::Good, &format!("{}:", self.status), &rest);
+        let two_addresses = self.nodes.iter().any(|node| node.private_ip != node.public_ip);
+        let mut columns = vec![Column::left("NODE"), Column::left("ADDRESS")];
+        if two_addresses {
+            columns.push(Column::left("PRIVATE"));
+        }
+        let rows: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| {
+                let mut row = vec![node.name.clone(), node.public_ip.clone()];
+                row.extend(two_addresses.then(|| node.private_ip.clone()));
+                row
+            })
+            .collect();
+        page.table(&columns, &rows);
+        page.line(&format!("certificate SHA-256 {}", self.certificate_fingerprint));
+        page.next(&self.next);
+    }
+}
+
+impl Report for PlanReport {
+    fn text(&self, page: &mut Page) {
+        let Self { create, update, replace, delete, .. } = self;
+        let counts = format!("{create} to create, {update} to update, {replace} to replace, {delete} to delete");
+        page.headline(Tone::Strong, "plan:", &counts);
+        if !self.changes.is_empty() {
+            let rows: Vec<_> = self.changes.iter().map(|c| vec![c.action.clone(), c.address.clone()]).collect();
+            page.table(&[Column::left("ACTION"), Column::left("RESOURCE")], &rows);
+        }
+        page.list("access and size:", &self.summary);
+    }
+}
+
+impl Report for DestroyReport {
+    fn text(&self, page: &mut Page) {
+        let status = format!("{}:", self.status);
+        let things = count(self.removed.len(), "thing");
+        let removed = if self.dry_run {
+            page.headline(Tone::Strong, &status, &format!("{}; nothing was changed", self.deployment));
+            format!("{things} would be removed")
+        } else {
+            page.headline(Tone::Good, &status, &format!("{} in {}", self.deployment, elapsed(self.took_ms)));
+            format!("{things} removed")
+        };
+        if self.removed.is_empty() {
+            page.line(&removed);
+        }
+        page.list(&format!("{removed}:"), &self.removed);
+        page.list("kept:", &self.kept);
+    }
+}

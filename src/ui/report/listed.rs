@@ -1,0 +1,32 @@
+//! `init --list-providers`, `init --list-versions` and `version`.
+
+use crate::model::{Listed, VersionReport};
+use crate::ui::page::{Column, Page};
+
+use super::Report;
+
+impl Report for Vec<Listed> {
+    fn text(&self, page: &mut Page) {
+        let rows: Vec<_> = self
+            .iter()
+            .map(|row| {
+                let aliases = if row.aliases.is_empty() { "-".into() } else { row.aliases.join(", ") };
+                vec![row.name.clone(), aliases, row.detail.clone()]
+            })
+            .collect();
+        if self.iter().any(|row| !row.aliases.is_empty()) {
+            page.table(&[Column::left("NAME"), Column::left("ALIASES"), Column::left("DETAIL")], &rows);
+        } else {
+            let rows: Vec<_> = rows.into_iter().map(|row| vec![row[0].clone(), row[2].clone()]).collect();
+            page.table(&[Column::left("NAME"), Column::left("DETAIL")], &rows);
+        }
+    }
+}
+
+impl Report for VersionReport {
+    fn text(&self, page: &mut Page) {
+        page.line(&format!("exasol {}", self.exasol));
+        let tools: Vec<_> = self.tools.iter().map(|(name, version)| (name.as_str(), version.clone())).collect();
+        page.facts(&tools);
+    }
+}

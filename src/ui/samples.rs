@@ -1,0 +1,297 @@
+//! Reports and events with every field in use, for the tests of this folder.
+
+use serde_json::json;
+
+use crate::events::{Event, ItemState, StepInfo, StepOutcome, Unit};
+use crate::model::*;
+
+const ID: &str = "exasol-0001abff";
+const FINGERPRINT: &str = "3f1a0c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8";
+
+fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> NodeStatus {
+    let address = ip.map(str::to_owned);
+    NodeStatus { name: name.into(), vm, private_ip: address.clone(), public_ip: address, ssh, sql }
+}
+
+pub fn status_ready() -> StatusReport {
+    StatusReport {
+        status: "database_ready".into(),
+        phase: Phase::DatabaseReady,
+        reason: "SQL answers on every node".into(),
+        deployment: ID.into(),
+        provider: "libvirt".into(),
+        db_version: "rehearsal".into(),
+        rehearsal: true,
+        cluster_size: 2,
+        nodes: vec![
+            node("n11", Power::Running, Some("192.168.122.71"), Probe::ok(31), Probe::ok(44)),
+            node("n12", Power::Running, Some("192.168.122.172"), Probe::ok(33), Probe::ok(40)),
+        ],
+        operation: None,
+        last_error: None,
+        next: vec!["exasol info".into(), "exasol sql -c 'SELECT 1'".into()],
+        checked_in_ms: 412,
+    }
+}
+
+pub fn status_interrupted() -> StatusReport {
+    let refused = Probe { state: "refused", reason: Some("connection refused".into()), ms: 2 };
+    StatusReport {
+        status: "interrupted".into(),
+        phase: Phase::DeployInProgress,
+        reason: "deploy was ended before it was done".into(),
+        rehearsal: false,
+        db_version: "exasol-2025.1.8".into(),
+        nodes: vec![
+            node("n11", Power::Running, Some("192.168.122.71"), refused, Probe::not_probed("SSH does not answer")),
+            node("n12", Power::Missing, None, Probe::not_probed("no machine"), Probe::not_probed("no machine")),
+        ],
+        operation: Some(Holder {
+            operation: "terraform".into(),
+            pid: 4711,
+            host: "desk".into(),
+            since: "2026-01-02T03:04:05Z".into(),
+        }),
+        last_error: Some(LastError {
+            operation: "deploy".into(),
+            code: "tool_failed".into(),
+            message: "terraform failed (exit status 1): pool is full\n  on main.tf line 3".into(),
+            at: "2026-01-02T03:00:00Z".into(),
+            log: Some("logs/20260102T025900Z-deploy".into()),
+        }),
+        next: vec!["exasol deploy".into(), "exasol destroy".into()],
+        checked_in_ms: 5000,
+        ..status_ready()
+    }
+}
+
+pub fn status_two_addresses() -> StatusReport {
+    let mut report = status_ready();
+    report.nodes[0].private_ip = Some("10.77.0.11".into());
+    report.nodes[1].sql = Probe { state: "identity_mismatch", reason: Some("another certificate".into()), ms: 9 };
+    report
+}
+
+fn checks() -> Vec<Check> {
+    vec![
+        Check::ok("libvirt_connect", "libvirt answers", "9.0.0 at qemu:///system"),
+        Check::warning("kvm", "KVM runs guests", "it does not here: emulation is slow")
+            .fix("sudo chmod 660 /dev/kvm")
+            .fix("sudo chgrp kvm /dev/kvm"),
+        Check::failed("pool_active", "storage pool 'default' is active", "it exists, but is not running")
+            .fix("virsh --connect qemu:///system pool-start default")
+            .creatable("pool"),
+        Check::skipped("pool_room", "the pool has room", "the pool is not active"),
+    ]
+}
+
+pub fn init() -> InitReport {
+    InitReport {
+        deployment: ID.into(),
+        directory: "/home/eva/cluster".into(),
+        provider: "libvirt".into(),
+        db_version: "rehearsal".into(),
+        rehearsal: true,
+        cluster_size: 2,
+        warnings: vec!["SSH, SQL and Admin UI are reachable from anywhere: narrow it with --allowed-cidr".into()],
+        checks: checks().into_iter().filter(|check| !check.is_failed()).collect(),
+        next: vec!["exasol deploy -d /home/eva/cluster".into()],
+    }
+}
+
+pub fn deploy() -> DeployReport {
+    let address = |name: &str, ip: &str| NodeAddress { name: name.into(), private_ip: ip.into(), public_ip: ip.into() };
+    DeployReport {
+        deployment: ID.into(),
+        status: Phase::DatabaseReady,
+        rehearsal: true,
+        nodes: vec![address("n11", "192.168.122.71"), address("n12", "192.168.122.172")],
+        certificate_fingerprint: FINGERPRINT.into(),
+        took_ms: 95_400,
+        next: vec!["exasol info".into(), "exasol sql -c 'SELECT 1'".into()],
+    }
+}
+
+pub fn plan() -> PlanReport {
+    let create = |kind: &str, name: &str| PlannedChange {
+        action: "create".into(),
+        address: format!("{kind}.{name}"),
+        kind: kind.into(),
+    };
+    PlanReport {
+        create: 3,
+        update: 0,
+        replace: 0,
+        delete: 0,
+        changes: vec![
+            create("libvirt_volume", "root[\"n11\"]"),
+            create("libvirt_volume", "data[\"n11-1\"]"),
+            create("libvirt_domain", "node[\"n11\"]"),
+        ],
+        summary: vec![
+            "open to anyone: 22 SSH, 8563 SQL, 8443 Admin UI".into(),
+            "open to 192.168.122.1 only: 20002, 20003, 2581".into(),
+        ],
+    }
+}
+
+pub fn destroy() -> DestroyReport {
+    DestroyReport {
+        deployment: ID.into(),
+        status: Phase::Destroyed,
+        dry_run: false,
+        removed: vec!["domain exasol-0001abff-n11".into(), "volume exasol-0001abff-n11-root (pool default)".into()],
+        kept: vec!["deployment.json".into(), "logs/".into(), "README.md".into()],
+        took_ms: 2_500,
+    }
+}
+
+pub fn destroy_dry_run() -> DestroyReport {
+    DestroyReport { status: Phase::DatabaseReady, dry_run: true, took_ms: 120, ..destroy() }
+}
+
+pub fn doctor() -> DoctorReport {
+    DoctorReport { provider: "libvirt".into(), ok: false, checks: checks() }
+}
+
+pub fn info() -> InfoReport {
+    InfoReport {
+        deployment: ID.into(),
+        rehearsal: true,
+        db_version: "rehearsal".into(),
+        host: "192.168.122.71".into(),
+        hosts: vec!["192.168.122.71".into(), "192.168.122.172".into()],
+        port: 8563,
+        user: "sys".into(),
+        password: None,
+        password_file: "secrets.json".into(),
+        certificate_fingerprint: Some(FINGERPRINT.into()),
+        jdbc: format!("jdbc:exa:192.168.122.71/{FINGERPRINT}:8563;user=sys"),
+        odbc: format!("DRIVER=EXASolution;EXAHOST=192.168.122.71/{FINGERPRINT}:8563;UID=sys"),
+        dsn: "192.168.122.71:8563".into(),
+        admin_ui: "https://192.168.122.71:8443".into(),
+        admin_ui_password: None,
+        ssh: "exasol ssh n11".into(),
+    }
+}
+
+pub fn info_with_password() -> InfoReport {
+    InfoReport {
+        password: Some("p$w '#{{}}%{ }${}".into()),
+        admin_ui_password: Some("other".into()),
+        certificate_fingerprint: None,
+        ..info()
+    }
+}
+
+pub fn sql_rows() -> SqlReport {
+    SqlReport {
+        columns: vec!["ID".into(), "NAME".into(), "PAID".into()],
+        rows: vec![
+            vec![json!(1), json!("Zoë\tO'Neil"), json!(true)],
+            vec![json!(22), json!(null), json!(false)],
+            vec![json!(null), json!("日本"), json!(null)],
+        ],
+        row_count: None,
+    }
+}
+
+pub fn sql_without_rows() -> SqlReport {
+    SqlReport { columns: vec![], rows: vec![], row_count: Some(1) }
+}
+
+pub fn cache_list() -> CacheReport {
+    CacheReport {
+        directory: "/home/eva/.cache/exasol".into(),
+        entries: vec![
+            CacheEntry { kind: "image", name: "ubuntu-24.04-20250805.img".into(), bytes: 629_145_600, in_use_by: None },
+            CacheEntry {
+                kind: "volume",
+                name: "exasol-base-3f1a0c2b4d5e".into(),
+                bytes: 2_147_483_648,
+                in_use_by: Some("exasol-0001abff-n11-root".into()),
+            },
+        ],
+        removed: vec![],
+        warnings: vec!["qemu:///system cannot be asked for volumes".into()],
+    }
+}
+
+pub fn cache_prune() -> CacheReport {
+    let CacheReport { directory, mut entries, .. } = cache_list();
+    let kept = entries.split_off(1);
+    CacheReport { directory, entries: kept, removed: entries, warnings: vec![] }
+}
+
+pub fn version() -> VersionReport {
+    VersionReport {
+        exasol: "0.1.0",
+        tools: vec![("terraform".into(), "1.11.4".into()), ("ansible-playbook".into(), "not found".into())],
+    }
+}
+
+pub fn providers() -> Vec<Listed> {
+    vec![Listed { name: "libvirt".into(), detail: "libvirt/KVM, here or over SSH".into(), aliases: vec![] }]
+}
+
+pub fn versions() -> Vec<Listed> {
+    vec![
+        Listed { name: "exasol-2025.1.8".into(), detail: "x86_64".into(), aliases: vec!["default".into()] },
+        Listed { name: "rehearsal".into(), detail: "no database".into(), aliases: vec![] },
+    ]
+}
+
+/// A deploy with every kind of event, and a node whose messages are not to be trusted.
+pub fn deploy_events() -> Vec<Event> {
+    let step = |id, title| StepInfo { id, title };
+    let resource = |state, elapsed_ms| Event::Resource {
+        action: "create".into(),
+        address: "libvirt_domain.node[\"n11\"]".into(),
+        state,
+        elapsed_ms,
+    };
+    let task = |state, message: Option<&str>| Event::Task {
+        name: "Install packages".into(),
+        node: "n11".into(),
+        state,
+        message: message.map(str::to_owned),
+        elapsed_ms: Some(4_100),
+    };
+    let mut events = vec![Event::OperationStarted {
+        operation: Operation::Deploy,
+        deployment: ID.into(),
+        directory: "/home/eva/cluster".into(),
+        steps: vec![
+            step("preflight", "check the target"),
+            step("apply", "create machines"),
+            step("image", "upload the image"),
+            step("setup", "set up the nodes"),
+        ],
+    }];
+    events.push(Event::StepStarted { step: "preflight" });
+    events.extend(checks().into_iter().map(Event::Check));
+    events.push(Event::Warning { message: "KVM cannot be used: guests are emulated, which is slow".into() });
+    events.push(Event::StepFinished {
+        step: "preflight",
+        outcome: StepOutcome::Done,
+        elapsed_ms: 840,
+        detail: Some("4 checks".into()),
+    });
+    events.push(Event::StepStarted { step: "image" });
+    events.push(Event::StepProgress { step: "image", done: 120 << 20, total: Some(200 << 20), unit: Unit::Bytes });
+    events.push(Event::StepFinished { step: "image", outcome: StepOutcome::Unchanged, elapsed_ms: 2, detail: None });
+    events.push(Event::StepStarted { step: "apply" });
+    events.push(resource(ItemState::Started, None));
+    events.push(resource(ItemState::Running, Some(10_000)));
+    events.push(resource(ItemState::Done, Some(11_900)));
+    events.push(Event::StepDetail { step: "apply", message: "n11 has the address 192.168.122.71\u{1b}[2J".into() });
+    events.push(Event::StepFinished { step: "apply", outcome: StepOutcome::Done, elapsed_ms: 12_345, detail: None });
+    events.push(Event::StepStarted { step: "setup" });
+    events.push(task(ItemState::Started, None));
+    events.push(task(ItemState::Skipped, Some("already there")));
+    events.push(task(ItemState::Changed, Some("installed parted")));
+    events.push(task(ItemState::Failed, Some("E: Unable to locate package parted\nsee the log")));
+    events.push(Event::StepFinished { step: "setup", outcome: StepOutcome::Failed, elapsed_ms: 65_000, detail: None });
+    events.push(Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 81_000 });
+    events
+}

@@ -1,0 +1,154 @@
+//! How to show things: what people typed and what the environment says, resolved once.
+
+use std::io::IsTerminal;
+
+/// The form of results (`--output`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What was typed, before the environment is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flags {
+    pub format: Format,
+    pub color: ColorChoice,
+    pub verbose: bool,
+    pub quiet: bool,
+}
+
+/// What the environment says about colors and terminals.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Environment {
+    /// `NO_COLOR` is set and not empty (no-color.org).
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set and neither empty nor `0` (bixense.com/clicolors).
+    pub force_color: bool,
+    /// `TERM` is `dumb`: a terminal that understands no control sequences.
+    pub dumb: bool,
+    pub stdin_terminal: bool,
+    pub stdout_terminal: bool,
+    pub stderr_terminal: bool,
+}
+
+/// Everything that decides how results and progress look.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    pub format: Format,
+    pub color: ColorChoice,
+    /// Every transition, also those that say that nothing changed.
+    pub verbose: bool,
+    /// Warnings, errors and the result only.
+    pub quiet: bool,
+    /// Somebody is there to answer: stdin and stderr are terminals.
+    pub terminal: bool,
+    /// Control characters in data would reach a terminal.
+    pub stdout_terminal: bool,
+    pub stdout_colors: bool,
+    pub stderr_colors: bool,
+}
+
+impl Environment {
+    /// This process's environment.
+    #[expect(clippy::disallowed_methods, reason = "asks about standard output, prints nothing")]
+    pub fn read() -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            no_color: set("NO_COLOR").is_some(),
+            force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            dumb: set("TERM").is_some_and(|value| value == "dumb"),
+            stdin_terminal: std::io::stdin().is_terminal(),
+            stdout_terminal: std::io::stdout().is_terminal(),
+            stderr_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// The flag beats `NO_COLOR`, that beats `CLICOLOR_FORCE`, and only then the stream is asked.
+    fn colors(&self, choice: ColorChoice, stream_is_terminal: bool) -> bool {
+        match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if self.no_color => false,
+            ColorChoice::Auto if self.force_color => true,
+            ColorChoice::Auto => stream_is_terminal && !self.dumb,
+        }
+    }
+}
+
+impl Settings {
+    pub fn resolve(flags: Flags, environment: &Environment) -> Self {
+        let Flags { format, color, verbose, quiet } = flags;
+        Self {
+            format,
+            color,
+            verbose,
+            quiet,
+            terminal: environment.stdin_terminal && environment.stderr_terminal,
+            stdout_terminal: environment.stdout_terminal,
+            stdout_colors: environment.colors(color, environment.stdout_terminal),
+            stderr_colors: environment.colors(color, environment.stderr_terminal),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMINAL: Environment = Environment {
+        no_color: false,
+        force_color: false,
+        dumb: false,
+        stdin_terminal: true,
+        stdout_terminal: true,
+        stderr_terminal: true,
+    };
+
+    fn colors(color: ColorChoice, environment: Environment) -> bool {
+        Settings::resolve(Flags { color, ..Flags::default() }, &environment).stderr_colors
+    }
+
+    #[test]
+    fn colors_follow_flag_then_no_color_then_force_then_terminal() {
+        use ColorChoice::*;
+        let piped = Environment::default();
+        for (choice, environment, expected) in [
+            (Auto, TERMINAL, true),
+            (Auto, piped, false),
+            (Auto, Environment { no_color: true, ..TERMINAL }, false),
+            (Auto, Environment { dumb: true, ..TERMINAL }, false),
+            (Auto, Environment { force_color: true, ..piped }, true),
+            (Auto, Environment { force_color: true, no_color: true, ..piped }, false),
+            (Always, Environment { no_color: true, ..piped }, true),
+            (Never, Environment { force_color: true, ..TERMINAL }, false),
+        ] {
+            assert_eq!(colors(choice, environment), expected, "{choice:?} {environment:?}");
+        }
+    }
+
+    #[test]
+    fn each_stream_is_judged_by_itself() {
+        let settings = Settings::resolve(Flags::default(), &Environment { stdout_terminal: false, ..TERMINAL });
+        assert!(settings.stderr_colors && !settings.stdout_colors);
+    }
+
+    #[test]
+    fn somebody_can_answer_only_where_the_question_is_seen_and_the_answer_is_read() {
+        let unseen = Environment { stderr_terminal: false, ..TERMINAL };
+        let unheard = Environment { stdin_terminal: false, ..TERMINAL };
+        assert!(Settings::resolve(Flags::default(), &TERMINAL).terminal);
+        assert!(!Settings::resolve(Flags::default(), &unseen).terminal);
+        assert!(!Settings::resolve(Flags::default(), &unheard).terminal);
+    }
+}

@@ -1,0 +1,195 @@
+//! The `Ui` as commands use it: which text goes where.
+
+use crate::events::EventSink;
+
+use super::*;
+
+struct Seen {
+    ui: Ui,
+    out: Box<dyn Fn() -> String>,
+    err: Box<dyn Fn() -> String>,
+}
+
+fn ui(flags: Flags) -> Seen {
+    let (out, read_out) = stream::captured();
+    let (err, read_err) = stream::captured();
+    let settings = Settings::resolve(flags, &Environment::default());
+    Seen { ui: Ui::on(settings, out, err), out: Box::new(read_out), err: Box::new(read_err) }
+}
+
+const TEXT: Flags = Flags { format: Format::Text, color: ColorChoice::Auto, verbose: false, quiet: false };
+const JSON: Flags = Flags { format: Format::Json, ..TEXT };
+
+/// A report as text and as pretty JSON, in one snapshot.
+fn both(report: &impl Report) -> String {
+    let text = ui(TEXT);
+    text.ui.result(report).unwrap();
+    let json = ui(JSON);
+    json.ui.result(report).unwrap();
+    let object: Value = serde_json::from_str(&(json.out)()).unwrap();
+    assert_eq!(object.as_object().unwrap().keys().next().unwrap(), "schema");
+    assert_eq!((json.out)().lines().count(), 1);
+    let warned = (text.err)();
+    let separator = if warned.is_empty() { String::new() } else { format!("--- stderr\n{warned}") };
+    format!("{}{separator}--- json\n{}", (text.out)(), serde_json::to_string_pretty(&object).unwrap())
+}
+
+macro_rules! report_snapshots {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            let shown = both(&samples::$name());
+            let (text, _) = shown.split_once("--- json").unwrap();
+            for line in text.lines().filter(|line| line.starts_with("  ") && !line.contains("jdbc") && !line.contains("DRIVER")) {
+                assert!(line.chars().count() <= 80 || line.contains("exasol info"), "wider than 80 columns: {line}");
+            }
+            insta::assert_snapshot!(shown);
+        }
+    )*};
+}
+
+report_snapshots! {
+    status_ready status_interrupted status_two_addresses init deploy plan destroy destroy_dry_run
+    doctor info info_with_password sql_rows sql_without_rows cache_list cache_prune version
+    providers versions
+}
+
+fn emit(seen: &Seen, events: Vec<Event>) {
+    let sink = EventSink::silent();
+    sink.add_reader(seen.ui.progress());
+    events.into_iter().for_each(|event| sink.emit(event));
+}
+
+#[test]
+fn progress_is_text_on_standard_error_and_the_result_stands_alone() {
+    let seen = ui(TEXT);
+    emit(&seen, samples::deploy_events());
+    seen.ui.result(&samples::deploy()).unwrap();
+    assert!((seen.err)().contains("[2/4] create machines … 12.3s"));
+    assert!((seen.out)().starts_with("database_ready: exasol-0001abff"));
+    let shown = (seen.err)() + &(seen.out)();
+    assert!(!shown.chars().any(|c| c != '\n' && sanitize::is_harmful(c)), "control characters without a terminal");
+}
+
+#[test]
+fn json_is_one_object_a_line_and_the_result_is_the_last() {
+    let seen = ui(JSON);
+    emit(&seen, samples::deploy_events());
+    seen.ui.result(&samples::deploy()).unwrap();
+    assert_eq!((seen.err)(), "");
+    let lines: Vec<Value> = (seen.out)().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, events) = lines.split_last().unwrap();
+    assert_eq!(last["schema"], 1);
+    assert!(events.iter().all(|event| event["event"].is_string() && event["at"].is_string()));
+    assert_eq!(events[0]["event"], "operation_started");
+}
+
+#[test]
+fn json_event_lines() {
+    let lines: String = samples::deploy_events()
+        .into_iter()
+        .map(|event| json::event(&Stamped { at: "2026-01-02T03:04:05.678Z".into(), event }))
+        .collect();
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
+fn quiet_leaves_warnings_and_the_result() {
+    let seen = ui(Flags { quiet: true, ..TEXT });
+    emit(&seen, samples::deploy_events());
+    seen.ui.result(&samples::deploy()).unwrap();
+    let told = (seen.err)();
+    assert!(told.lines().all(|line| line.starts_with("warning: ")) && !told.is_empty(), "{told}");
+    assert!(!(seen.out)().is_empty());
+}
+
+#[test]
+fn a_warning_is_said_once_by_event_and_report() {
+    let seen = ui(TEXT);
+    let report = samples::init();
+    emit(&seen, report.warnings.iter().map(|message| Event::Warning { message: message.clone() }).collect());
+    seen.ui.result(&report).unwrap();
+    assert_eq!((seen.err)().matches("warning:").count(), report.warnings.len());
+}
+
+#[test]
+fn a_short_command_in_json_keeps_standard_output_to_its_one_object() {
+    let seen = ui(JSON);
+    let sink = EventSink::silent();
+    sink.add_reader(seen.ui.notices());
+    sink.detail("x", "not told");
+    sink.warn("reachable from anywhere; narrow it with --allowed-cidr");
+    seen.ui.result(&samples::init()).unwrap();
+    assert_eq!((seen.out)().lines().count(), 1);
+    assert_eq!((seen.err)(), "warning: reachable from anywhere; narrow it with --allowed-cidr\n");
+}
+
+#[test]
+fn errors_go_to_standard_error_as_text_and_to_standard_output_as_json() {
+    let error = Error::Timeout { what: "SSH on n11".into(), limit_s: 300, last_seen: None, hint: None };
+    let text = ui(TEXT);
+    text.ui.error(&error);
+    assert_eq!(((text.out)().as_str(), (text.err)().as_str()), ("", "error: SSH on n11: gave up after 300 s\n"));
+    let json = ui(JSON);
+    json.ui.error(&error);
+    assert_eq!((json.err)(), "");
+    let object: Value = serde_json::from_str(&(json.out)()).unwrap();
+    assert_eq!((&object["schema"], &object["error"]["code"]), (&1.into(), &"timeout".into()));
+}
+
+#[test]
+fn colors_mark_words_and_nothing_else_changes() {
+    let plain = ui(TEXT);
+    let colored = ui(Flags { color: ColorChoice::Always, ..TEXT });
+    for seen in [&plain, &colored] {
+        emit(seen, samples::deploy_events());
+        seen.ui.result(&samples::status_interrupted()).unwrap();
+        seen.ui.error(&Error::other("no"));
+    }
+    let shown = (colored.err)() + &(colored.out)();
+    assert!(shown.contains("\u{1b}["));
+    let bare: String = shown.lines().map(|line| clean_output(line) + "\n").collect();
+    assert_eq!(bare, (plain.err)() + &(plain.out)());
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let seen = ui(TEXT);
+    assert_eq!(seen.ui.confirm("Destroy it?"), None);
+    assert_eq!((seen.err)(), "");
+}
+
+#[test]
+fn a_preview_is_not_a_result() {
+    let text = ui(TEXT);
+    text.ui.preview(&samples::destroy_dry_run());
+    assert!((text.out)().is_empty() && (text.err)().contains("would be removed"));
+    let json = ui(JSON);
+    json.ui.preview(&samples::destroy_dry_run());
+    assert_eq!((json.out)() + &(json.err)(), "");
+}
+
+#[test]
+fn data_is_harmless_as_table_and_raw_only_where_no_terminal_reads_csv() {
+    let report =
+        SqlReport { columns: vec!["A".into()], rows: vec![vec!["x\u{1b}[2J\u{9b}1A\u{202e}".into()]], row_count: None };
+    for format in [SqlFormat::Table, SqlFormat::Json] {
+        let seen = ui(TEXT);
+        seen.ui.sql(&report, format).unwrap();
+        assert!(!(seen.out)().chars().any(|c| c != '\n' && sanitize::is_harmful(c)), "{format:?}");
+    }
+    let piped = ui(TEXT);
+    piped.ui.sql(&report, SqlFormat::Csv).unwrap();
+    assert_eq!((piped.out)(), "A\nx\u{1b}[2J\u{9b}1A\u{202e}\n");
+    let mut terminal = ui(TEXT);
+    terminal.ui.settings.stdout_terminal = true;
+    terminal.ui.sql(&report, SqlFormat::Csv).unwrap();
+    assert_eq!((terminal.out)(), "A\nx\\u{1b}[2J\\u{9b}1A\\u{202e}\n");
+}
+
+#[test]
+fn the_global_json_format_beats_the_table() {
+    let seen = ui(JSON);
+    seen.ui.sql(&samples::sql_rows(), SqlFormat::Table).unwrap();
+    assert!((seen.out)().starts_with("{\"schema\":1,"));
+}
