@@ -11,6 +11,7 @@ mod machine;
 mod node;
 mod options;
 mod phase;
+mod program;
 mod report;
 mod spec;
 
@@ -22,6 +23,7 @@ pub use machine::{Machine, Power};
 pub use node::{DataDisk, Node, NodePlan};
 pub use options::{OptionDef, OptionKind, Options};
 pub use phase::{Operation, Phase};
+pub use program::Program;
 pub use report::*;
 pub use spec::{NodeSize, Spec};
 

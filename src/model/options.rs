@@ -26,5 +26,9 @@ pub struct OptionDef {
 pub enum OptionKind {
     Integer { min: u64, max: u64 },
     Text,
+    /// Given several times, or comma-separated in an environment variable.
+    List,
+    /// On or off; without a value on the command line.
+    Flag,
     Choice(&'static [&'static str]),
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::model::{BaseImage, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Spec};
+use crate::model::{BaseImage, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Program, Spec};
 
 pub mod libvirt;
 
@@ -31,6 +31,11 @@ pub struct Provider {
     pub preflight: fn(&PreflightInput) -> Outcome,
     /// Variables for Terraform beside those that all providers share.
     pub tfvars: fn(&TfvarsInput) -> Result<Map<String, Value>>,
+    /// Programs that its Terraform provider or its access needs on this machine.
+    pub programs: &'static [Program],
+    /// Terraform resource types that are a node's machine, and a data disk: the plan guard protects them.
+    pub machine_types: &'static [&'static str],
+    pub disk_types: &'static [&'static str],
     /// Direct access to the machines, where the provider's library gives it without Terraform.
     pub hypervisor: Option<Hypervisor>,
 }
@@ -111,6 +116,9 @@ pub struct CachedVolume {
     /// Names of volumes that need it.
     pub backs: Vec<String>,
 }
+
+/// The provider when none is named: the workstation itself.
+pub const DEFAULT: &str = "libvirt";
 
 /// All providers, in the order of `--list-providers`.
 pub static ALL: &[&Provider] = &[&libvirt::PROVIDER];

@@ -1,0 +1,10 @@
+/// A program that must be on PATH, by exactly this name.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    pub name: &'static str,
+    /// "makes the cloud-init disk".
+    pub needed_for: &'static str,
+    /// The package that has it on Debian and Ubuntu, and on the RHEL family and Fedora.
+    pub debian: &'static str,
+    pub fedora: &'static str,
+}
