@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Check, Holder, Operation, Phase};
+use crate::model::{Check, Holder, InvalidValue, Operation, Phase};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -207,6 +207,13 @@ impl Error {
             Error::Operation { cause, .. } => cause.hint(),
             Error::Io { .. } | Error::Other(_) => None,
         }
+    }
+}
+
+impl From<InvalidValue> for Error {
+    fn from(invalid: InvalidValue) -> Self {
+        let InvalidValue { flag, value, allowed, suggestion } = invalid;
+        Error::InvalidValue { flag, value, allowed, suggestion }
     }
 }
 
