@@ -68,7 +68,7 @@ pub enum Error {
     Download { url: String, cause: String, hint: Option<String> },
     #[error("{what} has the SHA-256 {found}, expected {expected}")]
     Checksum { what: String, expected: String, found: String },
-    #[error("SQL login on {host} failed: {cause}")]
+    #[error("SQL connection to {host} failed: {cause}")]
     SqlConnection { host: String, cause: String, code: Option<String> },
     #[error("[{code}] {text}")]
     SqlStatement { code: String, text: String },
