@@ -181,7 +181,10 @@ impl Error {
                 Some("go on using the Bash deployer for it, or choose another directory with -d DIR".into())
             }
             Error::WrongPhase { next, .. } => (!next.is_empty()).then(|| format!("next: {}", next.join("  or  "))),
-            Error::BrokenState { .. } => Some("restore the file from a backup; nothing was changed".into()),
+            Error::BrokenState { .. } => Some(
+                "nothing was changed; restore the file from a backup, or use the version of exasol that wrote it"
+                    .into(),
+            ),
             Error::EditedFiles { .. } => {
                 Some("keep them with --keep-edits, or render them anew with --overwrite-edits".into())
             }

@@ -1,1 +1,53 @@
-//! (being written)
+//! The deployment directory as a type: what is in it, who may write it, and when.
+//!
+//! Belongs here: every write below a deployment's directory (Terraform's own files apart), the
+//! lock, the phases' transitions, secrets and the keys that are made for a deployment. Does not
+//! belong here: what the rendered files say (`render`), when an operation runs (`ops`), and
+//! anything that talks to a machine.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `dir` | [`DeploymentDir`]: an existing deployment, for reading |
+//! | `create` | how `init` makes one, all or nothing |
+//! | `locked` | [`Locked`]: the same with the lock held, for writing |
+//! | `state` | [`State`]: `deployment.json` |
+//! | `secrets` | [`Secrets`]: `secrets.json` |
+//! | `lock` | the lock itself (OFD) |
+//! | `atomic` | files that are there completely or not at all, with exact modes |
+//! | `edits` | which rendered files were edited by hand |
+//! | `transitions` | which operation runs from which phase, and what it leads to |
+//! | `oplog` | [`OpLog`]: the log folder of one operation |
+//! | `keys` | passwords, ids, SSH keys, password hashes |
+//!
+//! ```text
+//! deployment.json        schema, id, spec, phase, timestamps, last error: no secrets
+//! secrets.json           passwords and private keys, 0600
+//! .lock                  held while an operation runs; who holds it, as JSON, for people
+//! .init-in-progress      only while `init` works: what it is going to write
+//! terraform/ ansible/ ssh/   rendered, and Terraform's own state
+//! logs/<time>-<operation>/   one folder an operation
+//! README.md
+//! ```
+
+mod atomic;
+mod create;
+mod dir;
+mod edits;
+pub mod keys;
+mod lock;
+mod locked;
+mod oplog;
+mod secrets;
+mod state;
+pub mod transitions;
+
+#[cfg(test)]
+mod testing;
+
+pub use create::NewDeployment;
+pub use dir::DeploymentDir;
+pub use lock::LockStatus;
+pub use locked::{EditPolicy, Locked};
+pub use oplog::OpLog;
+pub use secrets::Secrets;
+pub use state::State;

@@ -1,0 +1,155 @@
+//! An existing deployment directory, for reading. Nothing here writes or takes the lock.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::lock::{self, LockStatus};
+use super::{Secrets, State, edits, oplog};
+use crate::error::{Error, Result};
+
+pub(super) const STATE_FILE: &str = "deployment.json";
+pub(super) const SECRETS_FILE: &str = "secrets.json";
+pub(super) const LOCK_FILE: &str = ".lock";
+pub(super) const README_FILE: &str = "README.md";
+pub(super) const LOGS_DIR: &str = "logs";
+/// Made by the Bash deployer that this tool succeeds: recognized, never changed.
+pub(super) const BASH_FILE: &str = ".exasol.json";
+
+/// A deployment directory and its state as it was when it was read.
+#[derive(Debug, Clone)]
+pub struct DeploymentDir {
+    pub(super) root: PathBuf,
+    pub(super) state: State,
+}
+
+impl DeploymentDir {
+    /// Reads the deployment in `path`.
+    ///
+    /// # Errors
+    /// [`Error::NotADeployment`], [`Error::BashDeployment`], [`Error::BrokenState`], or
+    /// [`Error::Io`] where reading is not permitted.
+    pub fn open(path: &Path) -> Result<DeploymentDir> {
+        let root = absolute(path)?;
+        match State::read(&root.join(STATE_FILE))? {
+            Some(state) => Ok(DeploymentDir { root, state }),
+            None if root.join(BASH_FILE).exists() => Err(Error::BashDeployment { dir: root }),
+            None => Err(Error::NotADeployment { dir: root }),
+        }
+    }
+
+    /// The state as it was read: before the lock was taken it may be stale by now.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The directory itself, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn terraform_dir(&self) -> PathBuf {
+        self.root.join("terraform")
+    }
+
+    pub fn ansible_dir(&self) -> PathBuf {
+        self.root.join("ansible")
+    }
+
+    pub fn ssh_dir(&self) -> PathBuf {
+        self.root.join("ssh")
+    }
+
+    pub fn logs_dir(&self) -> PathBuf {
+        self.root.join(LOGS_DIR)
+    }
+
+    /// The folder of the operation that began last; None before the first.
+    pub fn latest_log_dir(&self) -> Option<PathBuf> {
+        oplog::latest(&self.logs_dir())
+    }
+
+    /// # Errors
+    /// [`Error::BrokenState`] if the file is missing (as after `destroy`) or cannot be understood.
+    pub fn secrets(&self) -> Result<Secrets> {
+        Secrets::read(&self.root.join(SECRETS_FILE))
+    }
+
+    /// Whether an operation runs now. Asks the kernel, never takes the lock.
+    pub fn lock_status(&self) -> Result<LockStatus> {
+        lock::status(&self.root.join(LOCK_FILE))
+    }
+
+    /// Rendered files that were changed by hand, relative to the directory. Files that were removed by
+    /// hand are not among them: the next rendering brings them back.
+    pub fn edited_files(&self) -> Result<Vec<PathBuf>> {
+        let hasher = edits::Hasher::for_record(&self.state, || self.secrets())?;
+        edits::edited(&self.root, &self.state, &hasher)
+    }
+}
+
+/// Independent of a later change of the working directory; symbolic links stay as they were typed.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(not_a_directory(path));
+    }
+    std::path::absolute(path).map_err(Error::io(format!("cannot find {}", path.display())))
+}
+
+pub(super) fn not_a_directory(path: &Path) -> Error {
+    Error::InvalidValue {
+        flag: "--deployment-dir".into(),
+        value: path.display().to_string(),
+        allowed: "a directory".into(),
+        suggestion: None,
+    }
+}
+
+/// The names in a directory, sorted; empty if there is no such directory.
+pub(super) fn entries(path: &Path) -> Result<Vec<String>> {
+    let context = || Error::io(format!("cannot read {}", path.display()));
+    let listing = match fs::read_dir(path) {
+        Ok(listing) => listing,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(context()(e)),
+    };
+    let mut names = Vec::new();
+    for entry in listing {
+        names.push(entry.map_err(context())?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployment::testing;
+
+    #[test]
+    fn what_is_no_deployment_is_named_for_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |path: &Path| DeploymentDir::open(path).unwrap_err();
+        assert!(matches!(open(dir.path()), Error::NotADeployment { .. }));
+        assert!(matches!(open(&dir.path().join("missing")), Error::NotADeployment { .. }));
+        assert!(matches!(open(Path::new("")), Error::InvalidValue { .. }));
+        fs::write(dir.path().join(BASH_FILE), "{}").unwrap();
+        assert!(matches!(open(dir.path()), Error::BashDeployment { .. }));
+        fs::write(dir.path().join(STATE_FILE), "{").unwrap();
+        assert!(matches!(open(dir.path()), Error::BrokenState { .. }));
+        assert!(matches!(open(&dir.path().join(STATE_FILE)), Error::NotADeployment { .. }));
+    }
+
+    #[test]
+    fn a_deployment_may_be_moved() {
+        let (dir, deployment) = testing::deployment();
+        let moved = dir.path().join("elsewhere");
+        fs::rename(deployment.root(), &moved).unwrap();
+        let again = DeploymentDir::open(&moved).unwrap();
+        assert_eq!(again.state(), deployment.state());
+        assert_eq!(again.edited_files().unwrap(), Vec::<PathBuf>::new());
+        for (file, _) in &again.state().rendered {
+            let text = fs::read(moved.join(file)).unwrap();
+            assert!(!String::from_utf8_lossy(&text).contains(&*deployment.root().to_string_lossy()));
+        }
+    }
+}

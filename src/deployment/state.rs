@@ -1,0 +1,187 @@
+//! `deployment.json`: what is known of a deployment, without secrets.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::atomic;
+use crate::error::{Error, Result};
+use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
+
+/// The form of `deployment.json` that this version writes. A change that older versions would
+/// misread takes the next number.
+const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    pub schema: u32,
+    pub id: DeploymentId,
+    pub spec: Spec,
+    pub phase: Phase,
+    /// RFC 3339, UTC, seconds.
+    pub created_at: String,
+    /// RFC 3339, UTC, seconds; set by every write.
+    pub updated_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// The nodes whose addresses are known.
+    #[serde(default)]
+    pub nodes: Vec<Node>,
+    /// What preflight found out that rendering needs (`domain_type`, …).
+    #[serde(default)]
+    pub facts: Options,
+    /// The base image's pinned checksum, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_sha256: Option<String>,
+    /// The base image's volume in the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_volume: Option<String>,
+    /// SHA-256 over the DER form of the database's certificate, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_fingerprint: Option<String>,
+    /// The database has answered a login at least once.
+    #[serde(default)]
+    pub ever_ready: bool,
+    /// `terraform` or `tofu`, whichever made the state in `terraform/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// What was rendered: relative path to the hash of what we wrote (see `edits`).
+    #[serde(default)]
+    pub rendered: BTreeMap<String, String>,
+    /// What is being written right now, in the same form. Recorded before the first file is replaced,
+    /// so that after a kill in between both old and new files are known as ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) rendering: BTreeMap<String, String>,
+}
+
+impl State {
+    /// A new deployment's state.
+    pub fn new(id: DeploymentId, spec: Spec, facts: Options) -> State {
+        let now = now();
+        State {
+            schema: SCHEMA,
+            id,
+            spec,
+            phase: Phase::Initialized,
+            created_at: now.clone(),
+            updated_at: now,
+            last_error: None,
+            nodes: Vec::new(),
+            facts,
+            image_sha256: None,
+            base_volume: None,
+            certificate_fingerprint: None,
+            ever_ready: false,
+            engine: None,
+            rendered: BTreeMap::new(),
+            rendering: BTreeMap::new(),
+        }
+    }
+
+    /// Reads `file`; None if there is none.
+    ///
+    /// # Errors
+    /// [`Error::BrokenState`] for another schema, or text that is not this form of JSON, with the
+    /// position at which reading it failed.
+    pub(super) fn read(file: &Path) -> Result<Option<State>> {
+        let Some(text) = atomic::read(file)? else { return Ok(None) };
+        parse(&text).map(Some).map_err(|why| Error::BrokenState { file: file.to_path_buf(), why })
+    }
+
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::Other(e.into()))?;
+        text.push(b'\n');
+        atomic::write(file, &text, 0o600)
+    }
+}
+
+fn parse(text: &[u8]) -> Result<State, String> {
+    // The number first: another schema's other entries would be reported as mistakes.
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
+    let unreadable = |e: serde_json::Error| format!("cannot be read: {e}");
+    let Versioned { schema } = serde_json::from_slice(text).map_err(unreadable)?;
+    if schema != SCHEMA {
+        let which = if schema > SCHEMA { "newer" } else { "older" };
+        return Err(format!("has schema {schema}; this version of exasol knows schema {SCHEMA}: use a {which} one"));
+    }
+    serde_json::from_slice(text).map_err(unreadable)
+}
+
+/// Now, as this directory's files write it: RFC 3339, UTC, seconds.
+pub(super) fn now() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::deployment::testing;
+
+    #[test]
+    fn a_state_survives_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("deployment.json");
+        assert_eq!(State::read(&file).unwrap(), None);
+        let mut state = testing::state();
+        state.rendering.insert("a".into(), "b".into());
+        state.write(&file).unwrap();
+        assert_eq!(State::read(&file).unwrap(), Some(state));
+    }
+
+    #[test]
+    fn a_newer_schema_is_named_with_ours() {
+        let why = parse(br#"{"schema": 7, "something": "else"}"#).unwrap_err();
+        assert_eq!(why, "has schema 7; this version of exasol knows schema 1: use a newer one");
+    }
+
+    #[test]
+    fn garbage_is_reported_with_its_position() {
+        for (text, position) in
+            [("", "line 1 column 0"), ("{\"schema\": 1,\n x", "line 2 column 2"), ("\u{0}", "line 1 column 1")]
+        {
+            let why = parse(text.as_bytes()).unwrap_err();
+            assert!(why.contains(position), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_the_first_release_may_be_missing_but_none_is_unknown() {
+        let full = serde_json::to_value(testing::state()).unwrap();
+        let mut least = full.clone();
+        for optional in ["nodes", "facts", "ever_ready", "rendered"] {
+            least.as_object_mut().unwrap().remove(optional);
+        }
+        assert!(parse(least.to_string().as_bytes()).is_ok());
+        let mut more = full;
+        more["surprise"] = 1.into();
+        assert!(parse(more.to_string().as_bytes()).unwrap_err().contains("surprise"));
+    }
+
+    #[test]
+    fn times_are_rfc_3339_in_seconds() {
+        let text = now();
+        assert_eq!(text.len(), "2026-11-23T03:12:00Z".len());
+        assert!(text.parse::<jiff::Timestamp>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_off_file_is_never_taken_for_a_whole_one(share in 0.0..1.0f64) {
+            let text = serde_json::to_vec(&testing::state()).unwrap();
+            let cut = (text.len() as f64 * share) as usize;
+            prop_assert!(parse(&text[..cut]).is_err());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&text);
+        }
+    }
+}

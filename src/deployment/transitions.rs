@@ -1,0 +1,315 @@
+//! Which operation runs from which phase, and what it leads to: the one table.
+//!
+//! Whoever asks about an in-progress phase holds the lock, or has seen that nobody does: the
+//! operation was interrupted. An interrupted operation counts as a failed one, so each in-progress
+//! phase allows what its failed phase allows.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::model::{Operation, Phase};
+
+/// The operations that may run from `phase`. `destroy` always may: it works half-created, and a
+/// second one finds nothing to do.
+const fn table(phase: Phase) -> &'static [Operation] {
+    use Operation::{Deploy, Destroy, Start, Stop, Update};
+    match phase {
+        Phase::Initialized => &[Deploy, Update, Destroy],
+        // Deploy resumes.
+        Phase::DeployInProgress | Phase::DeploymentFailed => &[Deploy, Update, Destroy],
+        // The machines run, the database is installed. Stop and start may be what mends it.
+        Phase::DatabaseConnectionFailed => &[Deploy, Start, Stop, Update, Destroy],
+        // Deploy verifies, and applies an update. Start is for machines that went off by themselves.
+        Phase::DatabaseReady => &[Deploy, Stop, Start, Update, Destroy],
+        // Not deploy: it would wait for machines that are off on purpose. Stop finds nothing to do.
+        Phase::Stopped => &[Start, Stop, Update, Destroy],
+        Phase::StopInProgress | Phase::StopFailed => &[Stop, Start, Update, Destroy],
+        // Deploy has the same end as start, and can apply what start lacked (more memory, a lost machine).
+        Phase::StartInProgress | Phase::StartFailed => &[Start, Deploy, Stop, Update, Destroy],
+        // Half of it is gone already: the only way is on.
+        Phase::DestroyInProgress | Phase::DestroyFailed => &[Destroy],
+        // A destroyed directory is not deployed again: `init` makes a new one.
+        Phase::Destroyed => &[Destroy],
+    }
+}
+
+/// # Errors
+/// [`Error::WrongPhase`], with the commands that lead on from `phase` (without `-d`; see
+/// [`super::DeploymentDir::check_allowed`]).
+pub fn allowed(operation: Operation, phase: Phase) -> Result<()> {
+    if table(phase).contains(&operation) {
+        return Ok(());
+    }
+    let next = next_commands(phase, false).iter().map(|next| next.command.to_owned()).collect();
+    Err(Error::WrongPhase { operation, phase, next })
+}
+
+/// The phase while `operation` works; None: it has none and keeps the one before.
+pub fn begin(operation: Operation) -> Option<Phase> {
+    match operation {
+        Operation::Deploy => Some(Phase::DeployInProgress),
+        Operation::Stop => Some(Phase::StopInProgress),
+        Operation::Start => Some(Phase::StartInProgress),
+        Operation::Destroy => Some(Phase::DestroyInProgress),
+        Operation::Update => None,
+    }
+}
+
+/// The phase after `operation` has done its work; None: the one before.
+pub fn succeeded(operation: Operation) -> Option<Phase> {
+    match operation {
+        Operation::Deploy | Operation::Start => Some(Phase::DatabaseReady),
+        Operation::Stop => Some(Phase::Stopped),
+        Operation::Destroy => Some(Phase::Destroyed),
+        Operation::Update => None,
+    }
+}
+
+/// Why an operation ended without doing its work, as far as the phase depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It was refused before anything was changed: preflight, the plan guard, edited files.
+    Refused,
+    /// A signal ended it.
+    Interrupted,
+    /// The cluster is there, but the login did not succeed.
+    Connection,
+    Other,
+}
+
+impl From<&Error> for Cause {
+    fn from(error: &Error) -> Cause {
+        match error {
+            Error::Operation { cause, .. } => Cause::from(&**cause),
+            Error::InvalidValue { .. }
+            | Error::Usage { .. }
+            | Error::NotADeployment { .. }
+            | Error::AlreadyInitialized { .. }
+            | Error::DirectoryNotEmpty { .. }
+            | Error::BashDeployment { .. }
+            | Error::WrongPhase { .. }
+            | Error::EditedFiles { .. }
+            | Error::Preflight { .. }
+            | Error::ToolMissing { .. }
+            | Error::Locked { .. }
+            | Error::PlanRefused { .. } => Cause::Refused,
+            Error::Interrupted { .. } => Cause::Interrupted,
+            Error::SqlConnection { .. } | Error::SqlStatement { .. } | Error::Fingerprint { .. } => Cause::Connection,
+            Error::BrokenState { .. }
+            | Error::LibvirtUnreachable { .. }
+            | Error::Tool(_)
+            | Error::Timeout { .. }
+            | Error::Download { .. }
+            | Error::Checksum { .. }
+            | Error::LeftBehind { .. }
+            | Error::Io { .. }
+            | Error::Other(_) => Cause::Other,
+        }
+    }
+}
+
+/// The phase after `operation` has ended for `cause`; None: the one before it began.
+pub fn failed(operation: Operation, cause: Cause) -> Option<Phase> {
+    match (operation, cause) {
+        (Operation::Update, _) | (_, Cause::Refused) => None,
+        // Stays in progress with a free lock, which is what `status` calls interrupted.
+        (_, Cause::Interrupted) => begin(operation),
+        (Operation::Deploy, Cause::Connection) => Some(Phase::DatabaseConnectionFailed),
+        (Operation::Deploy, Cause::Other) => Some(Phase::DeploymentFailed),
+        (Operation::Stop, _) => Some(Phase::StopFailed),
+        (Operation::Start, _) => Some(Phase::StartFailed),
+        (Operation::Destroy, _) => Some(Phase::DestroyFailed),
+    }
+}
+
+/// A command that leads on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// Without `-d`: `exasol deploy`.
+    pub command: &'static str,
+    /// What it does from here: "resumes where it was interrupted".
+    pub why: &'static str,
+    /// The operation that it runs; None for commands that only look, or work elsewhere.
+    pub operation: Option<Operation>,
+    /// Whether it works on this deployment.
+    here: bool,
+}
+
+impl Next {
+    /// The command for the deployment in `dir`, as it can be pasted into a shell.
+    pub fn at(&self, dir: &Path) -> String {
+        match self.here {
+            true => format!("{} -d {}", self.command, quoted(&dir.to_string_lossy())),
+            false => self.command.to_owned(),
+        }
+    }
+
+    const fn run(operation: Operation, why: &'static str) -> Next {
+        let command = match operation {
+            Operation::Deploy => "exasol deploy",
+            Operation::Stop => "exasol stop",
+            Operation::Start => "exasol start",
+            Operation::Destroy => "exasol destroy",
+            Operation::Update => "exasol init --update",
+        };
+        Next { command, why, operation: Some(operation), here: true }
+    }
+
+    const fn look(command: &'static str, why: &'static str) -> Next {
+        Next { command, why, operation: None, here: true }
+    }
+}
+
+/// What can be done from `phase`, the most useful first. `running`: an operation holds the lock.
+pub fn next_commands(phase: Phase, running: bool) -> Vec<Next> {
+    use Operation::{Deploy, Destroy, Start, Stop};
+    if running {
+        return vec![Next::look("exasol status", "shows when it is done")];
+    }
+    match phase {
+        Phase::Initialized => vec![Next::run(Deploy, "creates the cluster")],
+        Phase::DeployInProgress => {
+            vec![Next::run(Deploy, "resumes where it was interrupted"), Next::run(Destroy, "removes what exists")]
+        }
+        Phase::DeploymentFailed => {
+            vec![Next::run(Deploy, "tries again from where it failed"), Next::run(Destroy, "removes what exists")]
+        }
+        Phase::DatabaseConnectionFailed => {
+            vec![Next::run(Deploy, "tries to connect again"), Next::run(Destroy, "removes the cluster")]
+        }
+        Phase::DatabaseReady => {
+            vec![Next::look("exasol info", "shows how to connect"), Next::run(Destroy, "removes the cluster")]
+        }
+        Phase::Stopped => {
+            vec![Next::run(Start, "starts the cluster"), Next::run(Destroy, "removes the cluster")]
+        }
+        Phase::StopInProgress | Phase::StopFailed => {
+            vec![Next::run(Stop, "tries to stop it again"), Next::run(Start, "starts the cluster")]
+        }
+        Phase::StartInProgress | Phase::StartFailed => {
+            vec![Next::run(Start, "tries to start it again"), Next::run(Deploy, "repairs the cluster")]
+        }
+        Phase::DestroyInProgress | Phase::DestroyFailed => vec![Next::run(Destroy, "removes what is left")],
+        Phase::Destroyed => vec![Next {
+            command: "exasol init -d NEW_DIR",
+            why: "makes a new deployment in another directory",
+            operation: None,
+            here: false,
+        }],
+    }
+}
+
+/// As one word of a shell command.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,=@%:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(operation: Operation, phase: Phase) -> bool {
+        allowed(operation, phase).is_ok()
+    }
+
+    /// The full product, as a table that can be compared with the documentation.
+    #[test]
+    fn every_operation_from_every_phase() {
+        let expected = [
+            // phase                              deploy stop start destroy update
+            (Phase::Initialized, [true, false, false, true, true]),
+            (Phase::DeployInProgress, [true, false, false, true, true]),
+            (Phase::DeploymentFailed, [true, false, false, true, true]),
+            (Phase::DatabaseConnectionFailed, [true, true, true, true, true]),
+            (Phase::DatabaseReady, [true, true, true, true, true]),
+            (Phase::StopInProgress, [false, true, true, true, true]),
+            (Phase::Stopped, [false, true, true, true, true]),
+            (Phase::StopFailed, [false, true, true, true, true]),
+            (Phase::StartInProgress, [true, true, true, true, true]),
+            (Phase::StartFailed, [true, true, true, true, true]),
+            (Phase::DestroyInProgress, [false, false, false, true, false]),
+            (Phase::DestroyFailed, [false, false, false, true, false]),
+            (Phase::Destroyed, [false, false, false, true, false]),
+        ];
+        assert_eq!(expected.map(|(phase, _)| phase), Phase::ALL);
+        for (phase, row) in expected {
+            assert_eq!(Operation::ALL.map(|operation| may(operation, phase)), row, "{phase}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_operation_can_be_run_again() {
+        for operation in Operation::ALL {
+            if let Some(phase) = begin(operation) {
+                assert!(phase.is_in_progress());
+                assert!(may(operation, phase), "{operation}");
+                assert_eq!(failed(operation, Cause::Interrupted), Some(phase));
+            }
+        }
+    }
+
+    #[test]
+    fn every_phase_has_a_way_out_and_names_only_what_is_allowed() {
+        for phase in Phase::ALL {
+            let next = next_commands(phase, false);
+            assert!(!next.is_empty(), "{phase}");
+            for one in &next {
+                if let Some(operation) = one.operation {
+                    assert!(may(operation, phase), "{operation} from {phase}");
+                }
+            }
+            let leads_on = next.iter().any(|n| n.operation.is_some() || !n.here);
+            assert!(leads_on, "{phase}");
+        }
+    }
+
+    #[test]
+    fn every_end_of_an_operation_has_a_way_out() {
+        for operation in Operation::ALL {
+            let causes = [Cause::Refused, Cause::Interrupted, Cause::Connection, Cause::Other];
+            let ends = causes.map(|cause| failed(operation, cause)).into_iter().chain([succeeded(operation)]);
+            for phase in ends.flatten() {
+                assert!(!table(phase).is_empty());
+            }
+            assert_eq!(failed(operation, Cause::Refused), None);
+        }
+        assert_eq!(failed(Operation::Deploy, Cause::Connection), Some(Phase::DatabaseConnectionFailed));
+        assert_eq!(failed(Operation::Deploy, Cause::Other), Some(Phase::DeploymentFailed));
+        assert_eq!(failed(Operation::Start, Cause::Connection), Some(Phase::StartFailed));
+    }
+
+    #[test]
+    fn the_cause_within_an_operations_error_decides() {
+        let error = Error::Operation {
+            operation: Operation::Deploy,
+            cause: Box::new(Error::SqlConnection { host: "n11".into(), cause: "refused".into(), code: None }),
+            now: String::new(),
+            next: vec![],
+        };
+        assert_eq!(Cause::from(&error), Cause::Connection);
+    }
+
+    #[test]
+    fn a_refusal_names_what_to_run_instead() {
+        match allowed(Operation::Deploy, Phase::Stopped).unwrap_err() {
+            Error::WrongPhase { operation: Operation::Deploy, phase: Phase::Stopped, next } => {
+                assert_eq!(next, ["exasol start", "exasol destroy"]);
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn commands_can_be_pasted() {
+        let at = |dir: &str| next_commands(Phase::Initialized, false)[0].at(Path::new(dir));
+        assert_eq!(at("/srv/my-cluster"), "exasol deploy -d /srv/my-cluster");
+        assert_eq!(at("/srv/it's mine"), r"exasol deploy -d '/srv/it'\''s mine'");
+        let elsewhere = next_commands(Phase::Destroyed, false)[0];
+        assert_eq!(elsewhere.at(Path::new("/srv/old")), elsewhere.command);
+    }
+}
