@@ -1,0 +1,528 @@
+//! The only file that spawns programs.
+//!
+//! Every child has a process group of its own, so that Ctrl-C on the terminal reaches us alone and
+//! we decide what the child gets: first press one SIGINT to the leader (Terraform and Ansible end
+//! in order), second press a second one, third press SIGKILL to the group.
+//!
+//! A long-running program writes to a file that we follow, not to a pipe: it goes on undisturbed
+//! when we die (Terraform dies of SIGPIPE when its reader goes, and loses what it was creating).
+//! It may also hold a duplicate of the deployment lock's descriptor, so that the lock outlives us
+//! for exactly as long as the program runs.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
+
+use super::lines::{Lines, Tail, tail_of};
+use super::quote::command_line;
+use crate::error::{Error, Result, ToolFailure};
+use crate::signal::Interrupt;
+
+/// How often a followed file is read while the program lives. Its end is noticed at once.
+const FOLLOW_EVERY: Duration = Duration::from_millis(40);
+/// How long pipes may stay open after their program has ended (ssh masters keep them).
+const PIPES_GRACE: Duration = Duration::from_millis(300);
+/// How long a program that ran into its limit has for ending in order.
+const TERM_GRACE: Duration = Duration::from_secs(3);
+/// More output than this of a short command is read but not kept.
+const MAX_CAPTURE: usize = 64 << 20;
+
+/// The program of that name on PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
+    which::which(program).ok()
+}
+
+/// A program with everything that one run of it needs.
+pub struct Tool {
+    program: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    secret_env: Vec<(OsString, OsString)>,
+    unset: Vec<&'static str>,
+    cwd: Option<PathBuf>,
+    stdin: Option<Vec<u8>>,
+    log: Option<PathBuf>,
+    inherit: Vec<OwnedFd>,
+    limit: Option<Duration>,
+}
+
+/// How a followed program ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub status: ExitStatus,
+    /// The first signal that we were told to pass on, if any.
+    pub interrupted: Option<i32>,
+    /// The last 20 lines that it printed.
+    pub tail: Vec<String>,
+    pub log: Option<PathBuf>,
+    tool: String,
+    command: String,
+}
+
+/// What a short command printed.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    tool: String,
+    command: String,
+}
+
+impl Tool {
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            secret_env: Vec::new(),
+            unset: Vec::new(),
+            cwd: None,
+            stdin: None,
+            log: None,
+            inherit: Vec::new(),
+            limit: None,
+        }
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    pub fn args<I>(mut self, args: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// An environment variable whose value appears in no message, log or `Debug` text of ours.
+    pub fn secret_env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.secret_env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Keeps variables of our own environment that begin with `prefix` from the program; those
+    /// given by [`Tool::env`] still reach it.
+    pub fn without_env(mut self, prefix: &'static str) -> Self {
+        self.unset.push(prefix);
+        self
+    }
+
+    pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cwd = Some(dir.into());
+        self
+    }
+
+    /// What the program reads; nothing unless given.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// The file to which [`Tool::run`] lets the program append stdout and stderr.
+    pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.log = Some(file.into());
+        self
+    }
+
+    /// Lets the program inherit a duplicate of `fd`: an OFD lock on it lasts as long as the
+    /// program does, whatever becomes of us.
+    pub fn inherit_fd(mut self, fd: &impl AsFd) -> Result<Self> {
+        let copy = fd.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate a descriptor"))?;
+        self.inherit.push(copy);
+        Ok(self)
+    }
+
+    /// Ends a [`Tool::run`] that takes longer: SIGTERM to the group, then SIGKILL.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// The program's file name.
+    pub fn name(&self) -> String {
+        self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// The command line as people would type it, without environment.
+    pub fn command_text(&self) -> String {
+        let args = self.args.iter().map(|arg| arg.to_string_lossy().into_owned());
+        command_line(std::iter::once(self.name()).chain(args))
+    }
+
+    /// Runs a program that may take long, and hands over each line that it prints.
+    ///
+    /// An exit status other than 0 is not an error here. Errors: [`Error::Interrupted`] when
+    /// something was pressed before it began; [`Error::Timeout`]; [`Error::Io`].
+    /// Dropping the future passes one SIGINT on.
+    pub async fn run(self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
+        if let Some(signal) = interrupt.signal() {
+            return Err(Error::Interrupted { signal });
+        }
+        let (tool, command) = (self.name(), self.command_text());
+        let (output, mut follower) = self.open_output()?;
+        let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
+        let limit = self.limit;
+        let log = self.log.clone();
+        let mut child = self.spawn(output.into(), errors.into(), Signal::INT)?;
+        // Ours are closed now; the program's copies are the only ones.
+
+        let started = Instant::now();
+        let mut passed_on = 0;
+        let status = loop {
+            if let Ok(status) = tokio::time::timeout(FOLLOW_EVERY, child.wait()).await {
+                break status?;
+            }
+            follower.read(on_line)?;
+            if interrupt.pressed().times > passed_on {
+                // One level a turn: two signals at the same moment would arrive as one.
+                passed_on += 1;
+                child.pass_on(passed_on);
+            }
+            if let Some(limit) = limit.filter(|limit| started.elapsed() >= *limit) {
+                child.end().await;
+                follower.finish(on_line)?;
+                return Err(timeout(command, limit, follower.tail.last()));
+            }
+        };
+        if passed_on > 1 {
+            child.sweep();
+        }
+        follower.finish(on_line)?;
+        Ok(Finished {
+            status,
+            interrupted: interrupt.signal().filter(|_| passed_on > 0),
+            tail: follower.tail.into_vec(),
+            log,
+            tool,
+            command,
+        })
+    }
+
+    /// Runs a short command and captures what it prints. Dropping the future kills its group.
+    ///
+    /// An exit status other than 0 is not an error here. Errors: [`Error::Timeout`]; [`Error::Io`].
+    pub async fn output(self, limit: Duration) -> Result<Output> {
+        let (tool, command) = (self.name(), self.command_text());
+        let mut child = self.spawn(Stdio::piped(), Stdio::piped(), Signal::KILL)?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let status = {
+            let (out, err) = (child.inner.stdout.take(), child.inner.stderr.take());
+            let pipes = async { tokio::join!(capture(out, &mut stdout), capture(err, &mut stderr)) };
+            let mut pipes = std::pin::pin!(pipes);
+            let mut open = true;
+            let deadline = Instant::now() + limit;
+            loop {
+                tokio::select! {
+                    status = child.wait() => {
+                        if open {
+                            let _ = tokio::time::timeout(PIPES_GRACE, &mut pipes).await;
+                        }
+                        break Some(status?);
+                    }
+                    _ = &mut pipes, if open => open = false,
+                    _ = tokio::time::sleep_until(deadline) => break None,
+                }
+            }
+        };
+        match status {
+            Some(status) => Ok(Output { status, stdout, stderr, tool, command }),
+            None => {
+                child.end().await;
+                let seen = if stderr.is_empty() { &stdout } else { &stderr };
+                let seen = tail_of(&String::from_utf8_lossy(seen));
+                Err(timeout(command, limit, seen.iter().rev().map(String::as_str).find(|l| !l.trim().is_empty())))
+            }
+        }
+    }
+
+    /// Becomes the program, with our terminal and in our process group. Returns only if that failed.
+    pub fn exec(self) -> Error {
+        let name = self.program.display().to_string();
+        Error::Io { context: format!("cannot run {name}"), source: self.command().exec() }
+    }
+
+    /// Everything but stdio and process group.
+    fn command(self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args);
+        for (name, _) in std::env::vars_os() {
+            if self.unset.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.env.iter().chain(&self.secret_env).map(|(name, value)| (name, value)));
+        if let Some(dir) = &self.cwd {
+            command.current_dir(dir);
+        }
+        let inherit = self.inherit;
+        if !inherit.is_empty() {
+            let keep_open = move || {
+                inherit.iter().try_for_each(|fd| Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?))
+            };
+            // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe; it
+            // allocates nothing and takes no lock. Doing it here, not before the fork, keeps the
+            // descriptor from every other program that is started meanwhile.
+            unsafe { command.pre_exec(keep_open) };
+        }
+        command
+    }
+
+    fn spawn(mut self, stdout: Stdio, stderr: Stdio, on_drop: Signal) -> Result<Child> {
+        let context = format!("cannot run {}", self.program.display());
+        let stdin = match self.stdin.take() {
+            Some(bytes) => input(&bytes).map_err(Error::io("cannot hold a program's input in memory"))?.into(),
+            None => Stdio::null(),
+        };
+        let mut command = self.command();
+        command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
+        tracing::debug!(program = ?command.get_program(), args = ?command.get_args(), "spawn");
+        let inner = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;
+        let pid = inner.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        Ok(Child { pid, inner, context, ended: false, on_drop })
+    }
+
+    fn open_output(&self) -> Result<(File, Follower)> {
+        let Some(path) = &self.log else {
+            let file = tempfile::NamedTempFile::new().map_err(Error::io("cannot make a temporary file"))?;
+            let reader = file.reopen().map_err(Error::io("cannot open a temporary file"))?;
+            let writer = file.into_file();
+            return Ok((writer, Follower::new(reader)));
+        };
+        let context = || Error::io(format!("cannot open {}", path.display()));
+        let writer = File::options().append(true).create(true).mode(0o600).open(path).map_err(context())?;
+        let mut reader = File::open(path).map_err(context())?;
+        reader.seek(SeekFrom::End(0)).map_err(context())?;
+        Ok((writer, Follower::new(reader)))
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret: Vec<_> = self.secret_env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Tool")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env)
+            .field("secret_env", &secret)
+            .field("cwd", &self.cwd)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Finished {
+    pub fn success(&self) -> bool {
+        self.status.success()
+    }
+
+    /// The error that this run amounts to: an interruption, if one was passed on, else the tool's failure.
+    pub fn into_error(self, diagnostics: Vec<String>) -> Error {
+        if let Some(signal) = self.interrupted {
+            return Error::Interrupted { signal };
+        }
+        Error::Tool(Box::new(ToolFailure {
+            tool: self.tool,
+            command: self.command,
+            status: status_text(self.status),
+            diagnostics,
+            tail: self.tail,
+            log: self.log,
+        }))
+    }
+}
+
+impl Output {
+    pub fn success(&self) -> bool {
+        self.status.success()
+    }
+
+    pub fn stdout_text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// The failure that this output amounts to, for commands whose other exit statuses mean something.
+    pub fn into_error(self, diagnostics: Vec<String>) -> Error {
+        let mut text = self.stdout_text();
+        text.push_str(&self.stderr_text());
+        Error::Tool(Box::new(ToolFailure {
+            status: status_text(self.status),
+            diagnostics,
+            tail: tail_of(&text),
+            log: None,
+            tool: self.tool,
+            command: self.command,
+        }))
+    }
+
+    /// Itself if the exit status was 0, else the failure with stderr's first line as its diagnostic.
+    pub fn ok(self) -> Result<Output> {
+        if self.success() {
+            return Ok(self);
+        }
+        let stderr = self.stderr_text();
+        let first = stderr.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
+        Err(self.into_error(first.into_iter().collect()))
+    }
+}
+
+/// A child and its process group.
+struct Child {
+    inner: tokio::process::Child,
+    pid: Option<Pid>,
+    context: String,
+    ended: bool,
+    on_drop: Signal,
+}
+
+impl Child {
+    async fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self.inner.wait().await;
+        self.ended = true;
+        status.map_err(Error::io(self.context.clone()))
+    }
+
+    /// What the nth press means for the program.
+    fn pass_on(&self, nth: u8) {
+        match nth {
+            1 | 2 => self.signal_leader(Signal::INT),
+            _ => self.signal_group(Signal::KILL),
+        }
+    }
+
+    /// SIGTERM, a moment, SIGKILL.
+    async fn end(&mut self) {
+        self.signal_group(Signal::TERM);
+        let _ = tokio::time::timeout(TERM_GRACE, self.wait()).await;
+        self.signal_group(Signal::KILL);
+        if !self.ended {
+            let _ = self.wait().await;
+        }
+    }
+
+    /// Removes what an impatiently ended leader left behind: a provider plugin would keep the
+    /// lock's descriptor, and nobody is left to record what it creates.
+    fn sweep(&self) {
+        self.signal_group(Signal::KILL);
+    }
+
+    fn signal_leader(&self, signal: Signal) {
+        if let Some(pid) = self.pid.filter(|_| !self.ended) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        if let Some(pid) = self.pid {
+            let _ = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.ended {
+            match self.on_drop {
+                Signal::KILL => self.signal_group(Signal::KILL),
+                other => self.signal_leader(other),
+            }
+        }
+    }
+}
+
+/// Reads what a program appends to a file.
+struct Follower {
+    file: File,
+    lines: Lines,
+    tail: Tail,
+    buffer: Vec<u8>,
+}
+
+impl Follower {
+    fn new(file: File) -> Self {
+        Self { file, lines: Lines::default(), tail: Tail::default(), buffer: vec![0; 64 * 1024] }
+    }
+
+    /// Everything that is there by now.
+    fn read(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
+        loop {
+            let count = self.file.read(&mut self.buffer).map_err(Error::io("cannot read a program's output"))?;
+            if count == 0 {
+                return Ok(());
+            }
+            let tail = &mut self.tail;
+            self.lines.feed(&self.buffer[..count], &mut |line| {
+                tail.push(line);
+                on_line(line);
+            });
+        }
+    }
+
+    fn finish(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
+        self.read(on_line)?;
+        let tail = &mut self.tail;
+        self.lines.finish(&mut |line| {
+            tail.push(line);
+            on_line(line);
+        });
+        Ok(())
+    }
+}
+
+/// Reads a pipe to its end, keeps a bounded part.
+async fn capture(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+        let room = MAX_CAPTURE.saturating_sub(kept.len());
+        kept.extend_from_slice(&buffer[..count.min(room)]);
+    }
+}
+
+/// A file in memory: no pipe that somebody has to feed, nothing on a disk.
+fn input(bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create(c"stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn timeout(what: String, limit: Duration, last_seen: Option<&str>) -> Error {
+    Error::Timeout { what, limit_s: limit.as_secs(), last_seen: last_seen.map(str::to_owned), hint: None }
+}
+
+fn status_text(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;
