@@ -5,5 +5,9 @@
 //! directory (`deployment`). [`process`] is the only file that spawns anything.
 
 mod lines;
+pub mod plan;
+mod plugin_cache;
 pub mod process;
 pub mod quote;
+pub mod terraform;
+mod terraform_events;

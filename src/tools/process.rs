@@ -54,6 +54,7 @@ pub struct Tool {
     stdin: Option<Vec<u8>>,
     log: Option<PathBuf>,
     inherit: Vec<OwnedFd>,
+    private_files: bool,
     limit: Option<Duration>,
 }
 
@@ -92,6 +93,7 @@ impl Tool {
             stdin: None,
             log: None,
             inherit: Vec::new(),
+            private_files: false,
             limit: None,
         }
     }
@@ -151,6 +153,12 @@ impl Tool {
         let copy = fd.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate a descriptor"))?;
         self.inherit.push(copy);
         Ok(self)
+    }
+
+    /// Files that the program makes are for this user only, whatever the umask.
+    pub fn private_files(mut self) -> Self {
+        self.private_files = true;
+        self
     }
 
     /// Ends a [`Tool::run`] that takes longer: SIGTERM to the group, then SIGKILL.
@@ -275,15 +283,18 @@ impl Tool {
         if let Some(dir) = &self.cwd {
             command.current_dir(dir);
         }
-        let inherit = self.inherit;
-        if !inherit.is_empty() {
-            let keep_open = move || {
+        let (inherit, private_files) = (self.inherit, self.private_files);
+        if !inherit.is_empty() || private_files {
+            let prepare = move || {
+                if private_files {
+                    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+                }
                 inherit.iter().try_for_each(|fd| Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?))
             };
-            // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe; it
-            // allocates nothing and takes no lock. Doing it here, not before the fork, keeps the
-            // descriptor from every other program that is started meanwhile.
-            unsafe { command.pre_exec(keep_open) };
+            // SAFETY: between fork and exec only umask and fcntl are called, which are
+            // async-signal-safe; nothing is allocated and no lock is taken. Doing it here, not before
+            // the fork, keeps the descriptors from every other program that is started meanwhile.
+            unsafe { command.pre_exec(prepare) };
         }
         command
     }
@@ -367,8 +378,7 @@ impl Output {
 
     /// The failure that this output amounts to, for commands whose other exit statuses mean something.
     pub fn into_error(self, diagnostics: Vec<String>) -> Error {
-        let mut text = self.stdout_text();
-        text.push_str(&self.stderr_text());
+        let text = if self.stderr.is_empty() { self.stdout_text() } else { self.stderr_text() };
         Error::Tool(Box::new(ToolFailure {
             status: status_text(self.status),
             diagnostics,

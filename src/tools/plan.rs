@@ -1,0 +1,303 @@
+//! A saved plan, as `terraform show -json` tells it, and the guard that reads it before an apply. Pure.
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::model::{PlanReport, PlannedChange};
+
+/// What a saved plan would change. Values of resources are not kept: they hold secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub changes: Vec<Change>,
+}
+
+/// A change of one resource; resources that stay as they are have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub action: Action,
+    /// `libvirt_volume.data["n11-1"]`
+    pub address: String,
+    /// `libvirt_volume`
+    pub kind: String,
+    /// `data`
+    pub name: String,
+    /// `n11-1`; None without `for_each` or `count`.
+    pub index: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Create,
+    Update,
+    Replace,
+    Delete,
+    /// Terraform would no longer know it, or does something that this version of us cannot judge.
+    Other,
+}
+
+/// Which resources the guard protects. Entries are a kind (`libvirt_domain`), or kind and name
+/// where one kind has several uses (`libvirt_volume.data`).
+#[derive(Debug, Clone, Copy)]
+pub struct Protected<'a> {
+    /// A node dies with one of these. Their index is the node's name, or begins with it and `-`.
+    pub machines: &'a [&'a str],
+    /// The database's data dies with one of these.
+    pub data_disks: &'a [&'a str],
+}
+
+impl Action {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Replace => "replace",
+            Action::Delete => "delete",
+            Action::Other => "give up",
+        }
+    }
+
+    fn is_harmless(self) -> bool {
+        matches!(self, Action::Create | Action::Update)
+    }
+
+    /// Terraform's list of actions; None for what changes nothing.
+    fn from_list(actions: &[String]) -> Option<Action> {
+        match actions.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] | ["no-op"] | ["read"] => None,
+            ["create"] => Some(Action::Create),
+            ["update"] => Some(Action::Update),
+            ["delete"] => Some(Action::Delete),
+            ["delete", "create"] | ["create", "delete"] => Some(Action::Replace),
+            _ => Some(Action::Other),
+        }
+    }
+}
+
+impl Plan {
+    /// Reads `terraform show -json PLANFILE`. Error: [`Error::Other`] if it is not a plan of format 1.x.
+    pub fn parse(json: &[u8]) -> Result<Plan> {
+        let raw: RawPlan =
+            serde_json::from_slice(json).map_err(|e| Error::other(format!("cannot read Terraform's plan: {e}")))?;
+        if !raw.format_version.starts_with("1.") {
+            return Err(Error::other(format!("cannot read Terraform's plan: its format is {}", raw.format_version)));
+        }
+        let managed = raw.resource_changes.into_iter().filter(|change| change.mode == "managed");
+        let changes = managed.filter_map(|raw| {
+            Some(Change {
+                action: Action::from_list(&raw.change.actions)?,
+                address: raw.address,
+                kind: raw.kind,
+                name: raw.name,
+                index: raw.index.map(|index| match index {
+                    serde_json::Value::String(text) => text,
+                    number => number.to_string(),
+                }),
+            })
+        });
+        Ok(Plan { changes: changes.collect() })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub fn count(&self, action: Action) -> u32 {
+        self.changes.iter().filter(|change| change.action == action).count().try_into().unwrap_or(u32::MAX)
+    }
+
+    /// Counts and list for people and programs; the summary is the caller's.
+    pub fn report(&self) -> PlanReport {
+        PlanReport {
+            create: self.count(Action::Create),
+            update: self.count(Action::Update),
+            replace: self.count(Action::Replace),
+            delete: self.count(Action::Delete),
+            changes: self.changes.iter().map(Change::report).collect(),
+            summary: Vec::new(),
+        }
+    }
+
+    /// Refuses a plan that deletes or replaces a data disk, or a node that is not in
+    /// `allow_replace`. Error: [`Error::PlanRefused`] with the whole list.
+    pub fn guard(&self, protected: Protected<'_>, allow_replace: &[String]) -> Result<()> {
+        let harmful = || self.changes.iter().filter(|change| !change.action.is_harmless());
+        let disks: Vec<_> = harmful().filter(|change| change.is_one_of(protected.data_disks)).collect();
+        let nodes: Vec<_> = harmful()
+            .filter(|change| change.is_one_of(protected.machines) && !change.is_of_a_node_in(allow_replace))
+            .collect();
+        let hint = match (disks.is_empty(), nodes.is_empty()) {
+            (true, true) => return Ok(()),
+            (false, _) => {
+                "data disks are deleted by exasol destroy only: undo the change of options that asks for it".to_owned()
+            }
+            (true, false) => {
+                let mut names: Vec<_> = nodes.iter().filter_map(|change| change.node()).collect();
+                names.dedup();
+                let flags: Vec<_> = names.iter().map(|name| format!("--allow-replace {name}")).collect();
+                format!("if these nodes may be lost: exasol deploy {}", flags.join(" "))
+            }
+        };
+        let changes = disks.iter().chain(&nodes).map(|change| format!("{} {}", change.action.as_str(), change.address));
+        Err(Error::PlanRefused { changes: changes.collect(), hint })
+    }
+}
+
+impl Change {
+    fn report(&self) -> PlannedChange {
+        PlannedChange {
+            action: self.action.as_str().to_owned(),
+            address: self.address.clone(),
+            kind: self.kind.clone(),
+        }
+    }
+
+    fn is_one_of(&self, protected: &[&str]) -> bool {
+        protected.iter().any(|entry| match entry.split_once('.') {
+            Some((kind, name)) => self.kind == kind && self.name == name,
+            None => self.kind == *entry,
+        })
+    }
+
+    /// The node to which the resource belongs, by its index: n11 for `n11` and `n11-1`.
+    fn node(&self) -> Option<&str> {
+        self.index.as_deref().map(|index| index.split_once('-').map_or(index, |(node, _)| node))
+    }
+
+    fn is_of_a_node_in(&self, nodes: &[String]) -> bool {
+        self.node().is_some_and(|node| nodes.iter().any(|allowed| allowed == node))
+    }
+}
+
+#[derive(Deserialize)]
+struct RawPlan {
+    format_version: String,
+    #[serde(default)]
+    resource_changes: Vec<RawChange>,
+}
+
+#[derive(Deserialize)]
+struct RawChange {
+    address: String,
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    index: Option<serde_json::Value>,
+    change: RawActions,
+}
+
+#[derive(Deserialize)]
+struct RawActions {
+    actions: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CREATE: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-create.json");
+    const NOTHING: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-nothing.json");
+    const UPDATE: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-update.json");
+    const REPLACE: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-replace.json");
+    const DESTROY: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-destroy.json");
+
+    const PROTECTED: Protected<'_> =
+        Protected { machines: &["libvirt_domain", "libvirt_volume.root"], data_disks: &["libvirt_volume.data"] };
+    /// The fixtures' domains and volumes are of the built-in kind.
+    const IN_FIXTURES: Protected<'_> =
+        Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"] };
+
+    fn plan(json: &[u8]) -> Plan {
+        Plan::parse(json).unwrap()
+    }
+
+    #[test]
+    fn recorded_plans_are_counted() {
+        let counts = |json| {
+            let report = plan(json).report();
+            (report.create, report.update, report.replace, report.delete)
+        };
+        assert_eq!(counts(CREATE), (4, 0, 0, 0));
+        assert_eq!(counts(UPDATE), (0, 4, 0, 0));
+        assert_eq!(counts(REPLACE), (0, 0, 4, 0));
+        assert_eq!(counts(DESTROY), (0, 0, 0, 4));
+        assert!(plan(NOTHING).is_empty());
+        let change = &plan(CREATE).report().changes[0];
+        assert_eq!(change.address, "terraform_data.domain[\"n11\"]");
+        assert_eq!((change.action.as_str(), change.kind.as_str()), ("create", "terraform_data"));
+    }
+
+    #[test]
+    fn recorded_plans_are_guarded() {
+        for harmless in [CREATE, NOTHING, UPDATE] {
+            plan(harmless).guard(IN_FIXTURES, &[]).unwrap();
+        }
+        for harmful in [REPLACE, DESTROY] {
+            let all = ["n11".to_owned(), "n12".to_owned()];
+            let Err(Error::PlanRefused { changes, .. }) = plan(harmful).guard(IN_FIXTURES, &all) else { panic!() };
+            assert_eq!(changes.len(), 2, "the disks, whatever is allowed: {changes:?}");
+        }
+    }
+
+    /// One change per row: resource, Terraform's actions, nodes allowed, what the guard refuses.
+    #[test]
+    fn the_guard_case_by_case() {
+        let domain = ("libvirt_domain", "node", "n11");
+        let root = ("libvirt_volume", "root", "n11");
+        let data = ("libvirt_volume", "data", "n11-1");
+        let other = ("libvirt_cloudinit_disk", "init", "n11");
+        let table: &[((&str, &str, &str), &[&str], &[&str], Option<&str>)] = &[
+            (domain, &["create"], &[], None),
+            (domain, &["update"], &[], None),
+            (domain, &["no-op"], &[], None),
+            (domain, &["delete"], &[], Some("delete")),
+            (domain, &["delete"], &["n11"], None),
+            (domain, &["delete", "create"], &[], Some("replace")),
+            (domain, &["create", "delete"], &["n12"], Some("replace")),
+            (domain, &["create", "delete"], &["n12", "n11"], None),
+            (domain, &["forget"], &[], Some("give up")),
+            (domain, &["something", "new"], &[], Some("give up")),
+            (root, &["delete", "create"], &[], Some("replace")),
+            (root, &["delete", "create"], &["n11"], None),
+            (data, &["create"], &[], None),
+            (data, &["update"], &[], None),
+            (data, &["delete"], &["n11"], Some("delete")),
+            (data, &["delete", "create"], &["n11", "n11-1"], Some("replace")),
+            (data, &["forget"], &["n11"], Some("give up")),
+            (other, &["delete", "create"], &[], None),
+        ];
+        for ((kind, name, index), actions, allowed, refused) in table {
+            let json = serde_json::json!({"format_version": "1.2", "resource_changes": [{
+                "address": format!("{kind}.{name}[\"{index}\"]"), "mode": "managed", "type": kind, "name": name,
+                "index": index, "change": {"actions": actions},
+            }]});
+            let allowed: Vec<String> = allowed.iter().map(|node| (*node).to_owned()).collect();
+            let result = plan(json.to_string().as_bytes()).guard(PROTECTED, &allowed);
+            let expected = refused.map(|action| vec![format!("{action} {kind}.{name}[\"{index}\"]")]);
+            let got = match result {
+                Ok(()) => None,
+                Err(Error::PlanRefused { changes, .. }) => Some(changes),
+                Err(other) => panic!("{other}"),
+            };
+            assert_eq!(got, expected, "{kind}.{name} {actions:?} {allowed:?}");
+        }
+    }
+
+    #[test]
+    fn the_hint_names_the_flag_for_nodes_and_none_for_disks() {
+        let hint_of = |json: &[u8], protected| match plan(json).guard(protected, &[]) {
+            Err(Error::PlanRefused { hint, .. }) => hint,
+            other => panic!("{other:?}"),
+        };
+        let nodes_only = Protected { data_disks: &[], ..IN_FIXTURES };
+        assert!(hint_of(REPLACE, nodes_only).ends_with("--allow-replace n11 --allow-replace n12"));
+        assert!(!hint_of(REPLACE, IN_FIXTURES).contains("--allow-replace"));
+    }
+
+    #[test]
+    fn what_is_no_plan_is_refused() {
+        for text in ["", "{}", r#"{"format_version":"2.0"}"#, "[]"] {
+            assert!(Plan::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Terraform and OpenTofu: found, called, and read through their JSON.
+//!
+//! A killed Terraform leaves no lock to break: with the local backend the state is locked by the
+//! kernel (fcntl), so the lock dies with the process, and a stale `.terraform.tfstate.lock.info` is
+//! ignored; `force-unlock` cannot do anything with it ("LocalState not locked"; both measured with
+//! 1.11.4). "Error acquiring the state lock" therefore means that somebody runs Terraform in this
+//! directory by hand, and is reported as it is.
+
+use std::collections::HashSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::plan::Plan;
+use super::plugin_cache::Turn;
+use super::process::{Finished, Tool, find};
+use super::terraform_events::{Diagnostic, Errors, Line, parse};
+use crate::error::{Error, Result};
+use crate::events::EventSink;
+use crate::signal::Interrupt;
+
+/// For commands that only read local files.
+const SHORT: Duration = Duration::from_secs(120);
+/// The saved plan's name in the Terraform folder. It holds secrets and is removed after use.
+const PLAN_FILE: &str = "saved.tfplan";
+
+/// Variables of the user's that would change what our commands do.
+const FOREIGN_ENV: [&str; 5] = ["TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_REATTACH_PROVIDERS"];
+
+/// Which of the two programs: they take the same templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Terraform,
+    Tofu,
+}
+
+/// (major, minor)
+type Version = (u32, u32);
+
+impl Engine {
+    /// As in `EXASOL_ENGINE`.
+    pub fn parse(name: &str) -> Option<Engine> {
+        match name {
+            "terraform" => Some(Engine::Terraform),
+            "tofu" => Some(Engine::Tofu),
+            _ => None,
+        }
+    }
+
+    /// The program's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Engine::Terraform => "terraform",
+            Engine::Tofu => "tofu",
+        }
+    }
+
+    /// Oldest version that has what we use: `check` blocks, `optional()`, the JSON forms.
+    fn minimum(self) -> Version {
+        match self {
+            Engine::Terraform => (1, 5),
+            Engine::Tofu => (1, 6),
+        }
+    }
+
+    /// Since when `init` prints JSON too.
+    fn init_json_since(self) -> Version {
+        match self {
+            Engine::Terraform => (1, 9),
+            Engine::Tofu => (1, 7),
+        }
+    }
+}
+
+/// A usable Terraform or OpenTofu on this machine.
+#[derive(Debug, Clone)]
+pub struct Terraform {
+    pub engine: Engine,
+    pub program: PathBuf,
+    /// As it calls itself: `1.11.4`.
+    pub version: String,
+}
+
+impl Terraform {
+    /// The engine asked for, or the first one that is new enough: Terraform, then OpenTofu.
+    /// Error: [`Error::ToolMissing`] with what was found instead.
+    pub async fn find(wanted: Option<Engine>) -> Result<Terraform> {
+        let candidates = match wanted {
+            Some(engine) => vec![engine],
+            None => vec![Engine::Terraform, Engine::Tofu],
+        };
+        let mut rejected = Vec::new();
+        for engine in &candidates {
+            let Some(program) = find(engine.as_str()) else { continue };
+            match version_of(&program).await {
+                Ok(version) if number(&version) >= Some(engine.minimum()) => {
+                    return Ok(Terraform { engine: *engine, program, version });
+                }
+                Ok(version) => rejected.push(format!("{} is version {version}", program.display())),
+                Err(error) => rejected.push(format!("{} does not say its version: {error}", program.display())),
+            }
+        }
+        Err(Error::ToolMissing {
+            tool: candidates.iter().map(|engine| minimum_text(*engine)).collect::<Vec<_>>().join(" or "),
+            needed: (!rejected.is_empty()).then(|| rejected.join("; ")),
+            install: "install OpenTofu (https://opentofu.org/docs/intro/install) \
+                      or Terraform (https://developer.hashicorp.com/terraform/install)"
+                .into(),
+        })
+    }
+
+    /// A folder with a configuration in it, for the commands below.
+    pub fn workdir(&self, dir: impl Into<PathBuf>, sink: EventSink, interrupt: Interrupt) -> Workdir {
+        Workdir {
+            terraform: self.clone(),
+            dir: dir.into(),
+            log: None,
+            plugin_cache: None,
+            env: Vec::new(),
+            secret_env: Vec::new(),
+            lock: None,
+            sink,
+            interrupt,
+            warned: Mutex::new(HashSet::new()),
+        }
+    }
+}
+
+fn minimum_text(engine: Engine) -> String {
+    let (major, minor) = engine.minimum();
+    format!("{} {major}.{minor} or newer", engine.as_str())
+}
+
+async fn version_of(program: &Path) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Version {
+        terraform_version: String,
+    }
+    let output = base_tool(program).args(["version", "-json"]).output(SHORT).await?.ok()?;
+    let version: Version = read_json(&output.stdout, "version -json")?;
+    Ok(version.terraform_version)
+}
+
+fn number(version: &str) -> Option<Version> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn base_tool(program: &Path) -> Tool {
+    let tool = Tool::new(program).env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").private_files();
+    FOREIGN_ENV.into_iter().fold(tool, Tool::without_env)
+}
+
+fn read_json<T: for<'de> Deserialize<'de>>(json: &[u8], what: &str) -> Result<T> {
+    serde_json::from_slice(json).map_err(|e| Error::other(format!("cannot read Terraform's answer to {what}: {e}")))
+}
+
+/// Terraform in one folder (`<deployment>/terraform`), with everything that its runs share.
+pub struct Workdir {
+    terraform: Terraform,
+    dir: PathBuf,
+    log: Option<PathBuf>,
+    plugin_cache: Option<PathBuf>,
+    env: Vec<(String, String)>,
+    secret_env: Vec<(String, String)>,
+    lock: Option<OwnedFd>,
+    sink: EventSink,
+    interrupt: Interrupt,
+    warned: Mutex<HashSet<String>>,
+}
+
+impl Workdir {
+    /// The file to which every run's JSON lines are appended.
+    pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.log = Some(file.into());
+        self
+    }
+
+    /// The folder in which plugins are kept for all deployments; made if need be.
+    pub fn plugin_cache(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.plugin_cache = Some(dir.into());
+        self
+    }
+
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// For cloud credentials: the value appears in no text of ours.
+    pub fn secret_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.secret_env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Lets every run inherit the deployment lock, so that it lasts as long as Terraform does.
+    pub fn holding(mut self, lock: &impl AsFd) -> Result<Self> {
+        self.lock = Some(lock.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate the lock"))?);
+        Ok(self)
+    }
+
+    /// `init`: cheap when nothing changed, so every operation begins with it.
+    pub async fn init(&self) -> Result<()> {
+        let mut tool = self.tool(&["init", "-input=false"])?;
+        if number(&self.terraform.version) >= Some(self.terraform.engine.init_json_since()) {
+            tool = tool.arg("-json");
+        }
+        let Some(cache) = &self.plugin_cache else { return self.run(tool).await };
+        let turn = Turn::take(cache, &self.interrupt).await?;
+        tool = tool.inherit_fd(&turn.lock)?.env("TF_PLUGIN_CACHE_DIR", cache);
+        if turn.may_define_checksums(&self.dir) {
+            tool = tool.env("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1");
+        }
+        self.run(tool).await?;
+        turn.done()
+    }
+
+    /// `validate`, for tests and `doctor`: needs an [`Workdir::init`] before.
+    pub async fn validate(&self) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Answer {
+            valid: bool,
+            diagnostics: Vec<Diagnostic>,
+        }
+        let output = self.tool(&["validate", "-json"])?.output(SHORT).await?;
+        let answer: Answer = match read_json(&output.stdout, "validate -json") {
+            Ok(answer) => answer,
+            Err(_) => return Err(output.into_error(Vec::new())),
+        };
+        if answer.valid {
+            return Ok(());
+        }
+        Err(output.into_error(answer.diagnostics.iter().filter(|d| d.is_error()).map(Diagnostic::text).collect()))
+    }
+
+    /// Plans and saves the plan for [`Workdir::apply`].
+    pub async fn plan(&self) -> Result<Plan> {
+        self.save_plan(&[]).await
+    }
+
+    /// As [`Workdir::plan`], for the end of everything.
+    pub async fn plan_destroy(&self) -> Result<Plan> {
+        self.save_plan(&["-destroy"]).await
+    }
+
+    /// Applies the saved plan, then forgets it: a plan is good for one apply.
+    pub async fn apply(&self) -> Result<()> {
+        let result = self.run(self.tool(&["apply", "-input=false", "-json", PLAN_FILE])?).await;
+        self.forget_plan();
+        result
+    }
+
+    /// Removes the saved plan, if there is one: it holds secrets.
+    pub fn forget_plan(&self) {
+        if let Err(error) = std::fs::remove_file(self.dir.join(PLAN_FILE))
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            self.sink.warn(format!("cannot remove {}: {error}", self.dir.join(PLAN_FILE).display()));
+        }
+    }
+
+    /// Addresses of the managed resources in the state; none if there is no state yet. Needs no
+    /// plugins, so it works before [`Workdir::init`].
+    pub async fn state_resources(&self) -> Result<Vec<String>> {
+        if !self.dir.join("terraform.tfstate").exists() {
+            return Ok(Vec::new());
+        }
+        // `state list` takes no -no-color, and prints one address a line.
+        let output = self.bare_tool()?.args(["state", "list"]).output(SHORT).await?.ok()?;
+        let text = output.stdout_text();
+        let is_data = |address: &&str| address.starts_with("data.") || address.contains(".data.");
+        Ok(text.lines().filter(|address| !is_data(address)).map(str::to_owned).collect())
+    }
+
+    /// The outputs' values by name; none if there is no state yet. Sensitive ones are included.
+    pub async fn outputs(&self) -> Result<Map<String, Value>> {
+        #[derive(Deserialize)]
+        struct Output {
+            value: Value,
+        }
+        let outputs: Map<String, Value> = self.ask(&["output", "-json"]).await?;
+        outputs
+            .into_iter()
+            .map(|(name, output)| {
+                let output: Output = serde_json::from_value(output)
+                    .map_err(|_| Error::other(format!("cannot read Terraform's output '{name}'")))?;
+                Ok((name, output.value))
+            })
+            .collect()
+    }
+
+    async fn save_plan(&self, mode: &[&str]) -> Result<Plan> {
+        let out = format!("-out={PLAN_FILE}");
+        let tool = self.tool(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
+        let result = match self.run(tool).await {
+            Ok(()) => self.show(PLAN_FILE).await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            // A plan with errors is saved too.
+            self.forget_plan();
+        }
+        result
+    }
+
+    async fn show(&self, plan_file: &str) -> Result<Plan> {
+        let output = self.tool(&["show", "-json", plan_file])?.output(SHORT).await?.ok()?;
+        Plan::parse(&output.stdout)
+    }
+
+    async fn ask<T: for<'de> Deserialize<'de>>(&self, args: &[&str]) -> Result<T> {
+        let output = self.tool(args)?.output(SHORT).await?.ok()?;
+        read_json(&output.stdout, &args.join(" "))
+    }
+
+    fn tool(&self, args: &[&str]) -> Result<Tool> {
+        // Options end at the first argument that is none, so -no-color comes before the others.
+        let (command, rest) = args.split_at(args.len().min(1));
+        Ok(self.bare_tool()?.args(command).arg("-no-color").args(rest))
+    }
+
+    fn bare_tool(&self) -> Result<Tool> {
+        let mut tool = base_tool(&self.terraform.program).cwd(&self.dir);
+        for (name, value) in &self.env {
+            tool = tool.env(name, value);
+        }
+        for (name, value) in &self.secret_env {
+            tool = tool.secret_env(name, value);
+        }
+        if let Some(lock) = &self.lock {
+            tool = tool.inherit_fd(lock)?;
+        }
+        Ok(tool)
+    }
+
+    /// Runs, follows the JSON lines, and makes an error of a failure: its diagnostics come first.
+    async fn run(&self, tool: Tool) -> Result<()> {
+        let tool = match &self.log {
+            Some(log) => tool.log(log),
+            None => tool,
+        };
+        let mut errors = Errors::default();
+        let finished = tool
+            .run(&self.interrupt, &mut |line| match parse(line) {
+                Line::Resource(change) => self.sink.emit(change.into()),
+                Line::Error(diagnostic) => errors.push(&diagnostic),
+                Line::Warning(diagnostic) => self.warn_once(&diagnostic),
+                Line::Other => (),
+            })
+            .await?;
+        if finished.success() { Ok(()) } else { Err(failure(finished, errors)) }
+    }
+
+    /// Plan and apply repeat each other's warnings.
+    fn warn_once(&self, diagnostic: &Diagnostic) {
+        let text = diagnostic.text();
+        let mut warned = self.warned.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if warned.insert(text.clone()) {
+            self.sink.warn(format!("{}: {text}", self.terraform.engine.as_str()));
+        }
+    }
+}
+
+fn failure(finished: Finished, errors: Errors) -> Error {
+    finished.into_error(errors.into_vec())
+}
+
+#[cfg(test)]
+#[path = "terraform_tests.rs"]
+mod tests;
