@@ -1,1 +1,6 @@
-fn main() {}
+//! One integration binary: the `exasol` command as people run it, and the rules of the house.
+
+// Clippy lets tests unwrap, but not their helpers; and helpers here start the binary under test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod house;
