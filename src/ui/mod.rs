@@ -62,36 +62,48 @@ impl Ui {
         &self.settings
     }
 
-    /// A reader for a long command's events: numbered steps on standard error, or JSON lines on
-    /// standard output. With `--quiet` only warnings.
+    /// A reader for a command's events: numbered steps on standard error; in JSON the events of an
+    /// operation as lines on standard output. Outside an operation (`init`, `doctor`, `status`)
+    /// nothing but warnings is told, and standard output is left to the one result. `--quiet`
+    /// leaves warnings only.
     pub fn progress(&self) -> impl FnMut(&Stamped) + Send + 'static {
         let ui = self.clone();
-        let mut read_text = self.notices();
-        move |stamped| match ui.settings.format {
-            Format::Text => read_text(stamped),
-            Format::Json if ui.settings.quiet && !matches!(stamped.event, Event::Warning { .. }) => {}
-            // A quantity is for bars, not for a log of lines.
-            Format::Json if matches!(stamped.event, Event::StepProgress { .. }) => {}
-            Format::Json => ui.out.try_print(&json::event(stamped)),
+        let mut lines = Lines::new(self.detail(), self.settings.stderr_colors);
+        let mut in_operation = false;
+        move |stamped| {
+            let event = &stamped.event;
+            in_operation |= matches!(event, Event::OperationStarted { .. });
+            match ui.settings.format {
+                Format::Json if in_operation => ui.json_event(stamped),
+                _ => ui.text_event(event, &mut lines, in_operation),
+            }
+            in_operation &= !matches!(event, Event::OperationFinished { .. });
         }
     }
 
-    /// A reader for the events of a command that answers with one object: always text on standard
-    /// error, in JSON format warnings only.
-    pub fn notices(&self) -> impl FnMut(&Stamped) + Send + 'static {
-        let ui = self.clone();
-        let mut lines = Lines::new(self.detail(), self.settings.stderr_colors);
-        move |stamped| {
-            match &stamped.event {
-                Event::Warning { message } => ui.warning(message),
-                Event::Check(check) => {
-                    plain::check_warning(check).iter().for_each(|warning| ui.warning(warning));
-                }
-                _ => {}
+    fn json_event(&self, stamped: &Stamped) {
+        let shown = match &stamped.event {
+            Event::Warning { .. } => true,
+            // A quantity is for bars, not for a log of lines.
+            Event::StepProgress { .. } => false,
+            _ => !self.settings.quiet,
+        };
+        if shown {
+            self.out.try_print(&json::event(stamped));
+        }
+    }
+
+    fn text_event(&self, event: &Event, lines: &mut Lines, in_operation: bool) {
+        match event {
+            Event::Warning { message } => self.warning(message),
+            // Outside an operation the checks are the command's result.
+            Event::Check(check) if in_operation => {
+                plain::check_warning(check).iter().for_each(|text| self.warning(text))
             }
-            if let Some(line) = lines.line(&stamped.event) {
-                ui.err.try_print(&line);
-            }
+            _ => {}
+        }
+        if let Some(line) = lines.line(event) {
+            self.err.try_print(&line);
         }
     }
 
@@ -154,22 +166,21 @@ impl Ui {
         }
     }
 
-    /// Asks on the terminal; None where nobody is there to answer. Only `y` and `yes` are a yes.
-    ///
-    /// Blocks until a line was typed: call it before signals are caught, else
-    /// [`confirm_unless`](Self::confirm_unless).
+    /// Asks on the terminal; None where nobody is there to answer. Only `y` and `yes` are a yes;
+    /// Ctrl-C is a no. The question is the last line, what it is about may stand above it.
     pub fn confirm(&self, question: &str) -> Option<bool> {
-        self.confirm_unless(question, || false)
-    }
-
-    /// As [`confirm`](Self::confirm), with the answer no as soon as `give_up` says so (Ctrl-C).
-    pub fn confirm_unless(&self, question: &str, give_up: impl Fn() -> bool) -> Option<bool> {
         if !self.settings.terminal {
             return None;
         }
-        let question = Paint::new(self.settings.stderr_colors).paint(Tone::Strong, &clean_output(question));
-        self.err.try_print(&format!("{question} [y/N] "));
-        Some(prompt::answer(std::io::BufReader::new(std::io::stdin()), give_up))
+        let mut lines: Vec<_> = question.lines().map(clean_output).collect();
+        let last = Paint::new(self.settings.stderr_colors).paint(Tone::Strong, &lines.pop().unwrap_or_default());
+        let above: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.err.try_print(&format!("{above}{last} [y/N] "));
+        let answer = prompt::answer(std::io::BufReader::new(std::io::stdin()));
+        if answer.as_ref().is_none_or(|line| !line.ends_with('\n')) {
+            self.err.try_print("\n");
+        }
+        Some(answer.is_some_and(|line| prompt::is_yes(&line)))
     }
 
     fn print(&self, text: &str) -> Result<()> {

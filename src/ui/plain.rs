@@ -148,9 +148,9 @@ impl Lines {
     }
 }
 
-/// What a check has to warn of, in one line with the commands that mend it.
+/// What a check has to warn of, and below it the commands that mend it.
 pub(super) fn check_warning(check: &Check) -> Option<String> {
-    let mend = if check.fix.is_empty() { String::new() } else { format!(" (mend it: {})", check.fix.join("; ")) };
+    let mend: String = check.fix.iter().map(|command| format!("\nmend: {command}")).collect();
     (check.status == CheckStatus::Warning).then(|| format!("{}: {}{mend}", check.title, check.detail))
 }
 

@@ -1,34 +1,42 @@
 //! Questions to people. Asked on standard error, answered on standard input.
 
 use std::io::BufRead;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, channel};
 
-/// How often a waiting question looks whether it still makes sense.
-const LOOK: Duration = Duration::from_millis(100);
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Reads one line and says whether it means yes; end of input and everything else mean no.
+/// The line that was typed, with its line end; empty at the end of input, None after a signal.
 ///
-/// `give_up` is asked again and again meanwhile: a read that waits for a terminal is not ended by
-/// Ctrl-C where a handler is installed, so the reading thread is left behind and the answer is no.
-pub(super) fn answer(mut input: impl BufRead + Send + 'static, give_up: impl Fn() -> bool) -> bool {
-    let (sender, receiver) = channel();
+/// Where a handler is installed, Ctrl-C does not end a read that waits for a terminal. So the
+/// signal answers here, and the reading thread is left behind until the process ends.
+pub(super) fn answer(mut input: impl BufRead + Send + 'static) -> Option<String> {
+    let (answered, answer) = channel();
+    none_at_a_signal(&answered);
     std::thread::spawn(move || {
         let mut line = String::new();
-        let read = input.read_line(&mut line);
-        // The asker may have given up.
-        sender.send(read.map(|_| line).unwrap_or_default()).ok();
+        // What cannot be read is no answer; and nobody listens any more if a signal has answered.
+        let line = input.read_line(&mut line).map(|_| line).unwrap_or_default();
+        answered.send(Some(line)).ok();
     });
-    loop {
-        match receiver.recv_timeout(LOOK) {
-            Ok(line) => return is_yes(&line),
-            Err(RecvTimeoutError::Timeout) if !give_up() => {}
-            Err(_) => return false,
-        }
+    answer.recv().ok().flatten()
+}
+
+/// Outside a runtime nothing has changed what signals do: they end the process.
+fn none_at_a_signal(answered: &Sender<Option<String>>) {
+    let Ok(runtime) = Handle::try_current() else { return };
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let Ok(mut signals) = signal(kind) else { continue };
+        let answered = answered.clone();
+        runtime.spawn(async move {
+            signals.recv().await;
+            answered.send(None).ok();
+        });
     }
 }
 
-fn is_yes(line: &str) -> bool {
+/// Only `y` and `yes` are a yes.
+pub(super) fn is_yes(line: &str) -> bool {
     matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
@@ -40,7 +48,7 @@ mod tests {
 
     #[test]
     fn only_a_clear_yes_is_a_yes() {
-        for (typed, expected) in [
+        let typed = [
             ("y\n", true),
             (" YES \n", true),
             ("yes", true),
@@ -48,21 +56,34 @@ mod tests {
             ("", false),
             ("yikes\n", false),
             ("n\n", false),
-        ] {
-            assert_eq!(answer(Cursor::new(typed.to_owned()), || false), expected, "{typed:?}");
+        ];
+        for (typed, expected) in typed {
+            assert_eq!(answer(Cursor::new(typed)).is_some_and(|line| is_yes(&line)), expected, "{typed:?}");
         }
     }
 
-    #[test]
-    fn a_question_that_nobody_answers_ends_when_it_is_given_up() {
-        struct Silent(std::sync::mpsc::Receiver<()>);
-        impl Read for Silent {
-            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-                self.0.recv().ok();
-                Ok(0)
-            }
+    /// Input that never comes, and says when it is waited for.
+    struct Silent {
+        read: std::sync::mpsc::Sender<()>,
+        never: std::sync::mpsc::Receiver<()>,
+    }
+
+    impl Read for Silent {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            self.read.send(()).ok();
+            self.never.recv().ok();
+            Ok(0)
         }
-        let (_keep, silence) = channel();
-        assert!(!answer(BufReader::new(Silent(silence)), || true));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_signal_ends_the_question() {
+        let (read, waits) = channel();
+        let (_keep, never) = channel();
+        let question = tokio::task::spawn_blocking(move || answer(BufReader::new(Silent { read, never })));
+        tokio::task::spawn_blocking(move || waits.recv()).await.unwrap().unwrap();
+        // SIGHUP: the test runner itself may want to be interrupted.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+        assert_eq!(question.await.unwrap(), None);
     }
 }
