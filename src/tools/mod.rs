@@ -1,8 +1,13 @@
+pub mod ansible;
+mod ansible_events;
 pub mod http;
 mod lines;
 pub mod plan;
 mod plugin_cache;
 pub mod process;
+mod process_tree;
 pub mod quote;
+pub mod ssh;
+pub mod ssh_ready;
 pub mod terraform;
 mod terraform_events;

@@ -239,14 +239,21 @@ mod tests {
         }
     }
 
-    /// One change per row: resource, Terraform's actions, nodes allowed, what the guard refuses.
+    /// Resource, Terraform's actions, nodes allowed, what the guard refuses.
+    type Row = (
+        (&'static str, &'static str, &'static str),
+        &'static [&'static str],
+        &'static [&'static str],
+        Option<&'static str>,
+    );
+
     #[test]
     fn the_guard_case_by_case() {
         let domain = ("libvirt_domain", "node", "n11");
         let root = ("libvirt_volume", "root", "n11");
         let data = ("libvirt_volume", "data", "n11-1");
         let other = ("libvirt_cloudinit_disk", "init", "n11");
-        let table: &[((&str, &str, &str), &[&str], &[&str], Option<&str>)] = &[
+        let table: &[Row] = &[
             (domain, &["create"], &[], None),
             (domain, &["update"], &[], None),
             (domain, &["no-op"], &[], None),

@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
 use super::lines::{Lines, Tail, tail_of};
+use super::process_tree::descendants;
 use super::quote::command_line;
 use crate::error::{Error, Result, ToolFailure};
 use crate::signal::Interrupt;
@@ -155,6 +156,15 @@ impl Tool {
         Ok(self)
     }
 
+    /// A file in memory that only the program can open, by the path in that environment variable:
+    /// for secrets that are too long or too many for the environment.
+    pub fn secret_file(mut self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<Self> {
+        let file = memory_file(bytes).map_err(Error::io("cannot hold a secret in memory"))?;
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        self.inherit.push(file.into());
+        Ok(self.env(name, path))
+    }
+
     /// Files that the program makes are for this user only, whatever the umask.
     pub fn private_files(mut self) -> Self {
         self.private_files = true;
@@ -213,8 +223,10 @@ impl Tool {
                 return Err(timeout(command, limit, follower.tail.last()));
             }
         };
-        if passed_on > 1 {
-            child.sweep();
+        if passed_on > 0 {
+            // What the leader left behind would keep the lock's descriptor, and nobody is left to
+            // record what it does: ansible-core 2.14 leaves its ssh processes.
+            child.signal_group(Signal::KILL);
         }
         follower.finish(on_line)?;
         Ok(Finished {
@@ -302,7 +314,7 @@ impl Tool {
     fn spawn(mut self, stdout: Stdio, stderr: Stdio, on_drop: Signal) -> Result<Child> {
         let context = format!("cannot run {}", self.program.display());
         let stdin = match self.stdin.take() {
-            Some(bytes) => input(&bytes).map_err(Error::io("cannot hold a program's input in memory"))?.into(),
+            Some(bytes) => memory_file(&bytes).map_err(Error::io("cannot hold a program's input in memory"))?.into(),
             None => Stdio::null(),
         };
         let mut command = self.command();
@@ -420,24 +432,27 @@ impl Child {
     fn pass_on(&self, nth: u8) {
         match nth {
             1 | 2 => self.signal_leader(Signal::INT),
-            _ => self.signal_group(Signal::KILL),
+            _ => self.kill(),
         }
     }
 
     /// SIGTERM, a moment, SIGKILL.
     async fn end(&mut self) {
         self.signal_group(Signal::TERM);
-        let _ = tokio::time::timeout(TERM_GRACE, self.wait()).await;
-        self.signal_group(Signal::KILL);
-        if !self.ended {
-            let _ = self.wait().await;
+        if tokio::time::timeout(TERM_GRACE, self.wait()).await.is_ok() {
+            return self.signal_group(Signal::KILL);
         }
+        self.kill();
+        let _ = self.wait().await;
     }
 
-    /// Removes what an impatiently ended leader left behind: a provider plugin would keep the
-    /// lock's descriptor, and nobody is left to record what it creates.
-    fn sweep(&self) {
+    /// The group, and those descendants that have left it.
+    fn kill(&self) {
+        let strays = self.pid.map(|pid| descendants(pid.as_raw_nonzero().get())).unwrap_or_default();
         self.signal_group(Signal::KILL);
+        for pid in strays.into_iter().filter_map(Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
     }
 
     fn signal_leader(&self, signal: Signal) {
@@ -457,7 +472,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if !self.ended {
             match self.on_drop {
-                Signal::KILL => self.signal_group(Signal::KILL),
+                Signal::KILL => self.kill(),
                 other => self.signal_leader(other),
             }
         }
@@ -513,9 +528,9 @@ async fn capture(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     }
 }
 
-/// A file in memory: no pipe that somebody has to feed, nothing on a disk.
-fn input(bytes: &[u8]) -> std::io::Result<File> {
-    let mut file = File::from(rustix::fs::memfd_create(c"stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
+/// No pipe that somebody has to feed, nothing on a disk.
+fn memory_file(bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create(c"exasol", rustix::fs::MemfdFlags::CLOEXEC)?);
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file)

@@ -84,10 +84,10 @@ async fn each_press_reaches_the_leader_as_one_signal() {
 }
 
 #[tokio::test]
-async fn the_third_press_kills_the_group() {
+async fn the_third_press_kills_the_group_and_who_has_left_it() {
     let (interrupt, sender) = Interrupt::manual();
     let (read, write) = pipe();
-    let finished = sh("trap '' INT; sleep 300 & echo ready; wait; wait; wait")
+    let finished = sh("trap '' INT; sleep 300 & setsid sleep 300 & echo ready; wait; wait; wait")
         .inherit_fd(&write)
         .unwrap()
         .run(&interrupt, &mut |line| {
@@ -193,6 +193,13 @@ async fn the_environment_is_ours_but_for_what_is_withheld() {
         .await
         .unwrap();
     assert_eq!(text.stdout_text(), "|given|hidden\n");
+}
+
+#[tokio::test]
+async fn a_secret_file_is_read_by_its_path() {
+    let tool = sh("cat \"$FILE\" \"$FILE\"").secret_file("FILE", b"tiger").unwrap();
+    assert!(!format!("{tool:?}").contains("tiger"));
+    assert_eq!(tool.output(LONG).await.unwrap().stdout_text(), "tigertiger");
 }
 
 #[test]

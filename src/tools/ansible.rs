@@ -1,0 +1,266 @@
+//! `ansible-playbook`: found, called, and read through our callback plugin.
+//!
+//! A run gets everything that depends on the place through its environment: the SSH configuration
+//! with the nodes' names and keys, and a private temporary folder for Ansible's own files and for
+//! the sockets of shared SSH connections (`/tmp` rather than the deployment directory, because a
+//! socket's path may have 108 bytes at most). Connections are closed when the run ends.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::ansible_events::{Failure, Line, own_error, parse};
+use super::lines::Tail;
+use super::process::{Tool, find};
+use super::quote::command_line;
+use crate::error::{Error, Result};
+use crate::events::EventSink;
+use crate::signal::Interrupt;
+
+const SHORT: Duration = Duration::from_secs(60);
+/// (major, minor) of ansible-core.
+const MINIMUM: (u32, u32) = (2, 14);
+/// More at once than this does not make a workstation faster.
+const MAX_FORKS: usize = 25;
+/// How long an unused connection stays open should we die before we close it.
+const PERSIST: &str = "30s";
+/// ssh puts 40 hex digits and a random suffix of 17 characters behind the folder's path, and 108
+/// bytes with the final NUL are the limit: sun_path of unix(7).
+const MAX_SOCKET_DIR: usize = 108 - 1 - 1 - 40 - 17;
+
+/// A usable Ansible on this machine.
+#[derive(Debug, Clone)]
+pub struct Ansible {
+    program: PathBuf,
+    /// Of ansible-core: `2.19.14`.
+    pub version: String,
+}
+
+/// One run of a playbook.
+pub struct PlaybookRun {
+    /// The deployment directory: `ansible/ansible.cfg` and `ssh/config` are in it.
+    pub directory: PathBuf,
+    /// Relative to the directory's `ansible/`, as the other files.
+    pub playbook: PathBuf,
+    pub inventory: PathBuf,
+    /// A JSON or YAML file with further variables.
+    pub vars: Option<PathBuf>,
+    /// Environment for lookups in the playbook.
+    pub env: Vec<(String, String)>,
+    /// Texts that must not appear in events, should a program on a node print them.
+    pub secrets: Vec<String>,
+    /// How many nodes there are.
+    pub nodes: usize,
+    /// The file to which the events are appended.
+    pub log: PathBuf,
+    lock: Option<OwnedFd>,
+}
+
+impl PlaybookRun {
+    pub fn new(directory: impl Into<PathBuf>, playbook: impl Into<PathBuf>, log: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            playbook: playbook.into(),
+            inventory: "inventory.json".into(),
+            vars: None,
+            env: Vec::new(),
+            secrets: Vec::new(),
+            nodes: 1,
+            log: log.into(),
+            lock: None,
+        }
+    }
+
+    /// Lets the run inherit the deployment lock, so that it lasts as long as Ansible does.
+    pub fn holding(mut self, lock: &impl AsFd) -> Result<Self> {
+        self.lock = Some(lock.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate the lock"))?);
+        Ok(self)
+    }
+}
+
+impl Ansible {
+    /// The `ansible-playbook` on PATH. Takes about a second: Python has to start.
+    /// Error: [`Error::ToolMissing`] with what was found instead.
+    pub async fn find() -> Result<Ansible> {
+        let missing = |found: Option<String>| Error::ToolMissing {
+            tool: format!("ansible-playbook of ansible-core {}.{} or newer", MINIMUM.0, MINIMUM.1),
+            needed: found,
+            install: "install it: pipx install ansible-core (or your distribution's package ansible-core)".into(),
+        };
+        let program = find("ansible-playbook").ok_or_else(|| missing(None))?;
+        let output = Tool::new(&program).arg("--version").env("LC_ALL", "C.UTF-8").output(SHORT).await?;
+        let first = output.stdout_text().lines().next().unwrap_or_default().to_owned();
+        match version(&first) {
+            Some((number, version)) if number >= MINIMUM => Ok(Ansible { program, version }),
+            Some((_, version)) => Err(missing(Some(format!("{} is of version {version}", program.display())))),
+            None => {
+                let said = output.stderr_text().lines().next().unwrap_or("nothing").to_owned();
+                Err(missing(Some(format!("{} does not say its version but '{said}'", program.display()))))
+            }
+        }
+    }
+
+    /// Runs a playbook and emits an event for every start and result of a task.
+    ///
+    /// Errors: [`Error::Tool`] whose diagnostics are `node: task: cause` for each failure that
+    /// nothing caught, in the order in which they came; [`Error::Interrupted`].
+    pub async fn run_playbook(&self, run: PlaybookRun, sink: &EventSink, interrupt: &Interrupt) -> Result<()> {
+        let private = PrivateDir::make()?;
+        let tool = self.tool(&run, &private)?;
+        let mut story = Story { secrets: run.secrets, ..Story::default() };
+        let result = tool.run(interrupt, &mut |line| story.read(line, sink)).await;
+        private.close_connections().await;
+        let mut finished = result?;
+        if finished.success() {
+            return Ok(());
+        }
+        let (diagnostics, tail) = story.end();
+        finished.tail = tail;
+        Err(finished.into_error(diagnostics))
+    }
+
+    fn tool(&self, run: &PlaybookRun, private: &PrivateDir) -> Result<Tool> {
+        let ansible = run.directory.join("ansible");
+        let mut tool = Tool::new(&self.program)
+            .cwd(&ansible)
+            .args(["--forks", &run.nodes.clamp(1, MAX_FORKS).to_string()])
+            .arg("-i")
+            .arg(&run.inventory);
+        if let Some(vars) = &run.vars {
+            tool = tool.arg("-e").arg(format!("@{}", vars.display()));
+        }
+        tool = tool
+            .arg(&run.playbook)
+            .log(&run.log)
+            .private_files()
+            // The user's own settings are for the user's own machines.
+            .without_env("ANSIBLE_")
+            .env("ANSIBLE_CONFIG", ansible.join("ansible.cfg"))
+            .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config")))
+            .env("ANSIBLE_HOME", private.path("home"))
+            .env("ANSIBLE_LOCAL_TEMP", private.path("tmp"))
+            .env("ANSIBLE_NOCOLOR", "1")
+            // Ansible refuses to start in a locale that is not UTF-8 or not installed.
+            .env("LC_ALL", "C.UTF-8")
+            // No __pycache__ in the deployment directory.
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        if !run.secrets.is_empty() {
+            let list = serde_json::to_vec(&run.secrets).map_err(|e| Error::other(format!("the secrets: {e}")))?;
+            tool = tool.secret_file("EXASOL_ANSIBLE_SECRETS", &list)?;
+        }
+        for (name, value) in &run.env {
+            tool = tool.env(name, value);
+        }
+        if let Some(lock) = &run.lock {
+            tool = tool.inherit_fd(lock)?;
+        }
+        Ok(tool)
+    }
+}
+
+/// `ansible-playbook [core 2.19.14]`, and `ansible-playbook 2.9.27` before 2.11.
+fn version(line: &str) -> Option<((u32, u32), String)> {
+    let rest = line.strip_prefix("ansible-playbook ")?;
+    let version = rest.trim_start_matches("[core ").trim_end_matches(']').trim();
+    let mut parts = version.split('.');
+    let number = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((number, version.to_owned()))
+}
+
+/// A run's events, as far as its error needs them.
+#[derive(Default)]
+struct Story {
+    secrets: Vec<String>,
+    failures: Vec<String>,
+    /// What failed tasks printed.
+    output: Tail,
+    /// What Ansible printed beside events.
+    text: Vec<String>,
+}
+
+impl Story {
+    fn read(&mut self, line: &str, sink: &EventSink) {
+        match parse(line) {
+            Line::Task(event) => sink.emit(event.into()),
+            Line::Failure(event, Failure { text, output }) => {
+                sink.emit(event.into());
+                self.failures.push(text);
+                output.iter().for_each(|line| self.output.push(line));
+            }
+            Line::Warning(message) => sink.warn(message),
+            Line::Other => (),
+            Line::Text(text) => {
+                let text = self.hide(text);
+                self.output.push(&text);
+                self.text.push(text);
+            }
+        }
+    }
+
+    fn end(mut self) -> (Vec<String>, Vec<String>) {
+        if self.failures.is_empty() {
+            self.failures.extend(own_error(&self.text));
+        }
+        (self.failures, self.output.into_vec())
+    }
+
+    fn hide(&self, text: String) -> String {
+        let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
+        secrets.fold(text, |text, secret| text.replace(secret.as_str(), "********"))
+    }
+}
+
+/// A run's temporary folder, for this user only.
+struct PrivateDir(TempDir);
+
+impl PrivateDir {
+    fn make() -> Result<PrivateDir> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("exasol-").permissions(std::fs::Permissions::from_mode(0o700));
+        let dir = builder.tempdir().map_err(Error::io("cannot make a temporary folder"))?;
+        let short = dir.path().join("cm").as_os_str().len() <= MAX_SOCKET_DIR;
+        let dir =
+            if short { dir } else { builder.tempdir_in("/tmp").map_err(Error::io("cannot make a folder in /tmp"))? };
+        let private = PrivateDir(dir);
+        let sockets = private.sockets();
+        std::fs::create_dir(&sockets).map_err(Error::io(format!("cannot make {}", sockets.display())))?;
+        Ok(private)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn sockets(&self) -> PathBuf {
+        self.path("cm")
+    }
+
+    /// Ansible splits the value as a shell would.
+    fn ssh_args(&self, config: &Path) -> String {
+        let control_path = format!("ControlPath={}/%C", self.sockets().display());
+        let persist = format!("ControlPersist={PERSIST}");
+        let config = config.to_string_lossy();
+        let mut args = vec!["-F", &config];
+        for option in ["BatchMode=yes", "ControlMaster=auto", &persist, &control_path] {
+            args.extend(["-o", option]);
+        }
+        command_line(args)
+    }
+
+    /// Ends the shared connections; a dead one is no failure.
+    async fn close_connections(self) {
+        let (Some(ssh), Ok(sockets)) = (find("ssh"), std::fs::read_dir(self.sockets())) else { return };
+        for socket in sockets.flatten() {
+            let option = format!("ControlPath={}", socket.path().display());
+            let exit = Tool::new(&ssh).args(["-F", "/dev/null", "-o", &option, "-O", "exit", "all"]);
+            let _ = exit.output(Duration::from_secs(2)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ansible_tests.rs"]
+mod tests;

@@ -1,0 +1,138 @@
+//! `ssh` with the deployment's own configuration: `ssh/config` names the nodes, their addresses,
+//! keys and known host keys, and the way through a jump host.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::process::{Output, Tool, find};
+use super::quote::command_line;
+use crate::error::{Error, Result};
+
+/// The local `ssh` and a deployment's configuration file.
+#[derive(Debug, Clone)]
+pub struct Ssh {
+    program: PathBuf,
+    config: PathBuf,
+}
+
+impl Ssh {
+    /// Error: [`Error::ToolMissing`].
+    pub fn new(config: impl Into<PathBuf>) -> Result<Ssh> {
+        let program = find("ssh").ok_or_else(|| Error::ToolMissing {
+            tool: "ssh".into(),
+            needed: None,
+            install: "install the OpenSSH client: apt install openssh-client, or dnf install openssh-clients".into(),
+        })?;
+        Ok(Ssh { program, config: config.into() })
+    }
+
+    /// For tests: another program in the place of ssh.
+    #[cfg(test)]
+    pub(super) fn fake(program: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Ssh {
+        Ssh { program: program.into(), config: config.into() }
+    }
+
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Runs words as a command on a node: each word arrives as it is, whatever is in it. Never asks.
+    pub fn command<I>(&self, node: &str, words: I) -> Tool
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.quiet(node).arg(command_line(words))
+    }
+
+    /// Runs a script of `sh` on a node and captures what it prints. The script goes in by stdin: it
+    /// is in nobody's process list, and may be long.
+    pub async fn run_script(&self, node: &str, script: &str, limit: Duration) -> Result<Output> {
+        self.quiet(node).arg("sh -s").stdin(script).output(limit).await
+    }
+
+    /// Becomes an interactive session on a node; with a command, runs that in it.
+    /// Returns only if ssh cannot be started.
+    pub fn interactive(&self, node: &str, words: &[String]) -> Error {
+        let tool = Tool::new(&self.program).arg("-F").arg(&self.config).arg("--").arg(node);
+        if words.is_empty() { tool.exec() } else { tool.arg(command_line(words)).exec() }
+    }
+
+    pub(super) fn quiet(&self, node: &str) -> Tool {
+        Tool::new(&self.program).arg("-F").arg(&self.config).args(["-o", "BatchMode=yes", "-T", "--"]).arg(node)
+    }
+}
+
+/// Why a session could not be opened, read from ssh's stderr (exit status 255).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another host key than ours: another machine has the address, or the node is not the one we made.
+    OtherIdentity(String),
+    /// Reached, but it does not let us in (yet): the user or its key is missing.
+    NotLetIn(String),
+    /// Not reached, or closed in the middle.
+    Unreachable(String),
+}
+
+impl Refusal {
+    /// Reads what ssh printed. The last line tells most; warnings come before it.
+    pub fn read(stderr: &str) -> Refusal {
+        const OTHER_KEY: [&str; 2] = ["REMOTE HOST IDENTIFICATION HAS CHANGED", "Host key verification failed"];
+        const NOT_LET_IN: [&str; 3] =
+            ["Permission denied", "Too many authentication failures", "not permitted to log in"];
+        let line_with = |texts: &[&str]| stderr.lines().find(|line| texts.iter().any(|text| line.contains(text)));
+        if line_with(&OTHER_KEY).is_some() {
+            Refusal::OtherIdentity("it shows another SSH host key than the one made for this node".into())
+        } else if let Some(line) = line_with(&NOT_LET_IN) {
+            Refusal::NotLetIn(line.trim().to_owned())
+        } else {
+            let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
+            Refusal::Unreachable(last.unwrap_or("ssh says nothing").to_owned())
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        match self {
+            Refusal::OtherIdentity(text) | Refusal::NotLetIn(text) | Refusal::Unreachable(text) => text,
+        }
+    }
+}
+
+/// ssh's own exit status for a session that could not be opened; a remote command's is passed through.
+pub const NO_SESSION: i32 = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// pam_nologin's text while systemd boots (systemd's tmpfiles.d/systemd-nologin.conf).
+    const BOOTING: &str = "\"System is booting up. Unprivileged users are not permitted to log in yet. Please come \
+        back later. For technical details, see pam_nologin(8).\"\nConnection closed by 192.168.122.7 port 22\n";
+
+    fn ssh() -> Ssh {
+        Ssh::fake("/usr/bin/ssh", "/d/ssh/config")
+    }
+
+    #[test]
+    fn words_reach_the_remote_shell_quoted() {
+        let text = ssh().command("n11", ["echo", "it's $HOME"]).command_text();
+        assert_eq!(text, r#"ssh -F /d/ssh/config -o BatchMode=yes -T -- n11 'echo '\''it'\''\'\'''\''s $HOME'\'''"#);
+    }
+
+    #[test]
+    fn another_machine_on_the_address_is_told_apart() {
+        let recorded = [
+            (include_str!("../../tests/fixtures/ssh/other-key.txt"), "OtherIdentity"),
+            (include_str!("../../tests/fixtures/ssh/unknown-key.txt"), "OtherIdentity"),
+            (include_str!("../../tests/fixtures/ssh/no-key.txt"), "NotLetIn"),
+            (BOOTING, "NotLetIn"),
+            (include_str!("../../tests/fixtures/ssh/refused.txt"), "Unreachable"),
+            (include_str!("../../tests/fixtures/ssh/closed.txt"), "Unreachable"),
+            ("", "Unreachable"),
+        ];
+        for (stderr, kind) in recorded {
+            let refusal = Refusal::read(stderr);
+            assert!(format!("{refusal:?}").starts_with(kind), "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Waiting for nodes that boot: until a login with the right host key works and cloud-init is done.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::process::Finished;
+use super::ssh::{NO_SESSION, Refusal, Ssh};
+use crate::error::{Error, Result, ToolFailure};
+use crate::signal::Interrupt;
+
+/// A node to be waited for.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name in `ssh/config`.
+    pub node: String,
+    /// Where sshd listens, if this machine can reach it directly; None behind a jump host.
+    pub address: Option<SocketAddr>,
+}
+
+/// How far a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing answers yet; why.
+    Silent(String),
+    /// The SSH port answers.
+    Answering,
+    /// No session yet; why.
+    Refused(Refusal),
+    /// Logged in; cloud-init is still at work.
+    Booting,
+    Ready,
+}
+
+impl Progress {
+    /// For people, after the node's name.
+    pub fn text(&self) -> String {
+        match self {
+            Progress::Silent(why) => format!("does not answer yet ({why})"),
+            Progress::Answering => "answers on its SSH port".into(),
+            Progress::Refused(refusal) => format!("no SSH session yet: {}", refusal.text()),
+            Progress::Booting => "SSH login works, cloud-init is still at work".into(),
+            Progress::Ready => "ready".into(),
+        }
+    }
+}
+
+/// Printed as soon as a session is open.
+const SESSION: &str = "exasol: session";
+/// Exit status 0 and 2 of cloud-init are "done" and "done with warnings"; without cloud-init there
+/// is nothing to wait for. Source: `cloud-init status --help`, "Return codes".
+const SCRIPT: &str = r#"echo 'exasol: session'
+command -v cloud-init >/dev/null 2>&1 || exit 0
+cloud-init status --wait >/dev/null 2>&1
+case $? in
+0 | 2) exit 0 ;;
+esac
+cloud-init status --long 2>&1
+exit 1
+"#;
+
+/// How the waiting is done.
+struct Pace {
+    retry: Duration,
+    connect: Duration,
+    /// For how long another host key may be shown: an image's own key can be there for a moment,
+    /// until cloud-init has put ours in its place.
+    identity: Duration,
+}
+
+const PACE: Pace =
+    Pace { retry: Duration::from_millis(250), connect: Duration::from_secs(1), identity: Duration::from_secs(20) };
+
+/// Waits until every node is ready; all at once. `on_change` hears of each step of each node.
+///
+/// Errors: [`Error::Timeout`] with what was seen last of each node that is not ready;
+/// [`Error::Tool`] when cloud-init has failed on one, with its own report; [`Error::Other`] when a
+/// node goes on showing another host key; [`Error::Interrupted`].
+pub async fn wait_ready(
+    ssh: &Ssh,
+    targets: &[Target],
+    limit: Duration,
+    interrupt: &Interrupt,
+    on_change: &(dyn Fn(&str, &Progress) + Sync),
+) -> Result<()> {
+    wait(ssh, targets, limit, interrupt, on_change, &PACE).await
+}
+
+async fn wait(
+    ssh: &Ssh,
+    targets: &[Target],
+    limit: Duration,
+    interrupt: &Interrupt,
+    on_change: &(dyn Fn(&str, &Progress) + Sync),
+    pace: &Pace,
+) -> Result<()> {
+    let watches: Vec<_> = targets.iter().map(|target| Watch::new(target, on_change)).collect();
+    let mut pressed = interrupt.clone();
+    tokio::select! {
+        all = try_join_all(watches.iter().map(|watch| watch.until_ready(ssh, pace))) => all.map(|_| ()),
+        pressed = pressed.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
+        () = sleep(limit) => Err(gave_up(&watches, limit)),
+    }
+}
+
+fn gave_up(watches: &[Watch<'_>], limit: Duration) -> Error {
+    let waiting: Vec<_> = watches.iter().filter_map(Watch::unready).collect();
+    let names: Vec<_> = waiting.iter().map(|(node, _)| *node).collect();
+    let seen: Vec<_> = waiting.iter().map(|(node, progress)| format!("{node} {}", progress.text())).collect();
+    Error::Timeout {
+        what: format!("waiting for SSH on {}", names.join(", ")),
+        limit_s: limit.as_secs(),
+        last_seen: Some(seen.join("; ")),
+        hint: None,
+    }
+}
+
+/// One node and what was seen of it last.
+struct Watch<'a> {
+    target: &'a Target,
+    on_change: &'a (dyn Fn(&str, &Progress) + Sync),
+    progress: Mutex<Progress>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(target: &'a Target, on_change: &'a (dyn Fn(&str, &Progress) + Sync)) -> Self {
+        Self { target, on_change, progress: Mutex::new(Progress::Silent("not tried yet".into())) }
+    }
+
+    async fn until_ready(&self, ssh: &Ssh, pace: &Pace) -> Result<()> {
+        let mut other_identity_since = None;
+        loop {
+            self.until_answering(pace).await;
+            match self.log_in(ssh).await? {
+                None => return Ok(()),
+                Some(Refusal::OtherIdentity(text)) => {
+                    let since = *other_identity_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= pace.identity {
+                        return Err(self.stranger(&text));
+                    }
+                    self.saw(Progress::Refused(Refusal::OtherIdentity(text)));
+                }
+                Some(refusal) => {
+                    other_identity_since = None;
+                    self.saw(Progress::Refused(refusal));
+                }
+            }
+            sleep(pace.retry).await;
+        }
+    }
+
+    /// A plain connection costs nothing, an ssh process does.
+    async fn until_answering(&self, pace: &Pace) {
+        let Some(address) = self.target.address else { return };
+        loop {
+            let why = match timeout(pace.connect, TcpStream::connect(address)).await {
+                Ok(Ok(_)) => break,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            self.saw(Progress::Silent(format!("{address}: {why}")));
+            sleep(pace.retry).await;
+        }
+        if matches!(self.now(), Progress::Silent(_)) {
+            self.saw(Progress::Answering);
+        }
+    }
+
+    /// None once cloud-init is done.
+    async fn log_in(&self, ssh: &Ssh) -> Result<Option<Refusal>> {
+        let mut in_session = false;
+        let mut report = Vec::new();
+        let mut on_line = |line: &str| {
+            if line == SESSION {
+                in_session = true;
+                self.saw(Progress::Booting);
+            } else if in_session {
+                report.push(line.to_owned());
+            }
+        };
+        let session = ssh.quiet(&self.target.node).arg("sh -s").stdin(SCRIPT);
+        let finished = session.run(&Interrupt::never(), &mut on_line).await?;
+        match finished.status.code() {
+            Some(0) => {
+                self.saw(Progress::Ready);
+                Ok(None)
+            }
+            Some(NO_SESSION) | None => Ok(Some(Refusal::read(&finished.tail.join("\n")))),
+            Some(_) => Err(self.cloud_init_failed(&finished, report)),
+        }
+    }
+
+    fn cloud_init_failed(&self, finished: &Finished, report: Vec<String>) -> Error {
+        Error::Tool(Box::new(ToolFailure {
+            tool: format!("cloud-init on {}", self.target.node),
+            command: "cloud-init status --long".into(),
+            status: match finished.status.code() {
+                Some(1) => "status error".into(),
+                _ => finished.status.to_string(),
+            },
+            diagnostics: cloud_init_causes(&report),
+            tail: if report.is_empty() { finished.tail.clone() } else { report },
+            log: None,
+        }))
+    }
+
+    fn stranger(&self, text: &str) -> Error {
+        let at = self.target.address.map(|address| format!(" at {}", address.ip())).unwrap_or_default();
+        Error::other(format!("{}{at}: {text}; another machine may have its address", self.target.node))
+    }
+
+    fn saw(&self, progress: Progress) {
+        let mut last = self.last();
+        if *last != progress {
+            (self.on_change)(&self.target.node, &progress);
+            *last = progress;
+        }
+    }
+
+    fn now(&self) -> Progress {
+        self.last().clone()
+    }
+
+    fn unready(&self) -> Option<(&str, Progress)> {
+        let progress = self.now();
+        (progress != Progress::Ready).then_some((self.target.node.as_str(), progress))
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The errors that `cloud-init status --long` lists: under `errors:` since 23.4, under `detail:` before.
+fn cloud_init_causes(report: &[String]) -> Vec<String> {
+    let under = |title: &str| -> Vec<String> {
+        let after = report.iter().skip_while(|line| line.trim_end() != title).skip(1);
+        let entries = after.take_while(|line| line.starts_with([' ', '\t', '-', '(']));
+        entries.map(|line| line.trim().trim_start_matches("- ").to_owned()).collect()
+    };
+    let errors = under("errors:");
+    if errors.is_empty() { under("detail:") } else { errors }
+}
+
+#[cfg(test)]
+#[path = "ssh_ready_tests.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+//! With a stand-in for ssh: its "configuration" is a shell script that plays the node.
+
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::signal::press;
+
+const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ssh/fake-ssh");
+const LONG: Duration = Duration::from_secs(120);
+const QUICK: Pace =
+    Pace { retry: Duration::from_millis(5), connect: Duration::from_secs(1), identity: Duration::from_millis(20) };
+
+struct Bench {
+    dir: tempfile::TempDir,
+    seen: Mutex<Vec<String>>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench { dir: tempfile::tempdir().unwrap(), seen: Mutex::default() }
+    }
+
+    /// `play` sees the node's name in $node and a folder of its own in $dir.
+    async fn wait(&self, play: &str, targets: &[Target], limit: Duration, interrupt: &Interrupt) -> Result<()> {
+        let config = self.dir.path().join("config");
+        let head = format!("dir='{}'\nnode=$7\n", self.dir.path().display());
+        std::fs::write(&config, head + play).unwrap();
+        let note = |node: &str, progress: &Progress| {
+            let kind = format!("{progress:?}");
+            let kind = kind.split(['(', ' ']).next().unwrap_or_default();
+            self.seen.lock().unwrap().push(format!("{node} {kind}"));
+        };
+        wait(&Ssh::fake(FAKE, config), targets, limit, interrupt, &note, &QUICK).await
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn target(node: &str) -> Target {
+    Target { node: node.into(), address: None }
+}
+
+#[tokio::test]
+async fn a_node_is_followed_from_silence_to_ready() {
+    let bench = Bench::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Target { node: "n11".into(), address: Some(listener.local_addr().unwrap()) };
+    let play = r#"
+        echo x >> "$dir/tries"
+        case $(grep -c x "$dir/tries") in
+        1) echo 'kex_exchange_identification: Connection reset by peer' >&2; exit 255 ;;
+        2) echo 'exasol@10.0.0.1: Permission denied (publickey).' >&2; exit 255 ;;
+        *) echo 'exasol: session' ;;
+        esac"#;
+    bench.wait(play, &[target], LONG, &Interrupt::never()).await.unwrap();
+    assert_eq!(bench.seen(), ["n11 Answering", "n11 Refused", "n11 Refused", "n11 Booting", "n11 Ready"]);
+}
+
+#[tokio::test]
+async fn the_script_for_the_node_takes_a_machine_without_cloud_init_as_ready() {
+    let bench = Bench::new();
+    // The script goes through a real shell, whose PATH has no cloud-init.
+    bench.wait(r#"PATH="$dir" exec /bin/sh -s"#, &[target("n11")], LONG, &Interrupt::never()).await.unwrap();
+    assert_eq!(bench.seen(), ["n11 Booting", "n11 Ready"]);
+}
+
+#[tokio::test]
+async fn a_failed_cloud_init_is_told_with_its_own_report() {
+    let bench = Bench::new();
+    let play = r#"
+        echo 'exasol: session'
+        printf 'status: error\ndetail:\nDataSourceNoCloud\nerrors:\n\t- (users, no such group)\nrecoverable_errors: {}\n'
+        exit 1"#;
+    let Err(Error::Tool(failure)) = bench.wait(play, &[target("n11")], LONG, &Interrupt::never()).await else {
+        panic!()
+    };
+    assert_eq!((failure.tool.as_str(), failure.status.as_str()), ("cloud-init on n11", "status error"));
+    assert_eq!(failure.diagnostics, ["(users, no such group)"]);
+    assert_eq!(failure.tail[0], "status: error");
+}
+
+#[tokio::test]
+async fn giving_up_tells_what_was_seen_last_of_each_node() {
+    let bench = Bench::new();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let targets = [target("n11"), target("n12"), Target { node: "n13".into(), address: Some(closed) }];
+    let play = r#"
+        [ "$node" = n11 ] && { echo 'exasol: session'; exit 0; }
+        echo 'exasol@10.0.0.2: Permission denied (publickey).' >&2; exit 255"#;
+    let error = bench.wait(play, &targets, Duration::from_secs(1), &Interrupt::never()).await.unwrap_err();
+    let Error::Timeout { what, last_seen: Some(seen), .. } = error else { panic!("{error}") };
+    assert_eq!(what, "waiting for SSH on n12, n13");
+    assert!(seen.contains("n12 no SSH session yet: exasol@10.0.0.2: Permission denied"), "{seen}");
+    assert!(seen.contains("n13 does not answer yet (127.0.0.1:"), "{seen}");
+}
+
+#[tokio::test]
+async fn another_host_key_is_an_error_only_if_it_stays() {
+    let bench = Bench::new();
+    let play = "echo 'Host key verification failed.' >&2; exit 255";
+    let error = bench.wait(play, &[target("n11")], LONG, &Interrupt::never()).await.unwrap_err();
+    assert!(error.to_string().contains("another SSH host key"), "{error}");
+    assert_eq!(bench.seen(), ["n11 Refused"]);
+}
+
+#[tokio::test]
+async fn a_press_ends_the_waiting() {
+    let bench = Bench::new();
+    let (interrupt, sender) = Interrupt::manual();
+    press(&sender, 2);
+    let result = bench.wait("exec sleep 300", &[target("n11")], LONG, &interrupt).await;
+    assert!(matches!(result, Err(Error::Interrupted { signal: 2 })));
+}
+
+#[test]
+fn cloud_inits_causes_in_old_and_new_form() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let old =
+        "status: error\nboot_status_code: enabled\nlast_update: Thu\ndetail:\n('scripts_user', RuntimeError('x'))\n";
+    assert_eq!(cloud_init_causes(&lines(old)), ["('scripts_user', RuntimeError('x'))"]);
+    let new = "status: error\ndetail: DataSourceNoCloud\nerrors:\n\t- first\n\t- second\nrecoverable_errors: {}\n";
+    assert_eq!(cloud_init_causes(&lines(new)), ["first", "second"]);
+    assert!(cloud_init_causes(&[]).is_empty());
+}
