@@ -1,0 +1,30 @@
+#!/bin/sh
+# The services that an installation brings run on this node. Prints "warning: …" for those that are
+# still starting: c4_cloud_command was seen so on a healthy node.
+set -eu
+LC_ALL=C
+export LC_ALL
+units='c4.service c4_cloud_command.service exasol-admin-ui.service'
+
+tries=0
+while :; do
+  down='' starting=''
+  for unit in $units; do
+    state=$(systemctl is-active "$unit" || true)
+    case $state in
+      active) ;;
+      activating | reloading) starting="$starting $unit" ;;
+      *) down="$down $unit ($state)" ;;
+    esac
+  done
+  [ -n "$down" ] || break
+  tries=$((tries + 1))
+  if [ "$tries" -ge 60 ]; then
+    echo "error: not running:$down" >&2
+    # shellcheck disable=SC2086
+    systemctl status --no-pager --lines=5 $units >&2 || true
+    exit 1
+  fi
+  sleep 1
+done
+[ -z "$starting" ] || echo "warning: still starting:$starting"

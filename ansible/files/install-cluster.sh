@@ -1,0 +1,118 @@
+#!/bin/sh
+# Installs the cluster from the first node, as the login. One word says which part:
+#
+#   install-cluster.sh diag       the copied files are the expected ones; c4 host diag
+#   install-cluster.sh play       c4 host play, unless this configuration has been played
+#   install-cluster.sh stage      waits a while for stage d; prints "ready: …" or "waiting: n11=b …"
+#   install-cluster.sh finish     the passwords have done their work: the configuration goes
+#
+# Stages: a machine, b c4's services, c COS, d the database.
+set -eu
+umask 022
+LC_ALL=C
+export LC_ALL
+# shellcheck source=/dev/null
+. /etc/exasol-deployer/node.conf
+cd "$RELEASE"
+
+# How long one `stage` waits at most before it reports, in seconds.
+patience=15
+
+fail() { echo "error: $*" >&2; exit 1; }
+
+# c4 SECONDS ARGUMENT…: after the installation the c4 that it brought is the one to ask.
+c4() {
+  limit=$1
+  shift
+  for program in "$HOME/.local/bin/c4" "$(command -v c4 || true)" ./c4; do
+    [ ! -x "$program" ] || break
+  done
+  timeout "$limit" "$program" "$@" </dev/null 2>/dev/null
+}
+
+# run LIMIT LOG COMMAND…: without a terminal and without input. A question that nobody expects here
+# would hang, so what was said last is told when time is up. The log stays on the node.
+run() {
+  limit=$1 log=$2
+  shift 2
+  status=0
+  timeout "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
+  [ "$status" -ne 0 ] || return 0
+  tail -n 30 "$log" >&2
+  [ "$status" -ne 124 ] || fail "$* did not end within $limit"
+  fail "$* ended with status $status"
+}
+
+# "n11=b1 n12=a1": c4's answer to the filter is a list of {node, stage}, in one line or in several.
+stages() {
+  c4 60 ps -e '.[].Instances.Configs | to_entries | map({node: .key, stage: .value.ground.boot_stage})' |
+    tr -d ' \n\t' | tr '}' '\n' |
+    sed -n 's/.*"node":"\{0,1\}\([^",]*\)"\{0,1\},"stage":"\([^"]*\)".*/\1=\2/p' | xargs
+}
+
+# Every node, and each of them at d: an empty list would prove nothing.
+all_ready() {
+  count=0
+  for stage in $1; do
+    [ "${stage#*=}" = d ] || return 1
+    count=$((count + 1))
+  done
+  [ "$count" -eq "$NODES" ]
+}
+
+diag() {
+  for file in "$C4_SHA256  c4" "$ARCHIVE_SHA256  $ARCHIVE"; do
+    echo "$file" | sha256sum -c --status || fail "${file#*  } on $NODE has not the SHA-256 ${file%%  *}"
+  done
+  run 5m diag.log ./c4 host diag -i config
+}
+
+# A second play on a living cluster is not known to be safe, so: never again after one that ended,
+# and never two at once. The lock is inherited by c4, so it outlives us as c4 does.
+play() {
+  exec 9>.play.lock
+  flock 9
+  now=$(sha256sum <config)
+  if [ -e play.done ]; then
+    [ "$now" = "$(cat play.done)" ] ||
+      fail "the cluster was installed with another configuration (version, addresses, disks or passwords)," \
+        "and a running installation cannot take a new one: go back to the old values, or destroy and deploy anew"
+    echo "unchanged: installed before"
+    return 0
+  fi
+  if all_ready "$(stages)"; then
+    # A play that was cut off from us, but went on to its end.
+    [ "$now" = "$(cat play.begun 2>/dev/null)" ] || fail "$NODE runs a cluster that was not installed from here"
+  else
+    echo "$now" >play.begun
+    run 32m play.log ./c4 host play -i config
+  fi
+  echo "$now" >play.done
+  echo "changed: installed"
+}
+
+# The exit code of `c4 wait` does not tell success from time-out: the stages are the proof.
+stage() {
+  end=$(($(date +%s) + patience))
+  while :; do
+    left=$((end - $(date +%s)))
+    [ "$left" -le 0 ] || CCC_CLOUD_ACTION_WAIT_TIMEOUT=$left c4 "$left" wait --stage d >/dev/null || true
+    now=$(stages)
+    if all_ready "$now"; then
+      echo "ready: $now"
+      return 0
+    fi
+    [ "$(date +%s)" -lt "$end" ] || break
+    sleep 1
+  done
+  echo "waiting: ${now:-no node has answered}"
+}
+
+finish() {
+  rm -f config
+}
+
+case ${1-} in
+  diag | play | stage | finish) "$1" ;;
+  *) echo "usage: install-cluster.sh diag|play|stage|finish" >&2; exit 2 ;;
+esac

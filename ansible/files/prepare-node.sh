@@ -1,0 +1,228 @@
+#!/bin/sh
+# Brings one node to the state that its files describe, as root. Run again it changes nothing.
+#
+# The deployer appends the node's files to this script (a tar in base64, after the mark at the end).
+# What it finds it prints, one a line:
+#
+#   changed: WHAT            something was not as it should be, and is now
+#   warning: TEXT            for people
+#   missing: apt PACKAGE…    needed, in the words of this distribution's package manager, apt or dnf
+#   wanted: apt PACKAGE…     the same, but it works without
+#   copy: c4 | archive       on the first node: absent, or another file than the expected one
+#   installed                on the first node: an earlier run has installed this very configuration
+#
+# prepare-node.sh --packages-tried   a missing program is an error now
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+
+ours=/etc/exasol-deployer
+state=/var/lib/exasol-deployer
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+changed() { echo "changed: $*"; }
+warn() { echo "warning: $*"; }
+fail() { echo "error: $NODE: $*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# The user and the SSH keys are there when we can log in; the rest of the first boot may still run.
+wait_for_cloud_init() {
+  [ -d /run/cloud-init ] || return 0
+  tries=0
+  until [ -e /run/cloud-init/result.json ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 1500 ] || { echo "error: cloud-init has not ended after 5 minutes" >&2; exit 1; }
+    sleep 0.2
+  done
+  # "errors": [] is a good end.
+  tr -d ' \n' </run/cloud-init/result.json | grep -q '"errors":\[\]' ||
+    warn "cloud-init reports errors: $(tr -s ' \n' ' ' </run/cloud-init/result.json)"
+}
+
+# lay_down: the files of the tar that differ from what is there. Passwords are not laid down again
+# once they have done their work.
+lay_down() {
+  sed '1,/^#--- files of this node, tar in base64 ---$/d' "$0" | base64 -d >"$work/files.tar"
+  config=home/exasol/exasol-release/config
+  done_with=/$(dirname $config)/play.done
+  if [ -e "$done_with" ] && tar -xOf "$work/files.tar" $config 2>/dev/null | sha256sum | cmp -s - "$done_with"; then
+    tar --delete -f "$work/files.tar" $config
+    echo installed
+  fi
+  tar -df "$work/files.tar" -C / >"$work/differences" 2>&1 || {
+    tar -xpf "$work/files.tar" -C /
+    sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
+    ! have restorecon || sed 's|^|/|' "$work/laid-down" | restorecon -f - 2>/dev/null || true
+    changed "files $(tr '\n' ' ' <"$work/laid-down")"
+  }
+}
+
+laid_down() { [ -e "$work/laid-down" ] && grep -q "$1" "$work/laid-down"; }
+
+# A rehearsal and a database never meet on one machine.
+check_marker() {
+  if [ "$REHEARSAL" = yes ]; then
+    if [ ! -e /etc/exasol-rehearsal ] && [ -e /etc/systemd/system/c4.service ]; then
+      fail "c4 is installed here and it is no rehearsal's: a rehearsal needs a fresh machine"
+    fi
+  elif [ -e /etc/exasol-rehearsal ]; then
+    fail "/etc/exasol-rehearsal says that this machine carried a rehearsal: a database needs a fresh one"
+  fi
+}
+
+set_hostname() {
+  [ "$(cat /proc/sys/kernel/hostname)" != "$NODE" ] || return 0
+  hostnamectl set-hostname "$NODE"
+  changed "hostname $NODE"
+}
+
+# Our block is replaced; elsewhere our names go (a 127.0.1.1 line would win), and the rest stays.
+write_hosts() {
+  awk -v block="$ours/hosts" '
+    BEGIN { while ((getline line < block) > 0) { count = split(line, word, " "); for (i = 2; i <= count; i++) our[word[i]] } }
+    /^# exasol: begin/ { inside = 1 }
+    !inside {
+      kept = $1; names = 0; dropped = 0
+      for (i = 2; i <= NF && $1 !~ /^#/; i++) if ($i in our) dropped = 1; else { kept = kept " " $i; names++ }
+      if (!dropped) print; else if (names) print kept
+    }
+    /^# exasol: end/ { inside = 0 }
+  ' /etc/hosts >"$work/hosts"
+  { echo "# exasol: begin"; cat "$ours/hosts"; echo "# exasol: end"; } >>"$work/hosts"
+  cmp -s "$work/hosts" /etc/hosts && return 0
+  cat "$work/hosts" >/etc/hosts
+  changed /etc/hosts
+}
+
+# add_lines FROM TO: those that are not there yet, in a file of the login's.
+add_lines() {
+  [ -e "$2" ] || install -m 0600 -o "$LOGIN" -g "$LOGIN" /dev/null "$2"
+  awk 'NR == FNR { have[$0]; next } !($0 in have)' "$2" "$1" >"$work/lines"
+  [ -s "$work/lines" ] || return 0
+  [ -z "$(tail -c 1 "$2")" ] || echo >>"$2"
+  cat "$work/lines" >>"$2"
+  changed "$2"
+}
+
+disk_links_are_right() {
+  for disk in $DISKS; do
+    path=${disk%%:*} rest=${disk#*:}
+    [ -b "$path" ] || return 1
+    name=$(basename "$(readlink -f "$path")")
+    grep -qsi "${rest%%:*}\$" "/sys/class/block/$name/device/wwid" || return 1
+  done
+}
+
+# By identity and size; and raw, when we see them for the first time: foreign data is not wiped.
+check_disks() {
+  if laid_down 69-exasol-data.rules || ! disk_links_are_right; then
+    udevadm control --reload
+    udevadm trigger --subsystem-match=block --action=change
+    udevadm settle --timeout=60
+  fi
+  mkdir -p "$state"
+  for disk in $DISKS; do
+    path=${disk%%:*} rest=${disk#*:}
+    wwn=${rest%%:*} bytes=${rest#*:}
+    [ -b "$path" ] || fail "$path is missing: no disk with the WWN 0x$wwn (disks: $(lsblk -dno NAME,SIZE,WWN | tr -s ' \n' ' '))"
+    name=$(basename "$(readlink -f "$path")")
+    wwid=$(cat "/sys/class/block/$name/device/wwid" 2>/dev/null || true)
+    case $wwid in *"$wwn") ;; *) fail "$path is $name with the identity '$wwid', not 0x$wwn" ;; esac
+    [ $(($(cat "/sys/class/block/$name/size") * 512)) -eq "$bytes" ] ||
+      fail "$path has $(($(cat "/sys/class/block/$name/size") * 512)) bytes, not $bytes"
+    if ! grep -qsx "$wwn" "$state/raw-disks"; then
+      found=$(blkid -p -o export "/dev/$name" 2>&1) && fail "$path is not empty ($(echo "$found" | grep TYPE= | tr '\n' ' ')): it is not wiped here"
+      ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$path is mounted"
+      echo "$wwn" >>"$state/raw-disks"
+    fi
+  done
+}
+
+# package PROGRAM DEBIAN-NAME RPM-NAME: the package's name if the program is missing
+package() {
+  have "$1" || if [ "$manager" = apt ]; then echo "$2"; else echo "$3"; fi
+}
+
+check_programs() {
+  if have apt-get; then manager=apt; else manager=dnf; fi
+  missing=$(
+    package parted parted parted
+    package lvm lvm2 lvm2
+    package ip iproute2 iproute
+    package rsync rsync rsync
+    package uuidgen uuid-runtime util-linux
+    package curl curl curl
+    package nft nftables nftables
+    package openssl openssl openssl
+    package ssh-keyscan openssh-client openssh-clients
+  )
+  wanted=$(package avahi-daemon avahi-daemon avahi)
+  if [ "$1" = --packages-tried ]; then
+    [ -z "$missing" ] || fail "still missing, and needed: $missing"
+    [ -z "$wanted" ] || warn "no mDNS name for $NODE: $wanted is not installed and cannot be had"
+    return 0
+  fi
+  # shellcheck disable=SC2086 # one line
+  [ -z "$missing" ] || echo missing: $manager $missing
+  [ -z "$wanted" ] || echo "wanted: $manager $wanted"
+}
+
+# The unit for the next boot, and the rules now.
+start_firewall() {
+  have nft || return 0
+  if laid_down exasol-firewall.service; then systemctl daemon-reload; fi
+  systemctl -q is-enabled exasol-firewall.service 2>/dev/null ||
+    systemctl -q enable exasol-firewall.service
+  if ! systemctl -q is-active exasol-firewall.service; then
+    systemctl start exasol-firewall.service || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
+    changed firewall
+  elif laid_down firewall.nft || ! nft list table inet exasol >/dev/null 2>&1; then
+    systemctl reload exasol-firewall.service || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
+    changed firewall
+  fi
+}
+
+# The node's name on the network: DEPLOYMENT-NODE.local.
+name_on_network() {
+  conf=/etc/avahi/avahi-daemon.conf
+  have avahi-daemon && [ -e $conf ] || return 0
+  grep -qx "host-name=$DEPLOYMENT-$NODE" $conf && return 0
+  sed -i -e '/^host-name=/d' -e "s/^\[server\]/&\nhost-name=$DEPLOYMENT-$NODE/" $conf
+  # Not --now: a network without multicast is no reason to fail.
+  systemctl -q enable avahi-daemon || true
+  systemctl restart avahi-daemon || warn "avahi-daemon does not start"
+  changed "mDNS name $DEPLOYMENT-$NODE.local"
+}
+
+# is_file SHA256 PATH
+is_file() { echo "$1  $2" | sha256sum -c --status 2>/dev/null; }
+
+check_artifacts() {
+  [ "$FIRST" = yes ] || return 0
+  is_file "$C4_SHA256" "$RELEASE/c4" || echo "copy: c4"
+  is_file "$ARCHIVE_SHA256" "$RELEASE/$ARCHIVE" || echo "copy: archive"
+}
+
+main() {
+  wait_for_cloud_init
+  lay_down
+  # shellcheck source=/dev/null
+  . $ours/node.conf
+  check_marker
+  set_hostname
+  write_hosts
+  add_lines $ours/authorized_keys "/home/$LOGIN/.ssh/authorized_keys"
+  add_lines $ours/known_hosts "/home/$LOGIN/.ssh/known_hosts"
+  check_disks
+  check_programs "$@"
+  start_firewall
+  name_on_network
+  check_artifacts
+}
+
+NODE=$(cat /proc/sys/kernel/hostname)
+main "${1-}"
+exit

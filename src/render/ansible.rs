@@ -1,0 +1,113 @@
+//! The deployment directory's `ansible/`: playbooks as they are in this repository, inventory, and
+//! what is laid down on the nodes.
+
+use std::net::IpAddr;
+
+use include_dir::{Dir, include_dir};
+
+use super::guest_file::{GuestFile, Owner};
+use super::{Secrets, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, units};
+use crate::error::{Error, Result};
+use crate::model::{DeploymentId, Node, RenderedFile, Spec};
+
+static ANSIBLE: Dir = include_dir!("$CARGO_MANIFEST_DIR/ansible");
+
+/// Goes to the nodes with their files behind it, so it is not in the directory by itself.
+const PREPARE_NODE: &str = "files/prepare-node.sh";
+
+/// c4, the archive and c4's configuration, on n11.
+pub const RELEASE_DIR: &str = "/home/exasol/exasol-release";
+
+pub struct AnsibleInput<'a> {
+    pub id: &'a DeploymentId,
+    pub spec: &'a Spec,
+    /// In the order of their numbers, n11 first.
+    pub nodes: &'a [Node],
+    pub secrets: &'a Secrets<'a>,
+    /// This workstation's addresses as nodes see them, or the jump host's: always let in.
+    pub deployer_addresses: &'a [IpAddr],
+    pub release: Release<'a>,
+}
+
+/// The database version to install. The files themselves are not rendered: ansible-playbook gets
+/// their places in the environment, as `EXASOL_C4_FILE` and `EXASOL_ARCHIVE_FILE`.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    /// c4's name for it: `@exasol-2025.1.8`.
+    pub working_copy: &'a str,
+    /// The archive's name on n11: `exasol-2025.1.8.tar.gz`.
+    pub archive_file: &'a str,
+    /// Lower-case hex.
+    pub archive_sha256: &'a str,
+    pub c4_sha256: &'a str,
+    pub rehearsal: bool,
+}
+
+/// Everything below `ansible/`. Once the nodes' addresses are known.
+pub fn ansible_files(input: &AnsibleInput) -> Result<Vec<RenderedFile>> {
+    let mut files = playbooks();
+    files.push(RenderedFile::new("ansible/inventory.json", inventory::inventory(input)?));
+    for node in input.nodes {
+        let script = bundle::script(prepare_node()?, &directories(), &node_files(node, input)?)?;
+        files.push(RenderedFile::secret(format!("ansible/files/{}-prepare.sh", node.plan.name), script));
+    }
+    Ok(files)
+}
+
+/// As they are: never through a template.
+fn playbooks() -> Vec<RenderedFile> {
+    let mut files = Vec::new();
+    collect(&ANSIBLE, &mut files);
+    files
+}
+
+fn collect(dir: &Dir, files: &mut Vec<RenderedFile>) {
+    for file in dir.files().filter(|f| wanted(f.path())) {
+        files.push(RenderedFile::new(std::path::Path::new("ansible").join(file.path()), file.contents()));
+    }
+    for dir in dir.dirs().filter(|d| !d.path().ends_with("__pycache__")) {
+        collect(dir, files);
+    }
+}
+
+fn wanted(path: &std::path::Path) -> bool {
+    !path.ends_with(PREPARE_NODE) && !path.ends_with("README.md")
+}
+
+fn prepare_node() -> Result<&'static str> {
+    let file = ANSIBLE.get_file(PREPARE_NODE).and_then(|f| f.contents_utf8());
+    file.ok_or_else(|| Error::other(format!("ansible/{PREPARE_NODE} is not part of this binary")))
+}
+
+/// Folders that must be there before the files, with their owners.
+fn directories() -> [(&'static str, Owner, u32); 4] {
+    [
+        ("/etc/exasol-deployer", Owner::Root, 0o755),
+        ("/etc/systemd/system/c4_cloud_command.service.d", Owner::Root, 0o755),
+        ("/home/exasol/.ssh", Owner::User, 0o700),
+        (RELEASE_DIR, Owner::User, 0o755),
+    ]
+}
+
+/// What the bundle lays down on a node. The disk rules and the drop-in are in the user-data as
+/// well; here they follow a changed specification.
+fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
+    let mut files = vec![
+        node_conf::node_conf(node, input),
+        hosts::hosts(input.id, input.nodes),
+        disks::udev_rules(&node.plan),
+        units::c4_ordering(&node.plan),
+        units::firewall(),
+        firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs),
+    ];
+    files.extend(cluster_ssh::files(node, input.nodes, input.secrets, input.release.rehearsal)?);
+    if node.plan.index == 0 {
+        let release = &input.release;
+        let archive = format!("{RELEASE_DIR}/{}", release.archive_file);
+        let config = c4_config::c4_config(input.nodes, input.secrets, release.working_copy, &archive)?;
+        files.push(GuestFile::user(format!("{RELEASE_DIR}/config"), config));
+        let checksum = format!("{}  {}\n", release.archive_sha256, release.archive_file);
+        files.push(GuestFile::user(format!("{archive}.sha256"), checksum).mode(0o644));
+    }
+    Ok(files)
+}

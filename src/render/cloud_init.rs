@@ -1,0 +1,92 @@
+//! A node's user-data: `#cloud-config` and JSON, which is YAML. What is known before the machine
+//! boots belongs here, because here it costs no connection.
+
+use serde_json::{Value, json};
+
+use super::{Secrets, USER, address_line, disks, units};
+use crate::error::{Error, Result};
+use crate::model::NodePlan;
+
+/// The text for cloud-init. It has the host key and the password's hash in it, no password.
+pub fn user_data(node: &NodePlan, secrets: &Secrets) -> Result<String> {
+    let config = serde_json::to_string_pretty(&config(node, secrets)?)
+        .map_err(|e| Error::other(format!("user-data of {}: {e}", node.name)))?;
+    Ok(format!("#cloud-config\n{config}\n"))
+}
+
+fn config(node: &NodePlan, secrets: &Secrets) -> Result<Value> {
+    let files = [disks::udev_rules(node), units::c4_ordering(node), address_line::script(&node.name)];
+    Ok(json!({
+        "hostname": node.name,
+        "preserve_hostname": false,
+        // Ansible writes the cluster's names; a line of cloud-init's would map ours to 127.0.1.1.
+        "manage_etc_hosts": false,
+        "locale": "C.UTF-8",
+        "users": [{
+            "name": USER,
+            "gecos": "Exasol",
+            "shell": "/bin/bash",
+            "sudo": "ALL=(ALL) NOPASSWD: ALL",
+            "lock_passwd": false,
+            "passwd": secrets.host_password_hash,
+            "ssh_authorized_keys": [secrets.public_ssh_key()?, secrets.public_cluster_key()?],
+        }],
+        "disable_root": true,
+        "ssh_pwauth": false,
+        // The host key is made by the deployer, so that the first connection is already verified.
+        "ssh_deletekeys": true,
+        "ssh_genkeytypes": [],
+        "ssh_keys": {
+            "ed25519_private": secrets.host_key(&node.name)?,
+            "ed25519_public": secrets.public_host_key(&node.name)?,
+        },
+        "ssh": { "emit_keys_to_console": false },
+        "no_ssh_fingerprints": true,
+        "package_update": false,
+        "package_upgrade": false,
+        "write_files": files.iter().map(|f| f.cloud_init()).collect::<Vec<_>>(),
+        // The disks were found before the rules were written.
+        "runcmd": [
+            ["udevadm", "control", "--reload"],
+            ["udevadm", "trigger", "--subsystem-match=block", "--action=change"],
+        ],
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::render::testing;
+
+    #[test]
+    fn a_node_s_user_data() {
+        let fixture = testing::Fixture::two_nodes();
+        insta::assert_snapshot!(user_data(&fixture.plans[0], &fixture.secrets()).unwrap());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn whatever_the_hash_is_it_arrives(hash in ".*") {
+            let fixture = testing::Fixture::two_nodes();
+            let secrets = Secrets { host_password_hash: &hash, ..fixture.secrets() };
+            let text = user_data(&fixture.plans[0], &secrets).unwrap();
+            let json: Value = serde_json::from_str(text.strip_prefix("#cloud-config\n").unwrap()).unwrap();
+            prop_assert_eq!(json["users"][0]["passwd"].as_str().unwrap(), hash);
+        }
+    }
+
+    #[test]
+    fn no_password_is_in_it() {
+        let fixture = testing::Fixture::two_nodes();
+        let secrets = fixture.secrets();
+        let text = user_data(&fixture.plans[0], &secrets).unwrap();
+        for password in [secrets.db_password, secrets.adminui_password, secrets.host_password] {
+            assert!(!text.contains(password));
+        }
+        assert!(!text.contains(secrets.cluster_key.lines().nth(2).unwrap()));
+        assert!(!text.contains(secrets.ssh_key.lines().nth(2).unwrap()));
+    }
+}

@@ -1,0 +1,89 @@
+//! Tera decides the *structure* of Terraform files: how many blocks, which of them. Values go to
+//! Terraform as JSON variables.
+
+use include_dir::{Dir, include_dir};
+use tera::{Context, Tera};
+
+use crate::error::{Error, Result};
+use crate::model::{NodePlan, Options, RenderedFile, Spec};
+
+static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// What templates may look at; anything else is an error.
+pub struct TemplateInput<'a> {
+    pub spec: &'a Spec,
+    /// What preflight found out.
+    pub facts: &'a Options,
+    pub nodes: &'a [NodePlan],
+}
+
+/// `terraform/<name>` for each `<name>.tera` of `templates/<folder>` and `templates/common`. Those
+/// whose names begin with `_` are for including.
+pub fn render(folder: &str, input: &TemplateInput) -> Result<Vec<RenderedFile>> {
+    let templates = templates(folder)?;
+    let mut tera = Tera::default();
+    // HCL is no HTML.
+    tera.autoescape_on(Vec::<&str>::new());
+    tera.add_raw_templates(templates.iter().copied()).map_err(|e| broken(folder, &e))?;
+    let mut context = Context::new();
+    context.insert("spec", input.spec);
+    context.insert("facts", input.facts);
+    context.insert("nodes", input.nodes);
+    let pages = templates.iter().filter(|(name, _)| !name.starts_with('_'));
+    pages
+        .map(|(name, _)| {
+            let text = tera.render(name, &context).map_err(|e| broken(name, &e))?;
+            Ok(RenderedFile::new(format!("terraform/{}", name.trim_end_matches(".tera")), text))
+        })
+        .collect()
+}
+
+/// (name, content), sorted by name; the provider's own before a common one of the same name.
+fn templates(folder: &str) -> Result<Vec<(&'static str, &'static str)>> {
+    let own = TEMPLATES.get_dir(folder).ok_or_else(|| Error::other(format!("no templates/{folder} in this binary")))?;
+    let mut found = std::collections::BTreeMap::new();
+    for dir in TEMPLATES.get_dir("common").into_iter().chain([own]) {
+        for file in dir.files() {
+            let name = file.path().file_name().and_then(|n| n.to_str()).filter(|n| n.ends_with(".tera"));
+            if let (Some(name), Some(text)) = (name, file.contents_utf8()) {
+                found.insert(name, text);
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn broken(what: &str, error: &tera::Error) -> Error {
+    let mut text = format!("template {what}: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    Error::other(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::testing;
+
+    #[test]
+    fn every_provider_has_templates_that_render() {
+        let fixture = testing::Fixture::two_nodes();
+        for provider in crate::providers::ALL {
+            let input = TemplateInput { spec: &fixture.spec, facts: &fixture.facts, nodes: &fixture.plans };
+            let files = render(provider.templates, &input).unwrap();
+            assert!(files.iter().any(|f| f.path.ends_with("main.tf")), "{}", provider.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_variable_is_an_error() {
+        let mut tera = Tera::default();
+        tera.add_raw_template("t", "{{ spec.typo }}").unwrap();
+        let mut context = Context::new();
+        context.insert("spec", &testing::Fixture::two_nodes().spec);
+        assert!(broken("t", &tera.render("t", &context).unwrap_err()).to_string().contains("typo"));
+    }
+}

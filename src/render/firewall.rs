@@ -1,0 +1,109 @@
+//! The nodes' firewall: one nftables table that drops some ports for strangers and nothing else.
+//! No default-drop policy: the container networking of Exasol's own services must not notice it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::guest_file::GuestFile;
+use crate::model::Node;
+
+/// SSH, SQL, Admin UI: open to everybody, or to `--allowed-cidr`.
+const USER_PORTS: &str = "{ 22, 8563, 8443 }";
+/// Root on the cluster (COS SSH, confd) and BucketFS: never open to strangers.
+const CLUSTER_PORTS: &str = "{ 20002, 20003, 2581 }";
+
+/// `allowed`: who may use SSH, SQL and Admin UI; empty means everybody. `deployers`: the
+/// workstation's addresses, or the jump host's, as nodes see them.
+pub fn table(nodes: &[Node], deployers: &[IpAddr], allowed: &[IpNet]) -> GuestFile {
+    // Both addresses: a node that dials another one's public address arrives with its own.
+    let cluster = nodes.iter().flat_map(|n| [n.private_ip, n.public_ip]);
+    let trusted = Families::of(cluster.chain(deployers.iter().copied()).map(IpNet::from));
+    let users = Families::of(allowed.iter().copied());
+
+    let mut sets = trusted.sets("trusted");
+    let mut rules = vec![
+        "fib daddr type != local accept comment \"not for this machine\"".to_owned(),
+        "iif lo accept".to_owned(),
+        "meta iifkind { \"bridge\", \"veth\" } accept comment \"this machine's own containers\"".to_owned(),
+        "ct state established,related accept".to_owned(),
+    ];
+    rules.extend(trusted.accept("trusted", None));
+    rules.push(format!("tcp dport {CLUSTER_PORTS} drop"));
+    if !allowed.is_empty() {
+        sets += &users.sets("users");
+        rules.extend(users.accept("users", Some(USER_PORTS)));
+        rules.push(format!("tcp dport {USER_PORTS} drop"));
+    }
+
+    // Declaring the table before deleting it makes the file loadable for the first time and again,
+    // and nft applies a file as a whole or not at all. The chain sees packets before any
+    // translation of addresses, so a port that is forwarded into a container counts as well.
+    let rules: String = rules.iter().map(|r| format!("    {r}\n")).collect();
+    GuestFile::root(
+        "/etc/exasol-deployer/firewall.nft",
+        format!(
+            "table inet exasol\ndelete table inet exasol\n\ntable inet exasol {{\n{sets}  chain strangers {{\n    \
+             type filter hook prerouting priority mangle; policy accept;\n{rules}  }}\n}}\n"
+        ),
+    )
+    .mode(0o600)
+}
+
+/// Networks by address family, as few as possible: nft refuses overlapping ones in a set.
+struct Families {
+    v4: Vec<Ipv4Net>,
+    v6: Vec<Ipv6Net>,
+}
+
+impl Families {
+    fn of(nets: impl Iterator<Item = IpNet>) -> Self {
+        let (mut v4, mut v6) = (BTreeSet::new(), BTreeSet::new());
+        for net in nets {
+            match net {
+                IpNet::V4(net) => drop(v4.insert(net.trunc())),
+                IpNet::V6(net) => drop(v6.insert(net.trunc())),
+            }
+        }
+        Self { v4: Ipv4Net::aggregate(&v4.into_iter().collect()), v6: Ipv6Net::aggregate(&v6.into_iter().collect()) }
+    }
+
+    fn sets(&self, name: &str) -> String {
+        let set = |kind: &str, suffix: &str, nets: Vec<String>| match nets.is_empty() {
+            true => String::new(),
+            false => format!(
+                "  set {name}{suffix} {{\n    type {kind}; flags interval;\n    elements = {{ {} }}\n  }}\n",
+                nets.join(", ")
+            ),
+        };
+        set("ipv4_addr", "4", self.v4.iter().map(ToString::to_string).collect())
+            + &set("ipv6_addr", "6", self.v6.iter().map(ToString::to_string).collect())
+    }
+
+    fn accept(&self, name: &str, ports: Option<&str>) -> Vec<String> {
+        let ports = ports.map(|p| format!("tcp dport {p} ")).unwrap_or_default();
+        let families = [("ip", "4", self.v4.is_empty()), ("ip6", "6", self.v6.is_empty())];
+        let present = families.iter().filter(|(_, _, empty)| !empty);
+        present.map(|(family, suffix, _)| format!("{family} saddr @{name}{suffix} {ports}accept")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::testing;
+
+    #[test]
+    fn open_to_users_without_allowed_cidrs() {
+        let nodes = testing::Fixture::two_nodes().nodes();
+        insta::assert_snapshot!(table(&nodes, &["192.168.122.1".parse().unwrap()], &[]).content);
+    }
+
+    #[test]
+    fn restricted_with_overlapping_and_untidy_networks_of_both_families() {
+        let nodes = testing::Fixture::two_nodes().nodes();
+        let allowed = ["10.0.0.0/8", "10.1.2.3/16", "203.0.113.7/32", "2001:db8::/32"].map(|n| n.parse().unwrap());
+        insta::assert_snapshot!(table(&nodes, &["fd00::1".parse().unwrap()], &allowed).content);
+    }
+}

@@ -1,0 +1,33 @@
+//! The inventory. Only values made by machines: Ansible evaluates `{{ }}` in variables.
+
+use serde_json::{Map, Value, json};
+
+use super::ansible::{AnsibleInput, RELEASE_DIR};
+use crate::error::{Error, Result};
+
+/// JSON, which Ansible's YAML inventory plugin reads. How a node is reached is in ssh/config, under
+/// the same name.
+pub fn inventory(input: &AnsibleInput) -> Result<String> {
+    let hosts: Map<_, _> = input.nodes.iter().map(|n| (n.plan.name.clone(), json!({}))).collect();
+    let first: Map<_, _> = hosts.iter().take(1).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let inventory = json!({
+        "all": {
+            "vars": {
+                // Looking for an interpreter would cost a connection for each node.
+                "ansible_python_interpreter": "/usr/bin/python3",
+                "exasol_nodes": input.nodes.len(),
+                "exasol_release_dir": RELEASE_DIR,
+                "exasol_archive": input.release.archive_file,
+                "exasol_rehearsal": input.release.rehearsal,
+            },
+            "children": {
+                "nodes": { "hosts": Value::Object(hosts) },
+                // Where c4 is run.
+                "first": { "hosts": Value::Object(first) },
+            },
+        },
+    });
+    serde_json::to_string_pretty(&inventory)
+        .map(|text| text + "\n")
+        .map_err(|e| Error::other(format!("the inventory: {e}")))
+}

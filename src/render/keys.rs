@@ -1,0 +1,32 @@
+//! Public halves of the keys that a deployment has.
+
+use ssh_key::{PrivateKey, PublicKey};
+
+use super::Secrets;
+use crate::error::{Error, Result};
+
+/// `ssh-ed25519 AAAA…`, without a comment: one line of authorized_keys, or of known_hosts after a name.
+pub fn public_half(private: &str, whose: &str) -> Result<String> {
+    let broken = |e: ssh_key::Error| Error::other(format!("the SSH key of {whose} cannot be read: {e}"));
+    let key = PrivateKey::from_openssh(private).map_err(broken)?;
+    PublicKey::new(key.public_key().key_data().clone(), "").to_openssh().map_err(broken)
+}
+
+impl<'a> Secrets<'a> {
+    /// A node's private host key.
+    pub fn host_key(&self, node: &str) -> Result<&'a str> {
+        self.host_keys.get(node).map(String::as_str).ok_or_else(|| Error::other(format!("no host key for {node}")))
+    }
+
+    pub fn public_host_key(&self, node: &str) -> Result<String> {
+        public_half(self.host_key(node)?, node)
+    }
+
+    pub fn public_ssh_key(&self) -> Result<String> {
+        public_half(self.ssh_key, "the deployer")
+    }
+
+    pub fn public_cluster_key(&self) -> Result<String> {
+        public_half(self.cluster_key, "the cluster")
+    }
+}

@@ -1,0 +1,42 @@
+//! The deployment directory's `terraform/`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::engine::{self, TemplateInput};
+use super::{Secrets, cloud_init};
+use crate::error::{Error, Result};
+use crate::model::{DeploymentId, NodePlan, Options, RenderedFile, Spec};
+use crate::providers::{Provider, TfvarsInput};
+
+pub struct TerraformInput<'a> {
+    pub provider: &'a Provider,
+    pub id: &'a DeploymentId,
+    pub spec: &'a Spec,
+    /// What preflight found out and `init` recorded.
+    pub facts: &'a Options,
+    pub nodes: &'a [NodePlan],
+    /// Name of the base image's volume; empty while only planning.
+    pub base_volume: &'a str,
+    pub secrets: &'a Secrets<'a>,
+}
+
+/// Templates, the provider's variables, and `user_data`: node name → cloud-init text. The latter is
+/// in a file of its own that only the owner can read.
+pub fn terraform_files(input: &TerraformInput) -> Result<Vec<RenderedFile>> {
+    let TerraformInput { provider, id, spec, facts, nodes, base_volume, secrets } = *input;
+    let mut files = engine::render(provider.templates, &TemplateInput { spec, facts, nodes })?;
+    let variables = (provider.tfvars)(&TfvarsInput { id, spec, facts, nodes, base_volume })?;
+    let user_data: Result<BTreeMap<&str, String>> =
+        nodes.iter().map(|node| Ok((node.name.as_str(), cloud_init::user_data(node, secrets)?))).collect();
+    files.push(RenderedFile::new("terraform/terraform.tfvars.json", json(&variables)?));
+    files.push(RenderedFile::secret("terraform/secrets.auto.tfvars.json", json(&json!({ "user_data": user_data? }))?));
+    Ok(files)
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::other(format!("Terraform's variables: {e}")))?;
+    Ok(text + "\n")
+}

@@ -1,0 +1,118 @@
+//! A cluster of two nodes with two data disks each, for tests.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use ssh_key::private::{Ed25519Keypair, PrivateKey};
+
+use super::Secrets;
+use crate::model::{DeploymentId, Node, NodePlan, Options, Spec};
+
+/// Passwords that break carelessly written files.
+pub const HOSTILE: &[&str] = &[
+    "\"\\$'#{{}}%{ }${}",
+    " leading and trailing ",
+    "1234567890",
+    "'",
+    "''''",
+    "\\",
+    "-n",
+    "$(reboot)`reboot`",
+    "a'; reboot; '",
+    "{{ lookup('file', '/etc/passwd') }}",
+    "!vault",
+    "ä€𝄞",
+    "#comment",
+    "*?[a-z]~",
+];
+
+pub struct Fixture {
+    pub id: DeploymentId,
+    pub spec: Spec,
+    pub facts: Options,
+    pub plans: Vec<NodePlan>,
+    ssh_key: String,
+    cluster_key: String,
+    host_keys: BTreeMap<String, String>,
+}
+
+impl Fixture {
+    /// Made once: unoptimised key arithmetic is slow.
+    pub fn two_nodes() -> &'static Self {
+        static TWO_NODES: LazyLock<Fixture> = LazyLock::new(Fixture::make);
+        &TWO_NODES
+    }
+
+    fn make() -> Self {
+        let id = DeploymentId::from_random([0x1a, 0x2b, 0x3c, 0x4d]);
+        let spec = Spec {
+            provider: "libvirt".into(),
+            cluster_size: 2,
+            db_version: "exasol-2025.1.8".into(),
+            data_volume_size: 100,
+            data_volumes_per_node: 2,
+            root_volume_size: 50,
+            instance_type: None,
+            owner: None,
+            allowed_cidrs: Vec::new(),
+            multicast_overlay: false,
+            options: Options::new(),
+        };
+        let plans = NodePlan::all(&id, &spec);
+        let host_keys = plans.iter().zip(11..).map(|(node, seed)| (node.name.clone(), private_key(seed))).collect();
+        Self { id, spec, facts: Options::new(), plans, ssh_key: private_key(1), cluster_key: private_key(2), host_keys }
+    }
+
+    pub fn nodes(&self) -> Vec<Node> {
+        let address = |index: u32| std::net::Ipv4Addr::from(0xc0a8_7a0b + index).into();
+        let node = |plan: &NodePlan| Node {
+            plan: plan.clone(),
+            private_ip: address(plan.index),
+            public_ip: address(plan.index),
+        };
+        self.plans.iter().map(node).collect()
+    }
+
+    pub fn secrets(&self) -> Secrets<'_> {
+        Secrets {
+            db_password: "db password",
+            adminui_password: "admin's password",
+            host_password: "host password",
+            host_password_hash: "$6$salt$hash",
+            ssh_key: &self.ssh_key,
+            cluster_key: &self.cluster_key,
+            host_keys: &self.host_keys,
+        }
+    }
+}
+
+/// The same key for the same seed.
+fn private_key(seed: u8) -> String {
+    let pair = Ed25519Keypair::from_seed(&[seed; 32]);
+    PrivateKey::from(pair).to_openssh(ssh_key::LineEnding::LF).unwrap().to_string()
+}
+
+/// What a real `sh` prints for this script.
+#[allow(clippy::disallowed_methods, reason = "a test asks a real shell")]
+pub fn sh(script: &str) -> String {
+    let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The value of a word in the form `'…'\''…'`, read by rule instead of by a shell; None if the word
+/// has another form.
+pub fn single_quoted(word: &str) -> Option<String> {
+    let (mut value, mut rest) = (String::new(), word);
+    loop {
+        let (inside, after) = rest.strip_prefix('\'')?.split_once('\'')?;
+        value.push_str(inside);
+        match after.strip_prefix(r"\'") {
+            Some(next) => {
+                value.push('\'');
+                rest = next;
+            }
+            None => return after.is_empty().then_some(value),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! systemd units and drop-ins of ours.
+
+use super::disks::device_unit;
+use super::guest_file::GuestFile;
+use crate::model::NodePlan;
+
+/// c4's main unit is ordered after network.target only; it needs addresses and the data disks.
+/// `Wants`, not `Requires`: a lost disk is then reported by Exasol, which knows more about it.
+/// The drop-in may lie there before c4 brings its unit.
+pub fn c4_ordering(node: &NodePlan) -> GuestFile {
+    let disks: Vec<_> = node.disks.iter().map(device_unit).collect();
+    let needs = format!("network-online.target {}", disks.join(" "));
+    GuestFile::root(
+        "/etc/systemd/system/c4_cloud_command.service.d/10-exasol-data.conf",
+        format!("[Unit]\nWants={needs}\nAfter={needs}\n"),
+    )
+}
+
+/// Loads the firewall at boot before there is a network, and again when something that flushes
+/// all rules was restarted.
+pub fn firewall() -> GuestFile {
+    GuestFile::root(
+        "/etc/systemd/system/exasol-firewall.service",
+        "\
+[Unit]
+Description=Exasol: closes SSH, SQL and cluster ports to strangers
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+After=local-fs.target nftables.service
+PartOf=nftables.service
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft
+ExecReload=/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft
+ExecStop=/usr/sbin/nft delete table inet exasol
+
+[Install]
+WantedBy=multi-user.target
+",
+    )
+}
