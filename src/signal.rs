@@ -62,9 +62,14 @@ impl Interrupt {
 
     /// Completes when something has been pressed more than `seen` times.
     pub async fn more_than(&mut self, seen: u8) -> Pressed {
-        match self.receiver.wait_for(|p| p.times > seen).await {
-            Ok(pressed) => *pressed,
-            Err(_) => std::future::pending().await,
+        loop {
+            let pressed = *self.receiver.borrow_and_update();
+            if pressed.times > seen {
+                return pressed;
+            }
+            if self.receiver.changed().await.is_err() {
+                std::future::pending().await
+            }
         }
     }
 }

@@ -107,8 +107,9 @@ impl Locked {
         secrets.write(&self.dir.root.join(SECRETS_FILE))
     }
 
-    /// Makes the directory hold exactly what was rendered: writes what is new or changed, removes what
-    /// is no longer rendered, and records the hashes. Files that are right already are not touched.
+    /// Makes the folders of these files (`terraform`, `ssh`, …) hold exactly what was rendered: writes
+    /// what is new or changed, removes what is no longer rendered there, and records the hashes. Files
+    /// that are right already, and other folders, are not touched.
     ///
     /// # Errors
     /// [`Error::EditedFiles`] with [`EditPolicy::Refuse`], before anything is written; [`Error::Io`].
@@ -117,8 +118,9 @@ impl Locked {
             return Err(Error::other(format!("{} is not rendered", file.path.display())));
         }
         let hasher = self.hasher(files)?;
+        let (inside, outside) = self.dir.state.split_rendered(files);
         let edits::Changes { mut write, mut remove, edited, record } =
-            edits::compare(&self.dir.root, &self.dir.state, files, &hasher)?;
+            edits::compare(&self.dir.root, &inside, files, &hasher)?;
         let mut kept = Vec::new();
         match policy {
             EditPolicy::Refuse if !edited.is_empty() => return Err(Error::EditedFiles { files: edited }),
@@ -130,11 +132,11 @@ impl Locked {
         }
         // What is kept keeps its record, so that it goes on being seen as edited.
         let rendered = {
-            let old = &self.dir.state.rendered;
+            let old = &inside.rendered;
             let is_kept = |name: &String| kept.iter().any(|path| path == Path::new(name));
             let fresh = record.into_iter().filter(|(name, _)| !is_kept(name));
             let stays = old.iter().filter(|(name, _)| is_kept(name)).map(|(n, h)| (n.clone(), h.clone()));
-            fresh.chain(stays).collect()
+            fresh.chain(stays).chain(outside).collect()
         };
         self.apply(&write, &remove, rendered)
     }

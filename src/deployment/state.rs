@@ -1,13 +1,13 @@
 //! `deployment.json`: what is known of a deployment, without secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::atomic;
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
+use crate::model::{DeploymentId, LastError, Node, Options, Phase, RenderedFile, Spec};
 
 /// The form of `deployment.json` that this version writes. A change that older versions would
 /// misread takes the next number.
@@ -41,6 +41,9 @@ pub struct State {
     /// SHA-256 over the DER form of the database's certificate, 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_fingerprint: Option<String>,
+    /// By node name: the public host keys of its COS container, `ssh-ed25519 AAAA…` each, read on the node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cos_host_keys: BTreeMap<String, Vec<String>>,
     /// The database has answered a login at least once.
     #[serde(default)]
     pub ever_ready: bool,
@@ -73,11 +76,24 @@ impl State {
             image_sha256: None,
             base_volume: None,
             certificate_fingerprint: None,
+            cos_host_keys: BTreeMap::new(),
             ever_ready: false,
             engine: None,
             rendered: BTreeMap::new(),
             rendering: BTreeMap::new(),
         }
+    }
+
+    /// This state as far as it is about the folders of `files`, and the record of all other rendered files.
+    pub(super) fn split_rendered(&self, files: &[RenderedFile]) -> (State, BTreeMap<String, String>) {
+        let folder = |path: &Path| path.components().next().map(|c| c.as_os_str().to_owned());
+        let touched: BTreeSet<_> = files.iter().map(|file| folder(&file.path)).collect();
+        let mut inside = self.clone();
+        let (rendered, outside) =
+            inside.rendered.into_iter().partition(|(name, _)| touched.contains(&folder(Path::new(name))));
+        inside.rendered = rendered;
+        inside.rendering.retain(|name, _| touched.contains(&folder(Path::new(name))));
+        (inside, outside)
     }
 
     /// Reads `file`; None if there is none.
