@@ -7,6 +7,7 @@ mod plugin_cache;
 pub mod process;
 mod process_tree;
 pub mod quote;
+pub mod requirements;
 pub mod ssh;
 pub mod ssh_ready;
 pub mod terraform;
