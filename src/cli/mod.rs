@@ -1,3 +1,82 @@
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! What people type: flags to requests, dispatch, exit code.
+//!
+//! Belongs here: clap, the merging of flags, environment and configuration file, and one short
+//! function a command that calls its op and shows its report. Does not belong here: work.
+
+mod args;
+mod command;
+mod config_file;
+mod dispatch;
+mod options;
+mod passwords;
+
+use std::process::ExitCode;
+
+use crate::error::Error;
+use crate::ui::{Environment, Flags, Format, Settings, Ui};
+
+/// Parses the command line, runs the command and returns its exit status.
+pub fn main() -> ExitCode {
+    // Everything that we or our tools write may hold secrets: nobody else reads it, whatever the
+    // caller's umask. Files meant for others get their mode explicitly.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let matches = match command::build().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage_error(&error),
+    };
+    let (globals, matches) = args::Globals::split(&matches);
+    let ui = Ui::new(Settings::resolve(globals.flags, &Environment::read()));
+    start_tracing(&globals);
+    match dispatch::run(&globals, matches, &ui) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// clap's own errors: its text for people, our object for programs, and always exit 2.
+fn usage_error(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let informative = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !informative && wants_json(std::env::args()) {
+        let text = error.render().to_string();
+        let mut parts = text.trim_start_matches("error: ").splitn(2, "\n\n");
+        let message = parts.next().unwrap_or_default().trim().to_owned();
+        let hint = parts.next().map(|rest| rest.trim().to_owned());
+        let ui = Ui::new(Settings::resolve(Flags { format: Format::Json, ..Flags::default() }, &Environment::read()));
+        ui.error(&Error::Usage { message, hint });
+        return ExitCode::from(2);
+    }
+    // A closed pipe is the reader's wish, not an error.
+    let _ = error.print();
+    ExitCode::from(if informative { 0 } else { 2 })
+}
+
+fn wants_json(args: impl Iterator<Item = String>) -> bool {
+    let args: Vec<_> = args.take_while(|a| a != "--").collect();
+    args.iter().any(|a| a == "--json" || a == "--output=json")
+        || args.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
+}
+
+fn start_tracing(globals: &args::Globals) {
+    let Some(level) = &globals.log_level else { return };
+    let filter = tracing_subscriber::EnvFilter::new(format!("deployer={level}"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_recognized_before_parsing_succeeds() {
+        let says = |line: &str| wants_json(line.split(' ').map(str::to_owned));
+        assert!(says("exasol --json status"));
+        assert!(says("exasol status --output json"));
+        assert!(says("exasol status --output=json"));
+        assert!(!says("exasol ssh n11 -- tool --json"));
+        assert!(!says("exasol status"));
+    }
 }

@@ -9,5 +9,8 @@ pub static PROVIDER: Provider = Provider {
     validate: |_| Ok(()),
     preflight: |_| Outcome::default(),
     tfvars: |_| Ok(Map::new()),
+    programs: &[],
+    machine_types: &[],
+    disk_types: &[],
     hypervisor: None,
 };

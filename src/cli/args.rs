@@ -1,0 +1,86 @@
+//! The options that every command takes.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::ui::{ColorChoice, Flags, Format};
+
+/// The global options, resolved.
+#[derive(Debug, Clone)]
+pub(super) struct Globals {
+    pub deployment_dir: PathBuf,
+    pub flags: Flags,
+    pub log_level: Option<String>,
+}
+
+/// Adds the global options to the root command.
+pub(super) fn add(command: Command) -> Command {
+    let global = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).help(help).help_heading("Global options")
+    };
+    command
+        .arg(
+            global("deployment-dir", "The deployment's directory")
+                .short('d')
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .env("EXASOL_DEPLOYMENT_DIR")
+                .default_value("."),
+        )
+        .arg(
+            global("output", "Form of results and events")
+                .value_name("FORM")
+                .value_parser(["text", "json"])
+                .default_value("text"),
+        )
+        .arg(global("json", "Short for --output json").action(ArgAction::SetTrue))
+        .arg(
+            global("color", "Colors on the terminal [also: NO_COLOR, CLICOLOR_FORCE]")
+                .value_name("WHEN")
+                .value_parser(["auto", "always", "never"])
+                .default_value("auto"),
+        )
+        .arg(global("verbose", "Show more of what happens").short('v').action(ArgAction::SetTrue))
+        .arg(
+            global("quiet", "Show only results, warnings and errors")
+                .short('q')
+                .action(ArgAction::SetTrue)
+                .conflicts_with("verbose"),
+        )
+        .arg(
+            global("log-level", "Diagnostic log on stderr")
+                .value_name("LEVEL")
+                .value_parser(["error", "warn", "info", "debug", "trace"])
+                .env("EXASOL_LOG_LEVEL"),
+        )
+}
+
+impl Globals {
+    /// The global options, and the subcommand's name with its own matches.
+    pub(super) fn split(matches: &ArgMatches) -> (Self, Option<(&str, &ArgMatches)>) {
+        let sub = matches.subcommand();
+        // clap copies global values down: the innermost matches know what was given after the command.
+        let mut inner = matches;
+        while let Some((_, next)) = inner.subcommand() {
+            inner = next;
+        }
+        let text = |name: &str| inner.get_one::<String>(name).cloned();
+        let json = inner.get_flag("json") || text("output").as_deref() == Some("json");
+        let globals = Self {
+            deployment_dir: inner.get_one::<PathBuf>("deployment-dir").cloned().unwrap_or_else(|| PathBuf::from(".")),
+            flags: Flags {
+                format: if json { Format::Json } else { Format::Text },
+                color: match text("color").as_deref() {
+                    Some("always") => ColorChoice::Always,
+                    Some("never") => ColorChoice::Never,
+                    _ => ColorChoice::Auto,
+                },
+                verbose: inner.get_flag("verbose"),
+                quiet: inner.get_flag("quiet"),
+            },
+            log_level: text("log-level"),
+        };
+        (globals, sub)
+    }
+}

@@ -1,0 +1,263 @@
+//! The options that describe a deployment: one table row each, from which flag, environment
+//! variable, configuration key, help text and range check are made.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::Value;
+
+use super::config_file::ConfigFile;
+use crate::error::{Error, Result};
+use crate::model::{OptionDef, OptionKind, closest};
+use crate::providers::{self, Provider};
+
+const fn option(flag: &'static str, value_name: &'static str, kind: OptionKind, help: &'static str) -> OptionDef {
+    OptionDef { flag, key: flag, env: None, value_name, kind, default: None, help }
+}
+
+const fn with_default(def: OptionDef, default: &'static str) -> OptionDef {
+    OptionDef { default: Some(default), ..def }
+}
+
+/// Options that all providers share.
+pub(super) const COMMON: &[OptionDef] = &[
+    with_default(
+        option("cluster-size", "N", OptionKind::Integer { min: 1, max: 64 }, "Number of nodes (n11, n12, …)"),
+        "1",
+    ),
+    with_default(option("db-version", "V", OptionKind::Text, "Database version; see --list-versions"), "default"),
+    with_default(
+        option("data-volume-size", "GB", OptionKind::Integer { min: 1, max: 65536 }, "Size of each data disk"),
+        "100",
+    ),
+    with_default(
+        option("data-volumes-per-node", "N", OptionKind::Integer { min: 1, max: 16 }, "Data disks of each node"),
+        "1",
+    ),
+    with_default(
+        option("root-volume-size", "GB", OptionKind::Integer { min: 4, max: 16384 }, "Size of each root disk"),
+        "50",
+    ),
+    option("instance-type", "TYPE", OptionKind::Text, "Size of the machines: small, medium or large on libvirt"),
+    option("owner", "TEXT", OptionKind::Text, "Whose this is: goes into the machines' metadata"),
+    option(
+        "allowed-cidr",
+        "CIDR",
+        OptionKind::List,
+        "Who may reach SSH, SQL and Admin UI; repeatable (everybody, if not given)",
+    ),
+    option(
+        "enable-multicast-overlay",
+        "",
+        OptionKind::Flag,
+        "Overlay network between the nodes (not available on libvirt yet)",
+    ),
+];
+
+/// Every option that some command takes, each once.
+fn all() -> impl Iterator<Item = (&'static OptionDef, Option<&'static Provider>)> {
+    let own = providers::ALL.iter().flat_map(|p| p.options.iter().map(move |o| (o, Some(*p))));
+    COMMON.iter().map(|o| (o, None)).chain(own)
+}
+
+/// Adds the flags of all options to a command.
+pub(super) fn add(mut command: Command) -> Command {
+    for (def, provider) in all() {
+        let mut arg = Arg::new(def.flag).long(def.flag).help(help(def));
+        if let Some(provider) = provider {
+            arg = arg.help_heading(format!("Options of {}", provider.title));
+        }
+        arg = match def.kind {
+            OptionKind::Flag => arg.action(ArgAction::SetTrue),
+            OptionKind::List => arg.value_name(def.value_name).action(ArgAction::Append),
+            // "-1" is a value here, so that it gets the error that names the range.
+            _ => arg.value_name(def.value_name).allow_hyphen_values(true),
+        };
+        command = command.arg(arg);
+    }
+    command
+}
+
+fn help(def: &OptionDef) -> String {
+    let mut text = def.help.to_owned();
+    if let OptionKind::Choice(choices) = def.kind {
+        text.push_str(&format!(": {}", choices.join(", ")));
+    }
+    if let Some(default) = def.default {
+        text.push_str(&format!(" [default: {default}]"));
+    }
+    if let Some(env) = def.env {
+        text.push_str(&format!(" [env: {env}]"));
+    }
+    text
+}
+
+/// Where options are looked up, first hit wins: command line, environment, file, default.
+pub(super) struct Sources<'a> {
+    pub matches: &'a ArgMatches,
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub file: Option<&'a ConfigFile>,
+}
+
+impl Sources<'_> {
+    /// The option's value, checked; None when nobody gave one and it has no default.
+    pub(super) fn get(&self, def: &OptionDef) -> Result<Option<Value>> {
+        if self.matches.value_source(def.flag) == Some(ValueSource::CommandLine) {
+            let label = format!("--{}", def.flag);
+            return self.from_flag(def, &label).map(Some);
+        }
+        for name in [Some(env_name(def.flag)), def.env.map(str::to_owned)].into_iter().flatten() {
+            if let Some(text) = (self.env)(&name) {
+                return parse(def, &name, &split(def, &text)).map(Some);
+            }
+        }
+        if let Some((value, label)) = self.file.and_then(|f| f.get(def.flag)) {
+            return parse(def, &label, &toml_texts(def, &label, value)?).map(Some);
+        }
+        def.default.map(|d| parse(def, def.flag, &[d.to_owned()])).transpose()
+    }
+
+    fn from_flag(&self, def: &OptionDef, label: &str) -> Result<Value> {
+        if matches!(def.kind, OptionKind::Flag) {
+            return Ok(Value::Bool(true));
+        }
+        let texts: Vec<String> = self.matches.get_many::<String>(def.flag).into_iter().flatten().cloned().collect();
+        parse(def, label, &texts)
+    }
+
+    /// Refuses options that only other providers have: they would be ignored.
+    pub(super) fn refuse_foreign(&self, provider: &Provider) -> Result<()> {
+        for (def, owner) in all() {
+            let Some(owner) = owner.filter(|o| o.name != provider.name) else { continue };
+            let given = self.matches.value_source(def.flag) == Some(ValueSource::CommandLine)
+                || self.file.is_some_and(|f| f.get(def.flag).is_some());
+            if given {
+                return Err(Error::Usage {
+                    message: format!("--{} belongs to {}, not to {}", def.flag, owner.name, provider.name),
+                    hint: Some("leave it out, or choose the other provider with --cloud-provider".into()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `EXASOL_CLUSTER_SIZE` for `cluster-size`.
+pub(super) fn env_name(flag: &str) -> String {
+    format!("EXASOL_{}", flag.to_uppercase().replace('-', "_"))
+}
+
+/// All keys that a configuration file may have.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    all().map(|(def, _)| def.flag)
+}
+
+fn split(def: &OptionDef, text: &str) -> Vec<String> {
+    match def.kind {
+        OptionKind::List => text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect(),
+        _ => vec![text.to_owned()],
+    }
+}
+
+fn toml_texts(def: &OptionDef, label: &str, value: &toml::Value) -> Result<Vec<String>> {
+    let one = |v: &toml::Value| match v {
+        toml::Value::String(s) => Ok(s.clone()),
+        toml::Value::Integer(i) => Ok(i.to_string()),
+        toml::Value::Float(f) => Ok(f.to_string()),
+        toml::Value::Boolean(b) => Ok(b.to_string()),
+        other => Err(invalid(label, &other.to_string(), allowed(def), None)),
+    };
+    match (def.kind, value) {
+        (OptionKind::List, toml::Value::Array(items)) => items.iter().map(one).collect(),
+        _ => Ok(vec![one(value)?]),
+    }
+}
+
+fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
+    let text = texts.last().map(String::as_str).unwrap_or_default();
+    match def.kind {
+        OptionKind::List => Ok(texts.iter().cloned().map(Value::String).collect()),
+        OptionKind::Flag => match text {
+            "true" | "1" | "yes" => Ok(Value::Bool(true)),
+            "false" | "0" | "no" | "" => Ok(Value::Bool(false)),
+            _ => Err(invalid(label, text, allowed(def), None)),
+        },
+        OptionKind::Integer { min, max } => text
+            .parse::<u64>()
+            .ok()
+            .filter(|n| (min..=max).contains(n))
+            .map(Value::from)
+            .ok_or_else(|| invalid(label, text, allowed(def), None)),
+        OptionKind::Choice(choices) if !choices.contains(&text) => {
+            Err(invalid(label, text, allowed(def), closest(text, choices.iter().copied())))
+        }
+        OptionKind::Text if text.is_empty() => Err(invalid(label, text, "a text that is not empty".into(), None)),
+        OptionKind::Text | OptionKind::Choice(_) => Ok(Value::String(text.to_owned())),
+    }
+}
+
+fn allowed(def: &OptionDef) -> String {
+    match def.kind {
+        OptionKind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+        OptionKind::Choice(choices) => format!("one of {}", choices.join(", ")),
+        OptionKind::Flag => "true or false".into(),
+        OptionKind::List | OptionKind::Text => "a text".into(),
+    }
+}
+
+pub(super) fn invalid(flag: &str, value: &str, allowed: String, suggestion: Option<String>) -> Error {
+    Error::InvalidValue { flag: flag.to_owned(), value: value.to_owned(), allowed, suggestion }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size() -> &'static OptionDef {
+        &COMMON[0]
+    }
+
+    fn get(def: &OptionDef, line: &str, env: &'static [(&str, &str)], file: Option<&str>) -> Result<Option<Value>> {
+        let matches = add(Command::new("init")).get_matches_from(line.split(' '));
+        let file = file.map(|text| ConfigFile::parse("c.toml".into(), text, keys()).unwrap());
+        let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Sources { matches: &matches, env: &env, file: file.as_ref() }.get(def)
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_file_beats_default() {
+        let env = &[("EXASOL_CLUSTER_SIZE", "3")];
+        let file = Some("cluster-size = 4");
+        assert_eq!(get(size(), "init --cluster-size 2", env, file).unwrap(), Some(2.into()));
+        assert_eq!(get(size(), "init", env, file).unwrap(), Some(3.into()));
+        assert_eq!(get(size(), "init", &[], file).unwrap(), Some(4.into()));
+        assert_eq!(get(size(), "init", &[], None).unwrap(), Some(1.into()));
+    }
+
+    #[test]
+    fn an_error_names_the_place_the_value_came_from() {
+        for wrong in ["0", "-1", "abc", "1.5", "65", "99999999999999999999"] {
+            let error = get(size(), &format!("init --cluster-size {wrong}"), &[], None).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("--cluster-size: '{wrong}' is not valid: a whole number from 1 to 64")
+            );
+        }
+        let error = get(size(), "init", &[("EXASOL_CLUSTER_SIZE", "x")], None).unwrap_err();
+        assert!(error.to_string().starts_with("EXASOL_CLUSTER_SIZE: 'x'"), "{error}");
+        let error = get(size(), "init", &[], Some("cluster-size = 1.5")).unwrap_err();
+        assert!(error.to_string().starts_with("cluster-size in c.toml: '1.5'"), "{error}");
+    }
+
+    #[test]
+    fn lists_come_from_repeated_flags_commas_and_arrays() {
+        let cidr = COMMON.iter().find(|d| d.flag == "allowed-cidr").unwrap();
+        let both = serde_json::json!(["10.0.0.0/8", "::1/128"]);
+        let flags = "init --allowed-cidr 10.0.0.0/8 --allowed-cidr ::1/128";
+        assert_eq!(get(cidr, flags, &[], None).unwrap(), Some(both.clone()));
+        assert_eq!(
+            get(cidr, "init", &[("EXASOL_ALLOWED_CIDR", "10.0.0.0/8, ::1/128")], None).unwrap(),
+            Some(both.clone())
+        );
+        assert_eq!(get(cidr, "init", &[], Some("allowed-cidr = ['10.0.0.0/8', '::1/128']")).unwrap(), Some(both));
+    }
+}

@@ -1,0 +1,121 @@
+//! How this machine reaches the deployment: Terraform in its directory, SSH by its config, SQL by
+//! its pinned certificate.
+
+use std::path::PathBuf;
+
+use super::cache_dirs::CacheDirs;
+use super::operation::Work;
+use super::render_input;
+use crate::deployment::{DeploymentDir, EditPolicy, Locked};
+use crate::error::{Error, Result};
+use crate::model::{Node, NodePlan, Operation};
+use crate::providers::{self, Provider, Route};
+use crate::render::{self, SshInput};
+use crate::sql::Endpoint;
+use crate::tools::ssh::Ssh;
+use crate::tools::ssh_ready::Target;
+use crate::tools::terraform::{Engine, Terraform, Workdir};
+
+pub(super) const SSH_PORT: u16 = 22;
+pub(super) const SQL_PORT: u16 = 8563;
+pub(super) const ADMIN_UI_PORT: u16 = 8443;
+/// The database's administrator.
+pub(super) const SQL_USER: &str = "sys";
+
+/// Terraform for the deployment's directory. It inherits the lock, so that the lock outlives us
+/// for as long as Terraform works.
+pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
+    terraform
+        .workdir(work.dir.terraform_dir(), work.sink.clone(), work.interrupt.clone())
+        .log(work.log.file("terraform.jsonl"))
+        .plugin_cache(CacheDirs::of_user()?.plugins())
+        .holding(&work.dir.lock_fd())
+}
+
+/// The engine that made the state, for operations that did not look for programs before.
+pub(super) async fn engine(dir: &DeploymentDir) -> Result<Terraform> {
+    Terraform::find(dir.state().engine.as_deref().and_then(Engine::parse)).await
+}
+
+pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
+    dir.ssh_dir().join("config")
+}
+
+pub(super) fn ssh(dir: &DeploymentDir) -> Result<Ssh> {
+    Ssh::new(ssh_config(dir))
+}
+
+/// Where a node's SQL port is, with the certificate that deploy recorded.
+pub(super) fn sql_endpoint(dir: &DeploymentDir, node: &Node) -> Endpoint {
+    Endpoint {
+        host: node.public_ip.to_string(),
+        port: SQL_PORT,
+        fingerprint: dir.state().certificate_fingerprint.clone(),
+    }
+}
+
+/// How packets get to the nodes; without a hypervisor in between, straight.
+pub(super) fn route(dir: &DeploymentDir, provider: &Provider) -> Result<Route> {
+    let state = dir.state();
+    provider.hypervisor.as_ref().map_or_else(|| Ok(Route::default()), |h| (h.route)(&state.spec, &state.facts))
+}
+
+/// The nodes' SSH ports, as far as this machine reaches them itself.
+pub(super) fn targets(dir: &DeploymentDir, provider: &Provider) -> Result<Vec<Target>> {
+    let direct = route(dir, provider)?.jump_host.is_none();
+    let target = |node: &Node| Target {
+        node: node.plan.name.clone(),
+        address: direct.then_some((node.public_ip, SSH_PORT).into()),
+    };
+    Ok(dir.state().nodes.iter().map(target).collect())
+}
+
+/// Writes `ssh/` anew from what the state knows.
+pub(super) fn write_ssh_files(dir: &mut Locked, provider: &Provider, edits: EditPolicy) -> Result<()> {
+    let state = dir.state();
+    let route = route(dir, provider)?;
+    let secrets = dir.secrets()?;
+    let files = render::ssh_files(&SshInput {
+        directory: dir.root(),
+        nodes: &state.nodes,
+        secrets: &render_input::borrowed(&secrets),
+        jump_host: route.jump_host.as_deref(),
+        cos_host_keys: &state.cos_host_keys,
+    })?;
+    dir.write_files(&files, edits)
+}
+
+/// The nodes' addresses as Terraform's outputs have them, for providers without another way.
+pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Vec<Node>> {
+    let outputs = workdir(work, &engine(&work.dir).await?)?.outputs().await?;
+    let address = |name: &str, plan: &NodePlan| {
+        let text = outputs.get(name).and_then(|v| v.get(&plan.name)).and_then(|v| v.as_str());
+        text.and_then(|t| t.parse().ok())
+            .ok_or_else(|| Error::other(format!("Terraform's output {name} has no address for {}", plan.name)))
+    };
+    plans
+        .iter()
+        .map(|plan| {
+            Ok(Node {
+                private_ip: address("private_ips", plan)?,
+                public_ip: address("public_ips", plan)?,
+                plan: plan.clone(),
+            })
+        })
+        .collect()
+}
+
+/// OpenSSH knows no paths relative to its configuration, so `ssh/config` names the directory; when
+/// that has been moved, it is written again.
+pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
+    let config = std::fs::read_to_string(ssh_config(&dir)).unwrap_or_default();
+    let here = dir.ssh_dir().join("known_hosts");
+    if config.contains(&*here.to_string_lossy()) {
+        return Ok(dir);
+    }
+    let provider = providers::find(&dir.state().spec.provider)?;
+    let root = dir.root().to_owned();
+    let mut locked = dir.lock(Operation::Update)?;
+    write_ssh_files(&mut locked, provider, EditPolicy::Refuse)?;
+    DeploymentDir::open(&root)
+}

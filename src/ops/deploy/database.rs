@@ -1,0 +1,125 @@
+//! The proof: the certificate is read over SSH and pinned, and every node answers `SELECT 1`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+
+use super::super::connections::{self, SQL_USER};
+use super::super::operation::Work;
+use super::{LOGIN, Plan};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::{DeployReport, Node, Phase};
+use crate::render;
+use crate::sql::Session;
+
+/// After stage d the database accepts logins at once; slow hosts get time for the handshake.
+const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+const LOGIN_POLL: Duration = Duration::from_millis(500);
+const SSH_LIMIT: Duration = Duration::from_secs(60);
+
+/// A ready deployment whose every node still accepts a login needs no deploy.
+pub(super) async fn verify_ready(work: &mut Work, plan: &Plan, since: Instant) -> Result<Option<DeployReport>> {
+    let state = work.dir.state();
+    if work.from != Phase::DatabaseReady
+        || state.nodes.len() != plan.nodes.len()
+        || state.certificate_fingerprint.is_none()
+    {
+        return Ok(None);
+    }
+    work.begin(LOGIN.id);
+    match log_in_everywhere(&work.dir, Duration::from_secs(5)).await {
+        Ok(()) => {
+            work.unchanged("the database already accepts logins on every node");
+            Ok(Some(super::report(work, plan, since)))
+        }
+        Err(error) => {
+            work.done(format!("not ready any more ({error}): deploying again"));
+            Ok(None)
+        }
+    }
+}
+
+/// Pins the certificate, then logs in on every node.
+pub(super) async fn login(work: &mut Work, plan: &Plan, since: Instant) -> Result<DeployReport> {
+    work.begin(LOGIN.id);
+    let fingerprint = fingerprint_over_ssh(work).await?;
+    work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))?;
+    learn_cos_host_keys(work, plan).await?;
+    work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT)).await?;
+    work.dir.update(|state| state.ever_ready = true)?;
+    work.done(format!("SELECT 1 came back from {} of {} nodes", plan.nodes.len(), plan.nodes.len()));
+    Ok(super::report(work, plan, since))
+}
+
+/// The certificate that the first node itself serves, asked on the node: nobody on the way can answer for it.
+async fn fingerprint_over_ssh(work: &Work) -> Result<String> {
+    let ssh = connections::ssh(&work.dir)?;
+    let Some(first) = work.dir.state().nodes.first().cloned() else {
+        return Err(Error::other("no node is known"));
+    };
+    let output = ssh.run_script(&first.plan.name, render::CERTIFICATE_FINGERPRINT, SSH_LIMIT).await?;
+    let text = output.stdout_text().trim().to_ascii_lowercase();
+    if output.success() && text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(text);
+    }
+    Err(Error::SqlConnection {
+        host: first.plan.name,
+        cause: format!("its certificate could not be read on the node: {}", output.stderr_text().trim()),
+        code: None,
+    })
+}
+
+/// The containers' own host keys, read on the nodes. The rehearsal's are the nodes' own, known before.
+async fn learn_cos_host_keys(work: &mut Work, plan: &Plan) -> Result<()> {
+    if plan.version.rehearsal {
+        return Ok(());
+    }
+    let ssh = connections::ssh(&work.dir)?;
+    let mut learned = BTreeMap::new();
+    for node in &plan.nodes {
+        let output = ssh.run_script(&node.name, render::COS_HOST_KEYS, SSH_LIMIT).await?;
+        learned.insert(node.name.clone(), output.stdout_text().lines().map(str::to_owned).collect());
+    }
+    work.dir.update(|state| state.cos_host_keys = learned)?;
+    connections::write_ssh_files(&mut work.dir, plan.provider, plan.request.edits)
+}
+
+async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> Result<()> {
+    let password = dir.secrets()?.db_password;
+    try_join_all(dir.state().nodes.iter().map(|node| log_in(dir, node, &password, limit))).await?;
+    Ok(())
+}
+
+async fn log_in(dir: &DeploymentDir, node: &Node, password: &str, limit: Duration) -> Result<()> {
+    let endpoint = connections::sql_endpoint(dir, node);
+    let since = Instant::now();
+    loop {
+        let left = limit.saturating_sub(since.elapsed()).max(Duration::from_secs(1));
+        match select_one(&endpoint, password, left).await {
+            Ok(()) => return Ok(()),
+            // Another certificate or a refused password does not mend itself.
+            Err(e @ (Error::Fingerprint { .. } | Error::SqlConnection { code: Some(_), .. })) => return Err(e),
+            Err(e) if since.elapsed() + LOGIN_POLL > limit => {
+                return Err(Error::SqlConnection {
+                    host: node.plan.name.clone(),
+                    cause: format!("no login in {} s; last: {e}", limit.as_secs()),
+                    code: None,
+                });
+            }
+            Err(_) => tokio::time::sleep(LOGIN_POLL).await,
+        }
+    }
+}
+
+async fn select_one(endpoint: &crate::sql::Endpoint, password: &str, limit: Duration) -> Result<()> {
+    let mut session = Session::connect(endpoint, SQL_USER, password, limit).await?;
+    let answer = session.execute("SELECT 1").await?;
+    session.close().await;
+    let one = answer.rows.first().and_then(|row| row.first());
+    if one.is_some_and(|v| v.as_i64() == Some(1) || v.as_str() == Some("1")) {
+        return Ok(());
+    }
+    Err(Error::SqlConnection { host: endpoint.host.clone(), cause: "SELECT 1 did not return 1".into(), code: None })
+}

@@ -1,0 +1,139 @@
+//! `destroy`: list, ask, remove, prove. Works on a half-made deployment and again on a destroyed one.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::blocking::blocking;
+use super::operation::{Work, in_dir, millis, with_operation};
+use super::{Confirm, Context, connections, terraform_dir};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::events::StepInfo;
+use crate::model::{DestroyReport, Operation, Phase};
+use crate::providers::{self, Leftover, LeftoverKind, Provider};
+
+pub struct DestroyRequest<'a> {
+    pub dir: PathBuf,
+    pub dry_run: bool,
+    /// None: `--yes` was given.
+    pub confirm: Option<Confirm<'a>>,
+}
+
+const REMOVE: StepInfo = StepInfo { id: "terraform_destroy", title: "remove what Terraform made" };
+const REST: StepInfo = StepInfo { id: "leftovers", title: "remove what Terraform does not know" };
+const PROOF: StepInfo = StepInfo { id: "proof", title: "prove that nothing is left" };
+const CLEAN: StepInfo = StepInfo { id: "clean", title: "remove secrets, keys and generated files" };
+
+pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<DestroyReport> {
+    let since = Instant::now();
+    let dir = DeploymentDir::open(&request.dir)?;
+    let id = dir.state().id.to_string();
+    if dir.state().phase == Phase::Destroyed && !request.dry_run {
+        return Ok(report(&id, Phase::Destroyed, false, Vec::new(), since));
+    }
+    let doomed = doomed(&dir).await;
+    if request.dry_run {
+        return Ok(report(&id, dir.state().phase, true, doomed?, since));
+    }
+    // What cannot be listed now is an error of the operation itself, recorded there; the question needs no list then.
+    let listed = doomed.unwrap_or_default();
+    ask(&request, &id, &listed)?;
+    let steps = [REMOVE, REST, PROOF, CLEAN];
+    with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
+        let provider = providers::find(&work.dir.state().spec.provider)?;
+        terraform_destroy(work).await?;
+        remove_leftovers(work, provider).await?;
+        prove(work, provider).await?;
+        work.begin(CLEAN.id);
+        work.dir.remove_after_destroy()?;
+        Ok(report(&id, Phase::Destroyed, false, listed, since))
+    })
+    .await
+}
+
+fn ask(request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {
+    let Some(confirm) = request.confirm else { return Ok(()) };
+    let list: String = listed.iter().map(|thing| format!("  {thing}\n")).collect();
+    match confirm(&format!("{list}Destroy {id} with all its data?")) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Error::Usage { message: "nothing was destroyed".into(), hint: None }),
+        None => Err(Error::Usage {
+            message: "destroy asks before it removes anything, and there is no terminal to ask on".into(),
+            hint: Some(in_dir("exasol destroy --yes", &request.dir)),
+        }),
+    }
+}
+
+/// Everything that exists of the deployment: what Terraform made and what else carries its name.
+async fn doomed(dir: &DeploymentDir) -> Result<Vec<String>> {
+    let known = terraform_dir::resources(&dir.terraform_dir())
+        .ok_or_else(|| Error::other("terraform/terraform.tfstate cannot be read"))?;
+    let provider = providers::find(&dir.state().spec.provider)?;
+    let found = leftovers(dir, provider).await?;
+    let names = terraform_dir::names(&dir.terraform_dir());
+    let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| describe(&l));
+    Ok(known.into_iter().chain(unknown).collect())
+}
+
+async fn leftovers(dir: &DeploymentDir, provider: &'static Provider) -> Result<Vec<Leftover>> {
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let (spec, id) = (dir.state().spec.clone(), dir.state().id.clone());
+    blocking(move || (hypervisor.leftovers)(&spec, &id)).await
+}
+
+fn describe(leftover: &Leftover) -> String {
+    match leftover.kind {
+        LeftoverKind::Domain => format!("domain {}", leftover.name),
+        LeftoverKind::Volume => {
+            format!("volume {} in pool {}", leftover.name, leftover.pool.as_deref().unwrap_or("?"))
+        }
+        LeftoverKind::Network => format!("network {}", leftover.name),
+    }
+}
+
+async fn terraform_destroy(work: &mut Work) -> Result<()> {
+    work.begin(REMOVE.id);
+    let dir = work.dir.terraform_dir();
+    if terraform_dir::resources(&dir).is_some_and(|r| r.is_empty()) {
+        work.unchanged("Terraform has made nothing");
+        return Ok(());
+    }
+    let terraform = connections::workdir(work, &connections::engine(&work.dir).await?)?;
+    terraform.init().await?;
+    terraform.plan_destroy().await?;
+    terraform.apply().await
+}
+
+async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Result<()> {
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(()) };
+    work.begin(REST.id);
+    let mut found = leftovers(&work.dir, provider).await?;
+    if found.is_empty() {
+        work.unchanged("there is nothing");
+        return Ok(());
+    }
+    found.sort_by_key(|l| l.kind);
+    for leftover in found {
+        work.detail(describe(&leftover));
+        let (spec, id) = (work.dir.state().spec.clone(), work.dir.state().id.clone());
+        work.unless_interrupted(blocking(move || (hypervisor.remove)(&spec, &id, &leftover))).await?;
+    }
+    Ok(())
+}
+
+/// Asks again, after everything: the hypervisor by name, or Terraform's own state where there is no other witness.
+async fn prove(work: &mut Work, provider: &'static Provider) -> Result<()> {
+    work.begin(PROOF.id);
+    let mut left: Vec<String> = leftovers(&work.dir, provider).await?.iter().map(describe).collect();
+    left.extend(terraform_dir::resources(&work.dir.terraform_dir()).unwrap_or_default());
+    if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left }) }
+}
+
+fn report(id: &str, status: Phase, dry_run: bool, removed: Vec<String>, since: Instant) -> DestroyReport {
+    let kept = if status == Phase::Destroyed {
+        ["deployment.json", "logs/", "README.md"].map(str::to_owned).to_vec()
+    } else {
+        Vec::new()
+    };
+    DestroyReport { deployment: id.to_owned(), status, dry_run, removed, kept, took_ms: millis(since) }
+}

@@ -1,0 +1,49 @@
+//! `info`: how to connect. Asks nobody: it repeats what deploy recorded.
+
+use std::path::Path;
+
+use super::connections::{ADMIN_UI_PORT, SQL_PORT, SQL_USER};
+use super::operation::in_dir;
+use crate::catalog;
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::InfoReport;
+
+pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
+    let dir = DeploymentDir::open(root)?;
+    let state = dir.state();
+    let Some(first) = state.nodes.first() else {
+        return Err(Error::Usage {
+            message: format!("{} has no nodes yet: it is {}", root.display(), state.phase),
+            hint: Some(in_dir("exasol deploy", root)),
+        });
+    };
+    let hosts: Vec<String> = state.nodes.iter().map(|n| n.public_ip.to_string()).collect();
+    let host = first.public_ip.to_string();
+    let all = hosts.join(",");
+    let fingerprint = state.certificate_fingerprint.clone();
+    // Drivers take "hosts/FINGERPRINT:port"; without a fingerprint they would ask a CA.
+    let pinned = match &fingerprint {
+        Some(print) => format!("{all}/{}:{SQL_PORT}", print.to_uppercase()),
+        None => format!("{all}:{SQL_PORT}"),
+    };
+    let secrets = if show_password { Some(dir.secrets()?) } else { None };
+    Ok(InfoReport {
+        deployment: state.id.to_string(),
+        rehearsal: catalog::find_version(&state.spec.db_version).is_ok_and(|v| v.rehearsal),
+        db_version: state.spec.db_version.clone(),
+        admin_ui: format!("https://{host}:{ADMIN_UI_PORT}"),
+        host,
+        hosts,
+        port: SQL_PORT,
+        user: SQL_USER.into(),
+        password: secrets.as_ref().map(|s| s.db_password.clone()),
+        admin_ui_password: secrets.map(|s| s.adminui_password),
+        password_file: dir.root().join("secrets.json"),
+        certificate_fingerprint: fingerprint,
+        jdbc: format!("jdbc:exa:{pinned};user={SQL_USER}"),
+        odbc: format!("DRIVER=EXASOL;EXAHOST={pinned};UID={SQL_USER}"),
+        dsn: pinned,
+        ssh: in_dir("exasol ssh", root),
+    })
+}

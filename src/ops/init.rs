@@ -1,0 +1,142 @@
+//! `init`: check the target, then make a directory; nothing is written before all checks passed.
+
+use std::path::{Path, PathBuf};
+
+use super::operation::in_dir;
+use super::preflight::{self, CreateMissing};
+use super::{Context, render_input};
+use crate::catalog::{self, DbVersion};
+use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
+use crate::error::{Error, Result};
+use crate::model::{Check, CheckStatus, DeploymentId, InitReport, Listed, NodePlan, Spec};
+use crate::providers::{self, Provider};
+use crate::render::{self, ReadmeInput};
+
+pub struct InitRequest<'a> {
+    pub dir: PathBuf,
+    pub spec: Spec,
+    pub passwords: Passwords,
+    /// What the command line itself has to warn of.
+    pub warnings: Vec<String>,
+    pub create_missing: CreateMissing<'a>,
+}
+
+/// None: generated.
+#[derive(Default)]
+pub struct Passwords {
+    pub db: Option<String>,
+    pub adminui: Option<String>,
+    pub host: Option<String>,
+}
+
+pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
+    let InitRequest { dir, mut spec, passwords, mut warnings, create_missing } = request;
+    DeploymentDir::check_target(&dir)?;
+    let provider = providers::find(&spec.provider)?;
+    let version = catalog::find_version(&spec.db_version)?;
+    spec.db_version = version.name.clone();
+    refuse_overlay(&spec)?;
+    (provider.validate)(&spec)?;
+    let preflight = preflight::run_or_create(context, provider, &spec, create_missing).await?;
+    let (checks, facts, _) = preflight.passed()?;
+    warnings.extend(warnings_of(&spec, &checks));
+    let deployment = new_deployment(provider, spec, version, passwords, facts)?;
+    let created = DeploymentDir::create(&dir, deployment)?;
+    Ok(report(&dir, created.state(), version, warnings, checks))
+}
+
+fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
+    let mut warnings: Vec<_> = checks
+        .iter()
+        .filter(|c| c.status == CheckStatus::Warning)
+        .map(|c| format!("{}: {}", c.title, c.detail))
+        .collect();
+    if spec.allowed_cidrs.is_empty() {
+        warnings.push(
+            "SSH, SQL and Admin UI will be open to every address that can reach the nodes; \
+             limit them with --allowed-cidr"
+                .into(),
+        );
+    }
+    warnings
+}
+
+fn new_deployment(
+    provider: &Provider,
+    spec: Spec,
+    version: &DbVersion,
+    passwords: Passwords,
+    facts: crate::model::Options,
+) -> Result<NewDeployment> {
+    let id = keys::generate_id()?;
+    let nodes = NodePlan::all(&id, &spec);
+    let secrets = new_secrets(&id, &nodes, passwords)?;
+    let state = State::new(id, spec, facts);
+    let mut files = render_input::terraform(provider, &state, &secrets, &nodes)?;
+    files.push(render::readme(&ReadmeInput { id: &state.id, spec: &state.spec, rehearsal: version.rehearsal }));
+    Ok(NewDeployment { state, secrets, files })
+}
+
+fn new_secrets(id: &DeploymentId, nodes: &[NodePlan], passwords: Passwords) -> Result<Secrets> {
+    let given_or_made = |given: Option<String>| given.map_or_else(keys::generate_password, Ok);
+    let host_password = given_or_made(passwords.host)?;
+    let host_keys = nodes
+        .iter()
+        .map(|n| Ok((n.name.clone(), keys::ed25519_key(&format!("{}-{}", id, n.name))?)))
+        .collect::<Result<_>>()?;
+    Ok(Secrets {
+        db_password: given_or_made(passwords.db)?,
+        adminui_password: given_or_made(passwords.adminui)?,
+        host_password_hash: keys::hash_password(&host_password)?,
+        host_password,
+        ssh_key: keys::ed25519_key(id.as_str())?,
+        host_keys,
+        cluster_key: None,
+    })
+}
+
+fn report(dir: &Path, state: &State, version: &DbVersion, warnings: Vec<String>, checks: Vec<Check>) -> InitReport {
+    InitReport {
+        deployment: state.id.to_string(),
+        directory: dir.to_owned(),
+        provider: state.spec.provider.clone(),
+        db_version: state.spec.db_version.clone(),
+        rehearsal: version.rehearsal,
+        cluster_size: state.spec.cluster_size,
+        warnings,
+        checks,
+        next: vec![in_dir("exasol deploy", dir)],
+    }
+}
+
+/// `init --list-providers`.
+pub fn list_providers() -> Vec<Listed> {
+    providers::ALL.iter().map(|p| Listed { name: p.name.into(), detail: p.title.into(), aliases: Vec::new() }).collect()
+}
+
+/// `init --list-versions`.
+pub fn list_versions() -> Vec<Listed> {
+    catalog::versions()
+        .iter()
+        .map(|v| Listed { name: v.name.clone(), detail: describe(v), aliases: v.aliases.clone() })
+        .collect()
+}
+
+fn describe(version: &DbVersion) -> String {
+    match version.rehearsal {
+        true => "rehearsal: no database, checks a machine in a minute".into(),
+        false if version.is_local() => format!("{}, from files below {}", version.arch, catalog::RELEASE_TREE),
+        false => version.arch.clone(),
+    }
+}
+
+/// The overlay comes with the clouds; until then asking for it is an error, not a wish.
+fn refuse_overlay(spec: &Spec) -> Result<()> {
+    if !spec.multicast_overlay {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!("--enable-multicast-overlay is not available on {} yet", spec.provider),
+        hint: Some("leave it out: the nodes share one network segment".into()),
+    })
+}

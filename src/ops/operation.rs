@@ -1,0 +1,167 @@
+//! The frame around every operation that changes something: lock, phase, steps, log, result.
+//! No other code writes a phase.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::Context;
+use super::terraform_dir;
+use crate::deployment::{DeploymentDir, Locked, OpLog, transitions};
+use crate::error::{Error, Result};
+use crate::events::{Event, EventSink, StepInfo, StepOutcome};
+use crate::model::{LastError, Operation, Phase};
+use crate::signal::Interrupt;
+use crate::tools::quote::quote;
+
+/// A running operation: the locked directory, its log, and the step in which it is.
+pub(super) struct Work {
+    pub dir: Locked,
+    pub log: OpLog,
+    pub sink: EventSink,
+    pub interrupt: Interrupt,
+    /// The phase in which the operation found the deployment.
+    pub from: Phase,
+    current: Option<(&'static str, Instant)>,
+}
+
+impl Work {
+    /// Ends the running step and begins the next.
+    pub(super) fn begin(&mut self, step: &'static str) {
+        self.finish(StepOutcome::Done, None);
+        self.current = Some((step, Instant::now()));
+        self.sink.emit(Event::StepStarted { step });
+    }
+
+    /// Ends the running step with a fact worth a line.
+    pub(super) fn done(&mut self, detail: impl Into<String>) {
+        self.finish(StepOutcome::Done, Some(detail.into()));
+    }
+
+    /// Ends the running step: there was nothing to do.
+    pub(super) fn unchanged(&mut self, detail: impl Into<String>) {
+        self.finish(StepOutcome::Unchanged, Some(detail.into()));
+    }
+
+    /// Tells something within the running step.
+    pub(super) fn detail(&self, message: impl Into<String>) {
+        if let Some((step, _)) = self.current {
+            self.sink.detail(step, message);
+        }
+    }
+
+    pub(super) fn step(&self) -> &'static str {
+        self.current.map_or("", |(step, _)| step)
+    }
+
+    fn finish(&mut self, outcome: StepOutcome, detail: Option<String>) {
+        if let Some((step, since)) = self.current.take() {
+            let elapsed_ms = millis(since);
+            self.sink.emit(Event::StepFinished { step, outcome, elapsed_ms, detail });
+        }
+    }
+
+    /// Awaits work of our own (no tool that handles signals itself) until a signal comes.
+    pub(super) async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        unless_interrupted(&self.interrupt, work).await
+    }
+}
+
+/// As [`Work::unless_interrupted`], where the frame itself must stay free.
+pub(super) async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut interrupt = interrupt.clone();
+    tokio::select! {
+        result = work => result,
+        pressed = interrupt.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
+    }
+}
+
+pub(super) fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Takes the lock, checks that the phase allows the operation, records it as in progress, runs
+/// `body`, and records what came out. A failure is returned with what exists now and what to run next.
+pub(super) async fn with_operation<T>(
+    context: &Context,
+    root: &Path,
+    operation: Operation,
+    steps: &[StepInfo],
+    body: impl AsyncFnOnce(&mut Work) -> Result<T>,
+) -> Result<T> {
+    let mut dir = DeploymentDir::open(root)?.lock(operation)?;
+    dir.check_allowed(operation)?;
+    let log = dir.start_log(operation)?;
+    let sink = context.sink.clone();
+    let events = log.clone();
+    sink.add_reader(move |event| {
+        if let Ok(line) = serde_json::to_string(event) {
+            events.append_event(&line);
+        }
+    });
+    sink.emit(Event::OperationStarted {
+        operation,
+        deployment: dir.state().id.to_string(),
+        directory: root.display().to_string(),
+        steps: steps.to_vec(),
+    });
+    let since = Instant::now();
+    let from = dir.state().phase;
+    if let Some(phase) = transitions::begin(operation) {
+        dir.set_phase(phase)?;
+    }
+    let mut work = Work { dir, log, sink, interrupt: context.interrupt.clone(), from, current: None };
+    let result = body(&mut work).await;
+    let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };
+    work.finish(outcome, None);
+    let recorded = record(&mut work, operation, result.as_ref().err());
+    work.sink.emit(Event::OperationFinished { operation, ok: result.is_ok(), elapsed_ms: millis(since) });
+    match (result, recorded) {
+        (Ok(value), Ok(())) => Ok(value),
+        (Ok(_), Err(error)) => Err(error),
+        (Err(cause), recorded) => Err(explain(&work, root, operation, cause, recorded.err())),
+    }
+}
+
+fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Result<()> {
+    let log = work.log.path().strip_prefix(work.dir.root()).ok().map(Path::to_owned);
+    let last_error = error.map(|e| LastError {
+        operation: operation.to_string(),
+        code: e.code().to_owned(),
+        message: e.to_string(),
+        at: format!("{:.0}", jiff::Timestamp::now()),
+        log,
+    });
+    let phase = match error {
+        None => transitions::succeeded(operation),
+        Some(error) => transitions::failed(operation, error.into()),
+    };
+    let phase = phase.unwrap_or(work.from);
+    work.dir.update(|state| state.last_error = last_error)?;
+    work.dir.set_phase(phase)
+}
+
+fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecorded: Option<Error>) -> Error {
+    let mut now = terraform_dir::what_exists(work.dir.root());
+    if let Some(error) = unrecorded {
+        now.push_str(&format!("; the state could not be written ({error})"));
+    }
+    let next = transitions::next_commands(work.dir.state().phase, false);
+    let next = next.iter().map(|next| next.at(root)).collect();
+    Error::Operation { operation, cause: Box::new(cause), now, next }
+}
+
+/// Completes a command that `status` or an error names with the directory it is for.
+pub(super) fn in_dir(command: &str, root: &Path) -> String {
+    format!("{command} -d {}", quote(&root.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted() {
+        assert_eq!(in_dir("exasol status", Path::new("a/b")), "exasol status -d a/b");
+        assert_eq!(in_dir("exasol status", Path::new("it's")), r"exasol status -d 'it'\''s'");
+    }
+}

@@ -1,0 +1,79 @@
+//! `deploy --plan`: what would be created, planned in a temporary copy; the deployment stays as it is.
+
+use std::path::{Path, PathBuf};
+
+use super::cache_dirs::CacheDirs;
+use super::{Context, connections, render_input};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
+use crate::providers::{self, Provider};
+
+pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
+    let dir = DeploymentDir::open(root)?;
+    dir.check_allowed(Operation::Deploy)?;
+    let provider = providers::find(&dir.state().spec.provider)?;
+    let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
+    let terraform_dir = copy_of(&dir, provider, copy.path())?;
+    let terraform = connections::engine(&dir).await?;
+    let terraform = terraform
+        .workdir(terraform_dir, context.sink.clone(), context.interrupt.clone())
+        .log(copy.path().join("terraform.jsonl"))
+        .plugin_cache(CacheDirs::of_user()?.plugins());
+    terraform.init().await?;
+    let plan = terraform.plan().await?;
+    let mut report = plan.report();
+    let state = dir.state();
+    report.summary = summary(&state.spec, &state.facts, provider)?;
+    Ok(report)
+}
+
+/// The files as `deploy` would render them, with the state and the plugin lock beside them.
+fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBuf> {
+    let state = dir.state();
+    let nodes = NodePlan::all(&state.id, &state.spec);
+    let files = render_input::terraform(provider, state, &dir.secrets()?, &nodes)?;
+    let terraform_dir = to.join("terraform");
+    std::fs::create_dir(&terraform_dir).map_err(Error::io("a temporary directory"))?;
+    for file in files {
+        let path = to.join(&file.path);
+        std::fs::write(&path, &file.content).map_err(Error::io(path.display().to_string()))?;
+    }
+    for name in ["terraform.tfstate", ".terraform.lock.hcl"] {
+        let from = dir.terraform_dir().join(name);
+        if from.exists() {
+            std::fs::copy(&from, terraform_dir.join(name)).map_err(Error::io(from.display().to_string()))?;
+        }
+    }
+    Ok(terraform_dir)
+}
+
+/// Sizes and access, for people.
+fn summary(spec: &Spec, facts: &Options, provider: &Provider) -> Result<Vec<String>> {
+    let size = (provider.size)(spec)?;
+    let mut lines = vec![
+        format!(
+            "{} node(s) with {} vCPUs, {} MB of memory, a root disk of {} GB and {} data disk(s) of {} GB",
+            spec.cluster_size,
+            size.vcpus,
+            size.memory_mb,
+            spec.root_volume_size,
+            spec.data_volumes_per_node,
+            spec.data_volume_size
+        ),
+        match spec.allowed_cidrs.as_slice() {
+            [] => "open to everybody: SSH (22), SQL (8563), Admin UI (8443)".to_owned(),
+            some => format!(
+                "SSH (22), SQL (8563), Admin UI (8443) open to {}",
+                some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+        },
+        "closed outside the cluster: COS SSH (20002), confd (20003), BucketFS (2581)".to_owned(),
+    ];
+    if let Some(hypervisor) = provider.hypervisor.as_ref() {
+        let route = (hypervisor.route)(spec, facts)?;
+        let addresses = route.deployer_addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));
+    }
+    Ok(lines)
+}

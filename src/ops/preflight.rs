@@ -1,0 +1,120 @@
+//! Everything that must be right before anything is made: the provider's checks and the programs.
+
+use std::collections::BTreeSet;
+
+use super::blocking::blocking;
+use super::{Confirm, Context};
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::model::{Check, DeploymentId, NodePlan, Options, Spec};
+use crate::providers::{PreflightInput, Provider};
+use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
+
+/// What was found out: all checks, facts for rendering, and the programs, so that nobody looks for them again.
+pub(super) struct Preflight {
+    pub checks: Vec<Check>,
+    pub facts: Options,
+    programs: Option<Programs>,
+}
+
+pub(super) struct Programs {
+    pub terraform: Terraform,
+    pub ansible: Ansible,
+}
+
+impl Preflight {
+    /// Runs all checks in parallel; each result is an event. Changes nothing.
+    pub(super) async fn run(
+        context: &Context,
+        provider: &'static Provider,
+        spec: &Spec,
+        id: Option<&DeploymentId>,
+    ) -> Result<Self> {
+        let target = {
+            let (spec, id) = (spec.clone(), id.cloned());
+            blocking(move || {
+                let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
+                let nodes = NodePlan::all(&planned, &spec);
+                let input = PreflightInput { spec: &spec, id: id.as_ref(), nodes: &nodes, image_bytes: None };
+                Ok((provider.preflight)(&input))
+            })
+        };
+        let (target, terraform, ansible) = tokio::join!(target, Terraform::find(None), Ansible::find());
+        let target = target?;
+        let mut checks = target.checks;
+        checks.push(requirements::check(
+            "terraform",
+            "Terraform or OpenTofu",
+            terraform.as_ref().map(|t| format!("{} {}", t.engine.as_str(), t.version)),
+        ));
+        checks.push(requirements::check(
+            "ansible",
+            "Ansible",
+            ansible.as_ref().map(|a| format!("ansible-core {}", a.version)),
+        ));
+        checks.extend(provider.programs.iter().map(requirements::program));
+        for check in &checks {
+            context.sink.emit(Event::Check(check.clone()));
+        }
+        let programs = match (terraform, ansible) {
+            (Ok(terraform), Ok(ansible)) => Some(Programs { terraform, ansible }),
+            _ => None,
+        };
+        Ok(Self { checks, facts: target.facts, programs })
+    }
+
+    /// Everything passed; else the error that lists what did not.
+    pub(super) fn passed(self) -> Result<(Vec<Check>, Options, Programs)> {
+        match self.programs {
+            Some(programs) if !self.checks.iter().any(Check::is_failed) => Ok((self.checks, self.facts, programs)),
+            _ => Err(Error::Preflight { checks: self.checks }),
+        }
+    }
+
+    /// What failed and can be created, if nothing else failed.
+    fn creatable(&self) -> BTreeSet<String> {
+        let failed = || self.checks.iter().filter(|c| c.is_failed());
+        if failed().any(|c| c.creatable.is_none()) {
+            return BTreeSet::new();
+        }
+        failed().filter_map(|c| c.creatable.clone()).collect()
+    }
+}
+
+/// Runs the checks; what is missing and can be created is created first, if it is wished, and all
+/// is checked again.
+pub(super) async fn run_or_create(
+    context: &Context,
+    provider: &'static Provider,
+    spec: &Spec,
+    create: CreateMissing<'_>,
+) -> Result<Preflight> {
+    let preflight = Preflight::run(context, provider, spec, None).await?;
+    let missing = preflight.creatable();
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(preflight) };
+    if missing.is_empty() || !create.wanted(&missing) {
+        return Ok(preflight);
+    }
+    for what in missing {
+        let spec = spec.clone();
+        let done = blocking(move || (hypervisor.create_missing)(&spec, &what)).await?;
+        context.sink.warn(done);
+    }
+    Preflight::run(context, provider, spec, None).await
+}
+
+/// Whether `init` may create a missing pool or network.
+pub enum CreateMissing<'a> {
+    Yes,
+    Ask(Confirm<'a>),
+}
+
+impl CreateMissing<'_> {
+    fn wanted(&self, missing: &BTreeSet<String>) -> bool {
+        let list = missing.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self {
+            CreateMissing::Yes => true,
+            CreateMissing::Ask(confirm) => confirm(&format!("Create or start what is missing ({list})?")) == Some(true),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `ssh`: OpenSSH with the deployment's config takes this process's place.
+
+use std::path::Path;
+
+use super::connections;
+use super::operation::in_dir;
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::closest;
+
+/// Returns only when it failed: otherwise the process is `ssh` now.
+pub fn run(root: &Path, node: &str, command: &[String]) -> Result<std::convert::Infallible> {
+    let dir = DeploymentDir::open(root)?;
+    let nodes = &dir.state().nodes;
+    if nodes.is_empty() {
+        return Err(Error::Usage {
+            message: format!("{} has no nodes yet: it is {}", root.display(), dir.state().phase),
+            hint: Some(in_dir("exasol deploy", root)),
+        });
+    }
+    let names: Vec<String> = nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}-cos", n.plan.name)]).collect();
+    if !names.iter().any(|n| n == node) {
+        return Err(Error::InvalidValue {
+            flag: "NODE".into(),
+            value: node.into(),
+            allowed: format!("one of {}", names.join(", ")),
+            suggestion: closest(node, names.iter().map(String::as_str)),
+        });
+    }
+    let dir = connections::heal_ssh_config(dir)?;
+    Err(connections::ssh(&dir)?.interactive(node, command))
+}
