@@ -41,11 +41,16 @@ pub fn spawners(sources: &[Source]) -> Vec<String> {
         sources,
         |path| path == SPAWNER,
         |tokens, at| {
-            let from_clap = at >= 3 && tokens[at - 3].is_word("clap");
-            let spawns = names(tokens, at, "process", "Command") || (names(tokens, at, "Command", "new") && !from_clap);
-            spawns.then(|| format!("names Command, which only {SPAWNER} may"))
+            let imported = names(tokens, at, "process", "Command");
+            let used = names(tokens, at, "Command", "new") && !is_claps_command(tokens);
+            (imported || used).then(|| format!("names Command, which only {SPAWNER} may"))
         },
     )
+}
+
+/// clap has a `Command` too; a file can't import both under that name.
+fn is_claps_command(tokens: &[Token]) -> bool {
+    (0..tokens.len()).any(|at| names(tokens, at, "clap", "Command"))
 }
 
 pub fn virt(sources: &[Source]) -> Vec<String> {
@@ -201,6 +206,13 @@ mod tests {
             "fn f() { Command::new(\"ls\"); }",
         ];
         belongs(spawners, "tools/process.rs", "tools/ssh.rs", &texts);
+        let builds = "use clap::{Arg, Command};\nfn f() { Command::new(\"exasol\"); }";
+        assert!(!breaks(spawners, "cli/command.rs", builds));
+        assert!(breaks(
+            spawners,
+            "cli/command.rs",
+            &format!("{builds} fn g() {{ std::process::Command::new(\"ls\"); }}")
+        ));
         assert!(!breaks(spawners, "cli/mod.rs", "fn f() { clap::Command::new(\"x\"); // Command::new\n }"));
     }
 
