@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deadline::Deadline;
 use super::fault::Fault;
-use super::protocol::{Command, PROTOCOL_VERSION, content};
+use super::protocol::{Call, PROTOCOL_VERSION, content};
 use super::wire::Wire;
 
 /// The longest password that can log in: PKCS #1 v1.5 leaves 117 of the 128 bytes that a server's
@@ -61,7 +61,7 @@ pub(super) async fn login(
     password: &str,
     deadline: &Deadline,
 ) -> Result<ServerInfo, Fault> {
-    let request = Command::Login { protocol_version: PROTOCOL_VERSION };
+    let request = Call::Login { protocol_version: PROTOCOL_VERSION };
     let key: LoginKey = content(&wire.ask(&request, "the login key", deadline).await?)?;
     let credentials = Credentials {
         username: user,

@@ -14,7 +14,7 @@ const SHOWN: usize = 4000;
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "command", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(super) enum Command<'a> {
+pub(super) enum Call<'a> {
     Login { protocol_version: u8 },
     Execute { sql_text: &'a str },
     Fetch { result_set_handle: i64, start_position: u64, num_bytes: u64 },
@@ -74,18 +74,18 @@ mod tests {
 
     #[test]
     fn requests_have_the_documented_form() {
-        let json = |command: Command<'_>| serde_json::to_string(&command).unwrap();
-        assert_eq!(json(Command::Login { protocol_version: 3 }), r#"{"command":"login","protocolVersion":3}"#);
-        assert_eq!(json(Command::Execute { sql_text: "SELECT 1" }), r#"{"command":"execute","sqlText":"SELECT 1"}"#);
+        let json = |command: Call<'_>| serde_json::to_string(&command).unwrap();
+        assert_eq!(json(Call::Login { protocol_version: 3 }), r#"{"command":"login","protocolVersion":3}"#);
+        assert_eq!(json(Call::Execute { sql_text: "SELECT 1" }), r#"{"command":"execute","sqlText":"SELECT 1"}"#);
         assert_eq!(
-            json(Command::Fetch { result_set_handle: 7, start_position: 1000, num_bytes: 5 }),
+            json(Call::Fetch { result_set_handle: 7, start_position: 1000, num_bytes: 5 }),
             r#"{"command":"fetch","resultSetHandle":7,"startPosition":1000,"numBytes":5}"#
         );
         assert_eq!(
-            json(Command::CloseResultSet { result_set_handles: [7] }),
+            json(Call::CloseResultSet { result_set_handles: [7] }),
             r#"{"command":"closeResultSet","resultSetHandles":[7]}"#
         );
-        assert_eq!(json(Command::Disconnect), r#"{"command":"disconnect"}"#);
+        assert_eq!(json(Call::Disconnect), r#"{"command":"disconnect"}"#);
     }
 
     #[test]

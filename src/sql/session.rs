@@ -6,7 +6,7 @@ use super::Endpoint;
 use super::deadline::Deadline;
 use super::fault::Fault;
 use super::login::{PASSWORD_MAX_BYTES, ServerInfo, login};
-use super::protocol::{Command, accepted, content};
+use super::protocol::{Call, accepted, content};
 use super::rows::{Fetched, ResultSet, Results, append};
 use super::wire::Wire;
 use crate::error::{Error, Result};
@@ -82,14 +82,14 @@ impl Session {
     pub async fn close(mut self) {
         let deadline = Deadline::after(self.limit.min(Duration::from_secs(2)));
         if self.in_step {
-            let _ = self.wire.ask(&Command::Disconnect, "the answer to the disconnect", &deadline).await;
+            let _ = self.wire.ask(&Call::Disconnect, "the answer to the disconnect", &deadline).await;
         }
         self.wire.close(&deadline).await;
     }
 
     async fn run(&mut self, sql: &str) -> Result<SqlReport, Fault> {
         let deadline = Deadline::after(self.limit);
-        let answer = self.wire.ask(&Command::Execute { sql_text: sql }, "the statement's end", &deadline).await?;
+        let answer = self.wire.ask(&Call::Execute { sql_text: sql }, "the statement's end", &deadline).await?;
         let mut results = content::<Results>(&answer)?.results;
         let (Some(result), true) = (results.pop(), results.is_empty()) else {
             return Err(Fault::Broken("the server did not answer one statement with one result".into()));
@@ -115,7 +115,7 @@ impl Session {
                 return Err(incomplete(rows.len(), set.num_rows));
             };
             let request =
-                Command::Fetch { result_set_handle: handle, start_position: rows.len() as u64, num_bytes: FETCH_BYTES };
+                Call::Fetch { result_set_handle: handle, start_position: rows.len() as u64, num_bytes: FETCH_BYTES };
             let answer = self.wire.ask(&request, "the rows", deadline).await?;
             bytes = bytes.saturating_add(answer.len());
             if bytes > RESULT_MAX_BYTES {
@@ -130,7 +130,7 @@ impl Session {
             return Err(incomplete(rows.len(), set.num_rows));
         }
         if let Some(handle) = set.result_set_handle {
-            let request = Command::CloseResultSet { result_set_handles: [handle] };
+            let request = Call::CloseResultSet { result_set_handles: [handle] };
             accepted(&self.wire.ask(&request, "the end of the result", deadline).await?)?;
         }
         Ok(rows)
