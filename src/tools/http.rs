@@ -5,6 +5,7 @@
 //! destination and takes its name when it is complete, right and on the disk. `<name>.lock` keeps
 //! two processes from fetching the same file; the second waits and finds it done.
 
+mod address;
 mod exclusive;
 mod fetch;
 mod part;
@@ -23,8 +24,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
+use address::Address;
 use exclusive::Exclusive;
-use fetch::{Address, Fetch};
+use fetch::Fetch;
 use retry::Patience;
 
 pub use part::sha256_of;
@@ -160,7 +162,7 @@ fn beside(dest: &Path, suffix: &str) -> PathBuf {
 
 fn offline(url: &str, hint: String) -> Error {
     Error::Download {
-        url: fetch::shown(url),
+        url: address::shown(url),
         cause: "it is on the network, and --offline allows only caches and local files".into(),
         hint: Some(hint),
     }

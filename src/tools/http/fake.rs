@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub(super) struct Server {
     pub(super) url: String,
@@ -38,6 +40,27 @@ pub(super) async fn serve(respond: impl Fn(usize, &str) -> Vec<u8> + Send + 'sta
         }
     });
     Server { url, requests }
+}
+
+/// A server with a certificate that nobody has signed but itself.
+pub(super) async fn serve_self_signed() -> String {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/c4", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let _ = acceptor.accept(tcp).await;
+        }
+    });
+    url
 }
 
 /// An answer with these headers, and with `body` as far as it goes: its length is announced as `length`.

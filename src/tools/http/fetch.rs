@@ -1,11 +1,12 @@
 //! One download, from the first request to the file under its name.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Url};
 use tokio::io::AsyncReadExt;
 
+use super::address::Address;
 use super::part::Part;
 use super::remote::{self, Wanted};
 use super::retry::{Patience, Trouble, unless_interrupted};
@@ -15,65 +16,6 @@ use crate::signal::Interrupt;
 
 const TELL_EVERY: Duration = Duration::from_millis(100);
 const BLOCK: usize = 1 << 20;
-
-/// Where a file is.
-#[derive(Debug, Clone)]
-pub(super) enum Address {
-    Local(PathBuf),
-    Remote(Url),
-}
-
-impl Address {
-    /// Plain http is for files whose content is `checked`, and for servers on this machine.
-    pub(super) fn parse(url: &str, checked: bool) -> Result<Self> {
-        let refuse = |cause: String, hint: Option<&str>| {
-            Err(Error::Download { url: shown(url), cause, hint: hint.map(str::to_owned) })
-        };
-        let parsed = match Url::parse(url) {
-            Ok(parsed) => parsed,
-            Err(error) => return refuse(format!("it is no address: {error}"), None),
-        };
-        match parsed.scheme() {
-            "https" => Ok(Address::Remote(parsed)),
-            "http" if checked || is_loopback(&parsed) => Ok(Address::Remote(parsed)),
-            "http" => refuse("http without a checksum proves nothing".into(), Some("use https, or give the SHA-256")),
-            "file" => match parsed.to_file_path() {
-                Ok(path) => Ok(Address::Local(path)),
-                Err(()) => refuse("a file address needs an absolute path: file:///…".into(), None),
-            },
-            other => refuse(format!("'{other}' addresses are not supported"), Some("use https:// or file://")),
-        }
-    }
-
-    pub(super) fn is_remote(&self) -> bool {
-        matches!(self, Address::Remote(_))
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Address::Local(path) => path.display().to_string(),
-            Address::Remote(url) => shown(url.as_str()),
-        }
-    }
-}
-
-/// An address as it may be logged: without user, password and query, where signatures are.
-pub(super) fn shown(url: &str) -> String {
-    let Ok(mut parsed) = Url::parse(url) else { return url.escape_debug().to_string() };
-    // Both fail only for addresses that have no host and so no user.
-    let _ = parsed.set_username("");
-    let _ = parsed.set_password(None);
-    parsed.set_query(None);
-    parsed.to_string()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']')) {
-        Some("localhost") => true,
-        Some(host) => host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
-}
 
 pub(super) struct Fetch<'a> {
     pub(super) address: Address,

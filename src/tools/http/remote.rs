@@ -42,7 +42,7 @@ pub(super) fn client() -> Result<Client, Trouble> {
         .redirect(redirect::Policy::custom(follow))
         .build();
     built.map_err(|error| Trouble::Permanent {
-        cause: format!("TLS: {}", innermost(&error)),
+        cause: format!("TLS cannot be set up: {}", innermost(&error)),
         hint: Some("install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE".into()),
     })
 }
@@ -98,6 +98,7 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
     Trouble::Transient(match find::<io::Error>(error).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
+        _ if error.is_dns() => format!("the host name is not resolved: {}", innermost(error)),
         _ if error.is_connect() => format!("no connection: {}", innermost(error)),
         _ => format!("the connection broke: {}", innermost(error)),
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::fake::{answer, offset, ok, ranged, serve};
+use super::fake::{answer, offset, ok, ranged, serve, serve_self_signed};
 use super::*;
 use crate::signal::press;
 
@@ -256,6 +256,15 @@ async fn the_cause_comes_first() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused_at_once() {
+    let mut cache = Cache::new();
+    let error = cache.download(&serve_self_signed().await).await.unwrap_err();
+    assert!(error.to_string().contains("certificate is not accepted"), "{error}");
+    assert!(error.hint().unwrap().contains("SSL_CERT_FILE"));
+    assert!(cache.notes.is_empty());
+}
+
+#[tokio::test]
 async fn http_needs_a_checksum_or_this_machine() {
     let mut cache = Cache::new();
     assert!(cause(cache.download_unchecked("http://192.0.2.1/c4").await).contains("proves nothing"));
@@ -358,10 +367,4 @@ async fn redirects_are_followed_a_few_times() {
     Cache::new().download(&server.url).await.unwrap();
     let server = serve(|_, _| answer("302 Found", "Location: /again\r\n", b"", 0)).await;
     assert_eq!(cause(Cache::new().download(&server.url).await), "redirected too often");
-}
-
-#[test]
-fn an_address_is_shown_without_its_secrets() {
-    assert_eq!(fetch::shown("https://me:secret@example.com/c4?X-Amz-Signature=abc"), "https://example.com/c4");
-    assert_eq!(fetch::shown("file:///srv/c4"), "file:///srv/c4");
 }
