@@ -24,7 +24,10 @@ pub struct OptionDef {
 
 #[derive(Debug, Clone, Copy)]
 pub enum OptionKind {
-    Integer { min: u64, max: u64 },
+    Integer {
+        min: u64,
+        max: u64,
+    },
     Text,
     /// Given several times, or comma-separated in an environment variable.
     List,
