@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::blocking::blocking;
 use super::{Confirm, Context};
+use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::model::{Check, DeploymentId, NodePlan, Options, Spec};
@@ -28,15 +29,16 @@ impl Preflight {
         context: &Context,
         provider: &'static Provider,
         spec: &Spec,
-        id: Option<&DeploymentId>,
+        recorded: Option<&State>,
     ) -> Result<Self> {
         let target = {
-            let (spec, id) = (spec.clone(), id.cloned());
+            let spec = spec.clone();
+            let recorded = recorded.map(|state| (state.id.clone(), state.facts.clone()));
             blocking(move || {
-                let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
+                let (id, facts) = recorded.as_ref().map(|(id, facts)| (id, facts)).unzip();
+                let planned = id.cloned().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
                 let nodes = NodePlan::all(&planned, &spec);
-                let input = PreflightInput { spec: &spec, id: id.as_ref(), nodes: &nodes, image_bytes: None };
-                Ok((provider.preflight)(&input))
+                Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts, image_bytes: None }))
             })
         };
         let (target, terraform, ansible) = tokio::join!(target, Terraform::find(None), Ansible::find());

@@ -5,7 +5,7 @@
 //! `libvirt/client.rs`).
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -45,6 +45,8 @@ pub struct PreflightInput<'a> {
     /// None before `init` has made one.
     pub id: Option<&'a DeploymentId>,
     pub nodes: &'a [NodePlan],
+    /// What an earlier preflight found out and `init` recorded; None before.
+    pub facts: Option<&'a Options>,
     /// The image's size in bytes once it is local, for the room that it needs.
     pub image_bytes: Option<u64>,
 }
@@ -71,7 +73,11 @@ pub struct Hypervisor {
     /// State and addresses of the deployment's machines; one with power `Missing` for each that is not there.
     pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
     /// Follows a machine's serial console until the callback returns false or the console closes.
+    /// While nothing is printed the callback gets an empty slice about ten times a second.
     pub follow_console: fn(&Spec, &NodePlan, &mut dyn FnMut(&[u8]) -> bool) -> Result<()>,
+    /// The node and address that a line of a console tells, where addresses come from outside
+    /// the hypervisor (`exasol-address: n11 192.0.2.5`, printed by cloud-init).
+    pub console_address: fn(&str) -> Option<(String, IpAddr)>,
     /// What the hypervisor still has of this deployment: domains, volumes, networks, snapshots.
     pub leftovers: fn(&Spec, &DeploymentId) -> Result<Vec<Leftover>>,
     /// Removes one of them.
@@ -106,6 +112,8 @@ pub struct Route {
     pub deployer_addresses: Vec<IpAddr>,
     /// `user@host:port` of the hypervisor when it is remote.
     pub jump_host: Option<String>,
+    /// Private key for the jump host, where its address names one.
+    pub jump_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

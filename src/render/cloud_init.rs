@@ -29,7 +29,7 @@ fn config(node: &NodePlan, secrets: &Secrets) -> Result<Value> {
             "sudo": "ALL=(ALL) NOPASSWD: ALL",
             "lock_passwd": false,
             "passwd": secrets.host_password_hash,
-            "ssh_authorized_keys": [secrets.public_ssh_key()?, secrets.public_cluster_key()?],
+            "ssh_authorized_keys": [secrets.public_ssh_key()?],
         }],
         "disable_root": true,
         "ssh_pwauth": false,

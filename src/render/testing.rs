@@ -36,6 +36,16 @@ pub struct Fixture {
     host_keys: BTreeMap<String, String>,
 }
 
+/// As the preflight of the workstation's libvirt finds them.
+fn facts() -> Options {
+    let facts = serde_json::json!({
+        "domain_type": "kvm", "cpu_mode": "host-passthrough", "architecture": "x86_64", "uri": "qemu:///system",
+        "own_network": false, "network_name": "default", "bridge": null, "network_cidr": null,
+        "external_addresses": false,
+    });
+    serde_json::from_value(facts).unwrap()
+}
+
 impl Fixture {
     /// Made once: unoptimised key arithmetic is slow.
     pub fn two_nodes() -> &'static Self {
@@ -60,7 +70,7 @@ impl Fixture {
         };
         let plans = NodePlan::all(&id, &spec);
         let host_keys = plans.iter().zip(11..).map(|(node, seed)| (node.name.clone(), private_key(seed))).collect();
-        Self { id, spec, facts: Options::new(), plans, ssh_key: private_key(1), cluster_key: private_key(2), host_keys }
+        Self { id, spec, facts: facts(), plans, ssh_key: private_key(1), cluster_key: private_key(2), host_keys }
     }
 
     pub fn nodes(&self) -> Vec<Node> {

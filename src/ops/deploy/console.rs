@@ -10,6 +10,9 @@ use super::super::operation::Work;
 use super::Plan;
 use crate::error::Error;
 
+/// The provider's reader of a console line that tells a node's address.
+type AddressParser = fn(&str) -> Option<(String, IpAddr)>;
+
 /// Lines of a console that an error shows.
 const TAIL: usize = 20;
 /// A guest that writes without newlines must not fill our memory.
@@ -47,7 +50,7 @@ pub(super) fn follow(work: &Work, plan: &Plan) -> Consoles {
             let mut take = |bytes: &[u8]| {
                 log.append(&file, bytes);
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.entry(node.name.clone()).or_default().take(bytes);
+                seen.entry(node.name.clone()).or_default().take(bytes, hypervisor.console_address);
                 !stop.load(Ordering::Relaxed)
             };
             // Without a console there is only less to show when something goes wrong.
@@ -87,19 +90,19 @@ impl Consoles {
 }
 
 impl Seen {
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, bytes: &[u8], parse_address: AddressParser) {
         for byte in bytes {
             if *byte == b'\n' || self.line.len() >= LINE_LIMIT {
-                self.end_line();
+                self.end_line(parse_address);
             } else if *byte != b'\r' {
                 self.line.push(*byte);
             }
         }
     }
 
-    fn end_line(&mut self) {
+    fn end_line(&mut self, parse_address: AddressParser) {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
-        if let Some(address) = address_line(&line) {
+        if let Some((_, address)) = parse_address(&line) {
             self.address = Some(address);
         }
         if !line.trim().is_empty() {
@@ -111,22 +114,21 @@ impl Seen {
     }
 }
 
-/// `exasol-address: n11 192.0.2.5`, as cloud-init prints it; other text may stand before it.
-fn address_line(line: &str) -> Option<IpAddr> {
-    let (_, rest) = line.split_once("exasol-address: ")?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(line: &str) -> Option<(String, IpAddr)> {
+        let address = line.split_once("address ")?.1.parse().ok()?;
+        Some(("n11".into(), address))
+    }
+
     #[test]
     fn the_address_is_picked_out_of_boot_noise() {
         let mut seen = Seen::default();
-        seen.take(b"[  OK  ] Started\r\n[   12.3] exasol-address: n11 192.0.2.");
+        seen.take(b"[  OK  ] Started\r\n[   12.3] address 192.0.2.", parse);
         assert_eq!(seen.address, None);
-        seen.take(b"5\r\nlogin: ");
+        seen.take(b"5\r\nlogin: ", parse);
         assert_eq!(seen.address, Some("192.0.2.5".parse().unwrap()));
         assert_eq!(seen.tail.len(), 2);
     }
@@ -134,8 +136,7 @@ mod tests {
     #[test]
     fn endless_lines_and_odd_bytes_are_bounded() {
         let mut seen = Seen::default();
-        seen.take(&vec![0xff; 3 * LINE_LIMIT]);
+        seen.take(&vec![0xff; 3 * LINE_LIMIT], parse);
         assert!(seen.line.len() <= LINE_LIMIT);
-        assert_eq!(address_line("exasol-address: n11 not-an-address"), None);
     }
 }

@@ -84,8 +84,8 @@ impl Plan {
 async fn check(context: &Context, work: &mut Work, plan: &Plan) -> Result<Programs> {
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
-    let (id, spec) = (state.id.clone(), state.spec.clone());
-    let (_, facts, programs) = Preflight::run(context, plan.provider, &spec, Some(&id)).await?.passed()?;
+    let preflight = Preflight::run(context, plan.provider, &state.spec, Some(state)).await?;
+    let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
     if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.provider.machine_types) {
         work.dir.update(|state| state.facts = facts)?;

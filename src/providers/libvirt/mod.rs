@@ -1,16 +1,63 @@
-//! libvirt.
-use super::*;
+//! libvirt/KVM: machines on this workstation's hypervisor, or on one reached over SSH.
+//!
+//! Belongs here: all that is particular to libvirt. Calls of libvirt are in `client/`, and only
+//! there is the `virt` crate named. Does not belong here: programs, downloads, files of the
+//! deployment directory. Everything blocks; callers use `spawn_blocking`.
+
+mod base_volume;
+mod client;
+mod console_line;
+mod create;
+mod default_image;
+mod distro;
+mod facts;
+mod machines;
+mod options;
+mod preflight;
+mod probe;
+mod reach;
+mod route;
+mod routes;
+mod tfvars;
+mod uri;
+
+use super::{Hypervisor, Provider};
+use crate::model::{DeploymentId, Program};
+use options::Options;
+
 pub static PROVIDER: Provider = Provider {
-    name: "libvirt",
+    name: options::PROVIDER,
     title: "libvirt/KVM",
     templates: "terraform-libvirt",
-    options: &[],
-    size: |_| Ok(NodeSize { memory_mb: 4096, vcpus: 2 }),
-    validate: |_| Ok(()),
-    preflight: |_| Outcome::default(),
-    tfvars: |_| Ok(Map::new()),
-    programs: &[],
-    machine_types: &[],
-    disk_types: &[],
-    hypervisor: None,
+    options: options::OPTIONS,
+    programs: &[Program {
+        name: "mkisofs",
+        needed_for: "the Terraform provider makes the cloud-init disks with it",
+        debian: "genisoimage",
+        fedora: "xorriso",
+    }],
+    machine_types: &["libvirt_domain", "libvirt_volume.root"],
+    disk_types: &["libvirt_volume.data"],
+    size: |spec| Ok(Options::from_spec(spec)?.size),
+    validate: |spec| Options::from_spec(spec).map(drop),
+    preflight: preflight::run,
+    tfvars: tfvars::tfvars,
+    hypervisor: Some(Hypervisor {
+        create_missing: create::create_missing,
+        base_image: |spec| Ok(Options::from_spec(spec)?.image),
+        upload_image: base_volume::upload,
+        machines: machines::machines,
+        follow_console: machines::follow_console,
+        console_address: console_line::parse,
+        leftovers: machines::leftovers,
+        remove: machines::remove,
+        route: route::route,
+        cached_volumes: base_volume::cached,
+        remove_cached_volume: base_volume::remove,
+    }),
 };
+
+/// The name of a deployment's own network.
+fn own_network_name(id: &DeploymentId) -> String {
+    id.named("net")
+}

@@ -1,0 +1,191 @@
+//! Volumes of a storage pool, and the upload of a file into one.
+
+use std::io::Read;
+
+use virt::storage_pool::StoragePool;
+use virt::storage_vol::StorageVol;
+use virt::stream::Stream;
+
+use super::{Answer, Client, Fault, FaultKind, found, xml};
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Volume {
+    pub pool: String,
+    pub name: String,
+    /// Where it is on the hypervisor; other volumes' `backing` says the same.
+    pub path: String,
+    /// Bytes that a guest sees.
+    pub capacity: u64,
+    /// Bytes that it takes on the disk.
+    pub allocation: u64,
+    /// The file's length; not every pool says it.
+    pub physical: Option<u64>,
+    /// Path of the volume that it is a copy-on-write layer over.
+    pub backing: Option<String>,
+    /// When its content last changed: seconds since 1970 by the hypervisor's clock.
+    pub modified: Option<i64>,
+}
+
+/// How an upload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Upload {
+    Complete,
+    /// The callback asked to stop: the volume is incomplete.
+    GivenUp,
+}
+
+impl Client {
+    /// Names of all volumes in an active pool.
+    pub fn volume_names(&self, pool: &str) -> Answer<Vec<String>> {
+        let pool = StoragePool::lookup_by_name(&self.connect, pool)?;
+        pool.list_all_volumes(0)?.iter().map(|v| Ok(v.get_name()?)).collect()
+    }
+
+    /// All volumes in an active pool.
+    pub fn volumes(&self, pool: &str) -> Answer<Vec<Volume>> {
+        let handle = StoragePool::lookup_by_name(&self.connect, pool)?;
+        let mut volumes = Vec::new();
+        for volume in handle.list_all_volumes(0)? {
+            match describe(pool, &volume) {
+                Ok(volume) => volumes.push(volume),
+                // Deleted by somebody between the two questions.
+                Err(fault) if fault.is_not_found() => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(volumes)
+    }
+
+    pub fn volume(&self, pool: &str, name: &str) -> Answer<Option<Volume>> {
+        let handle = StoragePool::lookup_by_name(&self.connect, pool)?;
+        match found(StorageVol::lookup_by_name(&handle, name))? {
+            Some(volume) => describe(pool, &volume).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A file of that length in the pool, all holes. [`FaultKind::Exists`] if the name is taken:
+    /// of two that create at once, one gets that.
+    pub fn create_raw_volume(&self, pool: &str, name: &str, bytes: u64) -> Answer<()> {
+        let pool = StoragePool::lookup_by_name(&self.connect, pool)?;
+        let xml = format!(
+            "<volume><name>{}</name><capacity unit='bytes'>{bytes}</capacity><allocation>0</allocation>\
+             <target><format type='raw'/><permissions><mode>0644</mode></permissions></target></volume>",
+            xml::escape(name)
+        );
+        StorageVol::create_xml(&pool, &xml, 0)?;
+        Ok(())
+    }
+
+    /// Deletes a volume; true if it was there.
+    pub fn delete_volume(&self, pool: &str, name: &str) -> Answer<bool> {
+        let handle = match found(StoragePool::lookup_by_name(&self.connect, pool))? {
+            Some(handle) => handle,
+            None => return Ok(false),
+        };
+        let Some(volume) = found(StorageVol::lookup_by_name(&handle, name))? else { return Ok(false) };
+        match volume.delete(0).map_err(Fault::from) {
+            Ok(()) => Ok(true),
+            Err(fault) if fault.is_not_found() => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Writes `length` bytes from `source` over the beginning of a volume.
+    pub fn upload(
+        &self,
+        pool: &str,
+        name: &str,
+        source: &mut dyn Read,
+        length: u64,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Answer<Upload> {
+        let handle = StoragePool::lookup_by_name(&self.connect, pool)?;
+        let volume = StorageVol::lookup_by_name(&handle, name)?;
+        let stream = Stream::new(&self.connect, 0)?;
+        volume.upload(&stream, 0, length, 0)?;
+        // libvirt's packets carry at most 256 KiB of a stream.
+        let mut buffer = vec![0; 256 * 1024];
+        let mut done = 0;
+        loop {
+            if !progress(done, length) {
+                let _ = stream.abort();
+                return Ok(Upload::GivenUp);
+            }
+            let count = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => {
+                    let _ = stream.abort();
+                    return Err(Fault { kind: FaultKind::Other, message: format!("reading the image: {error}") });
+                }
+            };
+            let mut rest = &buffer[..count];
+            while !rest.is_empty() {
+                let sent = stream.send(rest)?;
+                rest = &rest[sent..];
+            }
+            done += count as u64;
+        }
+        stream.finish()?;
+        // libvirt learns the format from the content when it looks again.
+        handle.refresh(0)?;
+        Ok(Upload::Complete)
+    }
+}
+
+fn describe(pool: &str, volume: &StorageVol) -> Answer<Volume> {
+    parse(pool, &volume.get_xml_desc(0)?)
+}
+
+fn parse(pool: &str, text: &str) -> Answer<Volume> {
+    xml::read(text, |root| {
+        let number = |path: &[&str]| xml::text(root, path).and_then(|t| t.parse().ok());
+        Volume {
+            pool: pool.to_owned(),
+            name: xml::text(root, &["name"]).unwrap_or_default(),
+            path: xml::text(root, &["target", "path"]).unwrap_or_default(),
+            capacity: number(&["capacity"]).unwrap_or(0),
+            allocation: number(&["allocation"]).unwrap_or(0),
+            physical: number(&["physical"]),
+            backing: xml::text(root, &["backingStore", "path"]),
+            modified: xml::text(root, &["target", "timestamps", "mtime"])
+                .and_then(|t| t.split('.').next()?.parse().ok()),
+        }
+    })
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    // `virsh vol-dumpxml`, libvirt 9.0, a layer over another volume.
+    const LAYER: &str = "<volume type='file'>
+  <name>exasol-1a2b3c4d-n11-root</name>
+  <key>/var/lib/libvirt/images/exasol-1a2b3c4d-n11-root</key>
+  <capacity unit='bytes'>21474836480</capacity>
+  <allocation unit='bytes'>200704</allocation>
+  <physical unit='bytes'>196624</physical>
+  <target>
+    <path>/var/lib/libvirt/images/exasol-1a2b3c4d-n11-root</path>
+    <format type='qcow2'/>
+    <timestamps>
+      <atime>1763868413.111111111</atime>
+      <mtime>1763868412.598210131</mtime>
+    </timestamps>
+  </target>
+  <backingStore>
+    <path>/var/lib/libvirt/images/exasol-base-0011223344556677.qcow2</path>
+    <format type='qcow2'/>
+  </backingStore>
+</volume>";
+
+    #[test]
+    fn a_layer_names_what_it_needs() {
+        let volume = parse("default", LAYER).unwrap();
+        assert_eq!(volume.name, "exasol-1a2b3c4d-n11-root");
+        assert_eq!(volume.backing.as_deref(), Some("/var/lib/libvirt/images/exasol-base-0011223344556677.qcow2"));
+        assert_eq!((volume.capacity, volume.physical, volume.modified), (20 << 30, Some(196_624), Some(1_763_868_412)));
+    }
+}

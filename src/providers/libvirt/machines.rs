@@ -1,0 +1,143 @@
+//! The deployment's machines: state, addresses, consoles, and their removal.
+
+use std::net::IpAddr;
+
+use super::client::{Answer, Client, InterfaceSource};
+use super::options::Options;
+use super::reach;
+use crate::error::{Error, Result};
+use crate::model::{DeploymentId, Machine, NodePlan, Power, Spec};
+use crate::providers::{Leftover, LeftoverKind};
+
+/// State and addresses of the nodes' machines, in the nodes' order.
+pub(super) fn machines(spec: &Spec, nodes: &[NodePlan]) -> Result<Vec<Machine>> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    nodes
+        .iter()
+        .map(|node| {
+            let power =
+                client.power(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
+            let addresses = if power == Power::Running { addresses(&client, node) } else { Vec::new() };
+            Ok(Machine { node: node.name.clone(), power, addresses })
+        })
+        .collect()
+}
+
+/// From the first source that knows one: the network's leases, the guest's agent, the hypervisor's
+/// neighbours. A source that cannot be asked now is one that knows none.
+fn addresses(client: &Client, node: &NodePlan) -> Vec<IpAddr> {
+    let sources: [&dyn Fn() -> Answer<Vec<IpAddr>>; 3] =
+        [&|| leased(client, node), &|| client.addresses_by_agent(&node.machine, &node.mac), &|| {
+            client.addresses_by_arp(&node.machine, &node.mac)
+        }];
+    sources.iter().map(|ask| usable(ask().unwrap_or_default())).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// The lease that ends last is the newest: an interface has several after its range was changed.
+fn leased(client: &Client, node: &NodePlan) -> Answer<Vec<IpAddr>> {
+    let mut leases = Vec::new();
+    for interface in client.interfaces(&node.machine)? {
+        let InterfaceSource::Network(network) = &interface.source else { continue };
+        if interface.mac.eq_ignore_ascii_case(&node.mac) {
+            leases.extend(client.leases(network, Some(&node.mac))?);
+        }
+    }
+    leases.sort_by_key(|lease| std::cmp::Reverse(lease.expires));
+    Ok(leases.into_iter().map(|lease| lease.address).collect())
+}
+
+/// Addresses that others can dial, IPv4 first, each once.
+fn usable(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    addresses.retain(|address| match address {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local() && !v4.is_unspecified(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local() && !v6.is_unspecified(),
+    });
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses.dedup();
+    addresses
+}
+
+pub(super) fn follow_console(spec: &Spec, node: &NodePlan, read: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    client.follow_console(&node.machine, read).map_err(|f| f.during(format!("read the console of {}", node.machine)))
+}
+
+/// Domains with their snapshots, volumes in every active pool, and networks whose names are this deployment's.
+pub(super) fn leftovers(spec: &Spec, id: &DeploymentId) -> Result<Vec<Leftover>> {
+    let options = Options::from_spec(spec)?;
+    let client = reach::open(&options.uri)?;
+    list(&client, &options.pool, id).map_err(|f| f.during("look for what is left of the deployment"))
+}
+
+fn list(client: &Client, pool: &str, id: &DeploymentId) -> Answer<Vec<Leftover>> {
+    let named = |kind, pool: Option<&str>, names: Vec<String>| {
+        let leftover = move |name| Leftover { kind, name, pool: pool.map(str::to_owned) };
+        names.into_iter().filter(|name| id.owns(name)).map(leftover).collect::<Vec<_>>()
+    };
+    let mut found = named(LeftoverKind::Domain, None, client.domain_names()?);
+    // Looks at the folder anew: disk snapshots, for one, are files that libvirt has not seen as volumes.
+    client.pool(pool)?;
+    for active in client.active_pools()? {
+        match client.volume_names(&active.name) {
+            Ok(names) => found.extend(named(LeftoverKind::Volume, Some(&active.name), names)),
+            Err(fault) if active.name == pool => return Err(fault),
+            // Somebody else's pool that cannot be read: we never put anything there.
+            Err(_) => {}
+        }
+    }
+    let networks = client.networks()?.into_iter().map(|n| n.name).collect();
+    found.extend(named(LeftoverKind::Network, None, networks));
+    Ok(found)
+}
+
+/// Removes one; one that is gone already is no error.
+pub(super) fn remove(spec: &Spec, id: &DeploymentId, leftover: &Leftover) -> Result<()> {
+    let name = &leftover.name;
+    if !id.owns(name) {
+        return Err(Error::other(format!("{name} does not belong to {id}")));
+    }
+    let options = Options::from_spec(spec)?;
+    let client = reach::open(&options.uri)?;
+    let (removed, kind) = match leftover.kind {
+        LeftoverKind::Domain => (client.remove_domain(name), "domain"),
+        LeftoverKind::Volume => {
+            (client.delete_volume(leftover.pool.as_deref().unwrap_or(&options.pool), name), "volume")
+        }
+        LeftoverKind::Network => (client.remove_network(name), "network"),
+    };
+    removed.map(drop).map_err(|f| f.during(format!("remove {kind} {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_addresses_that_others_can_dial_are_kept() {
+        let found = usable(vec![
+            ip("fe80::1"),
+            ip("2001:db8::1"),
+            ip("127.0.0.1"),
+            ip("169.254.1.1"),
+            ip("192.0.2.7"),
+            ip("192.0.2.7"),
+        ]);
+        assert_eq!(found, [ip("192.0.2.7"), ip("2001:db8::1")]);
+    }
+
+    #[test]
+    fn nothing_of_others_is_removed() {
+        let id = DeploymentId::from_random([1, 2, 3, 4]);
+        let spec = serde_json::from_value(serde_json::json!({
+            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 2, "options": {"uri": "test:///default"},
+        }))
+        .unwrap();
+        let other = Leftover { kind: LeftoverKind::Domain, name: "test".into(), pool: None };
+        assert!(remove(&spec, &id, &other).unwrap_err().to_string().contains("does not belong"));
+    }
+}

@@ -1,0 +1,403 @@
+//! What a user can say about libvirt, and what is meant by it.
+
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+use super::default_image::default_image;
+use super::uri::{Refused, Uri};
+use crate::catalog;
+use crate::error::{Error, Result};
+use crate::model::{BaseImage, ImageLocation, NodeSize, OptionDef, OptionKind, Spec, closest};
+
+pub(super) const PROVIDER: &str = "libvirt";
+pub(super) const DEFAULT_URI: &str = "qemu:///system";
+pub(super) const DEFAULT_POOL: &str = "default";
+/// The bridge of libvirt's own network `default`.
+pub(super) const DEFAULT_NETWORK: &str = "virbr0";
+const DEFAULT_SIZE: NodeSize = NodeSize { memory_mb: 4096, vcpus: 2 };
+/// Where the guests of a network of its own begin: n11 has .11.
+const FIRST_HOST: u32 = 11;
+
+/// The provider's own options. Memory and processors have no default here, so that an instance
+/// type can be told from an explicit value, which wins.
+pub(super) const OPTIONS: &[OptionDef] = &[
+    OptionDef {
+        flag: "libvirt-memory",
+        key: "memory",
+        env: None,
+        value_name: "GB",
+        kind: OptionKind::Integer { min: 1, max: 16_384 },
+        default: None,
+        help: "Memory of each node in GB [default: 4, or the instance type's]",
+    },
+    OptionDef {
+        flag: "libvirt-vcpus",
+        key: "vcpus",
+        env: None,
+        value_name: "N",
+        kind: OptionKind::Integer { min: 1, max: 255 },
+        default: None,
+        help: "Virtual processors of each node [default: 2, or the instance type's]",
+    },
+    OptionDef {
+        flag: "libvirt-network",
+        key: "network",
+        env: None,
+        value_name: "NAME|BRIDGE|new[:CIDR]",
+        kind: OptionKind::Text,
+        default: Some(DEFAULT_NETWORK),
+        help: "libvirt network or host bridge; 'new' makes a NAT network for this deployment alone",
+    },
+    OptionDef {
+        flag: "libvirt-pool",
+        key: "pool",
+        env: None,
+        value_name: "NAME",
+        kind: OptionKind::Text,
+        default: Some(DEFAULT_POOL),
+        help: "Storage pool for disks and the base image",
+    },
+    OptionDef {
+        flag: "libvirt-uri",
+        key: "uri",
+        env: Some("LIBVIRT_DEFAULT_URI"),
+        value_name: "URI",
+        kind: OptionKind::Text,
+        default: Some(DEFAULT_URI),
+        help: "Hypervisor: qemu:///system or qemu+ssh://USER@HOST[:PORT]/system",
+    },
+    OptionDef {
+        flag: "libvirt-domain-type",
+        key: "domain_type",
+        env: None,
+        value_name: "TYPE",
+        kind: OptionKind::Choice(&["auto", "kvm", "qemu"]),
+        default: Some("auto"),
+        help: "kvm, qemu (slow emulation), or auto: kvm where it works",
+    },
+    OptionDef {
+        flag: "libvirt-image",
+        key: "image",
+        env: None,
+        value_name: "PATH|URL",
+        kind: OptionKind::Text,
+        default: None,
+        help: "Cloud image (qcow2 or raw) to boot [default: Ubuntu 24.04, a dated release]",
+    },
+    OptionDef {
+        flag: "libvirt-image-sha256",
+        key: "image_sha256",
+        env: None,
+        value_name: "HEX",
+        kind: OptionKind::Text,
+        default: None,
+        help: "SHA-256 that the image must have",
+    },
+];
+
+/// As recorded in a spec: only what was said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    memory: Option<u64>,
+    vcpus: Option<u32>,
+    network: Option<String>,
+    pool: Option<String>,
+    uri: Option<String>,
+    domain_type: Option<WantedDomainType>,
+    image: Option<String>,
+    image_sha256: Option<String>,
+}
+
+/// What is meant: checked, and with defaults in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Options {
+    pub size: NodeSize,
+    pub network: WantedNetwork,
+    pub pool: String,
+    pub uri: Uri,
+    pub domain_type: WantedDomainType,
+    pub image: BaseImage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WantedNetwork {
+    /// A network's name, or a bridge's.
+    Named(String),
+    /// A NAT network of the deployment's own; the preflight chooses a free range where none is given.
+    Own(Option<Ipv4Net>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WantedDomainType {
+    #[default]
+    Auto,
+    Kvm,
+    Qemu,
+}
+
+/// How a domain is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum DomainType {
+    Kvm,
+    Qemu,
+}
+
+impl DomainType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DomainType::Kvm => "kvm",
+            DomainType::Qemu => "qemu",
+        }
+    }
+
+    /// The processor that guests see: the host's own (the database needs SSSE3), or all that emulation can do.
+    pub fn cpu_mode(self) -> &'static str {
+        match self {
+            DomainType::Kvm => "host-passthrough",
+            DomainType::Qemu => "maximum",
+        }
+    }
+}
+
+impl Options {
+    /// Every error is one of exit code 2: it does not depend on the hypervisor.
+    pub fn from_spec(spec: &Spec) -> Result<Self> {
+        let given: Given = serde_json::to_value(&spec.options)
+            .and_then(serde_json::from_value)
+            .map_err(|e| Error::Usage { message: format!("libvirt options: {e}"), hint: None })?;
+        let options = Self {
+            size: size(spec, &given)?,
+            network: network(given.network.as_deref().unwrap_or(DEFAULT_NETWORK))?,
+            pool: named("--libvirt-pool", given.pool.as_deref().unwrap_or(DEFAULT_POOL))?,
+            uri: uri(given.uri.as_deref().unwrap_or(DEFAULT_URI))?,
+            domain_type: given.domain_type.unwrap_or_default(),
+            image: image(given.image.as_deref(), given.image_sha256.as_deref())?,
+        };
+        if let WantedNetwork::Own(Some(range)) = options.network {
+            if host_address(range, spec.cluster_size.saturating_sub(1)).is_none() {
+                return Err(invalid(
+                    "--libvirt-network",
+                    &format!("new:{range}"),
+                    format!(
+                        "a range with room for {} nodes from its .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
+                        spec.cluster_size
+                    ),
+                ));
+            }
+        }
+        if spec.owner.as_deref().is_some_and(|owner| owner.chars().any(char::is_control)) {
+            return Err(invalid("--owner", "…", "text without control characters"));
+        }
+        Ok(options)
+    }
+}
+
+/// The address of the `index`th node in a network of the deployment's own: .11, .12, …
+pub(super) fn host_address(range: Ipv4Net, index: u32) -> Option<std::net::Ipv4Addr> {
+    let address = u32::from(range.network()).checked_add(FIRST_HOST)?.checked_add(index)?;
+    (address < u32::from(range.broadcast())).then(|| address.into())
+}
+
+/// An explicit value wins over the instance type, which wins over the default.
+fn size(spec: &Spec, given: &Given) -> Result<NodeSize> {
+    let base = match spec.instance_type.as_deref() {
+        None => DEFAULT_SIZE,
+        Some(name) => catalog::instance_type(PROVIDER, name).ok_or_else(|| {
+            let types = catalog::instance_types(PROVIDER);
+            Error::InvalidValue {
+                flag: "--instance-type".into(),
+                value: name.into(),
+                allowed: format!("one of {}", types.join(", ")),
+                suggestion: closest(name, types.iter().map(String::as_str)),
+            }
+        })?,
+    };
+    Ok(NodeSize {
+        memory_mb: given.memory.map_or(base.memory_mb, |gb| gb.saturating_mul(1024)),
+        vcpus: given.vcpus.unwrap_or(base.vcpus),
+    })
+}
+
+fn network(value: &str) -> Result<WantedNetwork> {
+    let flag = "--libvirt-network";
+    match value.strip_prefix("new") {
+        Some("") => Ok(WantedNetwork::Own(None)),
+        Some(rest) if rest.starts_with(':') => {
+            let range: Option<Ipv4Net> = rest[1..].parse().ok();
+            let range =
+                range.filter(|r| r.trunc() == *r && (8..=28).contains(&r.prefix_len()) && r.network().is_private());
+            range.map(|r| WantedNetwork::Own(Some(r))).ok_or_else(|| {
+                invalid(flag, value, "new:CIDR with a private IPv4 network of /8 to /28, e.g. new:10.77.0.0/24")
+            })
+        }
+        _ => named(flag, value).map(WantedNetwork::Named),
+    }
+}
+
+fn uri(value: &str) -> Result<Uri> {
+    let flag = "--libvirt-uri";
+    let uri = Uri::parse(value)
+        .ok_or_else(|| invalid(flag, value, "an address such as qemu:///system or qemu+ssh://user@host/system"))?;
+    match uri.check() {
+        Ok(()) => Ok(uri),
+        Err(Refused { why, instead }) => {
+            Err(Error::Usage { message: format!("{flag}: '{value}' cannot be used: {why}"), hint: Some(instead) })
+        }
+    }
+}
+
+/// Names of pools, networks and bridges: they go into file names on the hypervisor.
+fn named(flag: &str, value: &str) -> Result<String> {
+    let ok =
+        !value.is_empty() && !value.starts_with('-') && !value.contains('/') && !value.chars().any(char::is_control);
+    if ok { Ok(value.to_owned()) } else { Err(invalid(flag, value, "a name without '/' that does not begin with '-'")) }
+}
+
+fn image(location: Option<&str>, sha256: Option<&str>) -> Result<BaseImage> {
+    let sha256 = sha256.map(checksum).transpose()?;
+    let Some(location) = location else {
+        let image = default_image().ok_or_else(|| Error::other("the catalogue has no base image"))?;
+        let checksums_url = sha256.is_none().then(|| image.checksums_url());
+        return Ok(BaseImage { location: ImageLocation::Url(image.url.clone()), sha256, checksums_url });
+    };
+    let flag = "--libvirt-image";
+    if location.is_empty() || location.chars().any(char::is_control) {
+        return Err(invalid(flag, location, "a path or an https:// address"));
+    }
+    let location = match location.split_once("://") {
+        None => ImageLocation::File(PathBuf::from(location)),
+        Some(("file", path)) if path.starts_with('/') => ImageLocation::File(PathBuf::from(path)),
+        Some(("https", rest)) if !rest.is_empty() => ImageLocation::Url(location.to_owned()),
+        // Nothing protects the bytes on their way but a checksum.
+        Some(("http", rest)) if !rest.is_empty() && sha256.is_some() => ImageLocation::Url(location.to_owned()),
+        Some(("http", _)) => {
+            return Err(Error::Usage {
+                message: format!("{flag}: '{location}' is not protected by TLS"),
+                hint: Some("use https://, or name the image's checksum with --libvirt-image-sha256".into()),
+            });
+        }
+        Some(_) => return Err(invalid(flag, location, "a path, an https:// or a file:/// address")),
+    };
+    // Images of others: an address without checksum is pinned at its first download.
+    Ok(BaseImage { location, sha256, checksums_url: None })
+}
+
+fn checksum(value: &str) -> Result<String> {
+    let ok = value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit());
+    if ok {
+        Ok(value.to_ascii_lowercase())
+    } else {
+        Err(invalid("--libvirt-image-sha256", value, "64 hexadecimal digits"))
+    }
+}
+
+fn invalid(flag: &str, value: &str, allowed: impl Into<String>) -> Error {
+    Error::InvalidValue { flag: flag.into(), value: value.into(), allowed: allowed.into(), suggestion: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn spec(options: Value) -> Spec {
+        serde_json::from_value(json!({
+            "provider": "libvirt", "cluster_size": 2, "db_version": "rehearsal", "data_volume_size": 100,
+            "data_volumes_per_node": 1, "root_volume_size": 50, "options": options,
+        }))
+        .unwrap()
+    }
+
+    fn options(given: Value) -> Result<Options> {
+        Options::from_spec(&spec(given))
+    }
+
+    #[test]
+    fn without_a_word_it_is_the_local_default() {
+        let options = options(json!({})).unwrap();
+        assert_eq!(options.size, NodeSize { memory_mb: 4096, vcpus: 2 });
+        assert_eq!((options.pool.as_str(), options.uri.to_string().as_str()), ("default", "qemu:///system"));
+        assert_eq!(options.network, WantedNetwork::Named("virbr0".into()));
+        assert_eq!(options.domain_type, WantedDomainType::Auto);
+        assert!(options.image.checksums_url.unwrap().ends_with("/SHA256SUMS"));
+    }
+
+    #[test]
+    fn explicit_values_win_over_the_instance_type() {
+        let mut spec = spec(json!({"memory": 1}));
+        spec.instance_type = Some("medium".into());
+        assert_eq!(Options::from_spec(&spec).unwrap().size, NodeSize { memory_mb: 1024, vcpus: 4 });
+        spec.instance_type = Some("mediun".into());
+        let error = Options::from_spec(&spec).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("did you mean 'medium'?"), "{error}");
+    }
+
+    #[test]
+    fn unknown_options_are_refused() {
+        assert_eq!(options(json!({"memori": 4})).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn networks_are_names_bridges_or_new() {
+        let network = |value: &str| options(json!({"network": value})).map(|o| o.network);
+        assert_eq!(network("new").unwrap(), WantedNetwork::Own(None));
+        assert_eq!(network("new:10.77.0.0/24").unwrap(), WantedNetwork::Own(Some("10.77.0.0/24".parse().unwrap())));
+        assert_eq!(network("newnet").unwrap(), WantedNetwork::Named("newnet".into()));
+        for wrong in ["new:", "new:10.77.0.1/24", "new:8.8.8.0/24", "new:10.0.0.0/30", "new:fd00::/64", "", "a/b", "-x"]
+        {
+            assert_eq!(network(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_its_own_must_hold_the_cluster() {
+        let mut spec = spec(json!({"network": "new:10.77.0.0/28"}));
+        spec.cluster_size = 4;
+        assert!(Options::from_spec(&spec).is_ok());
+        spec.cluster_size = 5;
+        assert!(Options::from_spec(&spec).unwrap_err().to_string().contains("room for 5 nodes"));
+    }
+
+    #[test]
+    fn images_are_files_or_protected_addresses() {
+        let image = |location: &str, sha: Option<&str>| {
+            options(json!({"image": location, "image_sha256": sha})).map(|o| o.image)
+        };
+        let sha = "A".repeat(64);
+        assert_eq!(image("/a/b.qcow2", None).unwrap().location, ImageLocation::File("/a/b.qcow2".into()));
+        assert_eq!(image("file:///a/b.qcow2", None).unwrap().location, ImageLocation::File("/a/b.qcow2".into()));
+        let url = image("https://h/i.img", Some(&sha)).unwrap();
+        assert_eq!((url.sha256, url.checksums_url), (Some("a".repeat(64)), None));
+        assert!(image("http://h/i.img", Some(&sha)).is_ok());
+        assert!(image("http://h/i.img", None).unwrap_err().hint().unwrap().contains("sha256"));
+        for (location, sha) in [("ftp://h/i", None), ("", None), ("/a", Some("abc")), ("https://", None)] {
+            assert_eq!(image(location, sha).unwrap_err().exit_code(), 2, "{location}");
+        }
+    }
+
+    #[test]
+    fn the_session_daemon_is_refused_with_the_reason_and_the_way_out() {
+        let error = options(json!({"uri": "qemu:///session"})).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("user-mode networking"), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("use the system daemon: qemu:///system"));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_values_are_errors_not_panics(value in ".{0,40}") {
+            for key in ["network", "pool", "uri", "image", "image_sha256", "domain_type"] {
+                if let Err(error) = options(json!({key: value})) {
+                    prop_assert_eq!(error.exit_code(), 2);
+                }
+            }
+        }
+    }
+}

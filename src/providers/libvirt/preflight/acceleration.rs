@@ -1,0 +1,181 @@
+//! KVM or emulation: what is wanted, what works, and how to mend it.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use super::super::distro::Machine;
+use super::super::options::{DomainType, WantedDomainType};
+use super::super::probe::{self, Kvm};
+use super::Context;
+use crate::model::Check;
+
+const DEVICE: &str = "/dev/kvm";
+/// What emulation costs, as measured: a boot of 8 s under KVM takes about a minute.
+const SLOW: &str = "nodes run under emulation: many times slower, for rehearsals only";
+
+pub(super) fn check(context: &Context, architecture: Option<&str>, checks: &mut Vec<Check>) -> Option<DomainType> {
+    let title = "KVM runs guests";
+    let wanted = context.options.domain_type;
+    if context.options.uri.is_mock() {
+        return Some(DomainType::Qemu);
+    }
+    if wanted == WantedDomainType::Qemu {
+        checks.push(Check::warning("kvm", title, format!("not used, as asked: {SLOW}")));
+        return Some(DomainType::Qemu);
+    }
+    let kvm = match architecture {
+        // The probe's firmware is a PC's.
+        Some(architecture) if architecture != "x86_64" => match context.client.emulator(architecture, "kvm") {
+            Ok(_) => Kvm::Works(Default::default()),
+            Err(fault) => Kvm::Unavailable(fault.message),
+        },
+        _ => probe::kvm(context.client),
+    };
+    if let Kvm::Works(took) = kvm {
+        checks.push(Check::ok("kvm", title, format!("a probe ran in {} ms", took.as_millis())));
+        return Some(DomainType::Kvm);
+    }
+    let device = context.options.uri.is_local().then(Device::here);
+    let (cause, fix) = explain(&kvm, device.as_ref(), context.machine);
+    let check = match wanted {
+        WantedDomainType::Kvm => {
+            let check = Check::failed("kvm", title, cause);
+            fix.into_iter().fold(check, Check::fix).fix("or accept emulation: --libvirt-domain-type auto")
+        }
+        _ => fix.into_iter().fold(Check::warning("kvm", title, format!("{cause}; {SLOW}")), Check::fix),
+    };
+    let failed = check.is_failed();
+    checks.push(check);
+    (!failed).then_some(DomainType::Qemu)
+}
+
+/// The host's side of KVM, seen without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Device {
+    exists: bool,
+    mode: u32,
+    group: u32,
+    /// `kvm_intel` or `kvm_amd`, by the processor's flags.
+    module: Option<&'static str>,
+}
+
+impl Device {
+    fn here() -> Self {
+        let metadata = Path::new(DEVICE).metadata().ok().filter(|m| m.file_type().is_char_device());
+        let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        Self {
+            exists: metadata.is_some(),
+            mode: metadata.as_ref().map_or(0, |m| m.mode() & 0o777),
+            group: metadata.as_ref().map_or(0, |m| m.gid()),
+            module: module(&flags),
+        }
+    }
+}
+
+fn module(cpuinfo: &str) -> Option<&'static str> {
+    let flags = cpuinfo.lines().find(|line| line.starts_with("flags"))?;
+    flags.split_whitespace().find_map(|flag| match flag {
+        "vmx" => Some("kvm_intel"),
+        "svm" => Some("kvm_amd"),
+        _ => None,
+    })
+}
+
+/// The cause, and commands that mend it. QEMU runs as a user of its own (libvirt-qemu, qemu), a
+/// member of group kvm: what this user may do with the device says nothing.
+fn explain(kvm: &Kvm, device: Option<&Device>, machine: &Machine) -> (String, Vec<String>) {
+    let words = match kvm {
+        Kvm::Unavailable(words) => words.lines().next().unwrap_or_default(),
+        _ => {
+            let cause =
+                "KVM starts a guest, but its code runs later than under emulation, or never (nested virtualization?)";
+            return (cause.into(), vec!["enable nested virtualization where this machine itself is a guest".into()]);
+        }
+    };
+    let Some(device) = device else {
+        return (
+            format!("QEMU on the hypervisor cannot use KVM ({words})"),
+            vec!["on the hypervisor: ls -l /dev/kvm".into()],
+        );
+    };
+    if !device.exists {
+        return match device.module {
+            Some(module) => (
+                format!("{DEVICE} is not there: the kernel's module is not loaded"),
+                vec![machine.sudo(&format!("modprobe {module}"))],
+            ),
+            None => (
+                format!("{DEVICE} is not there, and the processor offers no virtualization"),
+                vec![
+                    "enable VT-x/AMD-V in the firmware, or nested virtualization where this machine is a guest".into(),
+                ],
+            ),
+        };
+    }
+    if device.mode & 0o006 == 0o006 {
+        return (format!("QEMU cannot use {DEVICE} ({words})"), vec![machine.restart_daemon()]);
+    }
+    match machine.group("kvm") {
+        Some(group) if group.id == device.group && device.mode & 0o060 == 0o060 => {
+            (format!("QEMU cannot use {DEVICE} ({words})"), vec![machine.restart_daemon()])
+        }
+        Some(_) => (
+            format!("{DEVICE} is closed to QEMU's user (mode {:03o}, not of group kvm with 660)", device.mode),
+            vec![
+                machine.sudo("chgrp kvm /dev/kvm"),
+                machine.sudo("chmod 660 /dev/kvm"),
+                format!(
+                    "echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' | {}",
+                    machine.sudo("tee /etc/udev/rules.d/65-kvm.rules")
+                ),
+                machine.restart_daemon(),
+            ],
+        ),
+        None => (
+            format!("{DEVICE} is closed to QEMU's user (mode {:03o})", device.mode),
+            vec![machine.sudo("chmod 666 /dev/kvm"), machine.restart_daemon()],
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::distro::tests::debian;
+    use super::*;
+
+    fn denied() -> Kvm {
+        Kvm::Unavailable("failed to initialize kvm: Permission denied".into())
+    }
+
+    #[test]
+    fn a_device_for_root_alone_is_opened_to_group_kvm() {
+        let device = Device { exists: true, mode: 0o600, group: 0, module: Some("kvm_intel") };
+        let (cause, fix) = explain(&denied(), Some(&device), &debian());
+        assert!(cause.contains("mode 600"), "{cause}");
+        assert_eq!(fix[..2], ["sudo chgrp kvm /dev/kvm", "sudo chmod 660 /dev/kvm"]);
+        assert!(fix[2].contains("| sudo tee /etc/udev/rules.d/65-kvm.rules"));
+    }
+
+    #[test]
+    fn a_missing_device_is_a_module_or_the_processor() {
+        let device = |module| Device { exists: false, mode: 0, group: 0, module };
+        assert_eq!(explain(&denied(), Some(&device(Some("kvm_amd"))), &debian()).1, ["sudo modprobe kvm_amd"]);
+        assert!(explain(&denied(), Some(&device(None)), &debian()).0.contains("no virtualization"));
+    }
+
+    #[test]
+    fn an_open_device_that_fails_is_not_a_matter_of_permissions() {
+        let device = Device { exists: true, mode: 0o660, group: 107, module: None };
+        assert!(explain(&denied(), Some(&device), &debian()).1[0].contains("restart"));
+        assert!(explain(&Kvm::Broken, Some(&device), &debian()).0.contains("later than under emulation"));
+        assert!(explain(&denied(), None, &debian()).1[0].contains("on the hypervisor"));
+    }
+
+    #[test]
+    fn the_module_is_told_by_the_flags() {
+        assert_eq!(module("model name : x\nflags : fpu vme vmx sse\n"), Some("kvm_intel"));
+        assert_eq!(module("flags : fpu svm\n"), Some("kvm_amd"));
+        assert_eq!(module("flags : fpu\n"), None);
+    }
+}

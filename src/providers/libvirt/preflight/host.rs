@@ -1,0 +1,129 @@
+//! Memory, processors and architecture of the hypervisor's machine against the cluster.
+
+use super::super::client::Host;
+use super::{Context, gb, unanswered};
+use crate::catalog;
+use crate::model::{Check, NodeSize};
+
+/// Returns the architecture.
+pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<String> {
+    let host = match context.client.host() {
+        Ok(host) => host,
+        Err(fault) => {
+            checks.push(unanswered("host_memory", "memory of the host", &fault));
+            return None;
+        }
+    };
+    let nodes = context.spec().cluster_size;
+    checks.push(memory(&host, context.options.size, nodes));
+    checks.push(cpus(&host, context.options.size, nodes));
+    if context.options.uri.is_mock() {
+        return Some(host.architecture);
+    }
+    let architecture = architecture(&host, &context.spec().db_version);
+    let matches = !architecture.is_failed();
+    checks.push(architecture);
+    if matches {
+        checks.extend(emulator(context, &host.architecture));
+    }
+    Some(host.architecture)
+}
+
+fn memory(host: &Host, size: NodeSize, nodes: u32) -> Check {
+    let title = format!("memory for {nodes} x {} GB", size.memory_mb / 1024);
+    let needed = size.memory_mb.saturating_mul(u64::from(nodes)) << 20;
+    let total = host.memory << 10;
+    let advice = "smaller or fewer nodes: --libvirt-memory GB, --cluster-size N";
+    if needed > total {
+        let detail = format!("{} needed, the host has {}", gb(needed), gb(total));
+        return Check::failed("host_memory", title, detail).fix(advice);
+    }
+    match host.available.map(|kib| kib << 10) {
+        Some(available) if needed > available => {
+            let detail = format!(
+                "{} needed, {} of {} are free now: guests may be slow, or be killed",
+                gb(needed),
+                gb(available),
+                gb(total)
+            );
+            Check::warning("host_memory", title, detail).fix(advice)
+        }
+        Some(available) => Check::ok("host_memory", title, format!("{} free of {}", gb(available), gb(total))),
+        None => Check::ok("host_memory", title, format!("the host has {}", gb(total))),
+    }
+}
+
+fn cpus(host: &Host, size: NodeSize, nodes: u32) -> Check {
+    let title = format!("processors for {nodes} x {}", size.vcpus);
+    let needed = u64::from(size.vcpus) * u64::from(nodes);
+    let has = host.cpus;
+    if needed > u64::from(has) {
+        let detail = format!("{needed} virtual processors share the host's {has}");
+        return Check::warning("host_cpus", title, detail)
+            .fix("fewer processors or nodes: --libvirt-vcpus N, --cluster-size N");
+    }
+    Check::ok("host_cpus", title, format!("the host has {has}"))
+}
+
+fn architecture(host: &Host, version: &str) -> Check {
+    let title = format!("database version {version} runs on the host");
+    match catalog::find_version(version) {
+        Ok(known) if known.runs_on(&host.architecture) => Check::ok("architecture", title, host.architecture.clone()),
+        Ok(known) => {
+            let detail = format!("the host is {}, the version is for {}", host.architecture, known.arch);
+            Check::failed("architecture", title, detail).fix("see the versions there are: exasol init --list-versions")
+        }
+        Err(unknown) => {
+            let mut check = Check::failed("architecture", title, format!("unknown version: {}", unknown.allowed));
+            check.exit_code = 2;
+            check
+        }
+    }
+}
+
+/// Nothing to say where there is one.
+fn emulator(context: &Context, architecture: &str) -> Option<Check> {
+    let fault = context.client.emulator(architecture, "qemu").err()?;
+    let title = format!("QEMU for {architecture}");
+    let check = Check::failed("emulator", title, format!("libvirt: {fault}"));
+    Some(check.fix(context.machine.install(super::super::distro::Package::Emulator)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CheckStatus;
+
+    const SIZE: NodeSize = NodeSize { memory_mb: 4096, vcpus: 2 };
+
+    fn host() -> Host {
+        Host { architecture: "x86_64".into(), cpus: 4, memory: 16 << 20, available: Some(9 << 20) }
+    }
+
+    #[test]
+    fn more_memory_than_the_host_has_fails_and_more_than_is_free_warns() {
+        assert_eq!(memory(&host(), SIZE, 2).status, CheckStatus::Ok);
+        assert_eq!(memory(&host(), SIZE, 3).status, CheckStatus::Warning);
+        let failed = memory(&host(), SIZE, 5);
+        assert_eq!(failed.status, CheckStatus::Failed);
+        assert_eq!(failed.detail, "20.0 GB needed, the host has 16.0 GB");
+    }
+
+    #[test]
+    fn shared_processors_are_a_warning() {
+        assert_eq!(cpus(&host(), SIZE, 2).status, CheckStatus::Ok);
+        assert_eq!(cpus(&host(), SIZE, 3).status, CheckStatus::Warning);
+    }
+
+    #[test]
+    fn the_version_s_architecture_must_be_the_host_s() {
+        assert!(!architecture(&host(), "exasol-2025.1.8").is_failed());
+        assert!(architecture(&host(), "exasol-2025.2.0-arm64dev.1").is_failed());
+    }
+
+    #[test]
+    fn absurd_sizes_do_not_overflow() {
+        let huge = NodeSize { memory_mb: u64::MAX / 2, vcpus: u32::MAX };
+        assert!(cpus(&host(), huge, u32::MAX).detail.contains("share"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Looks at the hypervisor before anything is made: every check, each failure with its cause and
+//! the command that mends it here.
+
+mod acceleration;
+mod connection;
+mod host;
+mod image;
+mod names;
+mod network;
+mod storage;
+
+use super::client::{Client, Fault};
+use super::distro::Machine;
+use super::facts::Facts;
+use super::options::Options;
+use crate::model::{Check, Outcome, Spec};
+use crate::providers::PreflightInput;
+
+/// What every check may look at.
+struct Context<'a> {
+    client: &'a Client,
+    options: &'a Options,
+    input: &'a PreflightInput<'a>,
+    /// This machine: what the advice depends on.
+    machine: &'a Machine,
+    /// What `init` recorded, if this is a later look.
+    recorded: Option<Facts>,
+}
+
+impl Context<'_> {
+    fn spec(&self) -> &Spec {
+        self.input.spec
+    }
+
+    /// A `virsh` command for this hypervisor.
+    fn virsh(&self, arguments: &str) -> String {
+        format!("virsh -c {} {arguments}", quote(&self.options.uri.to_string()))
+    }
+}
+
+pub(super) fn run(input: &PreflightInput) -> Outcome {
+    let options = match Options::from_spec(input.spec) {
+        Ok(options) => options,
+        Err(error) => return Outcome { checks: vec![of_options(&error)], facts: Default::default() },
+    };
+    let machine = Machine::here();
+    let mut checks = Vec::new();
+    let client = connection::check(&options, &machine, &mut checks);
+    image::check(&options, input.spec, &mut checks);
+    let Some(client) = client else {
+        skip_the_rest(&options, &mut checks);
+        return Outcome { checks, facts: Default::default() };
+    };
+    let recorded = input.facts.and_then(|map| Facts::from_map(map).ok());
+    let context = Context { client: &client, options: &options, input, machine: &machine, recorded };
+    let facts = look_at_hypervisor(&context, &mut checks);
+    Outcome { checks, facts: facts.map(|f| f.to_map()).unwrap_or_default() }
+}
+
+fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Facts> {
+    let architecture = host::check(context, checks);
+    let domain_type = acceleration::check(context, architecture.as_deref(), checks);
+    storage::check(context, checks);
+    let network = network::check(context, checks);
+    names::check(context, checks);
+    let (domain_type, network) = (domain_type?, network?);
+    Some(Facts {
+        domain_type,
+        cpu_mode: domain_type.cpu_mode().to_owned(),
+        architecture: architecture?,
+        uri: context.options.uri.to_string(),
+        own_network: network.own,
+        network_name: network.name,
+        bridge: network.bridge,
+        network_cidr: network.range,
+        external_addresses: network.external_addresses,
+    })
+}
+
+fn of_options(error: &crate::error::Error) -> Check {
+    let mut check = Check::failed("options", "options", error.to_string());
+    check.exit_code = error.exit_code();
+    check.fix.extend(error.hint());
+    check
+}
+
+/// The checks that need the hypervisor still appear in the list.
+fn skip_the_rest(options: &Options, checks: &mut Vec<Check>) {
+    let because = "the hypervisor cannot be reached";
+    let pool = format!("storage pool '{}'", options.pool);
+    for (id, title) in [
+        ("host_memory", "memory of the host"),
+        ("host_cpus", "processors of the host"),
+        ("architecture", "architecture of the host"),
+        ("kvm", "KVM"),
+        ("pool", pool.as_str()),
+        ("network", "network"),
+        ("names", "names of domains and volumes"),
+    ] {
+        checks.push(Check::skipped(id, title, because));
+    }
+}
+
+/// A check that could not be made because libvirt's answer was an error.
+fn unanswered(id: &'static str, title: &str, fault: &Fault) -> Check {
+    Check::failed(id, title, format!("libvirt: {fault}"))
+}
+
+/// For a shell, where it needs it.
+fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Bytes in GB (1024³) for people, one decimal.
+fn gb(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 30;
+    format!("{}.{} GB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quoted_only_where_needed() {
+        assert_eq!(quote("qemu:///system"), "qemu:///system");
+        assert_eq!(quote("my pool"), "'my pool'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(gb(3 << 29), "1.5 GB");
+    }
+}

@@ -1,0 +1,74 @@
+//! From which address the nodes see this workstation, and how SSH gets to them.
+
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+
+use super::facts::Facts;
+use super::options::Options;
+use super::reach;
+use super::routes::{Routes, source_towards};
+use crate::error::Result;
+use crate::model::{Options as Map, Spec};
+use crate::providers::Route;
+
+/// Works before the deployment's own network exists: its gateway is the first address of its range.
+pub(super) fn route(spec: &Spec, facts: &Map) -> Result<Route> {
+    let options = Options::from_spec(spec)?;
+    let facts = Facts::from_map(facts)?;
+    let gateway = match (&facts.network_name, facts.network_cidr) {
+        (_, Some(range)) if facts.own_network => range.hosts().next().map(IpAddr::V4),
+        (Some(name), _) => gateway(&options, name)?,
+        _ => None,
+    };
+    let deployer_addresses = match gateway {
+        // Routed or NAT: whoever comes from the hypervisor comes from its address on that network.
+        Some(gateway) => vec![gateway],
+        None if options.uri.is_local() => own_address(facts.bridge.as_deref()).into_iter().collect(),
+        None => options.uri.host.as_deref().map(resolve).unwrap_or_default(),
+    };
+    Ok(Route { deployer_addresses, jump_host: options.uri.jump_host(), jump_key: options.uri.keyfile() })
+}
+
+/// The hypervisor's own address on a libvirt network, if it has one.
+fn gateway(options: &Options, name: &str) -> Result<Option<IpAddr>> {
+    let client = reach::open(&options.uri)?;
+    let network = client.network(name).map_err(|f| f.during(format!("look at network '{name}'")))?;
+    Ok(network.and_then(|n| n.ips.first().map(|ip| IpAddr::V4(ip.address))))
+}
+
+/// This machine's address on a bridge; on the way to anywhere if it has none there.
+fn own_address(bridge: Option<&str>) -> Option<IpAddr> {
+    let behind = bridge.and_then(|bridge| Routes::here().behind(bridge)).and_then(|net| net.hosts().next());
+    // 192.0.2.1 is reserved for documentation: it stands for "somewhere outside", nothing is sent there.
+    source_towards(IpAddr::V4(behind.unwrap_or(Ipv4Addr::new(192, 0, 2, 1))))
+}
+
+fn resolve(host: &str) -> Vec<IpAddr> {
+    let mut addresses: Vec<_> =
+        (host, 22).to_socket_addrs().map(|all| all.map(|a| a.ip()).collect()).unwrap_or_default();
+    addresses.dedup();
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_network_of_its_own_has_its_first_address_as_gateway() {
+        let spec = serde_json::from_value(json!({
+            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 2,
+            "options": {"uri": "qemu+ssh://me@kvm:2222/system?keyfile=/k", "network": "new"},
+        }))
+        .unwrap();
+        let facts = json!({
+            "domain_type": "kvm", "cpu_mode": "host-passthrough", "architecture": "x86_64", "uri": "x",
+            "own_network": true, "network_cidr": "10.77.3.0/24", "external_addresses": false,
+        });
+        let route = route(&spec, &serde_json::from_value(facts).unwrap()).unwrap();
+        assert_eq!(route.deployer_addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(route.jump_host.as_deref(), Some("me@kvm:2222"));
+        assert_eq!(route.jump_key, Some("/k".into()));
+    }
+}

@@ -1,0 +1,104 @@
+//! Variables for Terraform. Structure is decided by the templates, values come from here.
+
+use serde_json::{Map, Value, json};
+
+use super::facts::Facts;
+use super::options::{Options, host_address};
+use super::own_network_name;
+use crate::error::Result;
+use crate::model::NodePlan;
+use crate::providers::TfvarsInput;
+
+pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
+    let options = Options::from_spec(input.spec)?;
+    let facts = Facts::from_map(input.facts)?;
+    let mut variables = Map::new();
+    let mut set = |name: &str, value: Value| variables.insert(name.to_owned(), value);
+    set("libvirt_uri", json!(options.uri.to_string()));
+    set("libvirt_domain_type", json!(facts.domain_type));
+    set("libvirt_cpu_mode", json!(facts.cpu_mode));
+    set("libvirt_memory_gb", json!(options.size.memory_mb / 1024));
+    set("libvirt_vcpus", json!(options.size.vcpus));
+    set("libvirt_disk_pool", json!(options.pool));
+    set("base_volume", json!(input.base_volume));
+    set("root_volume_gb", json!(input.spec.root_volume_size));
+    set("description", json!(description(input)));
+    set("nodes", nodes(input.nodes, &facts));
+    match (&facts.bridge, facts.network_cidr) {
+        (Some(bridge), _) => set("libvirt_network_bridge", json!(bridge)),
+        (None, Some(range)) if facts.own_network => {
+            set("network_cidr", json!(range));
+            set("libvirt_network_name", json!(own_network_name(input.id)))
+        }
+        _ => set("libvirt_network_name", json!(facts.network_name)),
+    };
+    Ok(variables)
+}
+
+/// Seen by `virsh desc`.
+fn description(input: &TfvarsInput) -> String {
+    let owner = input.spec.owner.as_ref().map(|owner| format!(", owner: {owner}")).unwrap_or_default();
+    format!("Exasol deployment {}, database {}{owner}", input.id, input.spec.db_version)
+}
+
+fn nodes(nodes: &[NodePlan], facts: &Facts) -> Value {
+    let node = |plan: &NodePlan| {
+        let disks: Vec<_> =
+            plan.disks.iter().map(|d| json!({"number": d.number, "size_gb": d.size_gb, "wwn": d.wwn})).collect();
+        let mut node = json!({"machine": plan.machine, "mac": plan.mac, "disks": disks});
+        if let (true, Some(range)) = (facts.own_network, facts.network_cidr) {
+            node["address"] = json!(host_address(range, plan.index));
+        }
+        (plan.name.clone(), node)
+    };
+    Value::Object(nodes.iter().map(node).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DeploymentId, Options as Facts, Spec};
+
+    fn variables(options: Value, facts: Value) -> Map<String, Value> {
+        let spec: Spec = serde_json::from_value(json!({
+            "provider": "libvirt", "cluster_size": 2, "db_version": "rehearsal", "data_volume_size": 10,
+            "data_volumes_per_node": 2, "root_volume_size": 20, "owner": "O'Neil & <co>", "options": options,
+        }))
+        .unwrap();
+        let id = DeploymentId::from_random([1, 2, 3, 4]);
+        let facts: Facts = serde_json::from_value(facts).unwrap();
+        let nodes = NodePlan::all(&id, &spec);
+        tfvars(&TfvarsInput { id: &id, spec: &spec, facts: &facts, nodes: &nodes, base_volume: "base" }).unwrap()
+    }
+
+    fn facts(own: bool, bridge: Option<&str>) -> Value {
+        json!({
+            "domain_type": "qemu", "cpu_mode": "maximum", "architecture": "x86_64", "uri": "qemu:///system",
+            "own_network": own, "network_name": if own || bridge.is_some() { None } else { Some("default") },
+            "bridge": bridge, "network_cidr": own.then_some("10.77.0.0/24"), "external_addresses": bridge.is_some(),
+        })
+    }
+
+    #[test]
+    fn a_network_by_name() {
+        let variables = variables(json!({"memory": 1}), facts(false, None));
+        insta::assert_json_snapshot!(variables);
+    }
+
+    #[test]
+    fn a_network_of_its_own_has_fixed_addresses() {
+        let variables = variables(json!({"network": "new"}), facts(true, None));
+        assert_eq!(variables["network_cidr"], "10.77.0.0/24");
+        assert_eq!(variables["libvirt_network_name"], "exasol-01020304-net");
+        assert_eq!(variables["nodes"]["n11"]["address"], "10.77.0.11");
+        assert_eq!(variables["nodes"]["n12"]["address"], "10.77.0.12");
+    }
+
+    #[test]
+    fn a_bridge_is_attached_directly() {
+        let variables = variables(json!({"network": "br0"}), facts(false, Some("br0")));
+        assert_eq!(variables["libvirt_network_bridge"], "br0");
+        assert!(!variables.contains_key("libvirt_network_name") && !variables.contains_key("network_cidr"));
+        assert!(variables["nodes"]["n11"].get("address").is_none());
+    }
+}

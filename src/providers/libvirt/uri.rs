@@ -1,0 +1,267 @@
+//! Connection addresses: `qemu:///system`, `qemu+ssh://user@host:port/system?keyfile=…`.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A connection address, taken apart. Which ones are accepted, and why, is in [`Uri::check`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Uri {
+    text: String,
+    pub driver: String,
+    pub transport: Option<String>,
+    pub user: Option<String>,
+    /// None: this machine.
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    /// Without the leading slash: `system`, `session`.
+    pub path: String,
+    /// Percent-decoded.
+    parameters: Vec<(String, String)>,
+}
+
+/// Why an address is not accepted, and what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub why: String,
+    pub instead: String,
+}
+
+/// Transports that libvirt's library and the Terraform provider both know.
+const TRANSPORTS: [&str; 4] = ["unix", "ssh", "tcp", "tls"];
+
+impl Uri {
+    /// Takes an address apart; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return None;
+        }
+        let (scheme, rest) = text.split_once("://")?;
+        let (driver, transport) = match scheme.split_once('+') {
+            Some((driver, transport)) => (driver, Some(transport.to_owned())),
+            None => (scheme, None),
+        };
+        if driver.is_empty() {
+            return None;
+        }
+        let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = location.split_once('/').unwrap_or((location, ""));
+        let (user, host, port) = parse_authority(authority)?;
+        let parameters = query
+            .split('&')
+            .filter(|p| !p.is_empty())
+            .map(|p| p.split_once('=').unwrap_or((p, "")))
+            .map(|(key, value)| (key.to_owned(), decode(value)))
+            .collect();
+        let (text, driver, path) = (text.to_owned(), driver.to_owned(), path.to_owned());
+        Some(Self { text, driver, transport, user, host, port, path, parameters })
+    }
+
+    /// Refuses what cannot work, before anything is asked: with the reason and the way out.
+    pub fn check(&self) -> Result<(), Refused> {
+        let refuse = |why: &str, instead: String| Err(Refused { why: why.to_owned(), instead });
+        if self.is_mock() {
+            return Ok(());
+        }
+        if self.driver != "qemu" {
+            return refuse(
+                "only QEMU/KVM hypervisors are supported",
+                "use qemu:///system or qemu+ssh://user@host/system".into(),
+            );
+        }
+        if self.path == "session" {
+            return refuse(
+                "guests of a session daemon have user-mode networking only: neither the nodes nor this machine could reach them",
+                format!("use the system daemon: {}", self.text.replacen("/session", "/system", 1)),
+            );
+        }
+        if self.path != "system" {
+            return refuse("a QEMU address ends in /system", "use qemu:///system".into());
+        }
+        if let Some(transport) = self.transport.as_deref().filter(|t| !TRANSPORTS.contains(t)) {
+            let why = format!("the Terraform provider has no transport '{transport}'");
+            return refuse(&why, "use qemu+ssh://user@host/system".into());
+        }
+        if self.transport.as_deref() == Some("ssh") && self.host.is_none() {
+            return refuse("an SSH address needs a host", "use qemu+ssh://user@host/system".into());
+        }
+        if self.is_ssh() && self.user.is_none() {
+            let host = self.host.as_deref().unwrap_or("host");
+            return refuse(
+                "the user is missing, and the Terraform provider does not take it from ~/.ssh/config",
+                format!("name the user: qemu+ssh://USER@{host}/system"),
+            );
+        }
+        Ok(())
+    }
+
+    pub fn is_local(&self) -> bool {
+        self.host.is_none()
+    }
+
+    pub fn is_ssh(&self) -> bool {
+        self.transport.as_deref() == Some("ssh") && self.host.is_some()
+    }
+
+    /// libvirt's mock hypervisor, for tests.
+    pub fn is_mock(&self) -> bool {
+        self.driver == "test"
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The daemon's socket where the address names it.
+    pub fn socket(&self) -> Option<&str> {
+        self.parameter("socket")
+    }
+
+    /// `user@host:port` of the machine to jump through, for SSH addresses. IPv6 hosts in brackets.
+    pub fn jump_host(&self) -> Option<String> {
+        let host = self.host.as_deref().filter(|_| self.is_ssh())?;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("{user}{host}{port}"))
+    }
+
+    pub fn keyfile(&self) -> Option<PathBuf> {
+        self.parameter("keyfile").filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// As libvirt's library gets it: SSH never asks on the terminal, since nobody may be there,
+    /// and Terraform's provider could not ask either.
+    pub fn to_connect(&self) -> String {
+        if !self.is_ssh() || self.parameter("no_tty").is_some() {
+            return self.text.clone();
+        }
+        let separator = if self.text.contains('?') { '&' } else { '?' };
+        format!("{}{separator}no_tty=1", self.text)
+    }
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+type Authority = (Option<String>, Option<String>, Option<u16>);
+
+fn parse_authority(text: &str) -> Option<Authority> {
+    let (user, rest) = match text.rsplit_once('@') {
+        Some((user, rest)) => (Some(decode(user)), rest),
+        None => (None, text),
+    };
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(v6) => {
+            let (host, port) = v6.split_once(']')?;
+            (host, port.strip_prefix(':'))
+        }
+        None => match rest.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    let port = port.map(str::parse).transpose().ok()?;
+    // A host or user that begins with a dash would be read as an option by ssh.
+    if host.starts_with('-') || user.as_deref().is_some_and(|u| u.starts_with('-')) {
+        return None;
+    }
+    Some((user.filter(|u| !u.is_empty()), (!host.is_empty()).then(|| host.to_owned()), port))
+}
+
+/// Percent-decoding; what is not valid stays as it is.
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
+        match hex.filter(|_| bytes[at] == b'%').and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parsed(text: &str) -> Uri {
+        Uri::parse(text).unwrap()
+    }
+
+    #[test]
+    fn local_and_remote_addresses_are_taken_apart() {
+        let local = parsed("qemu:///system");
+        assert!(local.is_local() && local.check().is_ok() && local.jump_host().is_none());
+        assert_eq!(local.to_connect(), "qemu:///system");
+
+        let remote = parsed("qemu+ssh://root@kvm.example.org:2222/system?keyfile=/home/me/a%20key&no_verify=1");
+        assert_eq!(remote.check(), Ok(()));
+        assert_eq!(remote.jump_host().as_deref(), Some("root@kvm.example.org:2222"));
+        assert_eq!(remote.keyfile(), Some(PathBuf::from("/home/me/a key")));
+        assert!(remote.to_connect().ends_with("&no_verify=1&no_tty=1"));
+
+        let v6 = parsed("qemu+ssh://me@[2001:db8::5]:22/system");
+        assert_eq!((v6.host.as_deref(), v6.port), (Some("2001:db8::5"), Some(22)));
+        assert_eq!(v6.jump_host().as_deref(), Some("me@[2001:db8::5]:22"));
+        assert_eq!(
+            parsed("qemu+ssh://me@[2001:db8::5]/system").to_connect(),
+            "qemu+ssh://me@[2001:db8::5]/system?no_tty=1"
+        );
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_way_out() {
+        let refused = |text: &str| parsed(text).check().unwrap_err();
+        assert_eq!(refused("qemu:///session").instead, "use the system daemon: qemu:///system");
+        assert!(refused("qemu:///session").why.contains("networking"));
+        assert!(refused("xen:///system").why.contains("QEMU"));
+        assert!(refused("qemu+libssh2://me@host/system").why.contains("libssh2"));
+        assert!(refused("qemu+ssh://host/system").instead.contains("qemu+ssh://USER@host/system"));
+        assert!(refused("qemu+ssh:///system").why.contains("host"));
+        assert!(refused("qemu:///").instead.contains("qemu:///system"));
+        assert_eq!(parsed("test:///default").check(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_address_is_none() {
+        for text in [
+            "",
+            "system",
+            "qemu:/system",
+            "qemu+ssh://h:notaport/system",
+            "qemu:///sys tem",
+            "qemu+ssh://-oProxyCommand=x@h/system",
+            "qemu+ssh://me@-x/system",
+            "://x",
+        ] {
+            assert_eq!(Uri::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_people_type_breaks_the_parser(text in ".{0,60}") {
+            if let Some(uri) = Uri::parse(&text) {
+                let _ = (uri.check(), uri.jump_host(), uri.to_connect());
+            }
+        }
+
+        #[test]
+        fn decoding_never_fails(text in "[%0-9a-zA-Zß]{0,30}") {
+            let _ = decode(&text);
+        }
+    }
+}
