@@ -1,0 +1,172 @@
+//! `deploy` with a Terraform that was told to fail or to hang: what is recorded, and what is said.
+
+use std::time::{Duration, Instant};
+
+use crate::support::World;
+
+fn tell(world: &World, what: &str, verb: &str) {
+    std::fs::write(world.path("home").join(what), verb).unwrap();
+}
+
+fn wait_for(world: &World, file: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !world.path("home").join(file).exists() {
+        assert!(Instant::now() < end, "{file} never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn send(child: &std::process::Child, signal: &str) {
+    let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn deploy_needs_a_deployment() {
+    let world = World::complete();
+    for words in ["deploy", "deploy --plan", "status", "destroy --yes", "info", "ssh", "sql -c X"] {
+        world.exasol(words).run().code(3).says("not a deployment").says("exasol init");
+    }
+}
+
+#[test]
+fn a_failing_tool_is_named_with_its_own_words_what_exists_and_what_is_next() {
+    let world = World::complete().initialized();
+    tell(&world, "terraform-fails", "plan");
+    world
+        .exasol("deploy")
+        .run()
+        .code(1)
+        .says("no such thing")
+        .says("the fake was told so")
+        .says("nothing has been created")
+        .says("exasol deploy");
+    let state = world.state();
+    assert_eq!(state["phase"], "deployment_failed");
+    assert_eq!(state["last_error"]["code"], "tool_failed");
+    let json = world.exasol("status --json").run().code(0).json();
+    assert_eq!(json["status"], "deployment_failed");
+    assert!(json["next"][0].as_str().unwrap().starts_with("exasol deploy"));
+}
+
+#[test]
+fn a_plan_that_would_remove_a_data_disk_is_refused() {
+    let world = World::complete().initialized();
+    let plan = r#"{"format_version":"1.2","resource_changes":[{"address":"libvirt_volume.data[\"n11-1\"]","mode":"managed",
+        "type":"libvirt_volume","name":"data","index":"n11-1","change":{"actions":["delete","create"],"before":{},"after":{}}}]}"#;
+    std::fs::write(world.path("home").join("terraform-plan"), plan).unwrap();
+    world.exasol("deploy").run().code(1).says("libvirt_volume.data").says("refused");
+    let calls = std::fs::read_to_string(world.path("home").join("terraform-calls")).unwrap();
+    assert!(!calls.contains("apply"), "{calls}");
+}
+
+#[test]
+fn deploy_plan_changes_nothing() {
+    let world = World::complete().initialized();
+    let before = world.files();
+    let json = world.exasol("deploy --plan --json").run().code(0).json();
+    assert_eq!(json["create"], 0);
+    assert_eq!(world.files(), before);
+}
+
+#[test]
+fn a_signal_ends_the_tool_in_order_and_the_next_deploy_is_offered() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130), ("-HUP", 129)] {
+        let world = World::complete().initialized();
+        tell(&world, "terraform-hangs", "plan");
+        let mut child = world.exasol("deploy").start();
+        wait_for(&world, "terraform-is-running");
+        send(&child, signal);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(world.path("home").join("terraform-was-interrupted").exists());
+        let json = world.exasol("status --json").run().code(0).json();
+        assert_eq!(json["status"], "interrupted");
+        assert!(json["next"][0].as_str().unwrap().starts_with("exasol deploy"), "{json}");
+    }
+}
+
+#[test]
+fn the_lock_outlives_a_killed_deploy_for_as_long_as_its_terraform_runs() {
+    let world = World::complete().initialized();
+    tell(&world, "terraform-hangs", "plan");
+    let mut child = world.exasol("deploy").start();
+    wait_for(&world, "terraform-is-running");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let json = world.exasol("status --json").run().code(0).json();
+    assert_eq!(json["status"], "deploy_in_progress");
+    assert_eq!(json["operation"]["operation"], "deploy");
+    world.exasol("destroy --yes").run().code(75).says("deploy");
+    // The test started this Terraform: it ends it, by its own id.
+    let pid = terraform_pid(&world);
+    let status = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(status.success());
+    wait_for(&world, "terraform-was-interrupted");
+    let end = Instant::now() + Duration::from_secs(60);
+    while world.exasol("status --json").run().code(0).json()["status"] != "interrupted" {
+        assert!(Instant::now() < end);
+    }
+}
+
+fn terraform_pid(world: &World) -> String {
+    std::fs::read_to_string(world.path("home").join("terraform-is-running")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn two_operations_at_once_are_refused() {
+    let world = World::complete().initialized();
+    tell(&world, "terraform-hangs", "plan");
+    let mut child = world.exasol("deploy").start();
+    wait_for(&world, "terraform-is-running");
+    let json = world.exasol("deploy --json").run().code(75).json();
+    assert_eq!(json["error"]["code"], "locked");
+    send(&child, "-INT");
+    child.wait().unwrap();
+}
+
+#[test]
+fn edits_by_hand_are_noticed_and_never_overwritten_silently() {
+    let world = World::complete().initialized();
+    let main = world.deployment().join("terraform/main.tf");
+    let edited = std::fs::read_to_string(&main).unwrap() + "\n# mine\n";
+    std::fs::write(&main, &edited).unwrap();
+    tell(&world, "terraform-fails", "plan");
+    world.exasol("deploy").run().code(3).says("main.tf").says("--keep-edits").says("--overwrite-edits");
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), edited);
+    world.exasol("deploy --keep-edits").run().code(1);
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), edited);
+    world.exasol("deploy --overwrite-edits").run().code(1);
+    assert_ne!(std::fs::read_to_string(&main).unwrap(), edited);
+}
+
+#[test]
+fn destroy_asks_and_without_a_terminal_refuses() {
+    let world = World::complete().initialized();
+    let before = world.files();
+    world.exasol("destroy").run().code(2).says("--yes");
+    assert_eq!(world.files(), before);
+    world.exasol("destroy --dry-run").run().code(0);
+    assert_eq!(world.files(), before);
+}
+
+#[test]
+fn a_destroyed_directory_keeps_only_state_logs_and_readme() {
+    let world = World::complete().initialized();
+    world.exasol("destroy --yes").run().code(0);
+    world.exasol("destroy --auto-approve").run().code(0);
+    let names: Vec<_> = world.files().iter().map(|(p, _)| p.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, ["README.md", "deployment.json"]);
+    world.exasol("deploy").run().code(3).says("exasol init");
+    world.init("").run().code(3);
+}
+
+#[test]
+fn a_broken_or_newer_state_is_said_and_kept() {
+    let world = World::complete().initialized();
+    world.edit_state(|state| state["schema"] = 99.into());
+    for words in ["status", "deploy", "destroy --yes"] {
+        world.exasol(words).run().code(3).says("schema 99");
+    }
+    std::fs::write(world.deployment().join("deployment.json"), "{\"schema\":1,").unwrap();
+    world.exasol("status").run().code(3).says("deployment.json");
+}

@@ -1,0 +1,243 @@
+//! Builds a command line with a world of its own around it: home, caches, and a PATH that has
+//! only fakes and the few programs that shell scripts need. A test reads as a sentence.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// libvirt's own mock driver: a real connection without any machine.
+pub const TEST_URI: &str = "test:///default";
+
+pub struct World {
+    root: TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["home", "bin", "cache", "state"] {
+            std::fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let world = Self { root };
+        for tool in ["sh", "cat", "sleep", "mkdir", "mv", "touch", "rm", "cp", "true", "false", "kill", "date"] {
+            world.link(tool);
+        }
+        world
+    }
+
+    /// A world in which everything that preflight looks for is there.
+    pub fn complete() -> Self {
+        let world = Self::new();
+        world.fake("terraform", FAKE_TERRAFORM);
+        world.fake("ansible-playbook", "echo 'ansible-playbook [core 2.19.0]'");
+        world.fake("mkisofs", "exit 0");
+        world.fake("ssh", "exit 0");
+        world
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub fn deployment(&self) -> PathBuf {
+        self.path("deployment")
+    }
+
+    /// A program on this world's PATH, as the body of a shell script.
+    pub fn fake(&self, name: &str, body: &str) {
+        let path = self.path("bin").join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path("bin").join(name)).unwrap();
+    }
+
+    fn link(&self, name: &str) {
+        let found = ["/usr/bin", "/bin"].iter().map(|dir| Path::new(dir).join(name)).find(|p| p.exists());
+        if let Some(found) = found {
+            std::os::unix::fs::symlink(found, self.path("bin").join(name)).unwrap();
+        }
+    }
+
+    /// `exasol` with these words, separated by spaces.
+    pub fn exasol(&self, words: &str) -> Call<'_> {
+        self.exasol_with(words.split(' ').filter(|w| !w.is_empty()))
+    }
+
+    pub fn exasol_with<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Call<'_> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_exasol"));
+        command
+            .env_clear()
+            .env("HOME", self.path("home"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("PATH", self.path("bin"))
+            .env("EXASOL_DEPLOYMENT_DIR", self.deployment())
+            .current_dir(self.root.path())
+            .args(words)
+            .stdin(Stdio::null());
+        // Coverage tools follow their children by the environment.
+        for (name, value) in std::env::vars().filter(|(n, _)| n.starts_with("LLVM_") || n.starts_with("CARGO_")) {
+            command.env(name, value);
+        }
+        Call { world: self, command, input: None }
+    }
+
+    /// An initialized deployment on libvirt's mock driver.
+    pub fn initialized(self) -> Self {
+        self.init("").run().code(0);
+        self
+    }
+
+    pub fn init(&self, more: &str) -> Call<'_> {
+        std::fs::write(self.path("image.qcow2"), fake_image()).unwrap();
+        let words = format!(
+            "init --cloud-provider libvirt --db-version rehearsal --libvirt-uri {TEST_URI} --libvirt-pool default-pool \
+             --libvirt-network default --libvirt-domain-type qemu --libvirt-image {} {more}",
+            self.path("image.qcow2").display()
+        );
+        self.exasol(&words)
+    }
+
+    pub fn state(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.deployment().join("deployment.json")).unwrap()).unwrap()
+    }
+
+    /// Rewrites `deployment.json` as a test wants it.
+    pub fn edit_state(&self, edit: impl FnOnce(&mut Value)) {
+        let mut state = self.state();
+        edit(&mut state);
+        std::fs::write(self.deployment().join("deployment.json"), serde_json::to_vec(&state).unwrap()).unwrap();
+    }
+
+    /// Every file of the deployment, without its logs and lock.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.deployment()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                match path.is_dir() {
+                    true if path.ends_with("logs") => {}
+                    true => folders.push(path),
+                    false if path.ends_with(".lock") => {}
+                    false => found.push((path.clone(), std::fs::read(path).unwrap())),
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+/// The smallest thing that begins like a qcow2 image (magic, version 3), 1 MiB long.
+fn fake_image() -> Vec<u8> {
+    let mut image = vec![0u8; 1 << 20];
+    image[..8].copy_from_slice(b"QFI\xfb\0\0\0\x03");
+    // Virtual size, 8 bytes big-endian at 24: 1 GiB.
+    image[24..32].copy_from_slice(&(1u64 << 30).to_be_bytes());
+    image
+}
+
+pub struct Call<'a> {
+    world: &'a World,
+    command: Command,
+    input: Option<String>,
+}
+
+impl Call<'_> {
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
+        self
+    }
+
+    pub fn run(mut self) -> Answer {
+        let output = match self.input.take() {
+            None => self.command.output().unwrap(),
+            Some(text) => {
+                let file = self.world.path("stdin");
+                std::fs::write(&file, text).unwrap();
+                self.command.stdin(std::fs::File::open(file).unwrap()).output().unwrap()
+            }
+        };
+        Answer {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Starts it and lets it run.
+    pub fn start(mut self) -> std::process::Child {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Everything that was printed contains this.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(all.contains(text), "does not say {text:?}:\n{all}");
+        self
+    }
+
+    #[track_caller]
+    pub fn never_says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(!all.contains(text), "says {text:?}:\n{all}");
+        self
+    }
+
+    /// The last line of standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let line = self.stdout.lines().rfind(|l| !l.is_empty()).unwrap_or_else(|| panic!("no output; {}", self.stderr));
+        serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    }
+}
+
+/// A Terraform that makes nothing. `$HOME/terraform-fails` names a verb that fails,
+/// `$HOME/terraform-hangs` one that does not end until it is told to.
+const FAKE_TERRAFORM: &str = r#"
+verb=$1
+echo "$*" >> "$HOME/terraform-calls"
+if [ "$verb" = version ]; then echo '{"terraform_version":"1.11.4"}'; exit 0; fi
+if [ -e "$HOME/terraform-hangs" ] && [ "$(cat "$HOME/terraform-hangs")" = "$verb" ]; then
+  echo $$ > "$HOME/terraform-is-running.part"
+  mv "$HOME/terraform-is-running.part" "$HOME/terraform-is-running"
+  trap 'touch "$HOME/terraform-was-interrupted"; exit 1' INT
+  while :; do sleep 0.05; done
+fi
+if [ -e "$HOME/terraform-fails" ] && [ "$(cat "$HOME/terraform-fails")" = "$verb" ]; then
+  echo '{"@level":"error","@message":"Error: no such thing","type":"diagnostic","diagnostic":{"severity":"error","summary":"no such thing","detail":"the fake was told so"}}'
+  exit 1
+fi
+case "$verb" in
+  show) cat "$HOME/terraform-plan" 2>/dev/null || echo '{"format_version":"1.2","resource_changes":[]}' ;;
+  plan) for word in "$@"; do case "$word" in -out=*) touch "${word#-out=}" ;; esac; done ;;
+esac
+"#;

@@ -1,0 +1,91 @@
+//! Wrong usage: exit 2, the flag, the value, what is allowed; nothing is written.
+
+use crate::support::World;
+
+#[test]
+fn values_out_of_range_name_flag_value_and_range() {
+    let world = World::complete();
+    for wrong in ["0", "-1", "abc", "1.5", "65", ""] {
+        world
+            .exasol_with(["init", "--cloud-provider", "libvirt", "--cluster-size", wrong])
+            .run()
+            .code(2)
+            .says("--cluster-size")
+            .says(&format!("'{wrong}'"))
+            .says("1 to 64");
+        assert!(!world.deployment().exists());
+    }
+}
+
+#[test]
+fn misspelt_names_get_a_suggestion() {
+    let world = World::complete();
+    world.exasol("init --cloud-provider libvrit").run().code(2).says("did you mean 'libvirt'?");
+    world.exasol("init --db-version rehersal").run().code(2).says("did you mean 'rehearsal'?");
+    world.exasol("init --clutser-size 2").run().code(2).says("--cluster-size");
+    std::fs::write(world.path("c.toml"), "cluster-sice = 2\n").unwrap();
+    world.exasol("init --config c.toml").run().code(2).says("did you mean 'cluster-size'?");
+}
+
+#[test]
+fn errors_are_objects_for_programs() {
+    let world = World::complete();
+    for words in ["init --json --cluster-size 0", "--output json init --no-such-flag", "status --json --nonsense"] {
+        let answer = world.exasol(words).run().code(2);
+        let json = answer.json();
+        assert_eq!(json["schema"], 1, "{words}");
+        assert_eq!(json["error"]["exit_code"], 2, "{words}");
+    }
+    let answer = world.exasol("status --json").run().code(3);
+    assert_eq!(answer.json()["error"]["code"], "not_a_deployment");
+}
+
+#[test]
+fn global_flags_stand_before_or_after_the_command() {
+    let world = World::complete();
+    for words in
+        ["-d elsewhere status --json", "status -d elsewhere --json", "--json status --deployment-dir=elsewhere"]
+    {
+        let json = world.exasol(words).run().code(3).json();
+        assert!(json["error"]["message"].as_str().unwrap().contains("elsewhere"), "{words}: {json}");
+    }
+}
+
+#[test]
+fn lists_need_no_tools_and_no_directory() {
+    let world = World::new();
+    world.exasol("init --list-providers").run().code(0).says("libvirt");
+    world.exasol("init --list-versions").run().code(0).says("rehearsal").says("default");
+    let json = world.exasol("init --list-versions --json").run().code(0).json();
+    assert_eq!(json["schema"], 1);
+}
+
+#[test]
+fn version_is_one_line_or_one_object() {
+    let world = World::new();
+    let version = env!("CARGO_PKG_VERSION");
+    world.exasol("version").run().code(0).says(version);
+    world.exasol("--version").run().code(0).says(version);
+    assert_eq!(world.exasol("version --json").run().code(0).json()["exasol"], version);
+}
+
+#[test]
+fn an_option_that_cannot_be_honoured_is_an_error() {
+    let world = World::complete();
+    world.init("--enable-multicast-overlay").run().code(2).says("--enable-multicast-overlay");
+    assert!(!world.deployment().exists());
+}
+
+#[test]
+fn networks_with_host_bits_get_the_network_suggested() {
+    let world = World::complete();
+    world.init("--allowed-cidr 10.0.0.1/8").run().code(2).says("did you mean '10.0.0.0/8'?");
+    world.init("--allowed-cidr nonsense").run().code(2).says("--allowed-cidr").says("'nonsense'");
+}
+
+#[test]
+fn a_statement_is_needed_by_sql() {
+    let world = World::complete().initialized();
+    world.exasol("sql").stdin(" ; ;\n").run().code(2).says("no statement");
+    world.exasol("sql -c SELECT").run().code(2).says("exasol deploy");
+}

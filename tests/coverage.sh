@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs the tests under cargo-tarpaulin and fails below the wanted share of covered lines.
+# (cargo-llvm-cov needs the toolchain's llvm-tools, which not every machine can have.)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+wanted=80
+tools="${EXASOL_LAB_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/exasol-lab}/cargo"
+version=0.37.2
+if ! "$tools/bin/cargo-tarpaulin" --version 2>/dev/null | grep -q " $version\$"; then
+  echo "installing cargo-tarpaulin $version into $tools"
+  cargo install --quiet --locked --root "$tools" "cargo-tarpaulin@$version"
+fi
+PATH="$tools/bin:$PATH" cargo tarpaulin --locked --skip-clean --engine ptrace --target-dir target/coverage \
+  --follow-exec --include-files 'src/*' --fail-under "$wanted" --out Stdout

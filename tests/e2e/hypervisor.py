@@ -1,0 +1,50 @@
+"""What libvirt itself says: the witness for cleanup, and the source of truth for disks."""
+
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+# Base images belong to the cache: they stay after destroy and go with `cache prune`.
+SHARED_PREFIX = "exasol-base-"
+
+
+def virsh(*arguments, check=True):
+    """Standard output of a virsh command."""
+    done = subprocess.run(["virsh", "-q", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if check and done.returncode != 0:
+        raise AssertionError(f"virsh {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def lines(*arguments):
+    return sorted(line.split()[0] for line in virsh(*arguments).splitlines() if line.strip())
+
+
+def inventory():
+    """Everything that libvirt has: domains, snapshots, volumes of active pools, networks, pools."""
+    found = {"domains": lines("list", "--all", "--name"), "networks": lines("net-list", "--all", "--name")}
+    found["snapshots"] = [
+        f"{domain}/{name}" for domain in found["domains"] for name in lines("snapshot-list", domain, "--name")
+    ]
+    found["pools"] = lines("pool-list", "--all", "--name")
+    found["volumes"] = sorted(
+        f"{pool}/{volume}"
+        for pool in lines("pool-list", "--name")
+        for volume in lines("vol-list", pool)
+        if not volume.startswith(SHARED_PREFIX)
+    )
+    return found
+
+
+def disks(domain):
+    """The SCSI disks of a domain: {wwn: size in bytes}."""
+    tree = ElementTree.fromstring(virsh("dumpxml", domain))
+    found = {}
+    for disk in tree.findall("./devices/disk[@device='disk']"):
+        wwn = disk.findtext("wwn")
+        if not wwn:
+            continue
+        target = disk.find("target").get("dev")
+        for row in virsh("domblkinfo", domain, target).splitlines():
+            if row.startswith("Capacity:"):
+                found[wwn] = int(row.split()[1])
+    return found

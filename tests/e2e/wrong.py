@@ -1,0 +1,205 @@
+"""Wrong on purpose: each case breaks one thing, runs one command, and mends it again.
+
+A case must give the documented exit code, the cause, and a command that mends it; and it must
+leave the directory as it was.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import hypervisor
+import steps
+from hypervisor import virsh
+
+STEPS = {}
+
+
+def step(function):
+    STEPS[function.__name__] = function
+    return function
+
+
+@step
+def make_pool(system, name="e2e-pool"):
+    folder = f"/var/lib/libvirt/{name}"
+    virsh("pool-define-as", name, "dir", "--target", folder)
+    virsh("pool-build", name)
+    virsh("pool-start", name)
+
+
+@step
+def remove_pool(system, name="e2e-pool"):
+    for volume in hypervisor.lines("vol-list", name):
+        virsh("vol-delete", volume, "--pool", name)
+    virsh("pool-destroy", name)
+    virsh("pool-delete", name)
+    virsh("pool-undefine", name)
+
+
+@step
+def volumes_in_pool(system, name="e2e-pool"):
+    ours = [v for v in hypervisor.lines("vol-list", name) if v.startswith(system.id)]
+    assert len(ours) == system.size * (2 + system.disks), ours
+
+
+@step
+def status_destroyed(system):
+    steps.status(system, status="destroyed")
+
+
+@step
+def case(system, command, exit, says, env=None, broken=None, stdin=None, prepare=None):
+    """Runs `command` while `broken` holds, and looks at exit code, text, JSON error and directory."""
+    with BROKEN[broken](system) if broken else contextlib.nullcontext({}) as extra:
+        if prepare:
+            PREPARED[prepare](system)
+        environment = {**(env or {}), **(extra or {})}
+        words = [word.format(folder=system.folder, dir=system.dir) for word in command]
+        before = directory(system)
+        result = system.program.run(*words, "-d", system.dir, env=environment, stdin=stdin)
+        assert result.code == exit, f"{words}: exit {result.code}, expected {exit}\n{result.text}"
+        for text in says:
+            assert text in result.text, f"{words}: does not say {text!r}:\n{result.text}"
+        assert directory(system) == before, f"{words} changed the directory"
+        parsed = system.program.run(*words, "-d", system.dir, "--json", env=environment, stdin=stdin).json()
+        assert parsed["schema"] == 1 and parsed["error"]["exit_code"] == exit, parsed
+        assert directory(system) == before, f"{words} --json changed the directory"
+    if prepare:
+        shutil.rmtree(system.dir, ignore_errors=True)
+
+
+def directory(system):
+    if not system.dir.exists():
+        return None
+    return {p: p.read_bytes() for p in sorted(system.dir.rglob("*")) if p.is_file()}
+
+
+# What can be broken: context managers that give further environment variables.
+
+
+@contextlib.contextmanager
+def daemon_down(system):
+    lab("stop-daemon")
+    try:
+        yield
+    finally:
+        lab("start-daemon")
+
+
+def lab(command):
+    script = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "lab"
+    subprocess.run([script, command, "--name", os.environ["EXASOL_LAB"]], check=True, stdin=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def pool_inactive(system):
+    virsh("pool-destroy", "default")
+    try:
+        yield
+    finally:
+        virsh("pool-start", "default")
+
+
+@contextlib.contextmanager
+def network_inactive(system):
+    virsh("net-destroy", "default")
+    try:
+        yield
+    finally:
+        virsh("net-start", "default")
+
+
+@contextlib.contextmanager
+def network_missing(system):
+    definition = virsh("net-dumpxml", "default", "--inactive")
+    virsh("net-destroy", "default")
+    virsh("net-undefine", "default")
+    try:
+        yield
+    finally:
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
+            file.write(definition)
+            file.flush()
+            virsh("net-define", file.name)
+        virsh("net-start", "default")
+        virsh("net-autostart", "default")
+
+
+def without(program):
+    """A PATH in which one program is missing: links to everything else."""
+
+    @contextlib.contextmanager
+    def hidden(system):
+        with tempfile.TemporaryDirectory(prefix="exasol-path-") as folder:
+            names = program if isinstance(program, tuple) else (program,)
+            for place in os.environ["PATH"].split(os.pathsep):
+                if not os.path.isdir(place):
+                    continue
+                for entry in os.scandir(place):
+                    link = os.path.join(folder, entry.name)
+                    if entry.name not in names and not os.path.lexists(link):
+                        os.symlink(entry.path, link)
+            yield {"PATH": folder}
+
+    return hidden
+
+
+BROKEN = {
+    "daemon down": daemon_down,
+    "pool inactive": pool_inactive,
+    "network inactive": network_inactive,
+    "network missing": network_missing,
+    "no mkisofs": without("mkisofs"),
+    "no terraform": without(("terraform", "tofu")),
+    "no ansible": without("ansible-playbook"),
+}
+
+
+# What can lie in the directory beforehand.
+
+
+def other_file(system):
+    system.dir.mkdir()
+    (system.dir / "notes.txt").write_text("mine")
+
+
+def bash_deployment(system):
+    system.dir.mkdir()
+    (system.dir / ".exasol.json").write_text("{}")
+
+
+def initialized(system):
+    system.exasol("init", "--cloud-provider", "libvirt", "--db-version", "rehearsal").expect(0)
+
+
+def truncated_state(system):
+    initialized(system)
+    path = system.dir / "deployment.json"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def newer_schema(system):
+    initialized(system)
+    path = system.dir / "deployment.json"
+    state = json.loads(path.read_text())
+    state["schema"] = 99
+    path.write_text(json.dumps(state))
+
+
+def bad_image(system):
+    (system.folder / "image.qcow2").write_bytes(b"not an image")
+
+
+PREPARED = {
+    "other file": other_file,
+    "bash deployment": bash_deployment,
+    "initialized": initialized,
+    "truncated state": truncated_state,
+    "newer schema": newer_schema,
+    "bad image": bad_image,
+}
