@@ -1,3 +1,9 @@
+//! Typed wrappers of the programs and services that operations use.
+//!
+//! Belongs here: how a program is called, and a pure parser of what it prints. Does not belong
+//! here: which step comes when (`ops`), text for the screen (`ui`), files of the deployment
+//! directory (`deployment`). [`process`] is the only file that spawns anything.
+
 pub mod ansible;
 mod ansible_events;
 pub mod http;
