@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 
 from ansible.plugins.callback import CallbackBase
@@ -33,6 +34,7 @@ MAX_MESSAGE = 4000
 MAX_LINE = 500
 MAX_LINES = 20
 HIDDEN = "********"
+SSH_CLOSED = re.compile(r"(Shared connection|Connection) to \S+ closed\.")
 WITHHELD = "withheld: the task is marked no_log"
 
 
@@ -138,6 +140,8 @@ def cause(data):
 
 def last_lines(output):
     lines = [line.rstrip() for line in text(output).splitlines() if line.strip()]
+    # ssh's good-bye; a script runs on a terminal, so that it is all there is on stderr.
+    lines = [line for line in lines if not SSH_CLOSED.fullmatch(line)]
     return [line[:MAX_LINE] for line in lines[-MAX_LINES:]]
 
 

@@ -74,6 +74,11 @@ class Results(unittest.TestCase):
         self.assertEqual((failed["message"], failed["stderr"], failed["rc"]), ("non-zero return code", ["a", "b"], 3))
         self.assertNotIn("ignored", failed)
 
+    def test_of_a_script_the_output_is_told_not_sshs_good_bye(self):
+        data = {"msg": "x", "rc": 5, "stderr": "Shared connection to 10.0.0.1 closed.\r\n", "stdout": "out\r\nno space\r\n"}
+        (failed,) = told([], ("v2_runner_on_failed", result(data)))
+        self.assertEqual(failed["stderr"], ["out", "no space"])
+
     def test_of_a_loop_the_first_failed_item_is_told(self):
         item, whole = result({"msg": "item 2 is wrong"}), result({"msg": "One or more items failed"})
         (failed,) = told([], ("v2_runner_item_on_failed", item), ("v2_runner_on_failed", whole))
