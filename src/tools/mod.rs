@@ -6,6 +6,8 @@
 
 pub mod ansible;
 mod ansible_events;
+mod child;
+mod follow;
 pub mod http;
 mod lines;
 pub mod plan;

@@ -12,7 +12,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -20,12 +20,13 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
-use super::lines::{Lines, Tail, tail_of};
-use super::process_tree::descendants;
+use super::child::Child;
+use super::follow::Follower;
+use super::lines::tail_of;
 use super::quote::command_line;
 use crate::error::{Error, Result, ToolFailure};
 use crate::signal::Interrupt;
@@ -34,8 +35,6 @@ use crate::signal::Interrupt;
 const FOLLOW_EVERY: Duration = Duration::from_millis(40);
 /// How long pipes may stay open after their program has ended (ssh masters keep them).
 const PIPES_GRACE: Duration = Duration::from_millis(300);
-/// How long a program that ran into its limit has for ending in order.
-const TERM_GRACE: Duration = Duration::from_secs(3);
 /// More output than this of a short command is read but not kept.
 const MAX_CAPTURE: usize = 64 << 20;
 
@@ -320,9 +319,8 @@ impl Tool {
         let mut command = self.command();
         command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
         tracing::debug!(program = ?command.get_program(), args = ?command.get_args(), "spawn");
-        let inner = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;
-        let pid = inner.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        Ok(Child { pid, inner, context, ended: false, on_drop })
+        let child = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;
+        Ok(Child::new(child, context, on_drop))
     }
 
     fn open_output(&self) -> Result<(File, Follower)> {
@@ -409,112 +407,6 @@ impl Output {
         let stderr = self.stderr_text();
         let first = stderr.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
         Err(self.into_error(first.into_iter().collect()))
-    }
-}
-
-/// A child and its process group.
-struct Child {
-    inner: tokio::process::Child,
-    pid: Option<Pid>,
-    context: String,
-    ended: bool,
-    on_drop: Signal,
-}
-
-impl Child {
-    async fn wait(&mut self) -> Result<ExitStatus> {
-        let status = self.inner.wait().await;
-        self.ended = true;
-        status.map_err(Error::io(self.context.clone()))
-    }
-
-    /// What the nth press means for the program.
-    fn pass_on(&self, nth: u8) {
-        match nth {
-            1 | 2 => self.signal_leader(Signal::INT),
-            _ => self.kill(),
-        }
-    }
-
-    /// SIGTERM, a moment, SIGKILL.
-    async fn end(&mut self) {
-        self.signal_group(Signal::TERM);
-        if tokio::time::timeout(TERM_GRACE, self.wait()).await.is_ok() {
-            return self.signal_group(Signal::KILL);
-        }
-        self.kill();
-        let _ = self.wait().await;
-    }
-
-    /// The group, and those descendants that have left it.
-    fn kill(&self) {
-        let strays = self.pid.map(|pid| descendants(pid.as_raw_nonzero().get())).unwrap_or_default();
-        self.signal_group(Signal::KILL);
-        for pid in strays.into_iter().filter_map(Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-    }
-
-    fn signal_leader(&self, signal: Signal) {
-        if let Some(pid) = self.pid.filter(|_| !self.ended) {
-            let _ = rustix::process::kill_process(pid, signal);
-        }
-    }
-
-    fn signal_group(&self, signal: Signal) {
-        if let Some(pid) = self.pid {
-            let _ = rustix::process::kill_process_group(pid, signal);
-        }
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        if !self.ended {
-            match self.on_drop {
-                Signal::KILL => self.kill(),
-                other => self.signal_leader(other),
-            }
-        }
-    }
-}
-
-/// Reads what a program appends to a file.
-struct Follower {
-    file: File,
-    lines: Lines,
-    tail: Tail,
-    buffer: Vec<u8>,
-}
-
-impl Follower {
-    fn new(file: File) -> Self {
-        Self { file, lines: Lines::default(), tail: Tail::default(), buffer: vec![0; 64 * 1024] }
-    }
-
-    /// Everything that is there by now.
-    fn read(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
-        loop {
-            let count = self.file.read(&mut self.buffer).map_err(Error::io("cannot read a program's output"))?;
-            if count == 0 {
-                return Ok(());
-            }
-            let tail = &mut self.tail;
-            self.lines.feed(&self.buffer[..count], &mut |line| {
-                tail.push(line);
-                on_line(line);
-            });
-        }
-    }
-
-    fn finish(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
-        self.read(on_line)?;
-        let tail = &mut self.tail;
-        self.lines.finish(&mut |line| {
-            tail.push(line);
-            on_line(line);
-        });
-        Ok(())
     }
 }
 
