@@ -19,6 +19,9 @@ use rustix::fs::{FlockOperation, flock};
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
 
+/// The dependency lock file's name in a Terraform folder.
+pub(super) const LOCK_FILE: &str = ".terraform.lock.hcl";
+
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 /// One `init`'s turn at the cache.
@@ -57,7 +60,7 @@ impl Turn {
 
     /// Whether a cached plugin is to be taken as it is.
     pub fn may_define_checksums(&self, workdir: &Path) -> bool {
-        self.trusted && !workdir.join(".terraform.lock.hcl").exists()
+        self.trusted && !workdir.join(LOCK_FILE).exists()
     }
 
     /// The `init` ended well: what it left in the cache is whole.
@@ -94,7 +97,7 @@ mod tests {
         after_a_failure.done().unwrap();
         let third = Turn::take(&cache, &never).await.unwrap();
         assert!(third.may_define_checksums(&work));
-        std::fs::write(work.join(".terraform.lock.hcl"), "").unwrap();
+        std::fs::write(work.join(LOCK_FILE), "").unwrap();
         assert!(!third.may_define_checksums(&work));
     }
 
