@@ -33,6 +33,7 @@ DOCUMENTATION = """
 MAX_MESSAGE = 4000
 MAX_LINE = 500
 MAX_LINES = 20
+FREE_TEXT = ("name", "task", "message", "stderr")
 HIDDEN = "********"
 SSH_CLOSED = re.compile(r"(Shared connection|Connection) to \S+ closed\.")
 WITHHELD = "withheld: the task is marked no_log"
@@ -107,20 +108,19 @@ class CallbackModule(CallbackBase):
         self._emit("result", task=task_name(result._task), node=result._host.get_name(), state=state, **extra)
 
     def _emit(self, event, **fields):
-        fields = {name: self._clean(value) for name, value in fields.items() if value is not None}
+        fields = {name: value for name, value in fields.items() if value is not None}
+        # Not in all of them: a password may be a word like "ok".
+        fields.update({name: self._clean(fields[name]) for name in FREE_TEXT if name in fields})
         # One write of a whole line: nothing that others print can come between.
         line = json.dumps({"event": event, **fields}).encode() + b"\n"
         while line:
             line = line[os.write(1, line):]
 
     def _clean(self, value):
-        if isinstance(value, dict):
-            return {name: self._clean(inner) for name, inner in value.items()}
         if isinstance(value, list):
-            return [self._clean(inner) for inner in value]
-        if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, HIDDEN)
+            return [self._clean(line) for line in value]
+        for secret in self._secrets:
+            value = value.replace(secret, HIDDEN)
         return value
 
 

@@ -106,6 +106,11 @@ class Secrets(unittest.TestCase):
         self.assertEqual(failed["message"], "no ******** here")
         self.assertEqual((failed["stderr"], failed["task"]), (["********"], "Set ********"))
 
+    def test_a_secret_that_is_an_ordinary_word_breaks_nothing(self):
+        (failed,) = told(["failed", "n11", "l"], ("v2_runner_on_failed", result({"msg": "all failed", "rc": 1})))
+        self.assertEqual((failed["event"], failed["state"], failed["node"]), ("result", "failed", "n11"))
+        self.assertNotIn("l", failed["message"])
+
     def test_of_a_quiet_task_nothing_is_told(self):
         for data in ({"censored": "hidden", "stderr": "x"}, {"_ansible_no_log": True, "msg": "x", "stderr": "x"}):
             (failed,) = told([], ("v2_runner_on_failed", result(data)))
