@@ -9,6 +9,8 @@
 //! It may also hold a duplicate of the deployment lock's descriptor, so that the lock outlives us
 //! for exactly as long as the program runs.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;

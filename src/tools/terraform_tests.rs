@@ -38,7 +38,6 @@ struct Bench {
 impl Bench {
     async fn with(config: &str) -> Option<Bench> {
         let Ok(terraform) = Terraform::find(None).await else {
-            eprintln!("neither terraform nor tofu is installed: nothing tested");
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
