@@ -2,6 +2,7 @@
 //! what is laid down on the nodes.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use include_dir::{Dir, include_dir};
 
@@ -12,8 +13,11 @@ use crate::model::{DeploymentId, Node, RenderedFile, Spec};
 
 static ANSIBLE: Dir = include_dir!("$CARGO_MANIFEST_DIR/ansible");
 
-/// Goes to the nodes with their files behind it, so it is not in the directory by itself.
-const PREPARE_NODE: &str = "files/prepare-node.sh";
+/// Scripts that run on the nodes; they travel within the bundles.
+const NODE_SCRIPTS: &str = "node";
+
+/// Where the bundle lays them down.
+const LIB_DIR: &str = "/usr/local/lib/exasol-deployer";
 
 /// c4, the archive and c4's configuration, on n11.
 pub const RELEASE_DIR: &str = "/home/exasol/exasol-release";
@@ -48,7 +52,8 @@ pub fn ansible_files(input: &AnsibleInput) -> Result<Vec<RenderedFile>> {
     let mut files = playbooks();
     files.push(RenderedFile::new("ansible/inventory.json", inventory::inventory(input)?));
     for node in input.nodes {
-        let script = bundle::script(prepare_node()?, &directories(), &node_files(node, input)?)?;
+        let prepare = node_script("prepare-node.sh")?;
+        let script = bundle::script(prepare, &directories(), &node_files(node, input)?)?;
         files.push(RenderedFile::secret(format!("ansible/files/{}-prepare.sh", node.plan.name), script));
     }
     Ok(files)
@@ -62,26 +67,24 @@ fn playbooks() -> Vec<RenderedFile> {
 }
 
 fn collect(dir: &Dir, files: &mut Vec<RenderedFile>) {
-    for file in dir.files().filter(|f| wanted(f.path())) {
-        files.push(RenderedFile::new(std::path::Path::new("ansible").join(file.path()), file.contents()));
+    for file in dir.files().filter(|f| !f.path().ends_with("README.md")) {
+        files.push(RenderedFile::new(Path::new("ansible").join(file.path()), file.contents()));
     }
-    for dir in dir.dirs().filter(|d| !d.path().ends_with("__pycache__")) {
+    let for_ansible = |dir: &&Dir| dir.path() != Path::new(NODE_SCRIPTS) && !dir.path().ends_with("__pycache__");
+    for dir in dir.dirs().filter(for_ansible) {
         collect(dir, files);
     }
 }
 
-fn wanted(path: &std::path::Path) -> bool {
-    !path.ends_with(PREPARE_NODE) && !path.ends_with("README.md")
-}
-
-fn prepare_node() -> Result<&'static str> {
-    let file = ANSIBLE.get_file(PREPARE_NODE).and_then(|f| f.contents_utf8());
-    file.ok_or_else(|| Error::other(format!("ansible/{PREPARE_NODE} is not part of this binary")))
+fn node_script(name: &str) -> Result<&'static str> {
+    let file = ANSIBLE.get_file(format!("{NODE_SCRIPTS}/{name}")).and_then(|f| f.contents_utf8());
+    file.ok_or_else(|| Error::other(format!("ansible/{NODE_SCRIPTS}/{name} is not part of this binary")))
 }
 
 /// Folders that must be there before the files, with their owners.
-fn directories() -> [(&'static str, Owner, u32); 4] {
+fn directories() -> [(&'static str, Owner, u32); 5] {
     [
+        (LIB_DIR, Owner::Root, 0o755),
         ("/etc/exasol-deployer", Owner::Root, 0o755),
         ("/etc/systemd/system/c4_cloud_command.service.d", Owner::Root, 0o755),
         ("/home/exasol/.ssh", Owner::User, 0o700),
@@ -100,6 +103,9 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
         units::firewall(),
         firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs),
     ];
+    for name in ["install-cluster.sh", "check-services.sh"] {
+        files.push(GuestFile::root(format!("{LIB_DIR}/{name}"), node_script(name)?).mode(0o755));
+    }
     files.extend(cluster_ssh::files(node, input.nodes, input.secrets, input.release.rehearsal)?);
     if node.plan.index == 0 {
         let release = &input.release;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ansible::{AnsibleInput, RELEASE_DIR};
+use super::ansible::AnsibleInput;
 use crate::error::{Error, Result};
 
 /// JSON, which Ansible's YAML inventory plugin reads. How a node is reached is in ssh/config, under
@@ -15,10 +15,9 @@ pub fn inventory(input: &AnsibleInput) -> Result<String> {
             "vars": {
                 // Looking for an interpreter would cost a connection for each node.
                 "ansible_python_interpreter": "/usr/bin/python3",
-                "exasol_nodes": input.nodes.len(),
-                "exasol_release_dir": RELEASE_DIR,
-                "exasol_archive": input.release.archive_file,
-                "exasol_rehearsal": input.release.rehearsal,
+                // Without a terminal an installation goes on when the connection breaks, and what
+                // scripts say on stderr stays apart.
+                "ansible_ssh_use_tty": false,
             },
             "children": {
                 "nodes": { "hosts": Value::Object(hosts) },

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs the cluster from the first node, as the login. One word says which part:
 #
-#   install-cluster.sh diag       the copied files are the expected ones; c4 host diag
+#   install-cluster.sh receive c4 FILE, receive archive FILE
+#                                 takes a file that was copied here, if it is the expected one
+#   install-cluster.sh diag       c4 host diag
 #   install-cluster.sh play       c4 host play, unless this configuration has been played
 #   install-cluster.sh stage      waits a while for stage d; prints "ready: …" or "waiting: n11=b …"
 #   install-cluster.sh finish     the passwords have done their work: the configuration goes
@@ -60,10 +62,19 @@ all_ready() {
   [ "$count" -eq "$NODES" ]
 }
 
+receive() {
+  case $1 in
+    c4) name=c4 mode=0755 sha256=$C4_SHA256 ;;
+    *) name=$ARCHIVE mode=0644 sha256=$ARCHIVE_SHA256 ;;
+  esac
+  found=$(sha256sum "$2")
+  [ "${found%% *}" = "$sha256" ] || fail "$name came with the SHA-256 ${found%% *}, not $sha256"
+  chmod "$mode" "$2"
+  mv -f "$2" "$name"
+  echo "changed: $name"
+}
+
 diag() {
-  for file in "$C4_SHA256  c4" "$ARCHIVE_SHA256  $ARCHIVE"; do
-    echo "$file" | sha256sum -c --status || fail "${file#*  } on $NODE has not the SHA-256 ${file%%  *}"
-  done
   run 5m diag.log ./c4 host diag -i config
 }
 
@@ -113,6 +124,7 @@ finish() {
 }
 
 case ${1-} in
+  receive) receive "$2" "$3" ;;
   diag | play | stage | finish) "$1" ;;
-  *) echo "usage: install-cluster.sh diag|play|stage|finish" >&2; exit 2 ;;
+  *) echo "usage: install-cluster.sh receive|diag|play|stage|finish" >&2; exit 2 ;;
 esac

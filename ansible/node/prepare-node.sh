@@ -100,7 +100,7 @@ write_hosts() {
 # add_lines FROM TO: those that are not there yet, in a file of the login's.
 add_lines() {
   [ -e "$2" ] || install -m 0600 -o "$LOGIN" -g "$LOGIN" /dev/null "$2"
-  awk 'NR == FNR { have[$0]; next } !($0 in have)' "$2" "$1" >"$work/lines"
+  awk 'FILENAME == ARGV[1] { have[$0]; next } !($0 in have)' "$2" "$1" >"$work/lines"
   [ -s "$work/lines" ] || return 0
   [ -z "$(tail -c 1 "$2")" ] || echo >>"$2"
   cat "$work/lines" >>"$2"
@@ -173,16 +173,14 @@ check_programs() {
 # The unit for the next boot, and the rules now.
 start_firewall() {
   have nft || return 0
-  if laid_down exasol-firewall.service; then systemctl daemon-reload; fi
-  systemctl -q is-enabled exasol-firewall.service 2>/dev/null ||
-    systemctl -q enable exasol-firewall.service
-  if ! systemctl -q is-active exasol-firewall.service; then
-    systemctl start exasol-firewall.service || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
-    changed firewall
-  elif laid_down firewall.nft || ! nft list table inet exasol >/dev/null 2>&1; then
-    systemctl reload exasol-firewall.service || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
-    changed firewall
+  unit=exasol-firewall.service
+  if laid_down $unit || [ ! -e /etc/systemd/system/multi-user.target.wants/$unit ]; then
+    systemctl -q enable $unit # makes systemd read its files again as well
+  elif nft list table inet exasol >/dev/null 2>&1 && ! laid_down firewall.nft; then
+    return 0
   fi
+  systemctl reload-or-restart $unit || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
+  changed firewall
 }
 
 # The node's name on the network: DEPLOYMENT-NODE.local.
