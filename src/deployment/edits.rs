@@ -28,6 +28,29 @@ pub(super) struct Changes<'a> {
     pub(super) edited: Vec<PathBuf>,
     /// The hashes of everything that was rendered.
     pub(super) record: BTreeMap<String, String>,
+    /// The hashes of those recorded files that are as we wrote them, in the last run or in one that was
+    /// killed after it had replaced some of them.
+    pub(super) intact: BTreeMap<String, String>,
+}
+
+impl<'a> Changes<'a> {
+    /// Takes the edited files in: they are written or removed like the others.
+    pub(super) fn include(&mut self, files: &'a [RenderedFile], edited: Vec<PathBuf>) {
+        self.write.extend(files.iter().filter(|file| edited.contains(&file.path)));
+        let no_longer_rendered = |path: &PathBuf| !files.iter().any(|file| file.path == *path);
+        self.remove.extend(edited.into_iter().filter(no_longer_rendered));
+    }
+
+    /// Leaves the edited files as they are. They keep their record, and so go on being seen as edited.
+    pub(super) fn exclude(&mut self, state: &State, edited: &[PathBuf]) {
+        for path in edited {
+            let name = path.to_string_lossy().into_owned();
+            match state.rendered.get(&name).or_else(|| state.rendering.get(&name)) {
+                Some(hash) => self.record.insert(name, hash.clone()),
+                None => self.record.remove(&name),
+            };
+        }
+    }
 }
 
 /// Compares what was rendered with what is in the directory `root`, and that with `state`'s record.
@@ -49,15 +72,24 @@ pub(super) fn compare<'a>(
                     changes.write.push(file);
                 }
             }
-            Some(found) if !is_ours(state, hasher, &name, &found) => changes.edited.push(file.path.clone()),
-            _ => changes.write.push(file),
+            Some(found) => match ours(state, hasher, &name, &found) {
+                Some(hash) => {
+                    changes.write.push(file);
+                    changes.intact.insert(name, hash);
+                }
+                None => changes.edited.push(file.path.clone()),
+            },
+            None => changes.write.push(file),
         }
     }
     for name in recorded(state).filter(|name| !changes.record.contains_key(*name)) {
-        match atomic::read(&root.join(name))? {
-            Some(found) if is_ours(state, hasher, name, &found) => changes.remove.push(name.into()),
-            Some(_) => changes.edited.push(name.into()),
-            None => {}
+        let Some(found) = atomic::read(&root.join(name))? else { continue };
+        match ours(state, hasher, name, &found) {
+            Some(hash) => {
+                changes.remove.push(name.into());
+                changes.intact.insert(name.clone(), hash);
+            }
+            None => changes.edited.push(name.into()),
         }
     }
     Ok(changes)
@@ -69,7 +101,7 @@ pub(super) fn edited(root: &Path, state: &State, hasher: &Hasher) -> Result<Vec<
     let mut edited = Vec::new();
     for name in recorded(state) {
         if let Some(found) = atomic::read(&root.join(name))?
-            && !is_ours(state, hasher, name, &found)
+            && ours(state, hasher, name, &found).is_none()
         {
             edited.push(name.into());
         }
@@ -91,12 +123,14 @@ fn recorded(state: &State) -> impl Iterator<Item = &String> {
     state.rendered.keys().chain(state.rendering.keys()).collect::<BTreeSet<_>>().into_iter()
 }
 
-/// Whether we wrote this content under this name, now or in a run that was killed meanwhile.
-fn is_ours(state: &State, hasher: &Hasher, name: &str, found: &[u8]) -> bool {
+/// The hash under which we recorded this content, if it is ours: from the last run, or from one that
+/// was killed meanwhile.
+fn ours(state: &State, hasher: &Hasher, name: &str, found: &[u8]) -> Option<String> {
     [&state.rendered, &state.rendering]
         .into_iter()
         .filter_map(|record| record.get(name))
-        .any(|hash| hasher.hash(found, hash.starts_with(KEYED)) == *hash)
+        .find(|hash| hasher.hash(found, hash.starts_with(KEYED)) == **hash)
+        .cloned()
 }
 
 /// Hashes files for the record.

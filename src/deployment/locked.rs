@@ -1,14 +1,16 @@
 //! A deployment directory with its lock held: the only way to write in it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::create::{self, MARKER_FILE};
 use super::dir::{LOCK_FILE, README_FILE, SECRETS_FILE, STATE_FILE};
 use super::edits::{self, Hasher};
 use super::lock::{self, Lock};
+use super::state::Rendered;
 use super::{DeploymentDir, OpLog, Secrets, State, atomic, state, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Operation, Phase, RenderedFile};
@@ -119,49 +121,44 @@ impl Locked {
         }
         let hasher = self.hasher(files)?;
         let (inside, outside) = self.dir.state.split_rendered(files);
-        let edits::Changes { mut write, mut remove, edited, record } =
-            edits::compare(&self.dir.root, &inside, files, &hasher)?;
-        let mut kept = Vec::new();
+        let mut changes = edits::compare(&self.dir.root, &inside, files, &hasher)?;
+        let edited = std::mem::take(&mut changes.edited);
         match policy {
             EditPolicy::Refuse if !edited.is_empty() => return Err(Error::EditedFiles { files: edited }),
-            EditPolicy::Keep => kept = edited,
-            EditPolicy::Refuse | EditPolicy::Overwrite => {
-                write.extend(files.iter().filter(|file| edited.contains(&file.path)));
-                remove.extend(edited.into_iter().filter(|path| !files.iter().any(|file| file.path == *path)));
-            }
+            EditPolicy::Refuse => {}
+            EditPolicy::Overwrite => changes.include(files, edited),
+            EditPolicy::Keep => changes.exclude(&inside, &edited),
         }
-        // What is kept keeps its record, so that it goes on being seen as edited.
-        let rendered = {
-            let old = &inside.rendered;
-            let is_kept = |name: &String| kept.iter().any(|path| path == Path::new(name));
-            let fresh = record.into_iter().filter(|(name, _)| !is_kept(name));
-            let stays = old.iter().filter(|(name, _)| is_kept(name)).map(|(n, h)| (n.clone(), h.clone()));
-            fresh.chain(stays).chain(outside).collect()
-        };
-        self.apply(&write, &remove, rendered)
-    }
-
-    /// Writes and removes in such an order that, wherever it is killed, each file is known as ours.
-    fn apply(
-        &mut self,
-        write: &[&RenderedFile],
-        remove: &[PathBuf],
-        rendered: std::collections::BTreeMap<String, String>,
-    ) -> Result<()> {
-        if !write.is_empty() || !remove.is_empty() {
-            self.update(|state| state.rendering = rendered.clone())?;
-            atomic::write_all(&self.dir.root, write.iter().copied())?;
-            for path in remove {
+        if !changes.write.is_empty() || !changes.remove.is_empty() {
+            self.announce(&changes, &outside)?;
+            atomic::write_all(&self.dir.root, changes.write.iter().copied())?;
+            for path in &changes.remove {
                 atomic::remove_file(&self.dir.root.join(path))?;
             }
         }
-        if rendered != self.dir.state.rendered || !self.dir.state.rendering.is_empty() {
-            self.update(|state| {
-                state.rendered = rendered;
-                state.rendering.clear();
-            })?;
+        self.settle(changes.record, outside)
+    }
+
+    /// Records what is about to be written beside what is there: wherever the writing is killed, each
+    /// file is known as ours.
+    fn announce(&mut self, changes: &edits::Changes<'_>, outside: &Rendered) -> Result<()> {
+        self.update(|state| {
+            state.rendered.extend(changes.intact.clone());
+            state.rendering = outside.announced.clone();
+            state.rendering.extend(changes.record.clone());
+        })
+    }
+
+    /// Records what is there now.
+    fn settle(&mut self, mut record: BTreeMap<String, String>, outside: Rendered) -> Result<()> {
+        record.extend(outside.there);
+        if record == self.dir.state.rendered && outside.announced == self.dir.state.rendering {
+            return Ok(());
         }
-        Ok(())
+        self.update(|state| {
+            state.rendered = record;
+            state.rendering = outside.announced;
+        })
     }
 
     /// A hasher that knows the key if anything rendered now or earlier has secrets.
@@ -202,5 +199,254 @@ impl Locked {
             })?;
         }
         Ok(removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::deployment::{LockStatus, testing};
+
+    fn locked() -> (tempfile::TempDir, Locked) {
+        let (dir, deployment) = testing::deployment();
+        (dir, deployment.lock(Operation::Deploy).unwrap())
+    }
+
+    fn text(locked: &Locked, file: &str) -> String {
+        fs::read_to_string(locked.root().join(file)).unwrap()
+    }
+
+    #[test]
+    fn the_lock_excludes_others_and_names_its_holder() {
+        let (_dir, locked) = locked();
+        let other = DeploymentDir::open(locked.root()).unwrap();
+        let holder = match other.lock_status().unwrap() {
+            LockStatus::Held(Some(holder)) => holder,
+            status => panic!("{status:?}"),
+        };
+        assert_eq!((holder.operation.as_str(), holder.pid), ("deploy", std::process::id()));
+        let error = other.clone().lock(Operation::Destroy).unwrap_err();
+        assert_eq!(error.exit_code(), 75);
+        drop(locked);
+        assert_eq!(other.lock_status().unwrap(), LockStatus::Free);
+        other.lock(Operation::Destroy).unwrap();
+    }
+
+    #[test]
+    fn the_state_is_read_again_under_the_lock() {
+        let (_dir, mut first) = locked();
+        let early = DeploymentDir::open(first.root()).unwrap();
+        first.set_phase(Phase::DatabaseReady).unwrap();
+        drop(first);
+        assert_eq!(early.state().phase, Phase::Initialized);
+        let late = early.lock(Operation::Destroy).unwrap();
+        assert_eq!(late.state().phase, Phase::DatabaseReady);
+        assert!(late.state().ever_ready);
+    }
+
+    #[test]
+    fn a_directory_that_is_gone_does_not_come_back_as_a_lock_file() {
+        let (_dir, deployment) = testing::deployment();
+        let root = deployment.root().to_path_buf();
+        fs::remove_dir_all(&root).unwrap();
+        assert!(matches!(deployment.clone().lock(Operation::Deploy), Err(Error::NotADeployment { .. })));
+        fs::create_dir(&root).unwrap();
+        assert!(matches!(deployment.lock(Operation::Deploy), Err(Error::NotADeployment { .. })));
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_update_that_cannot_be_written_changes_nothing() {
+        let (_dir, mut locked) = locked();
+        let before = (locked.state().clone(), text(&locked, STATE_FILE));
+        fs::create_dir(atomic::temporary(&locked.root().join(STATE_FILE))).unwrap();
+        assert!(locked.set_phase(Phase::Destroyed).is_err());
+        assert_eq!((locked.state().clone(), text(&locked, STATE_FILE)), before);
+    }
+
+    #[test]
+    fn the_right_phase_is_asked_for_with_commands_for_this_directory() {
+        let (_dir, mut locked) = locked();
+        locked.check_allowed(Operation::Deploy).unwrap();
+        locked.set_phase(Phase::Destroyed).unwrap();
+        locked.check_allowed(Operation::Destroy).unwrap();
+        let error = locked.check_allowed(Operation::Deploy).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "next: exasol init -d NEW_DIR");
+        locked.set_phase(Phase::DestroyFailed).unwrap();
+        let hint = locked.check_allowed(Operation::Deploy).unwrap_err().hint().unwrap();
+        assert!(hint.starts_with("next: exasol destroy -d /"), "{hint}");
+    }
+
+    #[test]
+    fn what_is_unchanged_is_not_touched() {
+        let (_dir, mut locked) = locked();
+        let identity = |locked: &Locked, file: &str| fs::metadata(locked.root().join(file)).unwrap().ino();
+        let names: Vec<String> = locked.state().rendered.keys().cloned().chain([STATE_FILE.into()]).collect();
+        let before: Vec<u64> = names.iter().map(|n| identity(&locked, n)).collect();
+        locked.write_files(&testing::files(), EditPolicy::Refuse).unwrap();
+        assert_eq!(names.iter().map(|n| identity(&locked, n)).collect::<Vec<_>>(), before);
+    }
+
+    #[test]
+    fn a_wrong_mode_is_mended() {
+        let (_dir, mut locked) = locked();
+        let key = locked.root().join("ssh/id_ed25519");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        locked.write_files(&testing::files(), EditPolicy::Refuse).unwrap();
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+
+    #[test]
+    fn edited_files_are_refused_kept_or_overwritten_and_all_listed() {
+        let (_dir, mut locked) = locked();
+        fs::write(locked.root().join("terraform/main.tf"), "by hand").unwrap();
+        fs::write(locked.root().join("ssh/id_ed25519"), "by hand").unwrap();
+        // One that we never wrote is in the way of one that we are going to write.
+        fs::write(locked.root().join("terraform/new.tf"), "by hand").unwrap();
+        fs::remove_file(locked.root().join("README.md")).unwrap();
+        let mut files = testing::files();
+        files[1].content = b"main, newer".into();
+        files.push(RenderedFile::new("terraform/new.tf", "new"));
+        let seen = ["ssh/id_ed25519", "terraform/main.tf"].map(PathBuf::from);
+        assert_eq!(locked.edited_files().unwrap(), seen);
+
+        match locked.write_files(&files, EditPolicy::Refuse) {
+            Err(Error::EditedFiles { files }) => {
+                assert_eq!(files, ["terraform/main.tf", "ssh/id_ed25519", "terraform/new.tf"].map(PathBuf::from));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(!locked.root().join("README.md").exists());
+
+        for _ in 0..2 {
+            locked.write_files(&files, EditPolicy::Keep).unwrap();
+            assert_eq!(text(&locked, "README.md"), "readme");
+            for kept in ["terraform/main.tf", "ssh/id_ed25519", "terraform/new.tf"] {
+                assert_eq!(text(&locked, kept), "by hand");
+            }
+            assert_eq!(locked.edited_files().unwrap(), seen);
+        }
+
+        locked.write_files(&files, EditPolicy::Overwrite).unwrap();
+        assert_eq!(text(&locked, "terraform/main.tf"), "main, newer");
+        assert_eq!(text(&locked, "terraform/new.tf"), "new");
+        assert_eq!(locked.edited_files().unwrap(), Vec::<PathBuf>::new());
+        locked.write_files(&files, EditPolicy::Refuse).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_longer_rendered_goes_unless_it_was_edited() {
+        let (_dir, mut locked) = locked();
+        fs::write(locked.root().join("ansible/run"), "by hand").unwrap();
+        let less = &testing::files()[..2];
+        assert!(matches!(locked.write_files(less, EditPolicy::Refuse), Err(Error::EditedFiles { .. })));
+        assert!(locked.root().join("ssh/id_ed25519").exists());
+        locked.write_files(less, EditPolicy::Keep).unwrap();
+        assert!(!locked.root().join("ssh/id_ed25519").exists());
+        assert_eq!(text(&locked, "ansible/run"), "by hand");
+        locked.write_files(less, EditPolicy::Overwrite).unwrap();
+        assert!(!locked.root().join("ansible/run").exists());
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_every_file_as_it_was() {
+        let (_dir, mut locked) = locked();
+        let mut files = testing::files();
+        files.iter_mut().for_each(|f| f.content = b"newer".into());
+        fs::create_dir(atomic::temporary(&locked.root().join("ssh/id_ed25519"))).unwrap();
+        assert!(locked.write_files(&files, EditPolicy::Refuse).is_err());
+        for file in testing::files() {
+            assert_eq!(fs::read(locked.root().join(&file.path)).unwrap(), file.content);
+        }
+        assert_eq!(locked.edited_files().unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn no_secret_is_in_the_state() {
+        let (_dir, mut locked) = locked();
+        let word = "chosen by somebody";
+        let files = [RenderedFile::secret("terraform/secrets.auto.tfvars.json", word)];
+        locked.write_files(&files, EditPolicy::Refuse).unwrap();
+        let state = text(&locked, STATE_FILE);
+        let plain = Hasher::new(&testing::secrets()).hash(word.as_bytes(), false);
+        assert!(!state.contains(word) && !state.contains(&plain));
+    }
+
+    #[test]
+    fn after_destroy_only_the_record_stays() {
+        let (_dir, mut locked) = locked();
+        fs::write(locked.root().join("notes.txt"), "mine").unwrap();
+        fs::write(locked.root().join("terraform/terraform.tfstate"), "{}").unwrap();
+        locked.start_log(Operation::Destroy).unwrap().append_event("{}");
+        let removed = locked.remove_after_destroy().unwrap();
+        assert_eq!(removed, ["secrets.json", "ssh", "ansible", "terraform"]);
+        locked.set_phase(Phase::Destroyed).unwrap();
+        assert_eq!(locked.remove_after_destroy().unwrap(), Vec::<String>::new());
+
+        let again = DeploymentDir::open(locked.root()).unwrap();
+        let left = super::super::dir::entries(again.root()).unwrap();
+        assert_eq!(left, [".lock", "README.md", "deployment.json", "logs", "notes.txt"]);
+        assert_eq!(again.edited_files().unwrap(), Vec::<PathBuf>::new());
+        assert!(again.secrets().unwrap_err().to_string().ends_with("secrets.json is missing"));
+        assert!(again.latest_log_dir().unwrap().ends_with(locked.latest_log_dir().unwrap()));
+    }
+
+    #[test]
+    fn an_inits_marker_that_stayed_is_removed() {
+        let (_dir, deployment) = testing::deployment();
+        let marker = deployment.root().join(MARKER_FILE);
+        fs::write(&marker, "").unwrap();
+        deployment.lock(Operation::Deploy).unwrap();
+        assert!(!marker.exists());
+    }
+
+    /// Some of four files, each with one of three contents; every other one with secrets.
+    fn rendering() -> impl Strategy<Value = Vec<RenderedFile>> {
+        proptest::collection::vec(proptest::option::of(0..3u8), 4).prop_map(|contents| {
+            let file = |(i, content): (usize, Option<u8>)| {
+                let (path, text) = (format!("terraform/{i}.tf"), format!("content {}", content?));
+                Some(if i % 2 == 0 { RenderedFile::new(path, text) } else { RenderedFile::secret(path, text) })
+            };
+            contents.into_iter().enumerate().filter_map(file).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However often rendering is killed, and after however many files: what we wrote is never
+        /// taken for edited, and the next run ends with exactly what was rendered.
+        #[test]
+        fn kills_do_not_look_like_edits(runs in proptest::collection::vec((rendering(), 0..6usize), 1..6)) {
+            let (_dir, mut locked) = locked();
+            for (files, killed_after) in &runs {
+                let hasher = locked.hasher(files).unwrap();
+                let state = locked.state().clone();
+                let root = locked.root().to_path_buf();
+                let (inside, outside) = state.split_rendered(files);
+                let changes = edits::compare(&root, &inside, files, &hasher).unwrap();
+                prop_assert_eq!(&changes.edited, &Vec::<PathBuf>::new());
+                if *killed_after > 0 {
+                    locked.announce(&changes, &outside).unwrap();
+                    atomic::write_all(&root, changes.write.iter().copied().take(killed_after - 1)).unwrap();
+                    let removals = killed_after.saturating_sub(1 + changes.write.len());
+                    changes.remove.iter().take(removals).for_each(|p| atomic::remove_file(&root.join(p)).unwrap());
+                }
+                prop_assert_eq!(locked.edited_files().unwrap(), Vec::<PathBuf>::new());
+            }
+            let (last, _) = &runs[runs.len() - 1];
+            locked.write_files(last, EditPolicy::Refuse).unwrap();
+            let found = super::super::dir::entries(&locked.terraform_dir()).unwrap();
+            let wanted: Vec<_> = last.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
+            prop_assert_eq!(found, wanted);
+            for file in last {
+                prop_assert_eq!(&fs::read(locked.root().join(&file.path)).unwrap(), &file.content);
+            }
+        }
     }
 }

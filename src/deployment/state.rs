@@ -59,6 +59,13 @@ pub struct State {
     pub(super) rendering: BTreeMap<String, String>,
 }
 
+/// The records of some rendered files, as [`State`] has them of all.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub there: BTreeMap<String, String>,
+    pub announced: BTreeMap<String, String>,
+}
+
 impl State {
     /// A new deployment's state.
     pub fn new(id: DeploymentId, spec: Spec, facts: Options) -> State {
@@ -84,16 +91,16 @@ impl State {
         }
     }
 
-    /// This state as far as it is about the folders of `files`, and the record of all other rendered files.
-    pub(super) fn split_rendered(&self, files: &[RenderedFile]) -> (State, BTreeMap<String, String>) {
+    /// This state as far as it is about the folders of `files`, and the records of all other folders.
+    pub(super) fn split_rendered(&self, files: &[RenderedFile]) -> (State, Rendered) {
         let folder = |path: &Path| path.components().next().map(|c| c.as_os_str().to_owned());
         let touched: BTreeSet<_> = files.iter().map(|file| folder(&file.path)).collect();
-        let mut inside = self.clone();
-        let (rendered, outside) =
-            inside.rendered.into_iter().partition(|(name, _)| touched.contains(&folder(Path::new(name))));
-        inside.rendered = rendered;
-        inside.rendering.retain(|name, _| touched.contains(&folder(Path::new(name))));
-        (inside, outside)
+        let split = |record: &BTreeMap<String, String>| -> (BTreeMap<_, _>, BTreeMap<_, _>) {
+            record.clone().into_iter().partition(|(name, _)| touched.contains(&folder(Path::new(name))))
+        };
+        let (rendered, there) = split(&self.rendered);
+        let (rendering, announced) = split(&self.rendering);
+        (State { rendered, rendering, ..self.clone() }, Rendered { there, announced })
     }
 
     /// Reads `file`; None if there is none.
