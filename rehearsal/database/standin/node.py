@@ -1,0 +1,196 @@
+"""The daemon behind c4_cloud_command.service: stages, confd, and the SQL port.
+
+One loop decides, after every event and a few times a second until all is up: which stage this node has reached, and
+whether the database should run here.  It should when every node wants it and is at stage c or
+further; all nodes see the same statuses, so nobody has to lead.
+"""
+
+import hmac
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+from . import LABEL, confd, peers, settings, stages, wire
+from .database import Database
+
+TICK_S = 0.5  # on the way up
+REST_S = 2.0  # at stage d: what comes from outside wakes the loop, this finds a stopped c4.service
+KEY_HEADER = "x-rehearsal-key"
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Node:
+    def __init__(self, paths):
+        self.paths = paths
+        self.cluster = settings.Cluster.load(paths)
+        kept = settings.read_json(paths.secrets)
+        self._key = kept["cluster_key"]
+        self._faults = settings.Faults(paths.faults, log)
+        self._state = settings.State(paths, self._faults)
+        self._pinned = wire.pinned_certificate(paths.certificate)
+        self._cos = stages.Cos(paths.cos_pid, self.cluster.cos_port)
+        self._disks = stages.Disks(self.cluster.disks)
+        self._event = threading.Event()
+        self._peers = peers.Peers(self.cluster, self._pinned, self._event.set)
+        self._database = Database(self.cluster, paths, kept, self._faults, self._event.set, log)
+        self._confd = confd.Confd(self.cluster, self, self._tell)
+        self._confd_up = False
+        self._wanting = threading.Lock()
+        self._news = threading.Condition()
+        self._began = time.time()
+        self._life = os.urandom(4).hex()  # tells the versions of two starts apart
+        self._count = 0
+        self._status = None
+        self._publish("a1", "the service has just started")
+
+    # -- what others ask -------------------------------------------------------------------------
+
+    def status(self):
+        return self._status
+
+    def others(self):
+        return self._peers.view()
+
+    def want(self, wanted):
+        with self._wanting:
+            if wanted != self._state.wanted:
+                log(f"{LABEL}: database wanted: {wanted}")
+            self._state.save(wanted)
+        self._publish()
+        self._event.set()
+
+    def handle(self, request):
+        """wire.Server's question for the cluster port and for confd_client's socket."""
+        if request.method == "GET" and request.path == "/is_master":
+            ready = stages.reached(self._status["stage"], "c")
+            return (200 if ready else 503), "text/plain", f"{LABEL}: confd\n"
+        if request.method == "GET" and request.path == "/rehearsal/status":
+            known, hold = request.query.get("known"), float(request.query.get("hold", "0"))
+            return 200, "application/json", json.dumps(self._when_news(known, min(hold, 10.0)))
+        if request.method == "POST" and request.path.startswith("/rehearsal/"):
+            if not request.trusted and not self._knows_key(request):
+                return 403, "text/plain", f"{LABEL}: the cluster's key is missing\n"
+            return self._perform(request)
+        return 404, "text/plain", f"{LABEL}: nothing here\n"
+
+    def _knows_key(self, request):
+        shown = request.headers.get(KEY_HEADER, "").encode("utf-8")
+        return hmac.compare_digest(shown, self._key.encode("utf-8"))
+
+    def _perform(self, request):
+        body = request.json()
+        if not isinstance(body, dict):
+            return 400, "text/plain", f"{LABEL}: not understood\n"
+        if request.path == "/rehearsal/database" and body.get("wanted") in ("running", "setup"):
+            self.want(body["wanted"])
+            return 200, "application/json", json.dumps(self._status)
+        if request.path == "/rehearsal/confd" and isinstance(body.get("parameters"), dict):
+            try:
+                answer = {"answer": self._confd.perform(body.get("job"), body["parameters"])}
+            except confd.JobError as error:
+                answer = {"error": str(error)}
+            return 200, "application/json", json.dumps(answer)
+        return 400, "text/plain", f"{LABEL}: not understood\n"
+
+    def _tell(self, node, wanted):
+        """Has another node want the same, and learns its status from the answer."""
+        with wire.Client.tls(node["address"], self.cluster.cluster_port, self._pinned) as client:
+            code, text = client.request(
+                "POST", "/rehearsal/database", {"wanted": wanted}, [(KEY_HEADER, self._key)]
+            )
+        if code != 200:
+            raise wire.Failed(f"answered {code}")
+        self._peers.learn(node["name"], json.loads(text))
+
+    # -- the status and its versions -------------------------------------------------------------
+
+    def _publish(self, stage=None, waiting_for=None):
+        """Makes a new version of the status if anything in it changed, and wakes who waits."""
+        with self._news:
+            old = self._status
+            facts = {
+                "stage": stage if stage else old["stage"],
+                "waiting_for": waiting_for if stage else old["waiting_for"],
+                "database": self._database.state,
+                "wanted": self._state.wanted,
+            }
+            stage, waiting_for = facts["stage"], facts["waiting_for"]
+            if old and all(old[name] == value for name, value in facts.items()):
+                return
+            if not old or (stage, waiting_for) != (old["stage"], old["waiting_for"]):
+                log(
+                    f"{LABEL}: stage {stage}"
+                    + (f", waiting for {waiting_for}" if waiting_for else "")
+                )
+            if old and old["database"] != facts["database"]:
+                log(f"{LABEL}: database state {facts['database']}")
+            self._count += 1
+            self._status = {
+                "label": LABEL,
+                "name": self.cluster.self_name,
+                "play_id": self.cluster.play_id,
+                "version": f"{self._life}.{self._count}",
+                "began": self._began,
+                **facts,
+            }
+            self._news.notify_all()
+
+    def _when_news(self, known, hold_s):
+        with self._news:
+            self._news.wait_for(lambda: self._status["version"] != known, hold_s)
+            return self._status
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def serve(self):
+        """Opens the ports that are there from the beginning: the cluster port and confd_client's."""
+        tls = wire.server_tls(self.paths.certificate, self.paths.private_key)
+        listener = wire.listen(self.cluster.listen_on, self.cluster.cluster_port)
+        wire.Server(listener, self.handle, tls).start()
+        wire.Server(wire.listen_unix(self.paths.confd_socket), self.handle).start()
+        self._confd_up = True
+        self._peers.start()
+
+    def step(self):
+        stuck = self._faults.get("stage_stuck")
+        facts = stages.Facts(
+            cos=self._cos.problem(),
+            disks=self._disks.problem(),
+            confd=self._confd_up,
+            strangers=self._peers.strangers(),
+            database=self._database.state,
+        )
+        stage, waiting_for = stages.of(facts, stuck)
+        self._publish(stage, waiting_for)
+        everybody = [self._status, *self._peers.view().values()]
+        if all(confd.able(status) for status in everybody) and stuck != "c":
+            self._database.start()
+        else:
+            self._database.stop()
+        # The state may just have changed: say so now, not at the next tick.
+        if self._database.state != facts.database:
+            self._event.set()
+
+    def run(self):
+        while True:
+            if self._faults.fails("c4_cloud_command"):
+                raise SystemExit(f"{LABEL}: the fault unit_failed")
+            self.step()
+            self._event.wait(REST_S if self._status["stage"] == "d" else TICK_S)
+            self._event.clear()
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # nothing to save: all is on disk
+    node = Node(settings.Paths())
+    node.serve()
+    log(f"{LABEL}: {node.cluster.self_name} of play {node.cluster.play_id}")
+    # `c4` runs as an ordinary user, who cannot write compiled modules here: have it done now.
+    threading.Thread(target=__import__, args=("standin.cli",), daemon=True).start()
+    node.run()
