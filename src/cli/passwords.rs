@@ -58,23 +58,11 @@ const fn file_flag(name: &str) -> &'static str {
 
 pub(super) fn read(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<Given> {
     let mut warnings = Vec::new();
-    let mut stdin_reader: Option<&str> = None;
     let mut values = Vec::new();
+    refuse_two_readers_of_stdin(matches)?;
     for (name, _) in NAMES {
-        let path = match matches.get_one::<String>(file_flag(name)) {
-            Some(path) => Some(path.clone()),
-            None => None,
-        };
-        let value = if let Some(path) = path {
-            if path == "-" {
-                if let Some(first) = stdin_reader.replace(name) {
-                    return Err(Error::Usage {
-                        message: format!("--{first}-file and --{name}-file cannot both read standard input"),
-                        hint: Some("give one of them a file".into()),
-                    });
-                }
-            }
-            Some(from_file(name, &path)?)
+        let value = if let Some(path) = matches.get_one::<String>(file_flag(name)) {
+            Some(from_file(name, path)?)
         } else if let Some(value) = matches.get_one::<String>(name) {
             warnings.push(format!("--{name} puts the password where every user can read it; use --{name}-file"));
             Some(value.clone())
@@ -93,6 +81,18 @@ pub(super) fn read(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<Gi
     let mut values = values.into_iter();
     let mut next = || values.next().flatten();
     Ok(Given { db: next(), adminui: next(), host: next(), warnings })
+}
+
+fn refuse_two_readers_of_stdin(matches: &ArgMatches) -> Result<()> {
+    let reads_stdin = |name: &str| matches.get_one::<String>(file_flag(name)).is_some_and(|path| path == "-");
+    let readers: Vec<_> = NAMES.iter().filter(|(name, _)| reads_stdin(name)).map(|(name, _)| *name).collect();
+    match readers.as_slice() {
+        [first, second, ..] => Err(Error::Usage {
+            message: format!("--{first}-file and --{second}-file cannot both read standard input"),
+            hint: Some("give one of them a file".into()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The first line's end is not part of the password: editors and `echo` add one.

@@ -65,10 +65,11 @@ fn addresses(text: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Whether Terraform has made anything of these types (`libvirt_domain`).
+/// Whether Terraform has made anything of these types (`libvirt_domain`, `libvirt_volume.root`).
 pub(super) fn has_any(terraform_dir: &Path, types: &[&str]) -> bool {
     let known = resources(terraform_dir).unwrap_or_default();
-    known.iter().any(|address| types.iter().any(|kind| address.split('.').next() == Some(kind)))
+    let is_of = |address: &str, kind: &str| address.strip_prefix(kind).is_some_and(|rest| rest.starts_with(['.', '[']));
+    known.iter().any(|address| types.iter().any(|kind| is_of(address, kind)))
 }
 
 /// The `name` attributes of everything that Terraform has made: how the provider calls it.

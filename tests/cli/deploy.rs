@@ -31,7 +31,7 @@ fn deploy_needs_a_deployment() {
 
 #[test]
 fn a_failing_tool_is_named_with_its_own_words_what_exists_and_what_is_next() {
-    let world = World::complete().initialized();
+    let world = World::complete().with_a_machine();
     tell(&world, "terraform-fails", "plan");
     world
         .exasol("deploy")
@@ -39,7 +39,7 @@ fn a_failing_tool_is_named_with_its_own_words_what_exists_and_what_is_next() {
         .code(1)
         .says("no such thing")
         .says("the fake was told so")
-        .says("nothing has been created")
+        .says("1 resources exist (1 libvirt_domain)")
         .says("exasol deploy");
     let state = world.state();
     assert_eq!(state["phase"], "deployment_failed");
@@ -51,7 +51,7 @@ fn a_failing_tool_is_named_with_its_own_words_what_exists_and_what_is_next() {
 
 #[test]
 fn a_plan_that_would_remove_a_data_disk_is_refused() {
-    let world = World::complete().initialized();
+    let world = World::complete().with_a_machine();
     let plan = r#"{"format_version":"1.2","resource_changes":[{"address":"libvirt_volume.data[\"n11-1\"]","mode":"managed",
         "type":"libvirt_volume","name":"data","index":"n11-1","change":{"actions":["delete","create"],"before":{},"after":{}}}]}"#;
     std::fs::write(world.path("home").join("terraform-plan"), plan).unwrap();
@@ -72,7 +72,7 @@ fn deploy_plan_changes_nothing() {
 #[test]
 fn a_signal_ends_the_tool_in_order_and_the_next_deploy_is_offered() {
     for (signal, code) in [("-TERM", 143), ("-INT", 130), ("-HUP", 129)] {
-        let world = World::complete().initialized();
+        let world = World::complete().with_a_machine();
         tell(&world, "terraform-hangs", "plan");
         let mut child = world.exasol("deploy").start();
         wait_for(&world, "terraform-is-running");
@@ -87,7 +87,7 @@ fn a_signal_ends_the_tool_in_order_and_the_next_deploy_is_offered() {
 
 #[test]
 fn the_lock_outlives_a_killed_deploy_for_as_long_as_its_terraform_runs() {
-    let world = World::complete().initialized();
+    let world = World::complete().with_a_machine();
     tell(&world, "terraform-hangs", "plan");
     let mut child = world.exasol("deploy").start();
     wait_for(&world, "terraform-is-running");
@@ -114,7 +114,7 @@ fn terraform_pid(world: &World) -> String {
 
 #[test]
 fn two_operations_at_once_are_refused() {
-    let world = World::complete().initialized();
+    let world = World::complete().with_a_machine();
     tell(&world, "terraform-hangs", "plan");
     let mut child = world.exasol("deploy").start();
     wait_for(&world, "terraform-is-running");
@@ -126,7 +126,7 @@ fn two_operations_at_once_are_refused() {
 
 #[test]
 fn edits_by_hand_are_noticed_and_never_overwritten_silently() {
-    let world = World::complete().initialized();
+    let world = World::complete().with_a_machine();
     let main = world.deployment().join("terraform/main.tf");
     let edited = std::fs::read_to_string(&main).unwrap() + "\n# mine\n";
     std::fs::write(&main, &edited).unwrap();

@@ -132,8 +132,8 @@ fn every_missing_tool_is_named_at_once_with_its_mending_command() {
 #[test]
 fn a_missing_pool_or_network_is_named_with_its_mending_command() {
     let world = World::complete();
-    world.init("--libvirt-pool absent").run().code(4).says("absent").says("virsh");
-    world.init("--libvirt-network absent0").run().code(4).says("absent0");
+    world.init_on("absent", "default", "").run().code(4).says("absent").says("virsh");
+    world.init_on("default-pool", "absent0", "").run().code(4).says("absent0");
     assert!(!world.deployment().exists());
 }
 

@@ -95,13 +95,28 @@ impl World {
     }
 
     pub fn init(&self, more: &str) -> Call<'_> {
+        self.init_on("default-pool", "default", more)
+    }
+
+    pub fn init_on(&self, pool: &str, network: &str, more: &str) -> Call<'_> {
         std::fs::write(self.path("image.qcow2"), fake_image()).unwrap();
         let words = format!(
-            "init --cloud-provider libvirt --db-version rehearsal --libvirt-uri {TEST_URI} --libvirt-pool default-pool \
-             --libvirt-network default --libvirt-domain-type qemu --libvirt-image {} {more}",
+            "init --cloud-provider libvirt --db-version rehearsal --libvirt-uri {TEST_URI} --libvirt-pool {pool} \
+             --libvirt-network {network} --libvirt-domain-type qemu --libvirt-memory 1 --libvirt-vcpus 1 \
+             --libvirt-image {} {more}",
             self.path("image.qcow2").display()
         );
         self.exasol(&words)
+    }
+
+    /// As [`World::initialized`], with a machine in Terraform's state: the mock driver takes no
+    /// image, and a deployment that has machines needs none.
+    pub fn with_a_machine(self) -> Self {
+        let world = self.initialized();
+        let state = r#"{"version":4,"resources":[{"mode":"managed","type":"libvirt_domain","name":"node",
+            "instances":[{"index_key":"n11","attributes":{"name":"x"}}]}]}"#;
+        std::fs::write(world.deployment().join("terraform/terraform.tfstate"), state).unwrap();
+        world
     }
 
     pub fn state(&self) -> Value {
