@@ -6,5 +6,7 @@
 mod deploy;
 mod house;
 mod init;
+mod lab_libvirt;
+mod no_libvirt;
 mod support;
 mod usage;

@@ -184,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_library_is_installed() {
+        let fault =
+            Fault { kind: FaultKind::NoLibrary, message: "libvirt.so.0: cannot open shared object file".into() };
+        assert_eq!(library(&fault, &debian()).fix, ["sudo apt-get install -y libvirt0 libvirt-clients"]);
+    }
+
+    #[test]
     fn a_missing_socket_is_a_daemon_that_is_not_installed_or_not_running() {
         let running = local(&debian(), Socket::Missing);
         assert!(running.text.contains("not running"));

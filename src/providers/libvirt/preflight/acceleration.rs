@@ -3,51 +3,65 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
-use super::super::distro::Machine;
+use super::super::distro::{Machine, Package};
 use super::super::options::{DomainType, WantedDomainType};
 use super::super::probe::{self, Kvm};
 use super::Context;
 use crate::model::Check;
 
+const TITLE: &str = "KVM runs guests";
 const DEVICE: &str = "/dev/kvm";
 /// What emulation costs, as measured: a boot of 8 s under KVM takes about a minute.
 const SLOW: &str = "nodes run under emulation: many times slower, for rehearsals only";
 
-pub(super) fn check(context: &Context, architecture: Option<&str>, checks: &mut Vec<Check>) -> Option<DomainType> {
-    let title = "KVM runs guests";
+pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Check>) -> Option<DomainType> {
     let wanted = context.options.domain_type;
     if context.options.uri.is_mock() {
         return Some(DomainType::Qemu);
     }
     if wanted == WantedDomainType::Qemu {
-        checks.push(Check::warning("kvm", title, format!("not used, as asked: {SLOW}")));
-        return Some(DomainType::Qemu);
+        checks.push(Check::warning("kvm", TITLE, format!("not used, as asked: {SLOW}")));
+        return emulation(context, architecture, checks);
     }
     let kvm = match architecture {
+        "x86_64" => probe::kvm(context.client),
         // The probe's firmware is a PC's.
-        Some(architecture) if architecture != "x86_64" => match context.client.emulator(architecture, "kvm") {
-            Ok(_) => Kvm::Works(Default::default()),
+        other => match context.client.emulator(other, DomainType::Kvm.as_str()) {
+            Ok(_) => Kvm::Works(Duration::ZERO),
             Err(fault) => Kvm::Unavailable(fault.message),
         },
-        _ => probe::kvm(context.client),
     };
     if let Kvm::Works(took) = kvm {
-        checks.push(Check::ok("kvm", title, format!("a probe ran in {} ms", took.as_millis())));
+        checks.push(Check::ok("kvm", TITLE, format!("a probe ran in {} ms", took.as_millis())));
         return Some(DomainType::Kvm);
     }
     let device = context.options.uri.is_local().then(Device::here);
     let (cause, fix) = explain(&kvm, device.as_ref(), context.machine);
-    let check = match wanted {
-        WantedDomainType::Kvm => {
-            let check = Check::failed("kvm", title, cause);
-            fix.into_iter().fold(check, Check::fix).fix("or accept emulation: --libvirt-domain-type auto")
-        }
-        _ => fix.into_iter().fold(Check::warning("kvm", title, format!("{cause}; {SLOW}")), Check::fix),
+    if wanted == WantedDomainType::Kvm {
+        let check = fix.into_iter().fold(Check::failed("kvm", TITLE, cause), Check::fix);
+        checks.push(check.fix("or accept emulation: --libvirt-domain-type auto"));
+        return None;
+    }
+    let check = Check::warning("kvm", TITLE, format!("{cause}; {SLOW}"));
+    checks.push(fix.into_iter().fold(check, Check::fix));
+    match kvm {
+        // Emulation has run a guest beside it.
+        Kvm::Broken => Some(DomainType::Qemu),
+        _ => emulation(context, architecture, checks),
+    }
+}
+
+/// A check only where there is no emulator: asking costs seconds on hosts where libvirt keeps
+/// forgetting what QEMU can do, so it is done only when nothing else has shown it.
+fn emulation(context: &Context, architecture: &str, checks: &mut Vec<Check>) -> Option<DomainType> {
+    let Err(fault) = context.client.emulator(architecture, DomainType::Qemu.as_str()) else {
+        return Some(DomainType::Qemu);
     };
-    let failed = check.is_failed();
-    checks.push(check);
-    (!failed).then_some(DomainType::Qemu)
+    let check = Check::failed("emulator", format!("QEMU for {architecture}"), format!("libvirt: {fault}"));
+    checks.push(check.fix(context.machine.install(Package::Emulator)));
+    None
 }
 
 /// The host's side of KVM, seen without opening it.

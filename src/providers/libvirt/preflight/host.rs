@@ -20,12 +20,7 @@ pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<String
     if context.options.uri.is_mock() {
         return Some(host.architecture);
     }
-    let architecture = architecture(&host, &context.spec().db_version);
-    let matches = !architecture.is_failed();
-    checks.push(architecture);
-    if matches {
-        checks.extend(emulator(context, &host.architecture));
-    }
+    checks.push(architecture(&host, &context.spec().db_version));
     Some(host.architecture)
 }
 
@@ -79,14 +74,6 @@ fn architecture(host: &Host, version: &str) -> Check {
             check
         }
     }
-}
-
-/// Nothing to say where there is one.
-fn emulator(context: &Context, architecture: &str) -> Option<Check> {
-    let fault = context.client.emulator(architecture, "qemu").err()?;
-    let title = format!("QEMU for {architecture}");
-    let check = Check::failed("emulator", title, format!("libvirt: {fault}"));
-    Some(check.fix(context.machine.install(super::super::distro::Package::Emulator)))
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub(super) fn run(input: &PreflightInput) -> Outcome {
 
 fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Facts> {
     let architecture = host::check(context, checks);
-    let domain_type = acceleration::check(context, architecture.as_deref(), checks);
+    let domain_type = architecture.as_deref().and_then(|a| acceleration::check(context, a, checks));
     storage::check(context, checks);
     let network = network::check(context, checks);
     names::check(context, checks);
@@ -125,6 +125,48 @@ fn gb(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// libvirt's mock hypervisor; none where its client library is not installed.
+    fn mock(options: serde_json::Value) -> Option<Outcome> {
+        let spec: Spec = serde_json::from_value(serde_json::json!({
+            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 10, "options": options,
+        }))
+        .unwrap();
+        let outcome = run(&PreflightInput { spec: &spec, id: None, nodes: &[], facts: None, image_bytes: None });
+        let installed = !outcome.checks.iter().any(|c| c.detail.contains("client library"));
+        installed.then_some(outcome)
+    }
+
+    #[test]
+    fn the_mock_hypervisor_passes_and_says_what_it_is() {
+        let options = serde_json::json!({"uri": "test:///default", "pool": "default-pool", "memory": 1});
+        let Some(outcome) = mock(options) else { return };
+        let failed: Vec<_> = outcome.checks.iter().filter(|c| c.is_failed()).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        assert!(outcome.checks[0].detail.contains("mock"));
+        assert_eq!(outcome.facts["network_name"], "default");
+        assert_eq!(outcome.facts["domain_type"], "qemu");
+    }
+
+    #[test]
+    fn every_failure_is_in_one_list() {
+        let options = serde_json::json!({
+            "uri": "test:///default", "pool": "nosuch", "network": "nosuch", "memory": 1000, "image": "/nowhere",
+        });
+        let Some(outcome) = mock(options) else { return };
+        let failed: Vec<_> = outcome.checks.iter().filter(|c| c.is_failed()).map(|c| c.id).collect();
+        assert_eq!(failed, ["image", "host_memory", "pool", "network"]);
+        assert!(outcome.checks.iter().filter(|c| c.is_failed()).all(|c| !c.fix.is_empty()));
+        assert!(outcome.facts.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_value_is_a_check_with_exit_code_2() {
+        let Some(outcome) = mock(serde_json::json!({"uri": "qemu:///session"})) else { return };
+        assert_eq!((outcome.checks.len(), outcome.checks[0].exit_code), (1, 2));
+        assert_eq!(outcome.checks[0].fix, ["use the system daemon: qemu:///system"]);
+    }
 
     #[test]
     fn commands_are_quoted_only_where_needed() {

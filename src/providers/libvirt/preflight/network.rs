@@ -1,8 +1,10 @@
 //! The network: a libvirt network, a host bridge, or one of the deployment's own.
 
+use std::path::Path;
+
 use ipnet::Ipv4Net;
 
-use super::super::client::{Fault, Network};
+use super::super::client::{Fault, FaultKind, Network};
 use super::super::options::{DEFAULT_NETWORK, WantedNetwork};
 use super::super::routes::Routes;
 use super::super::{create, own_network_name};
@@ -34,33 +36,48 @@ fn named(context: &Context, wanted: &str, checks: &mut Vec<Check>) -> Result<Opt
         return libvirt_network(context, wanted, network, checks);
     }
     let title = format!("network or bridge '{wanted}' is there");
-    Ok(match context.client.is_bridge(wanted) {
-        Ok(Some(true)) => {
-            checks.push(Check::ok("network", title, "a bridge of the host: addresses come from outside"));
-            Some(Found {
-                own: false,
-                name: None,
-                bridge: Some(wanted.to_owned()),
-                range: None,
-                external_addresses: true,
+    let (check, usable) = match bridge(context, wanted)? {
+        Bridge::Yes => (Check::ok("network", title, "a bridge of the host: addresses come from outside"), true),
+        Bridge::Unknown => {
+            let detail = "libvirt has no such network, and cannot say whether the host has such a bridge";
+            (Check::warning("network", title, detail).fix(list(context)), true)
+        }
+        Bridge::NoBridge => {
+            let detail = "the host has an interface of that name, but it is no bridge";
+            (Check::failed("network", title, detail).fix(list(context)), false)
+        }
+        Bridge::Missing => (missing(context, wanted, title), false),
+    };
+    checks.push(check);
+    let found =
+        Found { own: false, name: None, bridge: Some(wanted.to_owned()), range: None, external_addresses: true };
+    Ok(usable.then_some(found))
+}
+
+enum Bridge {
+    Yes,
+    NoBridge,
+    Missing,
+    /// The hypervisor has no driver for host interfaces (a package of its own on some distributions).
+    Unknown,
+}
+
+fn bridge(context: &Context, name: &str) -> Result<Bridge, Fault> {
+    match context.client.is_bridge(name) {
+        Ok(Some(true)) => Ok(Bridge::Yes),
+        Ok(Some(false)) => Ok(Bridge::NoBridge),
+        Ok(None) => Ok(Bridge::Missing),
+        Err(fault) if fault.kind != FaultKind::Unsupported => Err(fault),
+        Err(_) if !context.options.uri.is_local() => Ok(Bridge::Unknown),
+        Err(_) => {
+            let interface = Path::new("/sys/class/net").join(name);
+            Ok(match (interface.exists(), interface.join("bridge").exists()) {
+                (_, true) => Bridge::Yes,
+                (true, false) => Bridge::NoBridge,
+                (false, false) => Bridge::Missing,
             })
         }
-        Ok(Some(false)) => {
-            checks.push(
-                Check::failed("network", title, "the host has an interface of that name, but it is no bridge")
-                    .fix(list(context)),
-            );
-            None
-        }
-        Ok(None) => {
-            checks.push(missing(context, wanted, title));
-            None
-        }
-        Err(fault) => {
-            checks.push(unanswered("network", &title, &fault));
-            None
-        }
-    })
+    }
 }
 
 /// A network by its name, or the one that a bridge belongs to.
