@@ -6,7 +6,8 @@
 //! the deployment's SSH key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ use crate::model::RenderedFile;
 /// Begins the recorded hash of a file with secrets.
 const KEYED: &str = "keyed:";
 
-/// What is to be done so that the directory holds exactly what was rendered.
+/// What is to be done so that the folders of the rendered files hold exactly them.
 #[derive(Debug, Default)]
 pub(super) struct Changes<'a> {
     /// New, changed, or of the right content and the wrong mode.
@@ -31,6 +32,26 @@ pub(super) struct Changes<'a> {
     /// The hashes of those recorded files that are as we wrote them, in the last run or in one that was
     /// killed after it had replaced some of them.
     pub(super) intact: BTreeMap<String, String>,
+    scope: Scope,
+}
+
+/// The entries of the deployment directory (`terraform`, `README.md`, …) that a rendering is about:
+/// Terraform's, ssh's and Ansible's files are rendered at different moments of a deploy.
+#[derive(Debug, Default)]
+struct Scope(BTreeSet<OsString>);
+
+impl Scope {
+    fn of(files: &[RenderedFile]) -> Scope {
+        Scope(files.iter().filter_map(|file| Scope::entry(&file.path)).map(OsString::from).collect())
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        Scope::entry(Path::new(name)).is_some_and(|entry| self.0.contains(entry))
+    }
+
+    fn entry(path: &Path) -> Option<&OsStr> {
+        path.components().next().map(Component::as_os_str)
+    }
 }
 
 impl<'a> Changes<'a> {
@@ -51,16 +72,37 @@ impl<'a> Changes<'a> {
             };
         }
     }
+
+    /// Records what is about to be written beside what is there: wherever the writing is killed, each
+    /// file is known as ours.
+    pub(super) fn announce(&self, state: &mut State) {
+        state.rendered.extend(self.intact.clone());
+        state.rendering.retain(|name, _| !self.scope.covers(name));
+        state.rendering.extend(self.record.clone());
+    }
+
+    /// Records what is there once it is written.
+    pub(super) fn settle(&self, state: &mut State) {
+        state.rendered.retain(|name, _| !self.scope.covers(name));
+        state.rendered.extend(self.record.clone());
+        state.rendering.retain(|name, _| !self.scope.covers(name));
+    }
+
+    /// Whether that is recorded already.
+    pub(super) fn is_settled(&self, state: &State) -> bool {
+        let recorded = state.rendered.iter().filter(|(name, _)| self.scope.covers(name));
+        recorded.eq(&self.record) && !state.rendering.keys().any(|name| self.scope.covers(name))
+    }
 }
 
-/// Compares what was rendered with what is in the directory `root`, and that with `state`'s record.
+/// Compares what was rendered with what is in their folders below `root`, and that with `state`'s record.
 pub(super) fn compare<'a>(
     root: &Path,
     state: &State,
     files: &'a [RenderedFile],
     hasher: &Hasher,
 ) -> Result<Changes<'a>> {
-    let mut changes = Changes::default();
+    let mut changes = Changes { scope: Scope::of(files), ..Changes::default() };
     for file in files {
         let name = name(&file.path)?;
         if changes.record.insert(name.clone(), hasher.hash(&file.content, is_secret(file.mode))).is_some() {
@@ -82,7 +124,8 @@ pub(super) fn compare<'a>(
             None => changes.write.push(file),
         }
     }
-    for name in recorded(state).filter(|name| !changes.record.contains_key(*name)) {
+    let gone = |name: &&String| changes.scope.covers(name) && !changes.record.contains_key(*name);
+    for name in recorded(state).filter(gone).collect::<Vec<_>>() {
         let Some(found) = atomic::read(&root.join(name))? else { continue };
         match ours(state, hasher, name, &found) {
             Some(hash) => {

@@ -1,6 +1,5 @@
 //! A deployment directory with its lock held: the only way to write in it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
@@ -10,7 +9,6 @@ use super::create::{self, MARKER_FILE};
 use super::dir::{LOCK_FILE, README_FILE, SECRETS_FILE, STATE_FILE};
 use super::edits::{self, Hasher};
 use super::lock::{self, Lock};
-use super::state::Rendered;
 use super::{DeploymentDir, OpLog, Secrets, State, atomic, state, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Operation, Phase, RenderedFile};
@@ -120,45 +118,22 @@ impl Locked {
             return Err(Error::other(format!("{} is not rendered", file.path.display())));
         }
         let hasher = self.hasher(files)?;
-        let (inside, outside) = self.dir.state.split_rendered(files);
-        let mut changes = edits::compare(&self.dir.root, &inside, files, &hasher)?;
+        let mut changes = edits::compare(&self.dir.root, &self.dir.state, files, &hasher)?;
         let edited = std::mem::take(&mut changes.edited);
         match policy {
             EditPolicy::Refuse if !edited.is_empty() => return Err(Error::EditedFiles { files: edited }),
             EditPolicy::Refuse => {}
             EditPolicy::Overwrite => changes.include(files, edited),
-            EditPolicy::Keep => changes.exclude(&inside, &edited),
+            EditPolicy::Keep => changes.exclude(&self.dir.state, &edited),
         }
         if !changes.write.is_empty() || !changes.remove.is_empty() {
-            self.announce(&changes, &outside)?;
+            self.update(|state| changes.announce(state))?;
             atomic::write_all(&self.dir.root, changes.write.iter().copied())?;
             for path in &changes.remove {
                 atomic::remove_file(&self.dir.root.join(path))?;
             }
         }
-        self.settle(changes.record, outside)
-    }
-
-    /// Records what is about to be written beside what is there: wherever the writing is killed, each
-    /// file is known as ours.
-    fn announce(&mut self, changes: &edits::Changes<'_>, outside: &Rendered) -> Result<()> {
-        self.update(|state| {
-            state.rendered.extend(changes.intact.clone());
-            state.rendering = outside.announced.clone();
-            state.rendering.extend(changes.record.clone());
-        })
-    }
-
-    /// Records what is there now.
-    fn settle(&mut self, mut record: BTreeMap<String, String>, outside: Rendered) -> Result<()> {
-        record.extend(outside.there);
-        if record == self.dir.state.rendered && outside.announced == self.dir.state.rendering {
-            return Ok(());
-        }
-        self.update(|state| {
-            state.rendered = record;
-            state.rendering = outside.announced;
-        })
+        if changes.is_settled(&self.dir.state) { Ok(()) } else { self.update(|state| changes.settle(state)) }
     }
 
     /// A hasher that knows the key if anything rendered now or earlier has secrets.
@@ -342,15 +317,28 @@ mod tests {
     #[test]
     fn what_is_no_longer_rendered_goes_unless_it_was_edited() {
         let (_dir, mut locked) = locked();
+        let also = RenderedFile::new("ansible/also", "x");
+        locked.write_files(&[&testing::files()[3..5], &[also]].concat(), EditPolicy::Refuse).unwrap();
         fs::write(locked.root().join("ansible/run"), "by hand").unwrap();
-        let less = &testing::files()[..2];
+        let less = &testing::files()[3..4];
         assert!(matches!(locked.write_files(less, EditPolicy::Refuse), Err(Error::EditedFiles { .. })));
-        assert!(locked.root().join("ssh/id_ed25519").exists());
+        assert!(locked.root().join("ansible/also").exists());
         locked.write_files(less, EditPolicy::Keep).unwrap();
-        assert!(!locked.root().join("ssh/id_ed25519").exists());
+        assert!(!locked.root().join("ansible/also").exists());
         assert_eq!(text(&locked, "ansible/run"), "by hand");
         locked.write_files(less, EditPolicy::Overwrite).unwrap();
         assert!(!locked.root().join("ansible/run").exists());
+    }
+
+    #[test]
+    fn other_folders_than_the_rendered_ones_stay_as_they_are() {
+        let (_dir, mut locked) = locked();
+        fs::write(locked.root().join("ssh/id_ed25519"), "by hand").unwrap();
+        locked.write_files(&[RenderedFile::new("terraform/new.tf", "new")], EditPolicy::Refuse).unwrap();
+        assert!(!locked.root().join("terraform/main.tf").exists());
+        assert_eq!(text(&locked, "ansible/run"), "#!/bin/sh\n");
+        assert_eq!(text(&locked, "README.md"), "readme");
+        assert_eq!(locked.edited_files().unwrap(), [PathBuf::from("ssh/id_ed25519")]);
     }
 
     #[test]
@@ -405,14 +393,17 @@ mod tests {
         assert!(!marker.exists());
     }
 
-    /// Some of four files, each with one of three contents; every other one with secrets.
+    /// A folder, and for it some of four files, each with one of three contents; every other one with
+    /// secrets. One is always there, and so the folder is rendered.
     fn rendering() -> impl Strategy<Value = Vec<RenderedFile>> {
-        proptest::collection::vec(proptest::option::of(0..3u8), 4).prop_map(|contents| {
+        let contents = proptest::collection::vec(proptest::option::of(0..3u8), 4);
+        (prop_oneof!["terraform", "ssh"], contents).prop_map(|(folder, contents)| {
             let file = |(i, content): (usize, Option<u8>)| {
-                let (path, text) = (format!("terraform/{i}.tf"), format!("content {}", content?));
+                let (path, text) = (format!("{folder}/{i}.tf"), format!("content {}", content?));
                 Some(if i % 2 == 0 { RenderedFile::new(path, text) } else { RenderedFile::secret(path, text) })
             };
-            contents.into_iter().enumerate().filter_map(file).collect()
+            let always = RenderedFile::new(format!("{folder}/always"), "");
+            contents.into_iter().enumerate().filter_map(file).chain([always]).collect()
         })
     }
 
@@ -428,11 +419,10 @@ mod tests {
                 let hasher = locked.hasher(files).unwrap();
                 let state = locked.state().clone();
                 let root = locked.root().to_path_buf();
-                let (inside, outside) = state.split_rendered(files);
-                let changes = edits::compare(&root, &inside, files, &hasher).unwrap();
+                let changes = edits::compare(&root, &state, files, &hasher).unwrap();
                 prop_assert_eq!(&changes.edited, &Vec::<PathBuf>::new());
                 if *killed_after > 0 {
-                    locked.announce(&changes, &outside).unwrap();
+                    locked.update(|state| changes.announce(state)).unwrap();
                     atomic::write_all(&root, changes.write.iter().copied().take(killed_after - 1)).unwrap();
                     let removals = killed_after.saturating_sub(1 + changes.write.len());
                     changes.remove.iter().take(removals).for_each(|p| atomic::remove_file(&root.join(p)).unwrap());
@@ -441,7 +431,8 @@ mod tests {
             }
             let (last, _) = &runs[runs.len() - 1];
             locked.write_files(last, EditPolicy::Refuse).unwrap();
-            let found = super::super::dir::entries(&locked.terraform_dir()).unwrap();
+            let folder = last[0].path.parent().unwrap();
+            let found = super::super::dir::entries(&locked.root().join(folder)).unwrap();
             let wanted: Vec<_> = last.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
             prop_assert_eq!(found, wanted);
             for file in last {

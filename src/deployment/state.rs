@@ -1,13 +1,13 @@
 //! `deployment.json`: what is known of a deployment, without secrets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::atomic;
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, LastError, Node, Options, Phase, RenderedFile, Spec};
+use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
 
 /// The form of `deployment.json` that this version writes. A change that older versions would
 /// misread takes the next number.
@@ -59,13 +59,6 @@ pub struct State {
     pub(super) rendering: BTreeMap<String, String>,
 }
 
-/// The records of some rendered files, as [`State`] has them of all.
-#[derive(Debug)]
-pub(super) struct Rendered {
-    pub there: BTreeMap<String, String>,
-    pub announced: BTreeMap<String, String>,
-}
-
 impl State {
     /// A new deployment's state.
     pub fn new(id: DeploymentId, spec: Spec, facts: Options) -> State {
@@ -89,18 +82,6 @@ impl State {
             rendered: BTreeMap::new(),
             rendering: BTreeMap::new(),
         }
-    }
-
-    /// This state as far as it is about the folders of `files`, and the records of all other folders.
-    pub(super) fn split_rendered(&self, files: &[RenderedFile]) -> (State, Rendered) {
-        let folder = |path: &Path| path.components().next().map(|c| c.as_os_str().to_owned());
-        let touched: BTreeSet<_> = files.iter().map(|file| folder(&file.path)).collect();
-        let split = |record: &BTreeMap<String, String>| -> (BTreeMap<_, _>, BTreeMap<_, _>) {
-            record.clone().into_iter().partition(|(name, _)| touched.contains(&folder(Path::new(name))))
-        };
-        let (rendered, there) = split(&self.rendered);
-        let (rendering, announced) = split(&self.rendering);
-        (State { rendered, rendering, ..self.clone() }, Rendered { there, announced })
     }
 
     /// Reads `file`; None if there is none.
