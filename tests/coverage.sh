@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 wanted=80
 tools="${EXASOL_LAB_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/exasol-lab}/cargo"
-version=0.37.2
+version=0.37.5
 if ! "$tools/bin/cargo-tarpaulin" --version 2>/dev/null | grep -q " $version\$"; then
   echo "installing cargo-tarpaulin $version into $tools"
   cargo install --quiet --locked --root "$tools" "cargo-tarpaulin@$version"

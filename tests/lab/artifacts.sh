@@ -1,0 +1,147 @@
+# What a lab is made of and what takes long to build: the libvirt provider, the
+# Terraform CLI configuration, OpenTofu, the Python environment, the image.
+# Sourced by scripts/lab and scripts/setup. Each function builds what is missing
+# and prints a path; what is built is kept by a hash of what it is built from.
+# shellcheck shell=bash
+
+LAB_SOURCES=$REPO/tests/lab
+PROVIDER_VERSION=0.8.3
+
+# build_once NAME TARGET FUNCTION: run FUNCTION unless TARGET exists, one at a
+# time over all labs. FUNCTION gets a work folder and must create TARGET with a
+# single step at its end, so that a killed build leaves no half a result. It must
+# chain its commands with &&: "set -e" does not work where a status is looked at.
+build_once() {
+  local name=$1 target=$2 function=$3 work status=0
+  [ -e "$target" ] && return 0
+  mkdir -p "$LAB_HOME/locks" "$LAB_HOME/build" "$(dirname "$target")"
+  (
+    exec 8>"$LAB_HOME/locks/build-$name.lock"
+    flock 8
+    [ -e "$target" ] && exit 0
+    work=$(mktemp -d "$LAB_HOME/build/$name.XXXXXX")
+    trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+    "$function" "$work" "$target" >"$LAB_HOME/build/$name.log" 2>&1 8>&-
+  ) || status=$?
+  [ $status -eq 0 ] || {
+    tail -n 20 "$LAB_HOME/build/$name.log" >&2
+    die 1 "building $name failed; log: $LAB_HOME/build/$name.log"
+  }
+}
+
+need_go() {
+  have go || die "$EXIT_PREFLIGHT" "go is missing: it builds $1" \
+    "install Go 1.26 or newer (or, for OpenTofu: tofu or terraform), then run this again"
+}
+
+# The mirror holds the provider twice: Terraform and OpenTofu look under
+# different registry names.
+lab_mirror() {
+  local target
+  target=$LAB_HOME/mirror/$(hash_of "$LAB_SOURCES/provider/go.mod" "$LAB_SOURCES/provider/go.sum")
+  if [ ! -e "$target" ]; then
+    need_go "the libvirt provider"
+    say "building the libvirt provider (under a minute)"
+    build_once provider "$target" build_provider
+  fi
+  echo "$target"
+}
+
+build_provider() {
+  local work=$1 target=$2 registry folder
+  cp "$LAB_SOURCES"/provider/go.{mod,sum} "$work/" &&
+    (cd "$work" && go build -mod=mod -trimpath -o provider \
+      github.com/dmacvicar/terraform-provider-libvirt) &&
+    cmp "$LAB_SOURCES/provider/go.sum" "$work/go.sum" || return
+  for registry in registry.terraform.io registry.opentofu.org; do
+    folder=$work/mirror/$registry/dmacvicar/libvirt/$PROVIDER_VERSION/$(go env GOOS)_$(go env GOARCH)
+    mkdir -p "$folder" &&
+      ln "$work/provider" "$folder/terraform-provider-libvirt_v$PROVIDER_VERSION" || return
+  done
+  mv "$work/mirror" "$target"
+}
+
+# A CLI configuration of the lab's own; the user's ~/.terraformrc is not read
+# while TF_CLI_CONFIG_FILE points here. Without a "direct" block no registry is
+# ever asked.
+lab_cli_config() {
+  local mirror config
+  mirror=$(lab_mirror)
+  config=$mirror.tfrc
+  [ -e "$config" ] || {
+    printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' \
+      "$mirror" >"$config.$$"
+    mv "$config.$$" "$config"
+  }
+  echo "$config"
+}
+
+tofu_path() {
+  echo "$LAB_HOME/tofu/$(hash_of "$LAB_SOURCES/tofu/go.mod" "$LAB_SOURCES/tofu/go.sum")/tofu"
+}
+
+lab_tofu() {
+  local target
+  target=$(tofu_path)
+  if [ ! -e "$target" ]; then
+    need_go OpenTofu
+    say "building OpenTofu (a few minutes)"
+    build_once tofu "$target" build_tofu
+  fi
+  echo "$target"
+}
+
+build_tofu() {
+  local work=$1 target=$2
+  cp "$LAB_SOURCES"/tofu/go.{mod,sum} "$work/" &&
+    (cd "$work" && go build -mod=mod -trimpath -o tofu github.com/opentofu/opentofu/cmd/tofu) &&
+    cmp "$LAB_SOURCES/tofu/go.sum" "$work/go.sum" &&
+    mv "$work/tofu" "$target"
+}
+
+# ansible-core and pyexasol. The key has the Python version in it, since a
+# virtual environment does not survive a change of its interpreter. "venv" is a
+# link to the current one.
+lab_venv() {
+  local folder
+  folder=$LAB_HOME/venvs/$(venv_key)
+  if [ ! -e "$folder/.complete" ]; then
+    say "installing ansible-core and pyexasol into a virtual environment"
+    build_once venv "$folder/.complete" build_venv
+  fi
+  [ "$(readlink "$LAB_HOME/venv")" = "$folder" ] || ln -sfn "$folder" "$LAB_HOME/venv"
+  echo "$LAB_HOME/venv"
+}
+
+venv_is_current() {
+  have python3 && [ -e "$LAB_HOME/venvs/$(venv_key)/.complete" ]
+}
+
+venv_key() {
+  printf '%s-%s\n' "$(hash_of "$LAB_SOURCES/requirements.txt")" \
+    "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+}
+
+# A Python that can make virtual environments; Debian's needs python3-venv.
+base_python() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && {
+      command -v "$python"
+      return
+    }
+  done
+  die "$EXIT_PREFLIGHT" "no python3 with the venv module" "run: scripts/setup"
+}
+
+# Not built elsewhere and renamed: scripts in a virtual environment carry its
+# path. The empty file, written last, says that it is complete.
+build_venv() {
+  local target=$2 folder=${2%/*}
+  rm -rf "$folder" &&
+    "$(base_python)" -m venv "$folder" &&
+    "$folder/bin/pip" install --quiet --requirement "$LAB_SOURCES/requirements.txt" &&
+    touch "$target"
+}
+
+lab_image() { "$LAB_SOURCES/image/build"; }

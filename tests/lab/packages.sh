@@ -1,0 +1,68 @@
+# What has to be installed, and how to tell that it is there. Sourced by
+# scripts/setup. One line each: "what to look for" "Debian package".
+# What to look for: a program; user:NAME; file:PATH; python:MODULES.
+# shellcheck shell=bash disable=SC2034
+
+# To build exasol and use it with this machine's libvirt.
+BASE_PACKAGES=(
+  "cc build-essential"
+  "pkg-config pkg-config"
+  "git git"
+  "curl curl"
+  "ssh openssh-client"
+  "mkisofs genisoimage"
+  "virsh libvirt-clients"
+  "libvirtd libvirt-daemon"
+  "user:libvirt-qemu libvirt-daemon-system"
+  "qemu-system-x86_64 qemu-system-x86"
+  "qemu-img qemu-utils"
+  "dnsmasq dnsmasq-base"
+  "iptables iptables"
+  "ip iproute2"
+  "xsltproc xsltproc"
+  "python:ensurepip,venv python3-venv"
+)
+
+# More for the lab and the tests: a guest image, a lint, an SSH server.
+LAB_PACKAGES=(
+  "mmdebstrap mmdebstrap"
+  "file:/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring"
+  "sfdisk fdisk"
+  "mkfs.ext4 e2fsprogs"
+  "nft nftables"
+  "rsync rsync"
+  "shellcheck shellcheck"
+  "file:/usr/sbin/sshd openssh-server"
+  "jq jq"
+)
+
+# present WHAT
+present() {
+  local python
+  case $1 in
+    user:*) getent passwd "${1#user:}" >/dev/null ;;
+    file:*) [ -e "${1#file:}" ] ;;
+    python:*)
+      for python in python3 /usr/bin/python3; do
+        "$python" -c "import ${1#python:}" 2>/dev/null && return
+      done
+      return 1
+      ;;
+    *) have "$1" ;;
+  esac
+}
+
+# missing_packages "WHAT PACKAGE"...: the packages to install, one a line.
+missing_packages() {
+  local line
+  for line in "$@"; do
+    present "${line% *}" || echo "${line##* }"
+  done
+}
+
+# By hand, on distributions whose packages this script does not know.
+BY_HAND=(
+  "Fedora, RHEL:  libvirt-daemon-kvm libvirt-client qemu-kvm qemu-img xorriso libxslt gcc pkgconf git openssh-clients python3"
+  "openSUSE:      libvirt-daemon-qemu libvirt-client qemu-x86 qemu-tools mkisofs libxslt-tools gcc pkgconf git openssh-clients python3"
+  "Arch:          libvirt qemu-desktop dnsmasq cdrtools libxslt base-devel git openssh python"
+)

@@ -1,0 +1,7 @@
+// Builds the libvirt provider for machines that cannot reach its registry.
+// Nothing here is shipped: users' machines get it by `terraform init`.
+module exasol.lab/provider
+
+go 1.23
+
+require github.com/dmacvicar/terraform-provider-libvirt v0.8.3
