@@ -114,6 +114,9 @@ pub(super) async fn with_operation<T>(
     let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };
     work.finish(outcome, None);
     let recorded = record(&mut work, operation, result.as_ref().err());
+    if let Some(error) = work.log.write_error() {
+        work.sink.warn(format!("the log is not complete: {error}"));
+    }
     work.sink.emit(Event::OperationFinished { operation, ok: result.is_ok(), elapsed_ms: millis(since) });
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),
@@ -136,8 +139,11 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
         Some(error) => transitions::failed(operation, error.into()),
     };
     let phase = phase.unwrap_or(work.from);
-    work.dir.update(|state| state.last_error = last_error)?;
-    work.dir.set_phase(phase)
+    work.dir.update(|state| {
+        state.last_error = last_error;
+        state.phase = phase;
+        state.ever_ready |= phase == Phase::DatabaseReady;
+    })
 }
 
 fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecorded: Option<Error>) -> Error {
