@@ -80,6 +80,7 @@ pub(super) fn write_ssh_files(dir: &mut Locked, provider: &Provider, edits: Edit
         nodes: &state.nodes,
         secrets: &render_input::borrowed(&secrets),
         jump_host: route.jump_host.as_deref(),
+        jump_key: route.jump_key.as_deref(),
         cos_host_keys: &state.cos_host_keys,
     })?;
     dir.write_files(&files, edits)

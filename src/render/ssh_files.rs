@@ -15,6 +15,8 @@ pub struct SshInput<'a> {
     pub secrets: &'a Secrets<'a>,
     /// `user@host:port` through which the nodes are reached.
     pub jump_host: Option<&'a str>,
+    /// The private key for it, where its address names one.
+    pub jump_key: Option<&'a Path>,
     /// By node name: what [`super::COS_HOST_KEYS`] printed there, `ssh-ed25519 AAAA…` each; empty
     /// before the installation.
     pub cos_host_keys: &'a BTreeMap<String, Vec<String>>,
@@ -54,7 +56,7 @@ fn known_hosts(input: &SshInput) -> Result<String> {
 fn config(input: &SshInput) -> Result<String> {
     let names: Vec<_> = input.nodes.iter().map(|n| n.plan.name.as_str()).collect();
     let all: Vec<_> = names.iter().flat_map(|n| [(*n).to_owned(), format!("{n}-cos")]).collect();
-    let proxy = input.jump_host.map(proxy_command).transpose()?.unwrap_or_default();
+    let proxy = input.jump_host.map(|jump| proxy_command(jump, input.jump_key)).transpose()?.unwrap_or_default();
     let mut text = String::from("# Generated; absolute paths are written anew when the directory has moved.\n");
     for node in input.nodes {
         let (name, address) = (&node.plan.name, node.public_ip);
@@ -86,7 +88,7 @@ const OPTIONS: &str = "  GlobalKnownHostsFile /dev/null
 
 /// ssh itself to the jump host, so that the user's own configuration holds for it; `ProxyJump`
 /// would hand it this file instead. ssh runs the line in a shell and expands `%` in it.
-fn proxy_command(jump: &str) -> Result<String> {
+fn proxy_command(jump: &str, key: Option<&Path>) -> Result<String> {
     let (login, port) = match jump.rsplit_once(':') {
         Some((login, port)) if port.parse::<u16>().is_ok() && !login.ends_with(':') => (login, Some(port)),
         _ => (jump, None),
@@ -97,7 +99,9 @@ fn proxy_command(jump: &str) -> Result<String> {
     }
     let login = shell::quoted(&login, "the jump host")?.replace('%', "%%");
     let port = port.map(|p| format!("-p {p} ")).unwrap_or_default();
-    Ok(format!("  ProxyCommand ssh {port}-W '[%h]:%p' -- {login}\n"))
+    let key = key.map(|k| shell::quoted(&k.to_string_lossy(), "the jump host's key")).transpose()?;
+    let key = key.map(|k| format!("-i {} ", k.replace('%', "%%"))).unwrap_or_default();
+    Ok(format!("  ProxyCommand ssh {port}{key}-W '[%h]:%p' -- {login}\n"))
 }
 
 /// A path as ssh_config(5) has it: in double quotes, `%` doubled. A `${` would be taken for an
@@ -121,7 +125,14 @@ mod tests {
     use crate::render::testing;
 
     fn input<'a>(nodes: &'a [Node], secrets: &'a Secrets<'a>, cos: &'a BTreeMap<String, Vec<String>>) -> SshInput<'a> {
-        SshInput { directory: Path::new("/srv/my clusters/50%"), nodes, secrets, jump_host: None, cos_host_keys: cos }
+        SshInput {
+            directory: Path::new("/srv/my clusters/50%"),
+            nodes,
+            secrets,
+            jump_host: None,
+            jump_key: None,
+            cos_host_keys: cos,
+        }
     }
 
     #[test]
@@ -143,15 +154,15 @@ mod tests {
 
     #[test]
     fn a_jump_host_is_reached_by_the_users_own_ssh() {
-        assert_eq!(proxy_command("me@kvm:2222").unwrap(), "  ProxyCommand ssh -p 2222 -W '[%h]:%p' -- 'me@kvm'\n");
-        assert_eq!(proxy_command("kvm").unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'kvm'\n");
+        assert_eq!(proxy_command("me@kvm:2222", None).unwrap(), "  ProxyCommand ssh -p 2222 -W '[%h]:%p' -- 'me@kvm'\n");
+        assert_eq!(proxy_command("kvm", None).unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'kvm'\n");
         assert_eq!(
-            proxy_command("me@[fd00::1]:22").unwrap(),
+            proxy_command("me@[fd00::1]:22", None).unwrap(),
             "  ProxyCommand ssh -p 22 -W '[%h]:%p' -- 'me@fd00::1'\n"
         );
-        assert_eq!(proxy_command("a'b%h").unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'a'\\''b%%h'\n");
-        assert!(proxy_command("-oProxyCommand=x").is_err());
-        assert!(proxy_command("").is_err());
+        assert_eq!(proxy_command("a'b%h", None).unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'a'\\''b%%h'\n");
+        assert!(proxy_command("-oProxyCommand=x", None).is_err());
+        assert!(proxy_command("", None).is_err());
     }
 
     #[test]

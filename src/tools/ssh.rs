@@ -51,11 +51,16 @@ impl Ssh {
         self.quiet(node).arg("sh -s").stdin(script).output(limit).await
     }
 
-    /// Becomes an interactive session on a node; with a command, runs that in it.
+    /// Becomes an interactive session on a node; with a command, runs that in it. One word is a line
+    /// for the shell there, as with ssh itself; several arrive as they are.
     /// Returns only if ssh cannot be started.
     pub fn interactive(&self, node: &str, words: &[String]) -> Error {
         let tool = Tool::new(&self.program).arg("-F").arg(&self.config).arg("--").arg(node);
-        if words.is_empty() { tool.exec() } else { tool.arg(command_line(words)).exec() }
+        match words {
+            [] => tool.exec(),
+            [line] => tool.arg(line).exec(),
+            words => tool.arg(command_line(words)).exec(),
+        }
     }
 
     pub(super) fn quiet(&self, node: &str) -> Tool {

@@ -227,7 +227,7 @@ def signal_deploy(system, when="boot", signal=15):
     code = process.wait(timeout=120)
     assert code == 128 + signal, code
     report = system.exasol("status", "--json").expect(0).json()
-    assert report["status"] == "deployment_failed" and report["last_error"]["code"] == "interrupted", report
+    assert report["status"] == "interrupted" and report["last_error"]["code"] == "interrupted", report
 
 
 def in_step(system, wanted):
