@@ -129,6 +129,12 @@ impl Uri {
         self.parameter("keyfile").filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 
+    /// Whether the address settles how the Terraform provider trusts the SSH server: its own
+    /// parameters, which libvirt passes over.
+    pub fn settles_known_hosts(&self) -> bool {
+        ["knownhosts", "known_hosts_verify", "no_verify"].iter().any(|name| self.parameter(name).is_some())
+    }
+
     /// As libvirt's library gets it: SSH never asks on the terminal, since nobody may be there,
     /// and Terraform's provider could not ask either.
     pub fn to_connect(&self) -> String {
