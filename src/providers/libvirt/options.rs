@@ -178,17 +178,17 @@ impl Options {
             domain_type: given.domain_type.unwrap_or_default(),
             image: image(given.image.as_deref(), given.image_sha256.as_deref())?,
         };
-        if let WantedNetwork::Own(Some(range)) = options.network {
-            if host_address(range, spec.cluster_size.saturating_sub(1)).is_none() {
-                return Err(invalid(
-                    "--libvirt-network",
-                    &format!("new:{range}"),
-                    format!(
-                        "a range with room for {} nodes from its .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
-                        spec.cluster_size
-                    ),
-                ));
-            }
+        if let WantedNetwork::Own(Some(range)) = options.network
+            && host_address(range, spec.cluster_size.saturating_sub(1)).is_none()
+        {
+            return Err(invalid(
+                "--libvirt-network",
+                &format!("new:{range}"),
+                format!(
+                    "a range with room for {} nodes from its .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
+                    spec.cluster_size
+                ),
+            ));
         }
         if spec.owner.as_deref().is_some_and(|owner| owner.chars().any(char::is_control)) {
             return Err(invalid("--owner", "…", "text without control characters"));

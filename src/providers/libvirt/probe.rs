@@ -107,10 +107,10 @@ fn watch(news: &Receiver<News>, deadline: Instant, start_emulation: impl FnOnce(
         }
         let Ok(one) = news.recv_timeout(PAUSE) else { continue };
         // Emulation's probe costs half a second: not before KVM has something to be compared with.
-        if matches!((one.of, &one.what), (DomainType::Kvm, What::Started)) {
-            if let Some(start) = start_emulation.take() {
-                start();
-            }
+        if matches!((one.of, &one.what), (DomainType::Kvm, What::Started))
+            && let Some(start) = start_emulation.take()
+        {
+            start();
         }
         race.note(one);
     }

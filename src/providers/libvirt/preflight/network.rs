@@ -42,7 +42,7 @@ fn named(context: &Context, wanted: &str, checks: &mut Vec<Check>) -> Result<Opt
             let detail = "libvirt has no such network, and cannot say whether the host has such a bridge";
             (Check::warning("network", title, detail).fix(list(context)), true)
         }
-        Bridge::NoBridge => {
+        Bridge::Otherwise => {
             let detail = "the host has an interface of that name, but it is no bridge";
             (Check::failed("network", title, detail).fix(list(context)), false)
         }
@@ -56,7 +56,8 @@ fn named(context: &Context, wanted: &str, checks: &mut Vec<Check>) -> Result<Opt
 
 enum Bridge {
     Yes,
-    NoBridge,
+    /// An interface of another kind.
+    Otherwise,
     Missing,
     /// The hypervisor has no driver for host interfaces (a package of its own on some distributions).
     Unknown,
@@ -65,7 +66,7 @@ enum Bridge {
 fn bridge(context: &Context, name: &str) -> Result<Bridge, Fault> {
     match context.client.is_bridge(name) {
         Ok(Some(true)) => Ok(Bridge::Yes),
-        Ok(Some(false)) => Ok(Bridge::NoBridge),
+        Ok(Some(false)) => Ok(Bridge::Otherwise),
         Ok(None) => Ok(Bridge::Missing),
         Err(fault) if fault.kind != FaultKind::Unsupported => Err(fault),
         Err(_) if !context.options.uri.is_local() => Ok(Bridge::Unknown),
@@ -73,7 +74,7 @@ fn bridge(context: &Context, name: &str) -> Result<Bridge, Fault> {
             let interface = Path::new("/sys/class/net").join(name);
             Ok(match (interface.exists(), interface.join("bridge").exists()) {
                 (_, true) => Bridge::Yes,
-                (true, false) => Bridge::NoBridge,
+                (true, false) => Bridge::Otherwise,
                 (false, false) => Bridge::Missing,
             })
         }

@@ -78,10 +78,10 @@ fn kind(context: &Context, pool: &Pool) -> Check {
 /// What the image adds to the pool: nothing where it is already there.
 fn image_bytes(context: &Context) -> u64 {
     let image = &context.options.image;
-    if let Some(sha256) = image.sha256.as_deref() {
-        if matches!(base_volume::find(context.client, &context.options.pool, sha256), Ok(Some(_))) {
-            return 0;
-        }
+    if let Some(sha256) = image.sha256.as_deref()
+        && matches!(base_volume::find(context.client, &context.options.pool, sha256), Ok(Some(_)))
+    {
+        return 0;
     }
     let local = match &image.location {
         ImageLocation::File(path) => path.metadata().ok().map(|m| m.len()),
