@@ -8,6 +8,7 @@
     {"event": "warning", "message": ...}
     {"event": "stats", "nodes": {"n11": {"ok": 3, "changed": 1, ...}}}
 
+Lines of a successful task's output that begin with "warning: " become warnings of their own.
 `state` is ok, changed, skipped, failed or unreachable. Results hold messages only: no module
 arguments and no data, nothing at all of a task with `no_log`, and no text from the JSON list in
 the file that EXASOL_ANSIBLE_SECRETS names. Works with ansible-core 2.14 to 2.21.
@@ -63,6 +64,10 @@ class CallbackModule(CallbackBase):
         self._emit("start", task=task_name(task), node=host.get_name())
 
     def v2_runner_on_ok(self, result):
+        # What node/*.sh have to say although all is well.
+        for line in text(result._result.get("stdout")).splitlines():
+            if line.startswith("warning: "):
+                self._emit("warning", message=f"{result._host.get_name()}: {line[9:][:MAX_LINE]}")
         self._result(result, "changed" if result._result.get("changed") else "ok")
 
     def v2_runner_on_skipped(self, result):

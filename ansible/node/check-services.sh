@@ -1,6 +1,6 @@
 #!/bin/sh
 # The services that an installation brings run on this node. Prints "warning: …" for those that are
-# still starting: c4_cloud_command was seen so on a healthy node.
+# still starting (c4_cloud_command was seen so on a healthy node), and for a missing mDNS name.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -28,3 +28,6 @@ while :; do
   sleep 1
 done
 [ -z "$starting" ] || echo "warning: still starting:$starting"
+if [ -e /etc/avahi/avahi-daemon.conf ] && ! systemctl -q is-active avahi-daemon; then
+  echo "warning: no mDNS name: avahi-daemon does not run"
+fi

@@ -42,7 +42,9 @@ run() {
   [ "$status" -ne 0 ] || return 0
   tail -n 30 "$log" >&2
   [ "$status" -ne 124 ] || fail "$* did not end within $limit"
-  fail "$* ended with status $status"
+  # c4's lines begin with their level.
+  cause=$(grep -m 1 -E '^(ERRO|FATA)' "$log" || tail -n 1 "$log")
+  fail "$* ended with status $status: $cause"
 }
 
 # "n11=b1 n12=a1": c4's answer to the filter is a list of {node, stage}, in one line or in several.
@@ -95,10 +97,10 @@ play() {
     # A play that was cut off from us, but went on to its end.
     [ "$now" = "$(cat play.begun 2>/dev/null)" ] || fail "$NODE runs a cluster that was not installed from here"
   else
-    echo "$now" >play.begun
+    (umask 077 && echo "$now" >play.begun)
     run 32m play.log ./c4 host play -i config
   fi
-  echo "$now" >play.done
+  mv play.begun play.done
   echo "changed: installed"
 }
 

@@ -47,17 +47,18 @@ wait_for_cloud_init() {
 lay_down() {
   sed '1,/^#--- files of this node, tar in base64 ---$/d' "$0" | base64 -d >"$work/files.tar"
   config=home/exasol/exasol-release/config
-  done_with=/$(dirname $config)/play.done
+  done_with=/${config%/*}/play.done
   if [ -e "$done_with" ] && tar -xOf "$work/files.tar" $config 2>/dev/null | sha256sum | cmp -s - "$done_with"; then
     tar --delete -f "$work/files.tar" $config
     echo installed
   fi
-  tar -df "$work/files.tar" -C / >"$work/differences" 2>&1 || {
-    tar -xpf "$work/files.tar" -C /
-    sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
-    ! have restorecon || sed 's|^|/|' "$work/laid-down" | restorecon -f - 2>/dev/null || true
-    changed "files $(tr '\n' ' ' <"$work/laid-down")"
-  }
+  # Only a file's time may differ: cloud-init has written some of them at first boot.
+  tar -df "$work/files.tar" -C / 2>&1 | sed '/: Mod time differs$/d' >"$work/differences"
+  [ -s "$work/differences" ] || return 0
+  tar -xpf "$work/files.tar" -C /
+  sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
+  ! have restorecon || sed 's|^|/|' "$work/laid-down" | restorecon -f - 2>/dev/null || true
+  changed "files $(tr '\n' ' ' <"$work/laid-down")"
 }
 
 laid_down() { [ -e "$work/laid-down" ] && grep -q "$1" "$work/laid-down"; }
@@ -107,12 +108,19 @@ add_lines() {
   changed "$2"
 }
 
+# behind LINK: sets `name` (sdb) and `wwid` (naa.5…, as the kernel read it from the disk).
+behind() {
+  name='' wwid=''
+  [ -b "$1" ] || return 1
+  name=$(readlink -f "$1")
+  name=${name##*/}
+  read -r wwid 2>/dev/null <"/sys/class/block/$name/device/wwid" || true
+}
+
 disk_links_are_right() {
   for disk in $DISKS; do
-    path=${disk%%:*} rest=${disk#*:}
-    [ -b "$path" ] || return 1
-    name=$(basename "$(readlink -f "$path")")
-    grep -qsi "${rest%%:*}\$" "/sys/class/block/$name/device/wwid" || return 1
+    link=${disk%%:*} rest=${disk#*:}
+    behind "$link" && [ "$wwid" = "naa.${rest%%:*}" ] || return 1
   done
 }
 
@@ -123,21 +131,20 @@ check_disks() {
     udevadm trigger --subsystem-match=block --action=change
     udevadm settle --timeout=60
   fi
-  mkdir -p "$state"
+  [ -d "$state" ] || mkdir "$state"
+  seen=$(cat "$state/raw-disks" 2>/dev/null || true)
   for disk in $DISKS; do
-    path=${disk%%:*} rest=${disk#*:}
+    link=${disk%%:*} rest=${disk#*:}
     wwn=${rest%%:*} bytes=${rest#*:}
-    [ -b "$path" ] || fail "$path is missing: no disk with the WWN 0x$wwn (disks: $(lsblk -dno NAME,SIZE,WWN | tr -s ' \n' ' '))"
-    name=$(basename "$(readlink -f "$path")")
-    wwid=$(cat "/sys/class/block/$name/device/wwid" 2>/dev/null || true)
-    case $wwid in *"$wwn") ;; *) fail "$path is $name with the identity '$wwid', not 0x$wwn" ;; esac
-    [ $(($(cat "/sys/class/block/$name/size") * 512)) -eq "$bytes" ] ||
-      fail "$path has $(($(cat "/sys/class/block/$name/size") * 512)) bytes, not $bytes"
-    if ! grep -qsx "$wwn" "$state/raw-disks"; then
-      found=$(blkid -p -o export "/dev/$name" 2>&1) && fail "$path is not empty ($(echo "$found" | grep TYPE= | tr '\n' ' ')): it is not wiped here"
-      ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$path is mounted"
-      echo "$wwn" >>"$state/raw-disks"
-    fi
+    behind "$link" || fail "$link is missing: no disk has the WWN 0x$wwn; there are $(lsblk -dno NAME,SIZE,WWN | tr -s ' \n' ' ')"
+    [ "$wwid" = "naa.$wwn" ] || fail "$link is $name with the identity '$wwid', not naa.$wwn"
+    read -r sectors <"/sys/class/block/$name/size"
+    [ $((sectors * 512)) -eq "$bytes" ] || fail "$link has $((sectors * 512)) bytes, not $bytes"
+    case $seen in *"$wwn"*) continue ;; esac
+    found=$(blkid -p -o export "/dev/$name" 2>&1) &&
+      fail "$link is not empty ($(echo "$found" | grep TYPE= | xargs)): it is not wiped here"
+    ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$link is mounted"
+    echo "$wwn" >>"$state/raw-disks"
   done
 }
 
@@ -170,28 +177,26 @@ check_programs() {
   [ -z "$wanted" ] || echo "wanted: $manager $wanted"
 }
 
-# The unit for the next boot, and the rules now.
+# The unit, which is enabled by a link among the files, loads the rules. systemd reads a new unit by
+# itself; telling it to read all of them again runs every generator, seconds on an emulated machine.
 start_firewall() {
   have nft || return 0
   unit=exasol-firewall.service
-  if laid_down $unit || [ ! -e /etc/systemd/system/multi-user.target.wants/$unit ]; then
-    systemctl -q enable $unit # makes systemd read its files again as well
-  elif nft list table inet exasol >/dev/null 2>&1 && ! laid_down firewall.nft; then
-    return 0
+  if nft list table inet exasol >/dev/null 2>&1; then
+    if laid_down $unit; then systemctl daemon-reload; elif ! laid_down firewall.nft; then return 0; fi
   fi
   systemctl reload-or-restart $unit || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
   changed firewall
 }
 
-# The node's name on the network: DEPLOYMENT-NODE.local.
+# The node's name on the network: DEPLOYMENT-NODE.local. A network without multicast is no reason to
+# fail, so nobody waits for it; check-services.sh tells in the end.
 name_on_network() {
   conf=/etc/avahi/avahi-daemon.conf
   have avahi-daemon && [ -e $conf ] || return 0
-  grep -qx "host-name=$DEPLOYMENT-$NODE" $conf && return 0
+  ! grep -qx "host-name=$DEPLOYMENT-$NODE" $conf || return 0
   sed -i -e '/^host-name=/d' -e "s/^\[server\]/&\nhost-name=$DEPLOYMENT-$NODE/" $conf
-  # Not --now: a network without multicast is no reason to fail.
-  systemctl -q enable avahi-daemon || true
-  systemctl restart avahi-daemon || warn "avahi-daemon does not start"
+  systemctl --no-block restart avahi-daemon
   changed "mDNS name $DEPLOYMENT-$NODE.local"
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use include_dir::{Dir, include_dir};
 
+use super::bundle::Bundle;
 use super::guest_file::{GuestFile, Owner};
 use super::{Secrets, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, units};
 use crate::error::{Error, Result};
@@ -53,7 +54,9 @@ pub fn ansible_files(input: &AnsibleInput) -> Result<Vec<RenderedFile>> {
     files.push(RenderedFile::new("ansible/inventory.json", inventory::inventory(input)?));
     for node in input.nodes {
         let prepare = node_script("prepare-node.sh")?;
-        let script = bundle::script(prepare, &directories(), &node_files(node, input)?)?;
+        let node_files = node_files(node, input)?;
+        let bundle = Bundle { directories: DIRECTORIES, files: &node_files, links: &[units::FIREWALL_ENABLED] };
+        let script = bundle::script(prepare, &bundle)?;
         files.push(RenderedFile::secret(format!("ansible/files/{}-prepare.sh", node.plan.name), script));
     }
     Ok(files)
@@ -82,15 +85,13 @@ fn node_script(name: &str) -> Result<&'static str> {
 }
 
 /// Folders that must be there before the files, with their owners.
-fn directories() -> [(&'static str, Owner, u32); 5] {
-    [
-        (LIB_DIR, Owner::Root, 0o755),
-        ("/etc/exasol-deployer", Owner::Root, 0o755),
-        ("/etc/systemd/system/c4_cloud_command.service.d", Owner::Root, 0o755),
-        ("/home/exasol/.ssh", Owner::User, 0o700),
-        (RELEASE_DIR, Owner::User, 0o755),
-    ]
-}
+const DIRECTORIES: &[(&str, Owner, u32)] = &[
+    (LIB_DIR, Owner::Root, 0o755),
+    ("/etc/exasol-deployer", Owner::Root, 0o755),
+    ("/etc/systemd/system/c4_cloud_command.service.d", Owner::Root, 0o755),
+    ("/home/exasol/.ssh", Owner::User, 0o700),
+    (RELEASE_DIR, Owner::User, 0o755),
+];
 
 /// What the bundle lays down on a node. The disk rules and the drop-in are in the user-data as
 /// well; here they follow a changed specification.
@@ -106,7 +107,7 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
     for name in ["install-cluster.sh", "check-services.sh"] {
         files.push(GuestFile::root(format!("{LIB_DIR}/{name}"), node_script(name)?).mode(0o755));
     }
-    files.extend(cluster_ssh::files(node, input.nodes, input.secrets, input.release.rehearsal)?);
+    files.extend(cluster_ssh::files(input.id, node, input.nodes, input.secrets, input.release.rehearsal)?);
     if node.plan.index == 0 {
         let release = &input.release;
         let archive = format!("{RELEASE_DIR}/{}", release.archive_file);

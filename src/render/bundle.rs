@@ -14,8 +14,18 @@ const MARK: &str = "#--- files of this node, tar in base64 ---";
 /// Constant, so that the same files give the same bytes. 2020-01-01; 0 makes tar complain.
 const MTIME: u64 = 1_577_836_800;
 
-pub fn script(prepare_node: &str, directories: &[(&str, Owner, u32)], files: &[GuestFile]) -> Result<String> {
-    let tar = tar(directories, files).map_err(Error::io("packing a node's files"))?;
+/// What one node gets.
+pub struct Bundle<'a> {
+    /// Folders that must be there, with owner and mode; their parents are the system's.
+    pub directories: &'a [(&'a str, Owner, u32)],
+    pub files: &'a [GuestFile],
+    /// (path, target) of symbolic links.
+    pub links: &'a [(&'a str, &'a str)],
+}
+
+/// `prepare_node` must end by itself before the end of its text.
+pub fn script(prepare_node: &str, bundle: &Bundle) -> Result<String> {
+    let tar = tar(bundle).map_err(Error::io("packing a node's files"))?;
     let mut text = format!("{}\n{MARK}\n", prepare_node.trim_end());
     for line in base64::engine::general_purpose::STANDARD.encode(tar).as_bytes().chunks(76) {
         text.push_str(&String::from_utf8_lossy(line));
@@ -24,16 +34,21 @@ pub fn script(prepare_node: &str, directories: &[(&str, Owner, u32)], files: &[G
     Ok(text)
 }
 
-fn tar(directories: &[(&str, Owner, u32)], files: &[GuestFile]) -> std::io::Result<Vec<u8>> {
+fn tar(bundle: &Bundle) -> std::io::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
-    for (path, owner, mode) in directories {
+    for (path, owner, mode) in bundle.directories {
         let mut header = header(*owner, *mode, 0)?;
         header.set_entry_type(tar::EntryType::Directory);
         builder.append_data(&mut header, format!("{}/", path.trim_start_matches('/')), &[][..])?;
     }
-    for file in files {
+    for file in bundle.files {
         let mut header = header(file.owner, file.mode, file.content.len() as u64)?;
         builder.append_data(&mut header, file.path.trim_start_matches('/'), file.content.as_bytes())?;
+    }
+    for (path, target) in bundle.links {
+        let mut header = header(Owner::Root, 0o777, 0)?;
+        header.set_entry_type(tar::EntryType::Symlink);
+        builder.append_link(&mut header, path.trim_start_matches('/'), target)?;
     }
     builder.into_inner()
 }
@@ -61,8 +76,10 @@ mod tests {
     #[test]
     fn the_script_carries_the_files() {
         let files = [GuestFile::root("/etc/a", "one"), GuestFile::user("/home/exasol/b", "two")];
-        let text = script("#!/bin/sh\nexit 0\n", &[("/etc/d", Owner::Root, 0o755)], &files).unwrap();
-        assert_eq!(text, script("#!/bin/sh\nexit 0\n", &[("/etc/d", Owner::Root, 0o755)], &files).unwrap());
+        let bundle =
+            Bundle { directories: &[("/etc/d", Owner::Root, 0o755)], files: &files, links: &[("/etc/l", "a")] };
+        let text = script("#!/bin/sh\nexit 0\n", &bundle).unwrap();
+        assert_eq!(text, script("#!/bin/sh\nexit 0\n", &bundle).unwrap());
         let base64: String = text.split_once(MARK).unwrap().1.lines().collect();
         let bytes = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
         let mut archive = tar::Archive::new(bytes.as_slice());

@@ -2,9 +2,9 @@
 //! included.
 
 use super::guest_file::GuestFile;
-use super::{Secrets, USER};
+use super::{Secrets, USER, hosts};
 use crate::error::Result;
-use crate::model::Node;
+use crate::model::{DeploymentId, Node};
 
 /// Port of the SSH server in COS, the cluster operating system's container.
 pub const COS_PORT: u16 = 20002;
@@ -13,7 +13,13 @@ pub const COS_PORT: u16 = 20002;
 pub const KEY_FILE: &str = "id_rsa";
 
 /// Files of `me` for SSH within the cluster.
-pub fn files(me: &Node, nodes: &[Node], secrets: &Secrets, rehearsal: bool) -> Result<Vec<GuestFile>> {
+pub fn files(
+    id: &DeploymentId,
+    me: &Node,
+    nodes: &[Node],
+    secrets: &Secrets,
+    rehearsal: bool,
+) -> Result<Vec<GuestFile>> {
     let cluster_key = secrets.public_cluster_key()?;
     let authorized = [secrets.public_ssh_key()?, cluster_key.clone()];
     let home = format!("/home/{USER}");
@@ -23,7 +29,7 @@ pub fn files(me: &Node, nodes: &[Node], secrets: &Secrets, rehearsal: bool) -> R
         GuestFile::user(format!("{home}/.ssh/config"), config()),
         // Lines that must be in authorized_keys and known_hosts; both may have others.
         GuestFile::root("/etc/exasol-deployer/authorized_keys", authorized.map(|key| format!("{key}\n")).concat()),
-        GuestFile::root("/etc/exasol-deployer/known_hosts", known_hosts(me, nodes, secrets, rehearsal)?),
+        GuestFile::root("/etc/exasol-deployer/known_hosts", known_hosts(id, me, nodes, secrets, rehearsal)?),
     ])
 }
 
@@ -38,10 +44,10 @@ fn config() -> String {
 
 /// All names and addresses under which a node is dialled from `me`. The rehearsal's COS shows the
 /// node's own host key; what the real one shows is not known, and a wrong line is worse than none.
-fn known_hosts(me: &Node, nodes: &[Node], secrets: &Secrets, rehearsal: bool) -> Result<String> {
+fn known_hosts(id: &DeploymentId, me: &Node, nodes: &[Node], secrets: &Secrets, rehearsal: bool) -> Result<String> {
     let mut text = String::new();
     for node in nodes {
-        let mut names = vec![node.plan.name.clone(), node.private_ip.to_string()];
+        let mut names = vec![node.plan.name.clone(), hosts::local_name(id, node), node.private_ip.to_string()];
         if node.public_ip != node.private_ip {
             names.push(node.public_ip.to_string());
         }
@@ -66,13 +72,13 @@ mod tests {
     fn every_name_of_every_node_is_known() {
         let fixture = testing::Fixture::two_nodes();
         let nodes = fixture.nodes();
-        insta::assert_snapshot!(known_hosts(&nodes[1], &nodes, &fixture.secrets(), true).unwrap());
+        insta::assert_snapshot!(known_hosts(&fixture.id, &nodes[1], &nodes, &fixture.secrets(), true).unwrap());
     }
 
     #[test]
     fn a_real_cos_is_not_given_a_key_that_it_may_not_have() {
         let fixture = testing::Fixture::two_nodes();
         let nodes = fixture.nodes();
-        assert!(!known_hosts(&nodes[0], &nodes, &fixture.secrets(), false).unwrap().contains("20002"));
+        assert!(!known_hosts(&fixture.id, &nodes[0], &nodes, &fixture.secrets(), false).unwrap().contains("20002"));
     }
 }

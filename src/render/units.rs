@@ -16,6 +16,10 @@ pub fn c4_ordering(node: &NodePlan) -> GuestFile {
     )
 }
 
+/// What `systemctl enable exasol-firewall` would make.
+pub const FIREWALL_ENABLED: (&str, &str) =
+    ("/etc/systemd/system/multi-user.target.wants/exasol-firewall.service", "../exasol-firewall.service");
+
 /// Loads the firewall at boot before there is a network, and again when something that flushes
 /// all rules was restarted.
 pub fn firewall() -> GuestFile {

@@ -58,6 +58,12 @@ def told(secrets, *calls):
 
 
 class Results(unittest.TestCase):
+    def test_a_script_can_warn_although_all_is_well(self):
+        done = result({"stdout": "changed: x\r\nwarning: no mDNS name\n", "rc": 0})
+        first, second = told([], ("v2_runner_on_ok", done))
+        self.assertEqual(first, {"event": "warning", "message": "n11: no mDNS name"})
+        self.assertNotIn("stdout", second)
+
     def test_a_result_has_state_and_time_but_no_data(self):
         task = Named("Install")
         started, ended = told(
