@@ -32,7 +32,7 @@ pub static PROVIDER: Provider = Provider {
     options: options::OPTIONS,
     programs: &[Program {
         name: "mkisofs",
-        needed_for: "the Terraform provider makes the cloud-init disks with it",
+        needed_for: "makes the cloud-init disks for the Terraform provider",
         debian: "genisoimage",
         fedora: "xorriso",
     }],

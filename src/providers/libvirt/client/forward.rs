@@ -24,6 +24,11 @@ pub(super) fn load() -> Result<(), String> {
     }
 }
 
+/// The loader's own words: "libvirt.so.0: cannot open shared object file: No such file or directory".
+fn cause(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 fn opened() -> &'static Library {
     match OPENED.get() {
         Some(Ok(library)) => library,
@@ -43,7 +48,7 @@ macro_rules! forward {
         impl Library {
             fn open() -> Result<Self, String> {
                 // SAFETY: libvirt's initialisation is made to be run this way by any program.
-                let library = unsafe { libloading::Library::new(LIBRARY) }.map_err(|e| e.to_string())?;
+                let library = unsafe { libloading::Library::new(LIBRARY) }.map_err(|e| cause(&e))?;
                 let table = Self {
                     $($name: {
                         let symbol = concat!(stringify!($name), "\0");
