@@ -118,3 +118,81 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::testing::Fixture;
+
+    const RELEASE: Release = Release {
+        working_copy: "@exasol-2025.1.8",
+        archive_file: "exasol-2025.1.8.tar.gz",
+        archive_sha256: "aa",
+        c4_sha256: "bb",
+        rehearsal: false,
+    };
+
+    fn rendered() -> Vec<RenderedFile> {
+        let fixture = Fixture::two_nodes();
+        ansible_files(&AnsibleInput {
+            id: &fixture.id,
+            spec: &fixture.spec,
+            nodes: &fixture.nodes(),
+            secrets: &fixture.secrets(),
+            deployer_addresses: &["192.168.122.1".parse().unwrap()],
+            release: RELEASE,
+        })
+        .unwrap()
+    }
+
+    fn text(files: &[RenderedFile], path: &str) -> String {
+        let file = files.iter().find(|f| f.path == Path::new(path)).unwrap();
+        String::from_utf8(file.content.clone()).unwrap()
+    }
+
+    #[test]
+    fn the_directory_gets_playbooks_inventory_and_one_closed_script_a_node() {
+        let files = rendered();
+        let mut listed: Vec<_> = files.iter().map(|f| format!("{:04o} {}", f.mode, f.path.display())).collect();
+        listed.sort();
+        insta::assert_snapshot!(listed.join("\n"));
+        insta::assert_snapshot!("inventory", text(&files, "ansible/inventory.json"));
+        assert_eq!(files, rendered());
+    }
+
+    #[test]
+    fn a_node_s_script_ends_before_its_files_and_finds_them() {
+        let script = text(&rendered(), "ansible/files/n12-prepare.sh");
+        let (program, _) = script.split_once(&format!("\n{}\n", bundle::MARK)).unwrap();
+        assert!(program.ends_with("\nexit"));
+        assert!(program.contains(&format!("/^{}$/d", bundle::MARK)));
+    }
+
+    #[test]
+    fn what_a_node_gets() {
+        let fixture = Fixture::two_nodes();
+        let (nodes, secrets) = (fixture.nodes(), fixture.secrets());
+        let deployer_addresses = &["192.168.122.1".parse().unwrap()];
+        let input = AnsibleInput {
+            id: &fixture.id,
+            spec: &fixture.spec,
+            nodes: &nodes,
+            secrets: &secrets,
+            deployer_addresses,
+            release: RELEASE,
+        };
+        let first = node_files(&nodes[0], &input).unwrap();
+        let list: Vec<_> = first.iter().map(|f| format!("{:04o} {} {}", f.mode, f.owner.name(), f.path)).collect();
+        insta::assert_snapshot!(list.join("\n"));
+        let content = |path: &str| first.iter().find(|f| f.path == path).unwrap().content.clone();
+        insta::assert_snapshot!("node_conf", content("/etc/exasol-deployer/node.conf"));
+        insta::assert_snapshot!("hosts", content("/etc/exasol-deployer/hosts"));
+
+        // Passwords go to the first node only, and nobody but the login can read them.
+        let second = node_files(&nodes[1], &input).unwrap();
+        for file in first.iter().chain(&second).filter(|f| f.content.contains(secrets.db_password)) {
+            assert_eq!((file.path.as_str(), file.mode), ("/home/exasol/exasol-release/config", 0o600));
+        }
+        assert!(!second.iter().any(|f| f.path.ends_with("/config") && f.path.contains("release")));
+    }
+}

@@ -9,7 +9,7 @@ use super::guest_file::{GuestFile, Owner};
 use crate::error::{Error, Result};
 
 /// The line after which the tar begins; prepare-node.sh ends before it.
-const MARK: &str = "#--- files of this node, tar in base64 ---";
+pub const MARK: &str = "#--- files of this node, tar in base64 ---";
 
 /// Constant, so that the same files give the same bytes. 2020-01-01; 0 makes tar complain.
 const MTIME: u64 = 1_577_836_800;
@@ -92,8 +92,12 @@ mod tests {
             let path = entry.path().unwrap().display().to_string();
             seen.push((path, header.mode().unwrap(), header.username().unwrap().unwrap().to_owned(), content));
         }
-        let expected =
-            [("etc/d/", 0o755, "root", ""), ("etc/a", 0o644, "root", "one"), ("home/exasol/b", 0o600, "exasol", "two")];
+        let expected = [
+            ("etc/d/", 0o755, "root", ""),
+            ("etc/a", 0o644, "root", "one"),
+            ("home/exasol/b", 0o600, "exasol", "two"),
+            ("etc/l", 0o777, "root", ""),
+        ];
         assert_eq!(seen, expected.map(|(p, m, u, c)| (p.to_owned(), m, u.to_owned(), c.to_owned())));
     }
 }

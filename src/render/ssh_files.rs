@@ -93,7 +93,7 @@ fn proxy_command(jump: &str, key: Option<&Path>) -> Result<String> {
         Some((login, port)) if port.parse::<u16>().is_ok() && !login.ends_with(':') => (login, Some(port)),
         _ => (jump, None),
     };
-    let login = login.replace('[', "").replace(']', "");
+    let login = login.replace(['[', ']'], "");
     if login.is_empty() || login.starts_with('-') {
         return Err(Error::other(format!("'{jump}' is no jump host (user@host:port)")));
     }
@@ -154,7 +154,10 @@ mod tests {
 
     #[test]
     fn a_jump_host_is_reached_by_the_users_own_ssh() {
-        assert_eq!(proxy_command("me@kvm:2222", None).unwrap(), "  ProxyCommand ssh -p 2222 -W '[%h]:%p' -- 'me@kvm'\n");
+        assert_eq!(
+            proxy_command("me@kvm:2222", None).unwrap(),
+            "  ProxyCommand ssh -p 2222 -W '[%h]:%p' -- 'me@kvm'\n"
+        );
         assert_eq!(proxy_command("kvm", None).unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'kvm'\n");
         assert_eq!(
             proxy_command("me@[fd00::1]:22", None).unwrap(),
