@@ -103,7 +103,7 @@ impl Sources<'_> {
     pub(super) fn get(&self, def: &OptionDef) -> Result<Option<Value>> {
         if self.matches.value_source(def.flag) == Some(ValueSource::CommandLine) {
             let label = format!("--{}", def.flag);
-            return self.from_flag(def, &label).map(Some);
+            return self.typed(def, &label).map(Some);
         }
         for name in [Some(env_name(def.flag)), def.env.map(str::to_owned)].into_iter().flatten() {
             if let Some(text) = (self.env)(&name) {
@@ -116,7 +116,7 @@ impl Sources<'_> {
         def.default.map(|d| parse(def, def.flag, &[d.to_owned()])).transpose()
     }
 
-    fn from_flag(&self, def: &OptionDef, label: &str) -> Result<Value> {
+    fn typed(&self, def: &OptionDef, label: &str) -> Result<Value> {
         if matches!(def.kind, OptionKind::Flag) {
             return Ok(Value::Bool(true));
         }
@@ -190,9 +190,18 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
         OptionKind::Choice(choices) if !choices.contains(&text) => {
             Err(invalid(label, text, allowed(def), closest(text, choices.iter().copied())))
         }
-        OptionKind::Text if text.is_empty() => Err(invalid(label, text, "a text that is not empty".into(), None)),
-        OptionKind::Text | OptionKind::Choice(_) => Ok(Value::String(text.to_owned())),
+        OptionKind::Text | OptionKind::PathOrUrl if text.is_empty() => {
+            Err(invalid(label, text, "a text that is not empty".into(), None))
+        }
+        OptionKind::PathOrUrl if !text.contains("://") => absolute(text).map(Value::String),
+        OptionKind::Text | OptionKind::PathOrUrl | OptionKind::Choice(_) => Ok(Value::String(text.to_owned())),
     }
+}
+
+/// The deployment is used from other working directories later.
+fn absolute(path: &str) -> Result<String> {
+    let path = std::path::absolute(path).map_err(Error::io(path.to_owned()))?;
+    Ok(path.to_string_lossy().into_owned())
 }
 
 fn allowed(def: &OptionDef) -> String {
@@ -201,6 +210,7 @@ fn allowed(def: &OptionDef) -> String {
         OptionKind::Choice(choices) => format!("one of {}", choices.join(", ")),
         OptionKind::Flag => "true or false".into(),
         OptionKind::List | OptionKind::Text => "a text".into(),
+        OptionKind::PathOrUrl => "a path or a URL".into(),
     }
 }
 

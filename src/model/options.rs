@@ -29,6 +29,8 @@ pub enum OptionKind {
         max: u64,
     },
     Text,
+    /// A file's path, made absolute where it is read, or a URL.
+    PathOrUrl,
     /// Given several times, or comma-separated in an environment variable.
     List,
     /// On or off; without a value on the command line.

@@ -27,10 +27,10 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
         local(kind, &dir, &request, &mut report)?;
     }
     let provider = providers::find(&request.spec.provider)?;
-    if let Some(hypervisor) = provider.hypervisor.as_ref() {
-        if let Err(error) = volumes(hypervisor, &request, &mut report).await {
-            report.warnings.push(format!("base images in the pool were not looked at: {error}"));
-        }
+    if let Some(hypervisor) = provider.hypervisor.as_ref()
+        && let Err(error) = volumes(hypervisor, &request, &mut report).await
+    {
+        report.warnings.push(format!("base images in the pool were not looked at: {error}"));
     }
     Ok(report)
 }
@@ -73,7 +73,7 @@ fn size(path: &Path) -> Result<u64> {
 }
 
 fn being_written(path: &Path) -> bool {
-    let part = path.extension().is_some_and(|e| e == "part");
+    let part = path.extension().is_some_and(|e| e == "part" || e == "lock");
     let age =
         std::fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|t| SystemTime::now().duration_since(t).ok());
     part && age.is_none_or(|a| a.as_secs() < PART_AGE)

@@ -61,6 +61,11 @@ pub struct TfvarsInput<'a> {
     pub base_volume: &'a str,
 }
 
+/// Gets bytes done and total; false: give up.
+pub type UploadProgress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
+/// Gets what a console printed; false: stop following.
+pub type ConsoleReader<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
+
 /// Blocking functions on the hypervisor itself. `Spec` says which one and how to reach it.
 pub struct Hypervisor {
     /// Makes what a check called creatable (`init --create-missing`).
@@ -69,12 +74,12 @@ pub struct Hypervisor {
     pub base_image: fn(&Spec) -> Result<BaseImage>,
     /// Puts a local image into the pool under a name made of its checksum, once; returns the volume's name.
     /// The callback gets bytes done and total, and returns false to give up.
-    pub upload_image: fn(&Spec, &Path, &str, &mut dyn FnMut(u64, u64) -> bool) -> Result<String>,
+    pub upload_image: fn(&Spec, &Path, &str, UploadProgress<'_>) -> Result<String>,
     /// State and addresses of the deployment's machines; one with power `Missing` for each that is not there.
     pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
     /// Follows a machine's serial console until the callback returns false or the console closes.
     /// While nothing is printed the callback gets an empty slice about ten times a second.
-    pub follow_console: fn(&Spec, &NodePlan, &mut dyn FnMut(&[u8]) -> bool) -> Result<()>,
+    pub follow_console: fn(&Spec, &NodePlan, ConsoleReader<'_>) -> Result<()>,
     /// The node and address that a line of a console tells, where addresses come from outside
     /// the hypervisor (`exasol-address: n11 192.0.2.5`, printed by cloud-init).
     pub console_address: fn(&str) -> Option<(String, IpAddr)>,

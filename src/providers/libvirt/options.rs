@@ -82,7 +82,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         key: "image",
         env: None,
         value_name: "PATH|URL",
-        kind: OptionKind::Text,
+        kind: OptionKind::PathOrUrl,
         default: None,
         help: "Cloud image (qcow2 or raw) to boot [default: Ubuntu 24.04, a dated release]",
     },
