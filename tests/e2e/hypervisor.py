@@ -26,6 +26,9 @@ def inventory():
         f"{domain}/{name}" for domain in found["domains"] for name in lines("snapshot-list", domain, "--name")
     ]
     found["pools"] = lines("pool-list", "--all", "--name")
+    for pool in lines("pool-list", "--name"):
+        # Files that somebody else wrote into a pool count too.
+        virsh("pool-refresh", pool)
     found["volumes"] = sorted(
         f"{pool}/{volume}"
         for pool in lines("pool-list", "--name")

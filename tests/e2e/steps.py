@@ -205,6 +205,9 @@ def reboot(system, node="n12"):
         every=2,
     )
     nodes(system)
+    # The database of a cluster may need a while after a node was lost; then every node takes logins again.
+    ready = lambda: system.exasol("status", "--json").json()["status"] == "database_ready"  # noqa: E731
+    wait_until(ready, "the database after the reboot", every=2)
 
 
 @step
@@ -241,7 +244,7 @@ def in_step(system, wanted):
 @step
 def snapshot(system):
     """A snapshot that somebody else took of our domain must not survive destroy either."""
-    hypervisor.virsh("snapshot-create-as", f"{system.id}-n11", "foreign")
+    hypervisor.virsh("snapshot-create-as", f"{system.id}-n11", "foreign", "--disk-only")
 
 
 @step
