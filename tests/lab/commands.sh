@@ -137,7 +137,7 @@ lab_status() {
 daemon_pid() {
   local pid
   pid=$(in_lab cat /run/libvirtd.pid 2>/dev/null) || return 1
-  members "$(cat "$STATE/id")" | grep -qx "$pid" || return 1
+  members "$(cat "$STATE/id")" | grep -x "$pid" >/dev/null || return 1
   echo "$pid"
 }
 

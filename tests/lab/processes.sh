@@ -23,7 +23,8 @@ alive() {
   [ -n "$1" ] && [ -n "$2" ] && [ "$(start_time "$1")" = "$2" ]
 }
 
-# members ID: the ids of all processes of the lab with that unique id.
+# members ID: the ids of all processes of the lab with that unique id. Read all of
+# it: a reader that stops early (grep -q) makes it fail.
 members() {
   local mark id
   for mark in /proc/[0-9]*/root/"$LAB_MARK"; do

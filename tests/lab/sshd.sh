@@ -47,5 +47,5 @@ CONF
 sshd_runs() {
   local pid
   pid=$(cat "$1/pid" 2>/dev/null) || return 1
-  members "$(cat "$STATE/id")" | grep -qx "$pid"
+  members "$(cat "$STATE/id")" | grep -x "$pid" >/dev/null
 }
