@@ -76,25 +76,31 @@ receive() {
   echo "changed: $name"
 }
 
-diag() {
-  run 5m diag.log ./c4 host diag -i config
-}
-
-# A second play on a living cluster is not known to be safe, so: never again after one that ended,
-# and never two at once. The lock is inherited by c4, so it outlives us as c4 does.
-play() {
+# played: whether this configuration has been played. One at a time; who comes while a play that was
+# cut off from its deployer goes on waits for it here, because c4 inherits the lock and outlives us.
+# A second play on a living cluster is not known to be safe: another configuration is refused.
+played() {
   exec 9>.play.lock
   flock 9
   now=$(sha256sum <config)
-  if [ -e play.done ]; then
-    [ "$now" = "$(cat play.done)" ] ||
-      fail "the cluster was installed with another configuration (version, addresses, disks or passwords)," \
-        "and a running installation cannot take a new one: go back to the old values, or destroy and deploy anew"
+  [ -e play.done ] || return 1
+  [ "$now" != "$(cat play.done)" ] || return 0
+  rm -f config
+  fail "the cluster was installed with another configuration (version, addresses, disks or passwords), and a" \
+    "running installation cannot take a new one: go back to the old values, or destroy and deploy anew"
+}
+
+diag() {
+  played || run 5m diag.log ./c4 host diag -i config
+}
+
+play() {
+  if played; then
     echo "unchanged: installed before"
     return 0
   fi
   if all_ready "$(stages)"; then
-    # A play that was cut off from us, but went on to its end.
+    # A play that ended, but whose end nobody noted.
     [ "$now" = "$(cat play.begun 2>/dev/null)" ] || fail "$NODE runs a cluster that was not installed from here"
   else
     (umask 077 && echo "$now" >play.begun)
