@@ -242,12 +242,6 @@ def in_step(system, wanted):
 
 
 @step
-def snapshot(system):
-    """A snapshot that somebody else took of our domain must not survive destroy either."""
-    hypervisor.virsh("snapshot-create-as", f"{system.id}-n11", "foreign", "--disk-only")
-
-
-@step
 def move(system):
     """A deployment directory may be moved: nothing in it knows where it lies."""
     target = system.dir.with_name(system.dir.name + "-moved")
