@@ -12,5 +12,5 @@ if ! "$tools/bin/cargo-tarpaulin" --version 2>/dev/null | grep -q " $version\$";
   echo "installing cargo-tarpaulin $version into $tools"
   cargo install --quiet --locked --root "$tools" "cargo-tarpaulin@$version"
 fi
-PATH="$tools/bin:$PATH" cargo tarpaulin --locked --skip-clean --engine ptrace --no-dead-code --target-dir target/coverage \
+PATH="$tools/bin:$PATH" cargo tarpaulin --locked --skip-clean --engine llvm --no-dead-code --timeout 600 --target-dir target/coverage \
   --follow-exec --include-files 'src/*' --fail-under "$wanted" --out Stdout

@@ -39,6 +39,9 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
     }
 }
 
+/// How long a blocking call may keep the finished program.
+const THREADS_END: Duration = Duration::from_millis(500);
+
 /// Runs an operation with signals counted and its events shown.
 fn with_runtime<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -52,8 +55,9 @@ fn with_runtime<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Re
         let interrupt = Interrupt::listen().map_err(Error::io("signal handlers"))?;
         work(&Context { sink, interrupt }).await
     });
-    // A blocking call into the hypervisor's library cannot be cancelled, and must not keep us.
-    runtime.shutdown_background();
+    // Threads that have used the hypervisor's library end before its exit handlers run, or both
+    // would free the same things. A call that hangs cannot be cancelled, and must not keep us.
+    runtime.shutdown_timeout(THREADS_END);
     result
 }
 

@@ -37,7 +37,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     }
     // What cannot be listed now is an error of the operation itself, recorded there; the question needs no list then.
     let listed = doomed.unwrap_or_default();
-    ask(&request, &id, &listed)?;
+    ask(context, &request, &id, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         let provider = providers::find(&work.dir.state().spec.provider)?;
@@ -51,10 +51,15 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     .await
 }
 
-fn ask(request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {
+fn ask(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {
     let Some(confirm) = request.confirm else { return Ok(()) };
     let list: String = listed.iter().map(|thing| format!("  {thing}\n")).collect();
-    match confirm(&format!("{list}Destroy {id} with all its data?")) {
+    let answer = confirm(&format!("{list}Destroy {id} with all its data?"));
+    if let Some(signal) = context.interrupt.signal() {
+        // Ctrl-C is no answer.
+        return Err(Error::Interrupted { signal });
+    }
+    match answer {
         Some(true) => Ok(()),
         Some(false) => Err(Error::Usage { message: "nothing was destroyed".into(), hint: None }),
         None => Err(Error::Usage {

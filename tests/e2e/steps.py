@@ -213,8 +213,9 @@ def reboot(system, node="n12"):
 @step
 def kill_deploy(system, when="boot"):
     """SIGKILL to a deploy as soon as it says that it is in the given step."""
+    earlier = logs_of(system)
     process = system.start("deploy")
-    wait_until(lambda: in_step(system, when) or process.poll() is not None, f"deploy in step {when}")
+    wait_until(lambda: in_step(system, when, earlier) or process.poll() is not None, f"deploy in step {when}")
     assert process.poll() is None, f"deploy ended before {when}"
     kill(process)
     # Terraform, where it still works, holds the lock: the tool says so instead of guessing.
@@ -224,8 +225,9 @@ def kill_deploy(system, when="boot"):
 @step
 def signal_deploy(system, when="boot", signal=15):
     """A signal ends deploy in order: exit 128+n, and the state says what was."""
+    earlier = logs_of(system)
     process = system.start("deploy")
-    wait_until(lambda: in_step(system, when) or process.poll() is not None, f"deploy in step {when}")
+    wait_until(lambda: in_step(system, when, earlier) or process.poll() is not None, f"deploy in step {when}")
     process.send_signal(signal)
     code = process.wait(timeout=120)
     assert code == 128 + signal, code
@@ -233,11 +235,14 @@ def signal_deploy(system, when="boot", signal=15):
     assert report["status"] == "interrupted" and report["last_error"]["code"] == "interrupted", report
 
 
-def in_step(system, wanted):
-    logs = sorted((system.dir / "logs").glob("*-deploy"))
-    if not logs or not (logs[-1] / "events.jsonl").exists():
-        return False
-    rows = (logs[-1] / "events.jsonl").read_text().splitlines()
+def logs_of(system):
+    return set((system.dir / "logs").glob("*-deploy*"))
+
+
+def in_step(system, wanted, earlier):
+    """Whether the deploy that has begun since has reached a step, by its own log."""
+    events = [log / "events.jsonl" for log in logs_of(system) - earlier]
+    rows = [row for file in events if file.exists() for row in file.read_text().splitlines()]
     return any(e.get("event") == "step_started" and e.get("step") == wanted for e in map(json.loads, rows))
 
 
