@@ -101,7 +101,7 @@ pub(super) struct Sources<'a> {
 impl Sources<'_> {
     /// The option's value, checked; None when nobody gave one and it has no default.
     pub(super) fn get(&self, def: &OptionDef) -> Result<Option<Value>> {
-        if self.matches.value_source(def.flag) == Some(ValueSource::CommandLine) {
+        if self.is_typed(def) {
             let label = format!("--{}", def.flag);
             return self.typed(def, &label).map(Some);
         }
@@ -116,6 +116,12 @@ impl Sources<'_> {
         def.default.map(|d| parse(def, def.flag, &[d.to_owned()])).transpose()
     }
 
+    /// Whether it stands on the command line; a command need not have the flag at all (`cache`).
+    fn is_typed(&self, def: &OptionDef) -> bool {
+        let known = self.matches.try_contains_id(def.flag).unwrap_or(false);
+        known && self.matches.value_source(def.flag) == Some(ValueSource::CommandLine)
+    }
+
     fn typed(&self, def: &OptionDef, label: &str) -> Result<Value> {
         if matches!(def.kind, OptionKind::Flag) {
             return Ok(Value::Bool(true));
@@ -128,8 +134,7 @@ impl Sources<'_> {
     pub(super) fn refuse_foreign(&self, provider: &Provider) -> Result<()> {
         for (def, owner) in all() {
             let Some(owner) = owner.filter(|o| o.name != provider.name) else { continue };
-            let given = self.matches.value_source(def.flag) == Some(ValueSource::CommandLine)
-                || self.file.is_some_and(|f| f.get(def.flag).is_some());
+            let given = self.is_typed(def) || self.file.is_some_and(|f| f.get(def.flag).is_some());
             if given {
                 return Err(Error::Usage {
                     message: format!("--{} belongs to {}, not to {}", def.flag, owner.name, provider.name),

@@ -105,8 +105,17 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
     }
     let terraform = connections::workdir(work, &connections::engine(&work.dir).await?)?;
     terraform.init().await?;
-    terraform.plan_destroy().await?;
-    terraform.apply().await
+    // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
+    // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.
+    terraform.plan_destroy(false).await?;
+    match terraform.apply().await {
+        Err(Error::Tool(_)) if work.interrupt.signal().is_none() => {
+            work.detail("not everything was as recorded: looking at what there is");
+            terraform.plan_destroy(true).await?;
+            terraform.apply().await
+        }
+        result => result,
+    }
 }
 
 async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Result<()> {

@@ -249,9 +249,10 @@ impl Workdir {
         self.save_plan(&[]).await
     }
 
-    /// As [`Workdir::plan`], for the end of everything.
-    pub async fn plan_destroy(&self) -> Result<Plan> {
-        self.save_plan(&["-destroy"]).await
+    /// As [`Workdir::plan`], for the end of everything. Without `refresh` the state is believed.
+    pub async fn plan_destroy(&self, refresh: bool) -> Result<Plan> {
+        let mode: &[&str] = if refresh { &["-destroy"] } else { &["-destroy", "-refresh=false"] };
+        self.save_plan(mode).await
     }
 
     /// Applies the saved plan, then forgets it: a plan is good for one apply.

@@ -93,7 +93,7 @@ async fn from_nothing_to_resources_and_back() {
     let refused = workdir.plan().await.unwrap().guard(PROTECTED, &["n11".into(), "n12".into()]);
     assert!(matches!(refused, Err(Error::PlanRefused { .. })));
 
-    assert_eq!(workdir.plan_destroy().await.unwrap().report().delete, 4);
+    assert_eq!(workdir.plan_destroy(true).await.unwrap().report().delete, 4);
     workdir.apply().await.unwrap();
     assert!(workdir.state_resources().await.unwrap().is_empty());
 

@@ -3,6 +3,8 @@
 // Clippy lets tests unwrap, but not their helpers; and helpers here start the binary under test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod cache;
+mod connect;
 mod deploy;
 mod house;
 mod init;

@@ -1,0 +1,86 @@
+//! `info`, `ssh`, `sql`, `status` and `deploy` of a cluster that was ready once, on addresses where nobody answers.
+
+use crate::support::World;
+
+const FINGERPRINT: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// A deployment that deploy has left ready; its one node is at an address without listeners.
+fn ready() -> World {
+    let world = World::complete().with_a_machine();
+    world.edit_state(|state| {
+        state["phase"] = "database_ready".into();
+        state["certificate_fingerprint"] = FINGERPRINT.into();
+        state["nodes"] = serde_json::json!([{
+            "name": "n11", "index": 0, "machine": "x-n11", "mac": "52:54:00:00:00:01", "disks": [],
+            "private_ip": "127.0.0.9", "public_ip": "127.0.0.9",
+        }]);
+    });
+    world
+}
+
+#[test]
+fn info_has_what_drivers_want_and_the_password_only_when_asked() {
+    let world = ready();
+    let json = world.exasol("info --json").run().code(0).json();
+    let upper = FINGERPRINT.to_uppercase();
+    assert_eq!(json["dsn"], format!("127.0.0.9/{upper}:8563"));
+    assert_eq!(json["jdbc"], format!("jdbc:exa:127.0.0.9/{upper}:8563;user=sys"));
+    assert_eq!(json["rehearsal"], true);
+    assert!(json.get("password").is_none());
+    let shown = world.exasol("info --show-password --json").run().code(0).json();
+    let password = shown["password"].as_str().unwrap().to_owned();
+    assert_eq!(password.len(), 24);
+    world.exasol("info").run().code(0).says("rehearsal: no database").never_says(&password);
+    world.exasol("info --show-password").run().code(0).says(&password);
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_not_called_ready() {
+    let world = ready();
+    let json = world.exasol("status --json").run().code(0).json();
+    assert_eq!(json["phase"], "database_ready");
+    assert_ne!(json["status"], "database_ready");
+    assert_eq!(json["nodes"][0]["vm"], "missing");
+    assert!(json["reason"].as_str().unwrap().contains("n11"), "{json}");
+    world.exasol("status").run().code(0).says("n11").says("missing");
+}
+
+#[test]
+fn sql_names_the_host_that_does_not_answer() {
+    let world = ready();
+    let json = world.exasol_with(["sql", "-c", "SELECT 1", "--json"]).run().code(1).json();
+    assert_eq!(json["error"]["code"], "sql_connection_failed");
+    world.exasol_with(["sql", "-c", "SELECT 1", "--node", "n21"]).run().code(2).says("'n21'").says("one of n11");
+}
+
+#[test]
+fn ssh_gets_our_configuration_the_node_and_the_command() {
+    let world = ready();
+    world.fake("ssh", r#"echo "$@""#);
+    let config = world.deployment().join("ssh/config");
+    let answer = world.exasol("ssh n11 -- ls /tmp").run().code(0).says(&config.display().to_string());
+    assert!(answer.stdout.trim().ends_with("-- n11 ls /tmp"), "{}", answer.stdout);
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains("StrictHostKeyChecking yes") && text.contains("127.0.0.9"), "{text}");
+    world.exasol("ssh n13").run().code(2).says("'n13'").says("n11-cos");
+}
+
+#[test]
+fn a_directory_that_was_moved_gets_its_ssh_configuration_written_anew() {
+    let world = ready();
+    world.fake("ssh", r#"echo "$@""#);
+    world.exasol("ssh n11 -- true").run().code(0);
+    let moved = world.path("moved");
+    std::fs::rename(world.deployment(), &moved).unwrap();
+    world.exasol("ssh n11 -- true").env("EXASOL_DEPLOYMENT_DIR", &moved).run().code(0);
+    let text = std::fs::read_to_string(moved.join("ssh/config")).unwrap();
+    assert!(text.contains(&moved.join("ssh/known_hosts").display().to_string()), "{text}");
+}
+
+#[test]
+fn deploy_of_a_cluster_that_fell_silent_goes_on_deploying() {
+    let world = ready();
+    std::fs::write(world.path("home").join("terraform-fails"), "plan").unwrap();
+    world.exasol("deploy").run().code(1).says("not ready any more").says("the fake was told so");
+    assert_eq!(world.state()["phase"], "deployment_failed");
+}
