@@ -37,6 +37,7 @@ def make_pool(system, name="e2e-pool"):
 @step
 def remove_pool(system, name="e2e-pool"):
     for volume in hypervisor.lines("vol-list", name):
+        assert volume.startswith(hypervisor.SHARED_PREFIX), f"left behind in {name}: {volume}"
         virsh("vol-delete", volume, "--pool", name)
     virsh("pool-destroy", name)
     virsh("pool-delete", name)
