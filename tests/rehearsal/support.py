@@ -26,7 +26,7 @@ REHEARSAL = os.path.join(os.path.dirname(os.path.dirname(HERE)), "rehearsal")
 C4 = os.path.join(REHEARSAL, "c4")
 sys.path.insert(0, os.path.join(REHEARSAL, "database"))
 
-from standin import keys, node, settings, sqlserver, stages, wire  # noqa: E402
+from standin import addresses, keys, node, settings, sqlserver, stages, wire  # noqa: E402
 
 node.log = lambda text: None  # what a service writes into the journal
 
@@ -49,7 +49,7 @@ def certificate():
     """(certificate, key) as PEM text, made once."""
     if not _CERTIFICATE:
         _CERTIFICATE.extend(
-            load_c4().make_certificate(["n11", "localhost"], ["127.0.0.1", "127.0.0.2"])
+            load_c4().make_certificate(["n11", "localhost"], [f"127.0.0.{n}" for n in range(1, 5)])
         )
     return _CERTIFICATE
 
@@ -78,6 +78,10 @@ class Lab:
         self._patch = mock.patch.object(stages.Disks, "problem", lambda disks: None)
         self._patch.start()
         test.addCleanup(self._patch.stop)
+        self.hosts = {}  # name -> address, in place of the system's resolver
+        resolver = mock.patch.object(addresses, "lookup", lambda name: self.hosts.get(name))
+        resolver.start()
+        test.addCleanup(resolver.stop)
         self.sql_port, self.cluster_port, self.cos_port = free_port(), free_port(), free_port()
         cos = wire.listen("127.0.0.1", self.cos_port)
         test.addCleanup(cos.close)
@@ -132,6 +136,11 @@ class Lab:
         self.boots[name] += 1
         with open(self.paths(name).boot_id, "w", encoding="ascii") as file:
             file.write(f"boot-{self.boots[name]}")
+
+    def move(self, name, address):
+        """Another address than the one that every node has recorded."""
+        path = self.paths(name).cluster
+        settings.write_json(path, dict(settings.read_json(path), listen_on=address), 0o644)
 
     def faults(self, name, **values):
         settings.write_json(self.paths(name).faults, values, 0o644)

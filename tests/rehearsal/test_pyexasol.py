@@ -44,6 +44,14 @@ class PyExasol(unittest.TestCase):
                     connection.execute("CREATE SCHEMA S")
                 self.assertEqual(caught.exception.code, "0A000")
 
+    def test_a_new_password(self):
+        with self.connect() as connection:
+            connection.execute('ALTER USER sys IDENTIFIED BY "n3w ""pass"""')
+            self.assertEqual(connection.execute("SELECT 1").fetchval(), 1)
+        self.connect(password='n3w "pass"').close()
+        with self.assertRaises(pyexasol.ExaAuthError):
+            self.connect()
+
     def test_refusals(self):
         with self.assertRaises(pyexasol.ExaAuthError):
             self.connect(password="wrong")

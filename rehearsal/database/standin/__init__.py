@@ -5,7 +5,9 @@ way its clients expect, so that machines, networks and pipelines can be checked 
 download.  Every text that a person may read carries LABEL.
 
     settings   paths, cluster description, secrets, state and faults on disk
+    addresses  where a node is now, by its name
     keys       the RSA key pair of the SQL login, passwords as scrypt values
+    password   the password of sys, the same on every node, and how it is changed
     websocket  RFC 6455 frames on a TLS socket
     sql        the few statements that get an answer, and the shape of results
     session    one SQL client: login, commands, compression

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from . import LABEL, RELEASE, peers, settings, stages, wire
+from . import LABEL, RELEASE, addresses, peers, settings, stages, wire
 
 USAGE = f"""{LABEL}
 The installed stand-in for c4. It knows:
@@ -103,7 +103,8 @@ def _table(cluster, statuses):
         began = status.get("began")
         uptime = f"{int(time.time() - began)}s" if began else "-"
         row = (number, cluster.play_id, node["name"], "host", node["name"], RELEASE)
-        row += (node["external"], node["address"], status["stage"], "-", uptime, "-")
+        row += (addresses.external(node), addresses.current(node))
+        row += (status["stage"], "-", uptime, "-")
         rows.append([str(cell) for cell in row])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -127,13 +128,14 @@ def _statuses(cluster, paths):
 
 
 def _status(cluster, node, pinned):
+    address = addresses.current(node)
     try:
-        with wire.Client.tls(node["address"], cluster.cluster_port, pinned) as client:
+        with wire.Client.tls(address, cluster.cluster_port, pinned) as client:
             return peers.ask(client)
     except wire.Failed:
         # The service does not answer: the machine may.
         try:
-            socket.create_connection((node["address"], 22), 3.0).close()
+            socket.create_connection((address, 22), 3.0).close()
             return {"stage": "a1"}
         except OSError:
             return {"stage": "a"}
@@ -186,7 +188,8 @@ def _await_node(cluster, node, pinned, stage, deadline, seen):
     name = node["name"]
     while time.monotonic() < deadline:
         try:
-            with wire.Client.tls(node["address"], cluster.cluster_port, pinned) as client:
+            address = addresses.current(node)
+            with wire.Client.tls(address, cluster.cluster_port, pinned) as client:
                 known = ""
                 while time.monotonic() < deadline:
                     hold = max(0.0, min(_HOLD_S, deadline - time.monotonic()))
@@ -227,7 +230,9 @@ def _connect(arguments, cluster, _paths):
         raise Usage()
     if options["-i"] != cluster.play_id:
         raise Refused(f"no deployment with PLAY_ID {options['-i']}")
-    address = cluster.me["address"]
+    # Known hosts have a line for the name; for the address they may have an older one only.
+    found, recorded = addresses.by_name(cluster.me), cluster.me["address"]
+    address, alias = (found, cluster.self_name) if found else (recorded, recorded)
     ssh = [
         "ssh",
         "-p",
@@ -239,7 +244,7 @@ def _connect(arguments, cluster, _paths):
         "BatchMode=yes",
         "IdentitiesOnly=yes",
         "StrictHostKeyChecking=yes",
-        f"HostKeyAlias={address}",
+        f"HostKeyAlias={alias}",
         "ConnectTimeout=20",
     ):
         ssh += ["-o", option]

@@ -7,15 +7,15 @@ listener at all.
 import threading
 import time
 
-from . import keys, sqlserver
+from . import addresses, keys, sqlserver
 from .session import Account
 
 
 class Database:
-    def __init__(self, cluster, paths, secrets, faults, changed, log):
+    def __init__(self, cluster, paths, password, faults, changed, log):
         self._cluster = cluster
         self._paths = paths
-        self._kept = secrets["sys"]
+        self._password = password
         self._faults = faults
         self._changed = changed  # called after every change of state
         self._log = log
@@ -43,14 +43,14 @@ class Database:
     def _start(self, cancel):
         try:
             if not cancel.wait(float(self._faults.get("slow_start_s", 0))):
-                account = Account(self._check, self._next_key.take(), self._faults)
+                account = Account(self._password, self._next_key.take(), self._faults)
                 server = sqlserver.SqlServer(
                     (self._cluster.listen_on, self._cluster.sql_port),
                     self._paths.certificate,
                     self._paths.private_key,
                     account,
                     self._cluster.database,
-                    lambda: [node["address"] for node in self._cluster.nodes],
+                    lambda: [addresses.current(node) for node in self._cluster.nodes],
                 )
                 with self._lock:
                     if not cancel.is_set():
@@ -82,6 +82,3 @@ class Database:
         with self._lock:
             self._state = "setup"
         self._changed()
-
-    def _check(self, password):
-        return keys.check_password(password, self._kept)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from . import LABEL, confd, peers, settings, stages, wire
+from . import LABEL, addresses, confd, password, peers, settings, stages, wire
 from .database import Database
 
 TICK_S = 0.5  # on the way up
@@ -23,6 +23,35 @@ KEY_HEADER = "x-rehearsal-key"
 
 def log(text):
     print(text, file=sys.stderr, flush=True)
+
+
+class Link:
+    """A connection to another node that shows the cluster's key."""
+
+    def __init__(self, client, key):
+        self._client = client
+        self._key = key
+
+    def ask(self, path, body):
+        """The answer as a JSON value; raises wire.Failed, or password.Refused with a reason."""
+        code, text = self._client.request("POST", path, body, [(KEY_HEADER, self._key)])
+        if code == 409:
+            raise password.Refused(text)
+        if code != 200:
+            raise wire.Failed(f"answered {code}")
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise wire.Failed("answered no JSON") from None
+
+    def close(self):
+        self._client.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 class Node:
@@ -37,8 +66,13 @@ class Node:
         self._cos = stages.Cos(paths.cos_pid, self.cluster.cos_port)
         self._disks = stages.Disks(self.cluster.disks)
         self._event = threading.Event()
-        self._peers = peers.Peers(self.cluster, self._pinned, self._event.set)
-        self._database = Database(self.cluster, paths, kept, self._faults, self._event.set, log)
+        self._password = password.Password(
+            self.cluster, paths, kept, self._link, self._password_changed
+        )
+        self._peers = peers.Peers(self.cluster, self._connect, self._catch_up, self._event.set)
+        self._database = Database(
+            self.cluster, paths, self._password, self._faults, self._event.set, log
+        )
         self._confd = confd.Confd(self.cluster, self, self._tell)
         self._confd_up = False
         self._wanting = threading.Lock()
@@ -47,7 +81,7 @@ class Node:
         self._life = os.urandom(4).hex()  # tells the versions of two starts apart
         self._count = 0
         self._status = None
-        self._publish("a1", "the service has just started")
+        self._publish(("a1", "the service has just started", self._database.state))
 
     # -- what others ask -------------------------------------------------------------------------
 
@@ -96,31 +130,62 @@ class Node:
             except confd.JobError as error:
                 answer = {"error": str(error)}
             return 200, "application/json", json.dumps(answer)
+        if request.path == password.PATH:
+            try:
+                return 200, "application/json", json.dumps(self._password.answer(body))
+            except password.Refused as refusal:
+                return 409, "text/plain", str(refusal)
         return 400, "text/plain", f"{LABEL}: not understood\n"
 
     def _tell(self, node, wanted):
         """Has another node want the same, and learns its status from the answer."""
-        with wire.Client.tls(node["address"], self.cluster.cluster_port, self._pinned) as client:
-            code, text = client.request(
-                "POST", "/rehearsal/database", {"wanted": wanted}, [(KEY_HEADER, self._key)]
-            )
-        if code != 200:
-            raise wire.Failed(f"answered {code}")
-        self._peers.learn(node["name"], json.loads(text))
+        with self._link(node) as link:
+            self._peers.learn(node["name"], link.ask("/rehearsal/database", {"wanted": wanted}))
+
+    def _connect(self, node):
+        address = addresses.current(node)
+        return wire.Client.tls(address, self.cluster.cluster_port, self._pinned)
+
+    def _link(self, node):
+        return Link(self._connect(node), self._key)
+
+    # -- the password of sys ---------------------------------------------------------------------
+
+    def _password_changed(self):
+        log(f"{LABEL}: password of sys: change {self._password.number}")
+        self._publish()
+        self._event.set()
+
+    def _catch_up(self, client, status):
+        """Takes a newer password from a node that has one: this one missed a change or an undoing."""
+        if status.get("password_change", 0) > self._password.number:
+            try:
+                self._password.take(Link(client, self._key).ask(password.PATH, {"step": "show"}))
+            except password.Refused as refusal:
+                raise wire.Failed(f"its newer password can't be kept: {refusal}") from None
 
     # -- the status and its versions -------------------------------------------------------------
 
-    def _publish(self, stage=None, waiting_for=None):
-        """Makes a new version of the status if anything in it changed, and wakes who waits."""
+    def _publish(self, seen=None):
+        """Makes a new version of the status if anything in it changed, and wakes who waits.
+
+        `seen` is (stage, waiting_for, database), all of one moment: a stage d never stands beside a
+        database that is stopping already.
+        """
         with self._news:
             old = self._status
+            stage, waiting_for, database = seen or (
+                old["stage"],
+                old["waiting_for"],
+                old["database"],
+            )
             facts = {
-                "stage": stage if stage else old["stage"],
-                "waiting_for": waiting_for if stage else old["waiting_for"],
-                "database": self._database.state,
+                "stage": stage,
+                "waiting_for": waiting_for,
+                "database": database,
                 "wanted": self._state.wanted,
+                "password_change": self._password.number,
             }
-            stage, waiting_for = facts["stage"], facts["waiting_for"]
             if old and all(old[name] == value for name, value in facts.items()):
                 return
             if not old or (stage, waiting_for) != (old["stage"], old["waiting_for"]):
@@ -128,8 +193,8 @@ class Node:
                     f"{LABEL}: stage {stage}"
                     + (f", waiting for {waiting_for}" if waiting_for else "")
                 )
-            if old and old["database"] != facts["database"]:
-                log(f"{LABEL}: database state {facts['database']}")
+            if old and old["database"] != database:
+                log(f"{LABEL}: database state {database}")
             self._count += 1
             self._status = {
                 "label": LABEL,
@@ -166,11 +231,12 @@ class Node:
             strangers=self._peers.strangers(),
             database=self._database.state,
         )
-        stage, waiting_for = stages.of(facts, stuck)
-        self._publish(stage, waiting_for)
+        self._publish((*stages.of(facts, stuck), facts.database))
         everybody = [self._status, *self._peers.view().values()]
         if all(confd.able(status) for status in everybody) and stuck != "c":
-            self._database.start()
+            # No login before all nodes would check it against the same password.
+            if len({status.get("password_change", 0) for status in everybody}) == 1:
+                self._database.start()
         else:
             self._database.stop()
         # The state may just have changed: say so now, not at the next tick.

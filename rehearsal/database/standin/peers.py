@@ -17,10 +17,13 @@ LOST_S = 10.0  # without any answer: the node is gone
 
 
 class Peers:
-    def __init__(self, cluster, pinned, changed):
-        self._port = cluster.cluster_port
+    """`connect(node)` opens a wire.Client, `met(client, status)` sees a status before it counts,
+    `changed()` is called after every one."""
+
+    def __init__(self, cluster, connect, met, changed):
         self._play_id = cluster.play_id
-        self._pinned = pinned
+        self._connect = connect
+        self._met = met
         self._changed = changed
         self._known = {node["name"]: None for node in cluster.others}
         self._heard = {}  # name -> monotonic time of the last answer
@@ -62,8 +65,7 @@ class Peers:
         name = node["name"]
         while not self._stopped:
             try:
-                client = wire.Client.tls(node["address"], self._port, self._pinned)
-                with client:
+                with self._connect(node) as client:
                     self._listen(client, name)
             except wire.Failed as failure:
                 self._trouble[name] = str(failure)
@@ -75,6 +77,9 @@ class Peers:
             status = ask(client, known, HOLD_S)
             if status["play_id"] != self._play_id:
                 raise wire.Failed("it belongs to another play")
+            if self._stopped:
+                return
+            self._met(client, status)
             known = status["version"]
             self.learn(name, status)
 

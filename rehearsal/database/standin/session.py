@@ -9,6 +9,7 @@ import json
 import zlib
 
 from . import LABEL, RELEASE, sql, websocket
+from .password import NotChanged
 
 PROTOCOL_VERSION = 3
 LOGIN_FAILED = "08004"
@@ -23,8 +24,8 @@ _STATEMENTS_OPEN = 1000
 class Account:
     """Who may log in: SQL user SYS with the password whose scrypt value is kept."""
 
-    def __init__(self, check, key, faults):
-        self._check = check  # password -> bool
+    def __init__(self, password, key, faults):
+        self._password = password
         self._key = key
         self._faults = faults
 
@@ -34,10 +35,17 @@ class Account:
     def admits(self, user, cipher):
         password = self._key.decrypt(cipher)
         # The value is computed for a wrong user too: the time must not tell which one was wrong.
-        right = self._check(password if password is not None else "")
+        right = self._password.check(password if password is not None else "")
         if self._faults.get("wrong_password"):
             return False
         return right and password is not None and isinstance(user, str) and user.upper() == "SYS"
+
+    def change_password(self, password):
+        try:
+            self._password.replace(password)
+        except NotChanged as failure:
+            text = f"{LABEL}: the password of SYS was not changed: {failure}"
+            raise sql.SqlError("00000", text) from None
 
 
 class Session:
@@ -137,12 +145,12 @@ class Session:
 
     def _perform(self, command, request):
         if command == "execute":
-            return _ok(sql.answer([sql.run(request.get("sqlText"))]))
+            return self._run([request.get("sqlText")])
         if command == "executeBatch":
             texts = request.get("sqlTexts")
             if not isinstance(texts, list):
                 raise sql.SqlError("42000", f"{LABEL}: sqlTexts is missing or no list")
-            return _ok(sql.answer([sql.run(text) for text in texts]))
+            return self._run(texts)
         if command == "getAttributes":
             return {"status": "ok", "attributes": self._attributes}
         if command == "setAttributes":
@@ -161,8 +169,19 @@ class Session:
             return _ok({"numNodes": len(nodes), "nodes": nodes})
         raise sql.refuse(f"command {_name(command)}")
 
+    def _run(self, texts):
+        # All are looked at before the first is carried out.
+        understood = [sql.understand(text) for text in texts]
+        return _ok(sql.answer([self._result(item) for item in understood]))
+
+    def _result(self, understood):
+        if isinstance(understood, sql.NewPassword):
+            self._account.change_password(understood.password)
+            return sql.done()
+        return understood
+
     def _prepare(self, request):
-        result = sql.run(request.get("sqlText"))
+        result = sql.understand(request.get("sqlText"))
         if len(self._statements) >= _STATEMENTS_OPEN:
             raise sql.SqlError("R0001", f"{LABEL}: too many open prepared statements")
         handle = self._last_handle
@@ -186,7 +205,7 @@ class Session:
             raise sql.SqlError("42000", f"{LABEL}: no prepared statement with this handle")
         if request.get("numColumns"):
             raise sql.refuse("parameters of a prepared statement")
-        return _ok(sql.answer([result]))
+        return _ok(sql.answer([self._result(result)]))
 
     def _accept_attributes(self, wanted):
         """Keeps the ones it knows; a client may send others, which mean nothing here."""

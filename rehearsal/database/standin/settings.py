@@ -33,7 +33,7 @@ class Cluster:
 
     def __init__(self, data):
         self.play_id = data["play_id"]
-        self.nodes = data["nodes"]  # [{"name": "n11", "address": …, "external": …}, …]
+        self.nodes = data["nodes"]  # [{"name": "n11", "address": …, "external": …}, …], as recorded
         self.self_name = data["self"]
         self.disks = data["disks"]
         self.database = data["database"]
@@ -127,12 +127,27 @@ def read_json(path):
 
 
 def write_json(path, value, mode):
+    """On one line, as install-node reads the state."""
+    _replace(path, json.dumps(value) + "\n", mode)
+
+
+def write_secrets(path, value):
+    """In the form in which `c4 host play` writes them: a second play finds nothing to change."""
+    _replace(path, json.dumps(value, indent=1, sort_keys=True) + "\n", 0o600)
+
+
+def _replace(path, text, mode):
     """Replaces the file in one step, so that a power cut leaves the old or the new one."""
     draft = f"{path}.new"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
+    # The new name as well: who is told that it is kept may cut the power now.
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -9,6 +9,8 @@ import re
 from . import LABEL, RELEASE
 
 NOT_SUPPORTED = "0A000"
+# What the login can carry: RSA 1024 with PKCS #1 v1.5.
+PASSWORD_LIMIT = 117
 _SHOWN = 200  # characters of a refused statement that the error repeats
 
 _LEADING = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
@@ -22,6 +24,14 @@ _WITHOUT_ROWS = re.compile(
     r"(?:COMMIT(?:\s+WORK)?|ROLLBACK(?:\s+WORK)?"
     r"|ALTER\s+SESSION\s+SET\s+[A-Z_][A-Z0-9_]*\s*=\s*(?:'(?:[^']|'')*'|[A-Z0-9_.+-]+))\Z",
     re.IGNORECASE,
+)
+# ASCII: otherwise other letters are taken for an S.
+_NEW_PASSWORD = re.compile(
+    r'ALTER\s+USER\s+SYS\s+IDENTIFIED\s+BY\s*"((?:[^"]|"")*)"\Z', re.IGNORECASE | re.ASCII
+)
+# Where a refused statement may have a password: after these nothing of it is shown.
+_BEFORE_PASSWORD = re.compile(
+    r"\b(?:IDENTIFIED|(?:ALTER|CREATE)\s+USER(?:\s+\w+)?)\b", re.IGNORECASE
 )
 
 
@@ -38,8 +48,22 @@ def refuse(what):
     return SqlError(NOT_SUPPORTED, f"{LABEL}: feature not supported: {what}")
 
 
-def run(text):
-    """The result of one statement, as it stands in `results` of an answer."""
+class NewPassword:
+    """ALTER USER sys IDENTIFIED BY "…": the one statement that has to be carried out."""
+
+    def __init__(self, password):
+        try:
+            size = len(password.encode("utf-8"))
+        except UnicodeEncodeError:
+            raise SqlError("42000", f"{LABEL}: the new password is not UTF-8") from None
+        if not 0 < size <= PASSWORD_LIMIT:
+            text = f"the new password has {size} bytes: 1 to {PASSWORD_LIMIT} are possible"
+            raise SqlError("42000", f"{LABEL}: {text}")
+        self.password = password
+
+
+def understand(text):
+    """The result of one statement, as it stands in `results` of an answer; or a NewPassword."""
     if not isinstance(text, str):
         raise SqlError("42000", f"{LABEL}: sqlText is missing or no string")
     statement = _LEADING.sub("", text).strip()
@@ -51,13 +75,28 @@ def run(text):
         kind = {"type": "VARCHAR", "size": 2000, "characterSet": "UTF8"}
         return _rows([{"name": "PARAM_VALUE", "dataType": kind}], [[RELEASE]])
     if _WITHOUT_ROWS.match(statement):
-        return {"resultType": "rowCount", "rowCount": 0}
-    shown = statement if len(statement) <= _SHOWN else statement[:_SHOWN] + "…"
-    raise refuse(shown or "an empty statement")
+        return done()
+    new_password = _NEW_PASSWORD.match(statement)
+    if new_password:
+        return NewPassword(new_password[1].replace('""', '"'))
+    raise refuse(_shown(statement) or "an empty statement")
+
+
+def _shown(statement):
+    secret = _BEFORE_PASSWORD.search(statement)
+    end = min(_SHOWN, secret.end() if secret else _SHOWN)
+    return statement if len(statement) <= end else statement[:end] + "…"
+
+
+def done():
+    """The result of a statement without rows."""
+    return {"resultType": "rowCount", "rowCount": 0}
 
 
 def described(result):
     """The result as the answer to "prepare" shows it: columns, no rows yet."""
+    if isinstance(result, NewPassword):
+        return done()
     if result["resultType"] != "resultSet":
         return result
     columns = result["resultSet"]["columns"]

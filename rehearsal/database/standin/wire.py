@@ -17,7 +17,14 @@ _IDLE_S = 120.0
 _HEAD_LIMIT = 16 * 1024
 _BODY_LIMIT = 64 * 1024
 _CONNECTIONS = 200
-_REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Unavailable"}
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    503: "Unavailable",
+}
 
 
 class Failed(Exception):
