@@ -62,12 +62,17 @@ build_provider() {
 }
 
 # A CLI configuration of the lab's own; the user's ~/.terraformrc is not read
-# while TF_CLI_CONFIG_FILE points here. Without a "direct" block no registry is
-# ever asked.
+# while TF_CLI_CONFIG_FILE points here.
 lab_cli_config() {
-  local mirror config
+  local mirror
   mirror=$(lab_mirror)
-  config=$mirror.tfrc
+  cli_config_for "$mirror"
+}
+
+# cli_config_for MIRROR: the configuration that installs from this mirror, beside
+# it. Without a "direct" block no registry is ever asked.
+cli_config_for() {
+  local mirror=$1 config=$1.tfrc
   [ -e "$config" ] || {
     printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' \
       "$mirror" >"$config.$$"
