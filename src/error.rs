@@ -43,6 +43,9 @@ pub enum Error {
     BashDeployment { dir: PathBuf },
     #[error("{operation} cannot run while the deployment is {phase}")]
     WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
+    /// The deployment has not come so far: no nodes, no logs.
+    #[error("{message}")]
+    NotYet { message: String, hint: Option<String> },
     #[error("{} {why}", file.display())]
     BrokenState { file: PathBuf, why: String },
     #[error("generated files were edited by hand: {}", files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
@@ -66,6 +69,8 @@ pub enum Error {
     Timeout { what: String, limit_s: u64, last_seen: Option<String>, hint: Option<String> },
     #[error("download of {url} failed: {cause}")]
     Download { url: String, cause: String, hint: Option<String> },
+    #[error("{call} failed: {cause}")]
+    Api { call: String, cause: String, hint: Option<String> },
     #[error("{what} has the SHA-256 {found}, expected {expected}")]
     Checksum { what: String, expected: String, found: String },
     #[error("SQL connection to {host} failed: {cause}")]
@@ -109,6 +114,7 @@ impl Error {
             Error::DirectoryNotEmpty { .. } => "directory_not_empty",
             Error::BashDeployment { .. } => "bash_deployment",
             Error::WrongPhase { .. } => "wrong_phase",
+            Error::NotYet { .. } => "not_yet",
             Error::BrokenState { .. } => "broken_state",
             Error::EditedFiles { .. } => "edited_files",
             Error::Preflight { .. } => "preflight_failed",
@@ -119,6 +125,7 @@ impl Error {
             Error::PlanRefused { .. } => "plan_refused",
             Error::Timeout { .. } => "timeout",
             Error::Download { .. } => "download_failed",
+            Error::Api { .. } => "api_failed",
             Error::Checksum { .. } => "checksum_mismatch",
             Error::SqlConnection { .. } => "sql_connection_failed",
             Error::SqlStatement { .. } => "sql_error",
@@ -140,6 +147,7 @@ impl Error {
             | Error::DirectoryNotEmpty { .. }
             | Error::BashDeployment { .. }
             | Error::WrongPhase { .. }
+            | Error::NotYet { .. }
             | Error::BrokenState { .. }
             | Error::EditedFiles { .. } => 3,
             Error::Preflight { checks } => {
@@ -154,6 +162,7 @@ impl Error {
             | Error::PlanRefused { .. }
             | Error::Timeout { .. }
             | Error::Download { .. }
+            | Error::Api { .. }
             | Error::Checksum { .. }
             | Error::SqlConnection { .. }
             | Error::SqlStatement { .. }
@@ -168,7 +177,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::InvalidValue { .. } => None,
-            Error::Usage { hint, .. } => hint.clone(),
+            Error::Usage { hint, .. } | Error::NotYet { hint, .. } => hint.clone(),
             Error::NotADeployment { .. } => {
                 Some("name one with -d DIR, or make one: exasol init --cloud-provider libvirt -d DIR".into())
             }
@@ -196,7 +205,7 @@ impl Error {
             Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
             Error::PlanRefused { hint, .. } => Some(hint.clone()),
-            Error::Timeout { hint, .. } | Error::Download { hint, .. } => hint.clone(),
+            Error::Timeout { hint, .. } | Error::Download { hint, .. } | Error::Api { hint, .. } => hint.clone(),
             Error::Checksum { .. } => {
                 Some("the file is not what was expected: remove it or correct the checksum".into())
             }

@@ -5,32 +5,18 @@
 #                                 takes a file that was copied here, if it is the expected one
 #   install-cluster.sh diag       c4 host diag
 #   install-cluster.sh play       c4 host play, unless this configuration has been played
-#   install-cluster.sh stage      waits a while for stage d; prints "ready: …" or "waiting: n11=b …"
 #   install-cluster.sh finish     the passwords have done their work: the configuration goes
-#
-# Stages: a machine, b c4's services, c COS, d the database.
 set -eu
 umask 022
 LC_ALL=C
 export LC_ALL
 # shellcheck source=/dev/null
 . /etc/exasol-deployer/node.conf
+# shellcheck source=ansible/node/c4.sh
+. "${0%/*}/c4.sh"
 cd "$RELEASE"
 
-# How long one `stage` waits at most before it reports, in seconds.
-patience=15
-
 fail() { echo "error: $*" >&2; exit 1; }
-
-# c4 SECONDS ARGUMENT…: after the installation the c4 that it brought is the one to ask.
-c4() {
-  limit=$1
-  shift
-  for program in "$HOME/.local/bin/c4" "$(command -v c4 || true)" ./c4; do
-    [ ! -x "$program" ] || break
-  done
-  timeout "$limit" "$program" "$@" </dev/null 2>/dev/null
-}
 
 # run LIMIT LOG COMMAND…: without a terminal and without input. A question that nobody expects here
 # would hang, so what was said last is told when time is up. The log stays on the node.
@@ -45,23 +31,6 @@ run() {
   # c4's lines begin with their level.
   cause=$(grep -m 1 -E '^(ERRO|FATA)' "$log" || tail -n 1 "$log")
   fail "$* ended with status $status: $cause"
-}
-
-# "n11=b1 n12=a1": c4's answer to the filter is a list of {node, stage}, in one line or in several.
-stages() {
-  c4 60 ps -e '.[].Instances.Configs | to_entries | map({node: .key, stage: .value.ground.boot_stage})' |
-    tr -d ' \n\t' | tr '}' '\n' |
-    sed -n 's/.*"node":"\{0,1\}\([^",]*\)"\{0,1\},"stage":"\([^"]*\)".*/\1=\2/p' | xargs
-}
-
-# Every node, and each of them at d: an empty list would prove nothing.
-all_ready() {
-  count=0
-  for stage in $1; do
-    [ "${stage#*=}" = d ] || return 1
-    count=$((count + 1))
-  done
-  [ "$count" -eq "$NODES" ]
 }
 
 receive() {
@@ -110,29 +79,12 @@ play() {
   echo "changed: installed"
 }
 
-# The exit code of `c4 wait` does not tell success from time-out: the stages are the proof.
-stage() {
-  end=$(($(date +%s) + patience))
-  while :; do
-    left=$((end - $(date +%s)))
-    [ "$left" -le 0 ] || CCC_CLOUD_ACTION_WAIT_TIMEOUT=$left c4 "$left" wait --stage d >/dev/null || true
-    now=$(stages)
-    if all_ready "$now"; then
-      echo "ready: $now"
-      return 0
-    fi
-    [ "$(date +%s)" -lt "$end" ] || break
-    sleep 1
-  done
-  echo "waiting: ${now:-no node has answered}"
-}
-
 finish() {
   rm -f config
 }
 
 case ${1-} in
   receive) receive "$2" "$3" ;;
-  diag | play | stage | finish) "$1" ;;
-  *) echo "usage: install-cluster.sh receive|diag|play|stage|finish" >&2; exit 2 ;;
+  diag | play | finish) "$1" ;;
+  *) echo "usage: install-cluster.sh receive|diag|play|finish" >&2; exit 2 ;;
 esac

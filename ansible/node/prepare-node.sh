@@ -42,13 +42,17 @@ wait_for_cloud_init() {
     warn "cloud-init reports errors: $(tr -s ' \n' ' ' </run/cloud-init/result.json)"
 }
 
+# The deployer knows that the installation succeeded: a later change of its configuration (a password)
+# is no reason to install again.
+was_installed() { tar -xOf "$work/files.tar" etc/exasol-deployer/node.conf | grep -qx INSTALLED=yes; }
+
 # lay_down: the files of the tar that differ from what is there. Passwords are not laid down again
 # once they have done their work.
 lay_down() {
   sed '1,/^#--- files of this node, tar in base64 ---$/d' "$0" | base64 -d >"$work/files.tar"
   config=home/exasol/exasol-release/config
   done_with=/${config%/*}/play.done
-  if [ -e "$done_with" ] && tar -xOf "$work/files.tar" $config 2>/dev/null | sha256sum | cmp -s - "$done_with"; then
+  if [ -e "$done_with" ] && { was_installed || tar -xOf "$work/files.tar" $config 2>/dev/null | sha256sum | cmp -s - "$done_with"; }; then
     tar --delete -f "$work/files.tar" $config
     echo installed
   fi
@@ -80,6 +84,13 @@ set_hostname() {
   changed "hostname $NODE"
 }
 
+set_password() {
+  hash=$(getent shadow "$LOGIN" | cut -d: -f2)
+  [ "$LOGIN:$hash" != "$(cat $ours/password)" ] || return 0
+  chpasswd -e <$ours/password
+  changed "password of $LOGIN"
+}
+
 # Our block is replaced; elsewhere our names go (a 127.0.1.1 line would win), and the rest stays.
 write_hosts() {
   awk -v block="$ours/hosts" '
@@ -108,25 +119,41 @@ add_lines() {
   changed "$2"
 }
 
-# behind LINK: sets `name` (sdb) and `wwid` (naa.5…, as the kernel read it from the disk).
-behind() {
-  name='' wwid=''
-  [ -b "$1" ] || return 1
-  name=$(readlink -f "$1")
-  name=${name##*/}
-  read -r wwid 2>/dev/null <"/sys/class/block/$name/device/wwid" || true
+# split DISK: sets `link` (/dev/exadata_01), `identity` (names below /dev, see identified), `least` and
+# `most` (bytes).
+split() {
+  link=${1%%,*} rest=${1#*,}
+  identity=${rest%%,*} rest=${rest#*,}
+  least=${rest%,*} most=${rest#*,}
 }
+
+# identified NAMES: the disk (/dev/sdb) that one of these names below /dev belongs to; they are
+# patterns, divided by |.
+identified() {
+  names=$1
+  while [ -n "$names" ]; do
+    for path in /dev/${names%%|*}; do
+      case $path in *-part[0-9]*) continue ;; esac
+      [ ! -b "$path" ] || { readlink -f "$path"; return 0; }
+    done
+    case $names in *'|'*) names=${names#*|} ;; *) names='' ;; esac
+  done
+  return 1
+}
+
+# is_right LINK IDENTITY: the link leads to the disk with that identity.
+is_right() { [ -b "$1" ] && [ "$(readlink -f "$1")" = "$(identified "$2")" ]; }
 
 disk_links_are_right() {
   for disk in $DISKS; do
-    link=${disk%%:*} rest=${disk#*:}
-    behind "$link" && [ "$wwid" = "naa.${rest%%:*}" ] || return 1
+    split "$disk"
+    is_right "$link" "$identity" || return 1
   done
 }
 
 # By identity and size; and raw, when we see them for the first time: foreign data is not wiped.
 check_disks() {
-  if laid_down 69-exasol-data.rules || ! disk_links_are_right; then
+  if laid_down 99-zz-exasol-data.rules || ! disk_links_are_right; then
     udevadm control --reload
     udevadm trigger --subsystem-match=block --action=change
     udevadm settle --timeout=60
@@ -134,17 +161,19 @@ check_disks() {
   [ -d "$state" ] || mkdir "$state"
   seen=$(cat "$state/raw-disks" 2>/dev/null || true)
   for disk in $DISKS; do
-    link=${disk%%:*} rest=${disk#*:}
-    wwn=${rest%%:*} bytes=${rest#*:}
-    behind "$link" || fail "$link is missing: no disk has the WWN 0x$wwn; there are $(lsblk -dno NAME,SIZE,WWN | tr -s ' \n' ' ')"
-    [ "$wwid" = "naa.$wwn" ] || fail "$link is $name with the identity '$wwid', not naa.$wwn"
+    split "$disk"
+    found=$(identified "$identity") ||
+      fail "$link is missing: no disk is known as /dev/$identity; there are $(lsblk -dno NAME,SIZE,WWN,SERIAL | tr -s ' \n' ' ')"
+    is_right "$link" "$identity" || fail "$link is $(readlink -f "$link"), not $found, which /dev/$identity is"
+    name=${found##*/}
     read -r sectors <"/sys/class/block/$name/size"
-    [ $((sectors * 512)) -eq "$bytes" ] || fail "$link has $((sectors * 512)) bytes, not $bytes"
-    case $seen in *"$wwn"*) continue ;; esac
+    bytes=$((sectors * 512))
+    if [ "$bytes" -lt "$least" ] || [ "$bytes" -gt "$most" ]; then fail "$link has $bytes bytes, not $least to $most"; fi
+    case $seen in *"$identity"*) continue ;; esac
     found=$(blkid -p -o export "/dev/$name" 2>&1) &&
       fail "$link is not empty ($(echo "$found" | grep TYPE= | xargs)): it is not wiped here"
     ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$link is mounted"
-    echo "$wwn" >>"$state/raw-disks"
+    echo "$identity" >>"$state/raw-disks"
   done
 }
 
@@ -189,6 +218,16 @@ start_firewall() {
   changed firewall
 }
 
+# The nodes' own network, where the deployment has one. Before anything looks for the other nodes.
+start_overlay() {
+  unit=exasol-overlay.service
+  [ -e $ours/overlay.conf ] || return 0
+  if ip link show exasol0 >/dev/null 2>&1 && ! laid_down overlay && ! laid_down $unit; then return 0; fi
+  systemctl daemon-reload
+  systemctl restart $unit || fail "overlay network: $(systemctl status --no-pager -n 5 $unit | tail -n 5)"
+  changed "overlay network"
+}
+
 # The node's name on the network: DEPLOYMENT-NODE.local. A network without multicast is no reason to
 # fail, so nobody waits for it; check-services.sh tells in the end.
 name_on_network() {
@@ -216,12 +255,14 @@ main() {
   . $ours/node.conf
   check_marker
   set_hostname
+  set_password
   write_hosts
   add_lines $ours/authorized_keys "/home/$LOGIN/.ssh/authorized_keys"
   add_lines $ours/known_hosts "/home/$LOGIN/.ssh/known_hosts"
   check_disks
   check_programs "$@"
   start_firewall
+  start_overlay
   name_on_network
   check_artifacts
 }

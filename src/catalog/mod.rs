@@ -8,5 +8,7 @@
 mod providers;
 mod versions;
 
-pub use providers::{instance_type, instance_types, provider_table};
+pub use providers::{
+    InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region, regions,
+};
 pub use versions::{Artifact, DbVersion, RELEASE_TREE, Source, find_version, versions};

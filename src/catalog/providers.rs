@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::model::NodeSize;
@@ -8,38 +10,87 @@ use crate::model::NodeSize;
 static PROVIDERS: LazyLock<Table> =
     LazyLock::new(|| include_str!("providers.toml").parse::<Table>().unwrap_or_default());
 
+/// A machine type as the catalogue has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceType {
+    pub size: NodeSize,
+    /// As `uname -m` says it.
+    pub arch: String,
+    /// What else its provider needs to know of it.
+    pub facts: Table,
+}
+
+// By provider and name; made once.
+static INSTANCE_TYPES: LazyLock<BTreeMap<&str, BTreeMap<&str, InstanceType>>> = LazyLock::new(|| {
+    let types = |entry: &'static Value| entry.get("instance_types").and_then(Value::as_table);
+    let read = |table: &'static Table| {
+        table.iter().filter_map(|(name, entry)| Some((name.as_str(), instance_type_from(entry)?))).collect()
+    };
+    PROVIDERS.iter().filter_map(|(name, entry)| Some((name.as_str(), read(types(entry)?)))).collect()
+});
+
 /// A provider's whole table in `providers.toml`.
 pub fn provider_table(provider: &str) -> Option<&'static Table> {
     PROVIDERS.get(provider)?.as_table()
 }
 
-/// The size that `--instance-type name` stands for.
-pub fn instance_type(provider: &str, name: &str) -> Option<NodeSize> {
-    sizes(provider)?.get(name).and_then(node_size)
+/// The machine that `--instance-type name` stands for.
+pub fn instance_type(provider: &str, name: &str) -> Option<&'static InstanceType> {
+    INSTANCE_TYPES.get(provider)?.get(name)
 }
 
 /// The names that `--instance-type` takes, smallest machine first.
 pub fn instance_types(provider: &str) -> Vec<String> {
-    let mut named: Vec<_> = sizes(provider)
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, entry)| node_size(entry).map(|size| (size.memory_mb, size.vcpus, name.clone())))
-        .collect();
-    named.sort();
-    named.into_iter().map(|(_, _, name)| name).collect()
+    let types = INSTANCE_TYPES.get(provider).into_iter().flatten();
+    let mut named: Vec<_> = types.map(|(name, t)| (t.size.memory_mb, t.size.vcpus, *name)).collect();
+    named.sort_unstable();
+    named.into_iter().map(|(_, _, name)| name.to_owned()).collect()
 }
 
-fn sizes(provider: &str) -> Option<&'static Table> {
-    provider_table(provider)?.get("instance_types")?.as_table()
+/// The machine type when none is asked for, by architecture.
+pub fn default_instance_type(provider: &str, arch: &str) -> Option<&'static str> {
+    provider_table(provider)?.get("default_instance_type")?.get(arch)?.as_str()
+}
+
+/// Empty for a provider without regions.
+pub fn default_region(provider: &str) -> &'static str {
+    provider_table(provider).and_then(|t| t.get("default_region")?.as_str()).unwrap_or_default()
+}
+
+/// What the catalogue knows of a region.
+pub fn region(provider: &str, name: &str) -> Option<&'static Table> {
+    regions_table(provider)?.get(name)?.as_table()
+}
+
+/// The regions' names, in order.
+pub fn regions(provider: &str) -> Vec<String> {
+    let mut names: Vec<_> = regions_table(provider).into_iter().flat_map(Table::keys).cloned().collect();
+    names.sort_unstable();
+    names
+}
+
+fn regions_table(provider: &str) -> Option<&'static Table> {
+    provider_table(provider)?.get("regions")?.as_table()
 }
 
 /// `{ memory_gb = 4, vcpus = 2 }`; a GB is 1024 MB, as everywhere here.
-fn node_size(entry: &Value) -> Option<NodeSize> {
-    let number = |key| entry.get(key).and_then(Value::as_integer).filter(|n| *n > 0);
-    Some(NodeSize {
-        memory_mb: u64::try_from(number("memory_gb")?).ok()?.checked_mul(1024)?,
-        vcpus: u32::try_from(number("vcpus")?).ok()?,
-    })
+fn instance_type_from(entry: &Value) -> Option<InstanceType> {
+    #[derive(Deserialize)]
+    struct Entry {
+        memory_gb: u64,
+        vcpus: u32,
+        #[serde(default = "x86_64")]
+        arch: String,
+        #[serde(flatten)]
+        facts: Table,
+    }
+    let Entry { memory_gb, vcpus, arch, facts } = entry.clone().try_into().ok()?;
+    let memory_mb = memory_gb.checked_mul(1024)?;
+    (memory_mb > 0 && vcpus > 0).then_some(InstanceType { size: NodeSize { memory_mb, vcpus }, arch, facts })
+}
+
+fn x86_64() -> String {
+    "x86_64".to_owned()
 }
 
 #[cfg(test)]
@@ -52,7 +103,21 @@ mod tests {
         for (provider, entry) in &table {
             let Some(types) = entry.get("instance_types") else { continue };
             for (name, entry) in types.as_table().unwrap() {
-                assert!(node_size(entry).is_some(), "{provider}.{name}");
+                let found = instance_type_from(entry).unwrap_or_else(|| panic!("{provider}.{name}"));
+                assert!(["x86_64", "aarch64"].contains(&found.arch.as_str()), "{provider}.{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_default_is_listed() {
+        for (provider, table) in PROVIDERS.iter().filter(|(_, t)| t.get("regions").is_some()) {
+            assert!(region(provider, default_region(provider)).is_some(), "{provider}");
+            let defaults = table["default_instance_type"].as_table().unwrap();
+            assert!(defaults.contains_key("x86_64"), "{provider}");
+            for (arch, name) in defaults {
+                let listed = instance_type(provider, name.as_str().unwrap()).unwrap();
+                assert_eq!(listed.arch, *arch, "{provider}");
             }
         }
     }
@@ -60,7 +125,7 @@ mod tests {
     #[test]
     fn libvirt_sizes_are_listed_smallest_first() {
         assert_eq!(instance_types("libvirt"), ["small", "medium", "large"]);
-        assert_eq!(instance_type("libvirt", "medium"), Some(NodeSize { memory_mb: 8192, vcpus: 4 }));
+        assert_eq!(instance_type("libvirt", "medium").unwrap().size, NodeSize { memory_mb: 8192, vcpus: 4 });
         assert_eq!(instance_type("libvirt", "huge"), None);
     }
 
@@ -68,6 +133,7 @@ mod tests {
     fn an_unknown_provider_has_nothing() {
         assert!(provider_table("mainframe").is_none());
         assert!(instance_types("mainframe").is_empty());
+        assert!(regions("mainframe").is_empty());
     }
 
     #[test]
@@ -75,7 +141,7 @@ mod tests {
         for entry in
             ["memory_gb = 4", "memory_gb = 0\nvcpus = 2", "memory_gb = 4\nvcpus = -1", "memory_gb = 'x'\nvcpus = 1"]
         {
-            assert_eq!(node_size(&Value::Table(entry.parse().unwrap())), None, "{entry}");
+            assert_eq!(instance_type_from(&Value::Table(entry.parse().unwrap())), None, "{entry}");
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The command tree: names, arguments and help texts.
 
+use std::time::Duration;
+
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::{args, options, passwords};
+use super::{args, credentials, options, passwords};
+use crate::model::Phase;
 
 /// Width of help texts: they fit a terminal of 80 columns.
 const WIDTH: usize = 80;
@@ -27,26 +30,29 @@ pub(super) fn build() -> Command {
         .arg_required_else_help(true)
         .subcommand(init())
         .subcommand(deploy())
+        .subcommand(status())
+        .subcommand(simple("stop", "Stops the database cleanly and switches the machines off", "  exasol stop -d demo"))
         .subcommand(simple(
-            "status",
-            "Shows what is true now: recorded phase and live probes",
-            "  exasol status -d demo\n  exasol status -d demo --json",
+            "start",
+            "Switches the machines on and waits until the database accepts logins",
+            "  exasol start -d demo",
         ))
         .subcommand(destroy())
         .subcommand(doctor())
         .subcommand(info())
         .subcommand(ssh())
         .subcommand(sql())
+        .subcommand(super::logs::command())
         .subcommand(cache())
         .subcommand(version());
     args::add(root)
 }
 
-fn simple(name: &'static str, about: &'static str, examples: &'static str) -> Command {
+pub(super) fn simple(name: &'static str, about: &'static str, examples: &'static str) -> Command {
     Command::new(name).about(about).after_help(format!("Examples:\n{examples}"))
 }
 
-fn flag(name: &'static str, help: &'static str) -> Arg {
+pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
 }
 
@@ -55,7 +61,7 @@ fn provider_arg() -> Arg {
     Arg::new("cloud-provider")
         .long("cloud-provider")
         .value_name("PROVIDER")
-        .help("Where: libvirt (see --list-providers)")
+        .help("Where: libvirt or a cloud (see --list-providers) [default: libvirt]")
 }
 
 fn config_arg() -> Arg {
@@ -80,16 +86,23 @@ fn init() -> Command {
            exasol init --cloud-provider libvirt --db-version rehearsal -d demo\n  \
            exasol init --cloud-provider libvirt --cluster-size 3 \\\n      \
                --data-volumes-per-node 2 --libvirt-network new -d trio\n  \
-           exasol init --config cluster.toml -d prod\n\n\
+           exasol init --config cluster.toml -d prod\n  \
+           exasol init --cloud-provider libvirt --show-permissions\n  \
+           exasol init --update --allowed-cidr 192.0.2.0/24 -d prod\n\n\
          Every option can also be set by its environment variable: --cluster-size by\n\
          EXASOL_CLUSTER_SIZE. The command line wins, then the environment, then --config.",
     )
     .arg(provider_arg())
     .arg(config_arg())
     .arg(flag("create-missing", "Create or start a missing storage pool or network"))
+    .arg(
+        flag("update", "Change options of an existing deployment; the next deploy applies them")
+            .conflicts_with("create-missing"),
+    )
+    .arg(flag("show-permissions", "Print what an account at the provider needs, and exit"))
     .arg(flag("list-providers", "List the providers and exit"))
     .arg(flag("list-versions", "List the database versions and exit"));
-    passwords::add(options::add(command))
+    passwords::add(credentials::add(options::add(command)))
 }
 
 fn deploy() -> Command {
@@ -106,9 +119,62 @@ fn deploy() -> Command {
             .action(ArgAction::Append)
             .help("Let the plan delete or replace this node's machine; repeatable"),
     )
+    .arg(flag("yes", "Do not ask before something is made that is paid for").short('y').visible_alias("auto-approve"))
     .arg(flag("overwrite-edits", "Render generated files anew, although edited by hand").conflicts_with("keep-edits"))
     .arg(flag("keep-edits", "Use generated files as they were edited by hand"))
     .arg(offline_arg())
+}
+
+fn status() -> Command {
+    let phases: Vec<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+    simple(
+        "status",
+        "Shows what is true now: recorded phase and live probes",
+        "  exasol status -d demo\n  exasol status -d demo --json\n  \
+           exasol status -d demo --wait database_ready --timeout 20m\n  exasol status -d demo --watch",
+    )
+    .arg(
+        Arg::new("probe-timeout")
+            .long("probe-timeout")
+            .value_name("SECONDS")
+            .value_parser(value_parser!(u64).range(1..=600))
+            .default_value("5")
+            .help("Every probe ends by then"),
+    )
+    .arg(flag("refresh", "Ask a cloud how its machines are (takes seconds; libvirt is always asked)"))
+    .arg(
+        Arg::new("wait")
+            .long("wait")
+            .value_name("STATUS")
+            .value_parser(phases)
+            .hide_possible_values(true)
+            .conflicts_with("watch")
+            .help("Look until the status is this one, e.g. database_ready or stopped; exit 1 when time is up"),
+    )
+    .arg(
+        Arg::new("timeout")
+            .long("timeout")
+            .value_name("TIME")
+            .value_parser(duration)
+            .requires("wait")
+            .default_value("15m")
+            .help("For how long --wait looks: 90s, 15m, 1h"),
+    )
+    .arg(flag("watch", "Show every change until Ctrl-C"))
+}
+
+/// `90s`, `15m`, `1h`; a bare number is seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is no time: 90s, 15m, 1h");
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: u64 = text[..text.len() - unit.len()].parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "" | "s" => number,
+        "m" => number.saturating_mul(60),
+        "h" => number.saturating_mul(3600),
+        _ => return Err(wrong()),
+    };
+    Ok(Duration::from_secs(seconds))
 }
 
 fn destroy() -> Command {
@@ -130,7 +196,7 @@ fn doctor() -> Command {
     )
     .arg(provider_arg())
     .arg(config_arg());
-    options::add(command)
+    credentials::add(options::add(command))
 }
 
 fn info() -> Command {
@@ -224,6 +290,16 @@ mod tests {
             if let Some(sub) = command.find_subcommand_mut(&name) {
                 each(sub, visit);
             }
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), duration("900"));
+        assert_eq!(duration("1h"), duration("60m"));
+        for wrong in ["", "m", "-1s", "1d", "1.5m"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -12,26 +12,26 @@ pub(super) struct ConfigFile {
 }
 
 impl ConfigFile {
-    pub(super) fn read(path: &Path, keys: impl Iterator<Item = &'static str>) -> Result<Self> {
+    pub(super) fn read(path: &Path, keys: impl Iterator<Item = String>) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| usage(format!("--config: {} cannot be read: {e}", path.display())))?;
         Self::parse(path.to_owned(), &text, keys)
     }
 
     /// `cluster-size` and `cluster_size` are the same key; a key that no option has is an error.
-    pub(super) fn parse(path: PathBuf, text: &str, keys: impl Iterator<Item = &'static str>) -> Result<Self> {
+    pub(super) fn parse(path: PathBuf, text: &str, keys: impl Iterator<Item = String>) -> Result<Self> {
         let parsed: toml::Table =
             text.parse().map_err(|e| usage(format!("--config: {} is not valid TOML: {e}", path.display())))?;
         let known: Vec<_> = keys.collect();
         let mut table = toml::Table::new();
         for (key, value) in parsed {
             let name = key.replace('_', "-");
-            if !known.contains(&name.as_str()) {
+            if !known.contains(&name) {
                 return Err(Error::InvalidValue {
                     flag: format!("key in {}", path.display()),
                     value: key,
                     allowed: "the options of exasol init, without dashes in front".into(),
-                    suggestion: closest(&name, known.iter().copied()),
+                    suggestion: closest(&name, known.iter().map(String::as_str)),
                 });
             }
             table.insert(name, value);
@@ -69,22 +69,31 @@ mod tests {
 
     #[test]
     fn an_unknown_key_gets_a_suggestion() {
-        let error = ConfigFile::parse("c.toml".into(), "cluster-sice = 3", ["cluster-size", "owner"].into_iter())
-            .err()
-            .unwrap();
+        let error = ConfigFile::parse(
+            "c.toml".into(),
+            "cluster-sice = 3",
+            ["cluster-size", "owner"].map(str::to_owned).into_iter(),
+        )
+        .err()
+        .unwrap();
         assert!(error.to_string().contains("did you mean 'cluster-size'?"), "{error}");
         assert_eq!(error.exit_code(), 2);
     }
 
     #[test]
     fn underscores_are_dashes() {
-        let file = ConfigFile::parse("c.toml".into(), "cluster_size = 3", ["cluster-size"].into_iter()).unwrap();
+        let file =
+            ConfigFile::parse("c.toml".into(), "cluster_size = 3", ["cluster-size"].map(str::to_owned).into_iter())
+                .unwrap();
         assert_eq!(file.get("cluster-size").unwrap().0.as_integer(), Some(3));
     }
 
     #[test]
     fn broken_toml_names_the_place() {
-        let error = ConfigFile::parse("c.toml".into(), "cluster-size = ", ["cluster-size"].into_iter()).err().unwrap();
+        let error =
+            ConfigFile::parse("c.toml".into(), "cluster-size = ", ["cluster-size"].map(str::to_owned).into_iter())
+                .err()
+                .unwrap();
         assert!(error.to_string().contains("line 1"), "{error}");
     }
 }

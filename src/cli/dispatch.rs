@@ -1,23 +1,18 @@
 //! From matches to a request, from a report to an exit code: one short function a command.
 
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use serde_json::Value;
 
 use super::args::Globals;
 use super::command::is_set;
-use super::config_file::ConfigFile;
-use super::options::{self, Sources, invalid};
-use super::passwords;
+use super::{credentials, passwords, secret_args, spec};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
-use crate::model::{Options, Spec, VersionReport};
+use crate::model::VersionReport;
 use crate::ops::{self, Context};
-use crate::providers;
 use crate::signal::Interrupt;
 use crate::ui::{SqlFormat, Ui};
 
@@ -27,12 +22,15 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
     match name {
         "init" => init(globals, matches, ui),
         "deploy" => deploy(globals, matches, ui),
-        "status" => status(globals, ui),
+        "status" => status(globals, matches, ui),
+        "stop" => stop(globals, ui),
+        "start" => start(globals, ui),
         "destroy" => destroy(globals, matches, ui),
         "doctor" => doctor(matches, ui),
         "info" => info(globals, matches, ui),
         "ssh" => ssh(globals, matches),
         "sql" => sql(globals, matches, ui),
+        "logs" => super::logs::run(globals, matches, ui),
         "cache" => cache(matches, ui),
         "version" => version(ui),
         _ => Ok(2),
@@ -43,7 +41,7 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
 const THREADS_END: Duration = Duration::from_millis(500);
 
 /// Runs an operation with signals counted and its events shown.
-fn with_runtime<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+pub(super) fn with_runtime<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -70,15 +68,26 @@ fn init(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
         ui.result(&ops::init::list_versions())?;
         return Ok(0);
     }
-    let file = config_file(matches)?;
-    let spec = spec(matches, file.as_ref())?;
-    let given = passwords::read(matches, file.as_ref())?;
+    if is_set(matches, "show-permissions") {
+        ui.result(&ops::init::permissions(spec::provider(matches, None)?)?)?;
+        return Ok(0);
+    }
+    secret_args::refuse_two_readers_of_stdin(
+        matches,
+        passwords::NAMES.iter().map(|(n, _)| *n).chain(credentials::names()),
+    )?;
+    if is_set(matches, "update") {
+        return update(globals, matches, ui);
+    }
+    let spec::Wanted { spec, credentials, mut warnings, file } = spec::wanted(matches)?;
+    let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
     let confirm = |question: &str| ui.confirm(question);
     let request = ops::init::InitRequest {
         dir: globals.deployment_dir.clone(),
         spec,
-        passwords: ops::init::Passwords { db: given.db, adminui: given.adminui, host: given.host },
-        warnings: given.warnings,
+        passwords,
+        credentials,
+        warnings,
         create_missing: if is_set(matches, "create-missing") {
             ops::CreateMissing::Yes
         } else {
@@ -86,6 +95,16 @@ fn init(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
         },
     };
     let report = with_runtime(ui, async |context| ops::init::run(context, request).await)?;
+    ui.result(&report)?;
+    Ok(0)
+}
+
+fn update(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let dir = globals.deployment_dir.clone();
+    let spec::Wanted { spec, credentials, mut warnings, file } = spec::updated(matches, &ops::update::recorded(&dir)?)?;
+    let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
+    let request = ops::update::UpdateRequest { dir, spec, passwords, credentials, warnings };
+    let report = with_runtime(ui, async |context| ops::update::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)
 }
@@ -105,14 +124,46 @@ fn deploy(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
         EditPolicy::Refuse
     };
     let allow_replace = matches.get_many::<String>("allow-replace").into_iter().flatten().cloned().collect();
-    let request = ops::deploy::DeployRequest { dir, allow_replace, edits, offline: is_set(matches, "offline") };
+    let confirm = |question: &str| ui.confirm(question);
+    let confirm: Option<ops::Confirm<'_>> = if is_set(matches, "yes") { None } else { Some(&confirm) };
+    let request =
+        ops::deploy::DeployRequest { dir, allow_replace, edits, offline: is_set(matches, "offline"), confirm };
     let report = with_runtime(ui, async |context| ops::deploy::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)
 }
 
-fn status(globals: &Globals, ui: &Ui) -> Result<u8> {
-    let report = with_runtime(ui, async |_| ops::status::run(&globals.deployment_dir).await)?;
+fn status(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let seconds = |name: &str| matches.get_one::<u64>(name).copied().map(Duration::from_secs);
+    let mut request = ops::status::StatusRequest::usual(&globals.deployment_dir);
+    request.deadline = seconds("probe-timeout").unwrap_or(request.deadline);
+    request.refresh = is_set(matches, "refresh");
+    if is_set(matches, "watch") {
+        let mut show = |report: &crate::model::StatusReport| ui.result(report);
+        return with_runtime(ui, async |context| ops::status::watch(context, &request, &mut show).await).map(|()| 0);
+    }
+    let Some(wished) = matches.get_one::<String>("wait") else {
+        let report = with_runtime(ui, async |context| ops::status::run(context, &request).await)?;
+        ui.result(&report)?;
+        return Ok(0);
+    };
+    let limit = matches.get_one::<Duration>("timeout").copied().unwrap_or(Duration::from_secs(900));
+    let waited = with_runtime(ui, async |context| ops::status::wait_for(context, &request, wished, limit).await)?;
+    let code = u8::from(waited.is_err());
+    ui.result(&waited.unwrap_or_else(|last| last))?;
+    Ok(code)
+}
+
+fn stop(globals: &Globals, ui: &Ui) -> Result<u8> {
+    let request = ops::stop::StopRequest { dir: globals.deployment_dir.clone() };
+    let report = with_runtime(ui, async |context| ops::stop::run(context, request).await)?;
+    ui.result(&report)?;
+    Ok(0)
+}
+
+fn start(globals: &Globals, ui: &Ui) -> Result<u8> {
+    let request = ops::start::StartRequest { dir: globals.deployment_dir.clone() };
+    let report = with_runtime(ui, async |context| ops::start::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)
 }
@@ -130,9 +181,11 @@ fn destroy(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
 }
 
 fn doctor(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let file = config_file(matches)?;
-    let spec = spec(matches, file.as_ref())?;
-    let report = with_runtime(ui, async |context| ops::doctor::run(context, spec).await)?;
+    let spec::Wanted { spec, credentials, warnings, .. } = spec::wanted(matches)?;
+    let report = with_runtime(ui, async |context| {
+        warnings.into_iter().for_each(|warning| context.sink.warn(warning));
+        ops::doctor::run(context, spec, &credentials).await
+    })?;
     ui.result(&report)?;
     Ok(if report.ok { 0 } else { 4 })
 }
@@ -186,7 +239,7 @@ fn script_from_stdin() -> Result<String> {
 fn cache(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let Some((action, matches)) = matches.subcommand() else { return Ok(2) };
     let request = ops::cache::CacheRequest {
-        spec: spec(matches, None)?,
+        spec: spec::of_options(matches)?,
         prune: action == "prune",
         dry_run: is_set(matches, "dry-run"),
     };
@@ -198,66 +251,4 @@ fn cache(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
 fn version(ui: &Ui) -> Result<u8> {
     ui.result(&VersionReport { exasol: env!("CARGO_PKG_VERSION"), tools: Vec::new() })?;
     Ok(0)
-}
-
-fn config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
-    let path = matches.try_get_one::<PathBuf>("config").ok().flatten();
-    let keys = options::keys().chain(passwords::keys()).chain(["cloud-provider"]);
-    path.map(|path| ConfigFile::read(path, keys)).transpose()
-}
-
-/// The spec from command line, environment and file. Without a provider it is libvirt: the
-/// workstation's own.
-fn spec(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<Spec> {
-    let env = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-    let named = match matches.try_get_one::<String>("cloud-provider").ok().flatten() {
-        Some(name) => Some(name.clone()),
-        None => env("EXASOL_CLOUD_PROVIDER")
-            .map_or_else(|| file.map(|f| f.text("cloud-provider")).transpose().map(Option::flatten), |v| Ok(Some(v)))?,
-    };
-    let provider = providers::find(named.as_deref().unwrap_or(providers::DEFAULT))?;
-    let sources = Sources { matches, env: &env, file };
-    sources.refuse_foreign(provider)?;
-    let mut common = Options::new();
-    for def in options::COMMON {
-        common.extend(sources.get(def)?.map(|value| (def.key.to_owned(), value)));
-    }
-    let mut own = Options::new();
-    for def in provider.options {
-        own.extend(sources.get(def)?.map(|value| (def.key.to_owned(), value)));
-    }
-    let number =
-        |key: &str| common.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
-    let text = |key: &str| common.get(key).and_then(Value::as_str).map(str::to_owned);
-    Ok(Spec {
-        provider: provider.name.into(),
-        cluster_size: number("cluster-size"),
-        db_version: text("db-version").unwrap_or_default(),
-        data_volume_size: number("data-volume-size"),
-        data_volumes_per_node: number("data-volumes-per-node"),
-        root_volume_size: number("root-volume-size"),
-        instance_type: text("instance-type"),
-        owner: text("owner"),
-        allowed_cidrs: cidrs(common.get("allowed-cidr"))?,
-        multicast_overlay: common.get("enable-multicast-overlay").and_then(Value::as_bool).unwrap_or(false),
-        options: own,
-    })
-}
-
-/// A bare address means itself alone.
-fn cidrs(value: Option<&Value>) -> Result<Vec<ipnet::IpNet>> {
-    let texts = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    texts
-        .map(|text| {
-            let net = text.parse::<ipnet::IpNet>().ok();
-            let net = net.or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from));
-            let net = net.ok_or_else(|| {
-                invalid("--allowed-cidr", text, "a network such as 192.0.2.0/24 or 2001:db8::/32".into(), None)
-            })?;
-            if net.trunc() == net {
-                return Ok(net);
-            }
-            Err(invalid("--allowed-cidr", text, "a network without host bits".into(), Some(net.trunc().to_string())))
-        })
-        .collect()
 }

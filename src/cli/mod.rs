@@ -6,9 +6,13 @@
 mod args;
 mod command;
 mod config_file;
+mod credentials;
 mod dispatch;
+mod logs;
 mod options;
 mod passwords;
+mod secret_args;
+mod spec;
 
 use std::process::ExitCode;
 

@@ -7,16 +7,18 @@ use serde_json::Value;
 
 use super::config_file::ConfigFile;
 use crate::error::{Error, Result};
-use crate::model::{OptionDef, OptionKind, closest};
-use crate::providers::{self, Provider};
+use crate::model::{OptionDef, OptionKind, closest, env_name};
+use crate::providers::{self, Provider, cloud};
 
 const fn option(flag: &'static str, value_name: &'static str, kind: OptionKind, help: &'static str) -> OptionDef {
-    OptionDef { flag, key: flag, env: None, value_name, kind, default: None, help }
+    OptionDef { flag, key: flag, env: &[], value_name, kind, default: None, help }
 }
 
 const fn with_default(def: OptionDef, default: &'static str) -> OptionDef {
     OptionDef { default: Some(default), ..def }
 }
+
+const ROOT_VOLUME_SIZE: &str = "root-volume-size";
 
 /// Options that all providers share.
 pub(super) const COMMON: &[OptionDef] = &[
@@ -34,10 +36,10 @@ pub(super) const COMMON: &[OptionDef] = &[
         "1",
     ),
     with_default(
-        option("root-volume-size", "GB", OptionKind::Integer { min: 4, max: 16384 }, "Size of each root disk"),
+        option(ROOT_VOLUME_SIZE, "GB", OptionKind::Integer { min: 4, max: 16384 }, "Size of each root disk"),
         "50",
     ),
-    option("instance-type", "TYPE", OptionKind::Text, "Size of the machines: small, medium or large on libvirt"),
+    option("instance-type", "TYPE", OptionKind::Text, "Type of the machines; on libvirt small, medium or large"),
     option("owner", "TEXT", OptionKind::Text, "Whose this is: goes into the machines' metadata"),
     option(
         "allowed-cidr",
@@ -49,22 +51,54 @@ pub(super) const COMMON: &[OptionDef] = &[
         "enable-multicast-overlay",
         "",
         OptionKind::Flag,
-        "Overlay network between the nodes (not available on libvirt yet)",
+        "Own network between the nodes that passes multicasts (VXLAN); always on where a cloud needs it",
     ),
 ];
 
+/// Who has an option.
+#[derive(Clone, Copy)]
+enum Owner {
+    All,
+    Clouds,
+    One(&'static Provider),
+}
+
+impl Owner {
+    fn has(self, provider: &Provider) -> bool {
+        match self {
+            Owner::All => true,
+            Owner::Clouds => provider.cloud.is_some(),
+            Owner::One(owner) => owner.name == provider.name,
+        }
+    }
+
+    fn title(self) -> Option<String> {
+        match self {
+            Owner::All => None,
+            Owner::Clouds => Some("Options of all clouds".into()),
+            Owner::One(owner) => Some(format!("Options of {}", owner.title)),
+        }
+    }
+}
+
 /// Every option that some command takes, each once.
-fn all() -> impl Iterator<Item = (&'static OptionDef, Option<&'static Provider>)> {
-    let own = providers::ALL.iter().flat_map(|p| p.options.iter().map(move |o| (o, Some(*p))));
-    COMMON.iter().map(|o| (o, None)).chain(own)
+fn all() -> impl Iterator<Item = (&'static OptionDef, Owner)> {
+    let own = providers::ALL.iter().flat_map(|p| p.options.iter().map(move |o| (o, Owner::One(p))));
+    let common = COMMON.iter().map(|o| (o, Owner::All));
+    common.chain(cloud::OPTIONS.iter().map(|o| (o, Owner::Clouds))).chain(own)
+}
+
+/// A provider's options beside those that all have.
+pub(super) fn of(provider: &Provider) -> impl Iterator<Item = &'static OptionDef> {
+    all().filter(|(_, owner)| !matches!(owner, Owner::All) && owner.has(provider)).map(|(def, _)| def)
 }
 
 /// Adds the flags of all options to a command.
 pub(super) fn add(mut command: Command) -> Command {
-    for (def, provider) in all() {
+    for (def, owner) in all() {
         let mut arg = Arg::new(def.flag).long(def.flag).help(help(def));
-        if let Some(provider) = provider {
-            arg = arg.help_heading(format!("Options of {}", provider.title));
+        if let Some(title) = owner.title() {
+            arg = arg.help_heading(title);
         }
         arg = match def.kind {
             OptionKind::Flag => arg.action(ArgAction::SetTrue),
@@ -85,8 +119,8 @@ fn help(def: &OptionDef) -> String {
     if let Some(default) = def.default {
         text.push_str(&format!(" [default: {default}]"));
     }
-    if let Some(env) = def.env {
-        text.push_str(&format!(" [env: {env}]"));
+    if !def.env.is_empty() {
+        text.push_str(&format!(" [env: {}]", def.env.join(", ")));
     }
     text
 }
@@ -105,7 +139,7 @@ impl Sources<'_> {
             let label = format!("--{}", def.flag);
             return self.typed(def, &label).map(Some);
         }
-        for name in [Some(env_name(def.flag)), def.env.map(str::to_owned)].into_iter().flatten() {
+        for name in [env_name(def.flag)].into_iter().chain(def.env.iter().map(|name| (*name).to_owned())) {
             if let Some(text) = (self.env)(&name) {
                 return parse(def, &name, &split(def, &text)).map(Some);
             }
@@ -130,25 +164,42 @@ impl Sources<'_> {
         parse(def, label, &texts)
     }
 
-    /// Refuses options that only other providers have: they would be ignored.
+    /// Whether somebody gave it, here or in the environment or the file; a default does not count.
+    pub(super) fn is_given(&self, def: &OptionDef) -> bool {
+        let named = || [env_name(def.flag)].into_iter().chain(def.env.iter().map(|name| (*name).to_owned()));
+        self.is_asked_for(def) || named().any(|name| (self.env)(&name).is_some())
+    }
+
+    /// As [`Sources::is_given`], but a variable of the environment may be meant for other deployments.
+    fn is_asked_for(&self, def: &OptionDef) -> bool {
+        self.is_typed(def) || self.file.is_some_and(|f| f.get(def.flag).is_some())
+    }
+
+    /// Refuses options that the provider does not have: they would be ignored.
     pub(super) fn refuse_foreign(&self, provider: &Provider) -> Result<()> {
-        for (def, owner) in all() {
-            let Some(owner) = owner.filter(|o| o.name != provider.name) else { continue };
-            let given = self.is_typed(def) || self.file.is_some_and(|f| f.get(def.flag).is_some());
-            if given {
-                return Err(Error::Usage {
-                    message: format!("--{} belongs to {}, not to {}", def.flag, owner.name, provider.name),
-                    hint: Some("leave it out, or choose the other provider with --cloud-provider".into()),
-                });
-            }
+        if let Some((def, owner)) = all().find(|(def, owner)| !owner.has(provider) && self.is_asked_for(def)) {
+            let owner = match owner {
+                Owner::One(owner) => owner.name,
+                Owner::Clouds | Owner::All => "the clouds",
+            };
+            return Err(Error::Usage {
+                message: format!("--{} belongs to {owner}, not to {}", def.flag, provider.name),
+                hint: Some("leave it out, or choose the other provider with --cloud-provider".into()),
+            });
+        }
+        let root_size = COMMON.iter().find(|def| def.flag == ROOT_VOLUME_SIZE);
+        if provider.cloud.as_ref().is_some_and(|c| c.fixed_root_disk) && root_size.is_some_and(|d| self.is_asked_for(d))
+        {
+            return Err(Error::Usage {
+                message: format!(
+                    "--{ROOT_VOLUME_SIZE}: on {} the machine type decides how big the root disk is",
+                    provider.name
+                ),
+                hint: Some("leave it out, and choose --instance-type".into()),
+            });
         }
         Ok(())
     }
-}
-
-/// `EXASOL_CLUSTER_SIZE` for `cluster-size`.
-pub(super) fn env_name(flag: &str) -> String {
-    format!("EXASOL_{}", flag.to_uppercase().replace('-', "_"))
 }
 
 /// All keys that a configuration file may have.
@@ -233,7 +284,7 @@ mod tests {
 
     fn get(def: &OptionDef, line: &str, env: &'static [(&str, &str)], file: Option<&str>) -> Result<Option<Value>> {
         let matches = add(Command::new("init")).get_matches_from(line.split(' '));
-        let file = file.map(|text| ConfigFile::parse("c.toml".into(), text, keys()).unwrap());
+        let file = file.map(|text| ConfigFile::parse("c.toml".into(), text, keys().map(str::to_owned)).unwrap());
         let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
         Sources { matches: &matches, env: &env, file: file.as_ref() }.get(def)
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::lock::{self, LockStatus};
-use super::{Secrets, State, edits, oplog};
+use super::{LogFolder, Secrets, State, edits, oplog};
 use crate::error::{Error, Result};
 
 pub(super) const STATE_FILE: &str = "deployment.json";
@@ -66,6 +66,11 @@ impl DeploymentDir {
     /// The folder of the operation that began last; None before the first.
     pub fn latest_log_dir(&self) -> Option<PathBuf> {
         oplog::latest(&self.logs_dir())
+    }
+
+    /// The operations' log folders, oldest first.
+    pub fn log_folders(&self) -> Result<Vec<LogFolder>> {
+        oplog::all(&self.logs_dir())
     }
 
     /// # Errors

@@ -48,6 +48,6 @@ pub use create::NewDeployment;
 pub use dir::DeploymentDir;
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};
-pub use oplog::OpLog;
+pub use oplog::{LogFolder, OpLog};
 pub use secrets::Secrets;
 pub use state::State;

@@ -7,7 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
 
 use super::{atomic, dir};
 use crate::error::{Error, Result};
@@ -104,6 +105,31 @@ impl Inner {
     }
 }
 
+/// An operation's folder, as it is found later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFolder {
+    /// `20261123T031200Z-deploy`.
+    pub name: String,
+    pub path: PathBuf,
+    pub operation: Operation,
+    pub started_at: Timestamp,
+}
+
+/// What the operations left, oldest first.
+pub(super) fn all(logs: &Path) -> Result<Vec<LogFolder>> {
+    Ok(folders(logs)?.iter().filter_map(|name| parse(logs, name)).collect())
+}
+
+fn parse(logs: &Path, name: &str) -> Option<LogFolder> {
+    let (time, operation) = name.split_once('-')?;
+    Some(LogFolder {
+        name: name.to_owned(),
+        path: logs.join(name),
+        operation: Operation::ALL.into_iter().find(|o| o.as_str() == operation)?,
+        started_at: civil::DateTime::strptime(TIME_FORMAT, time).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+    })
+}
+
 /// The folder of the operation that began last.
 pub(super) fn latest(logs: &Path) -> Option<PathBuf> {
     folders(logs).ok()?.pop().map(|name| logs.join(name))
@@ -156,6 +182,8 @@ mod tests {
         let second = OpLog::start_at(&logs, Operation::Deploy, at(0)).unwrap();
         assert_eq!(second.path(), logs.join("20261123T031201Z-deploy"));
         assert_eq!(latest(&logs).unwrap(), second.path());
+        let found: Vec<_> = all(&logs).unwrap().into_iter().map(|f| (f.operation, f.started_at)).collect();
+        assert_eq!(found, [(Operation::Destroy, at(0)), (Operation::Deploy, at(1))]);
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 pub struct Secrets {
     /// Of the SQL user `sys`.
     pub db_password: String,
+    /// What the former shall become: the next deploy tells the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_db_password: Option<String>,
     /// Of the Admin UI's user `admin`.
     pub adminui_password: String,
     /// Of the user `exasol` on the nodes.
@@ -30,6 +33,9 @@ pub struct Secrets {
     /// The private key that the nodes use among themselves, OpenSSH PEM; made by the first deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_key: Option<String>,
+    /// Credentials of a cloud that were typed at `init`, by their flags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cloud: BTreeMap<String, String>,
 }
 
 impl Secrets {

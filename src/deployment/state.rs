@@ -1,6 +1,7 @@
 //! `deployment.json`: what is known of a deployment, without secrets.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,15 @@ pub struct State {
     /// By node name: the public host keys of its COS container, `ssh-ed25519 AAAA…` each, read on the node.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cos_host_keys: BTreeMap<String, Vec<String>>,
+    /// The private addresses that the nodes were last told of each other, by node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_addresses: BTreeMap<String, IpAddr>,
+    /// The database's installation has succeeded once: its configuration stays what it was.
+    #[serde(default)]
+    pub installed: bool,
+    /// `init --update` has changed something that no deploy has applied yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub update_pending: bool,
     /// The database has answered a login at least once.
     #[serde(default)]
     pub ever_ready: bool,
@@ -77,6 +87,9 @@ impl State {
             base_volume: None,
             certificate_fingerprint: None,
             cos_host_keys: BTreeMap::new(),
+            told_addresses: BTreeMap::new(),
+            installed: false,
+            update_pending: false,
             ever_ready: false,
             engine: None,
             rendered: BTreeMap::new(),

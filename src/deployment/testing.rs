@@ -33,6 +33,8 @@ pub(super) fn secrets() -> Secrets {
         ssh_key: "deployer's key".into(),
         host_keys: BTreeMap::from([("n11".into(), "key of n11".into())]),
         cluster_key: Some("cluster's key".into()),
+        next_db_password: None,
+        cloud: BTreeMap::new(),
     }
 }
 

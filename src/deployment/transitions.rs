@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::model::{Operation, Phase};
+use crate::model::{Operation, Phase, quote};
 
 /// The operations that may run from `phase`. `destroy` always may: it works half-created, and a
 /// second one finds nothing to do.
@@ -88,6 +88,7 @@ impl From<&Error> for Cause {
             | Error::DirectoryNotEmpty { .. }
             | Error::BashDeployment { .. }
             | Error::WrongPhase { .. }
+            | Error::NotYet { .. }
             | Error::EditedFiles { .. }
             | Error::Preflight { .. }
             | Error::ToolMissing { .. }
@@ -100,6 +101,7 @@ impl From<&Error> for Cause {
             | Error::Tool(_)
             | Error::Timeout { .. }
             | Error::Download { .. }
+            | Error::Api { .. }
             | Error::Checksum { .. }
             | Error::LeftBehind { .. }
             | Error::Io { .. }
@@ -139,7 +141,7 @@ impl Next {
     /// The command for the deployment in `dir`, as it can be pasted into a shell.
     pub fn at(&self, dir: &Path) -> String {
         match self.here {
-            true => format!("{} -d {}", self.command, quoted(&dir.to_string_lossy())),
+            true => format!("{} -d {}", self.command, quote(&dir.to_string_lossy())),
             false => self.command.to_owned(),
         }
     }
@@ -196,16 +198,6 @@ pub fn next_commands(phase: Phase, running: bool) -> Vec<Next> {
             operation: None,
             here: false,
         }],
-    }
-}
-
-/// As one word of a shell command.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,=@%:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

@@ -47,6 +47,12 @@ impl DeploymentId {
         format!("5{}", &tail[1..])
     }
 
+    /// Two bytes for a network of the deployment's own, so that two deployments rarely choose the same one.
+    pub fn network_bytes(&self, what: &str) -> [u8; 2] {
+        let d = self.digest(&["network", what]);
+        [d[0], d[1]]
+    }
+
     fn digest(&self, parts: &[&str]) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.0.as_bytes());

@@ -5,27 +5,33 @@
 
 mod check;
 mod file;
+mod http_call;
 mod id;
 mod image;
 mod invalid;
+mod log_line;
 mod machine;
 mod node;
 mod options;
 mod phase;
 mod program;
+mod quote;
 mod report;
 mod spec;
 
 pub use check::{Check, CheckStatus, Outcome};
 pub use file::RenderedFile;
+pub use http_call::{Body, HttpCall, Method};
 pub use id::DeploymentId;
 pub use image::{BaseImage, ImageLocation};
 pub use invalid::InvalidValue;
+pub use log_line::{LogContent, LogLine, LogList, LogSource, LoggedOperation};
 pub use machine::{Machine, Power};
 pub use node::{DataDisk, Node, NodePlan};
-pub use options::{OptionDef, OptionKind, Options};
+pub use options::{OptionDef, OptionKind, Options, SecretDef, env_name};
 pub use phase::{Operation, Phase};
 pub use program::Program;
+pub use quote::{command_line, quote};
 pub use report::*;
 pub use spec::{NodeSize, Spec};
 

@@ -38,6 +38,23 @@ pub struct Node {
     pub private_ip: IpAddr,
     /// The address that this workstation and users dial; the private one where there is no other.
     pub public_ip: IpAddr,
+    /// In the overlay network, where the deployment has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay_ip: Option<IpAddr>,
+    /// What the provider's API calls the machine, where that is needed to switch it on and off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_id: Option<String>,
+    /// By data disk, in their order: its name below `/dev` that comes from the disk's identity
+    /// (`disk/by-id/wwn-0x5000…`). As udev matches names: globs, and alternatives divided by `|`.
+    #[serde(default)]
+    pub disk_links: Vec<String>,
+}
+
+impl Node {
+    /// The address under which the other nodes know it: Exasol's own traffic goes there.
+    pub fn cluster_ip(&self) -> IpAddr {
+        self.overlay_ip.unwrap_or(self.private_ip)
+    }
 }
 
 impl NodePlan {

@@ -13,8 +13,8 @@ pub struct OptionDef {
     pub flag: &'static str,
     /// Key in the provider's [`Options`].
     pub key: &'static str,
-    /// Further environment variable beside `EXASOL_<FLAG>`, e.g. the provider's own name for it.
-    pub env: Option<&'static str>,
+    /// Further environment variables beside `EXASOL_<FLAG>`, first hit wins: the provider's own names for it.
+    pub env: &'static [&'static str],
     pub value_name: &'static str,
     pub kind: OptionKind,
     /// As it would be typed; None where the provider decides or nothing is the default.
@@ -36,4 +36,20 @@ pub enum OptionKind {
     /// On or off; without a value on the command line.
     Flag,
     Choice(&'static [&'static str]),
+}
+
+/// The environment variable of an option: `EXASOL_CLUSTER_SIZE` for `cluster-size`.
+pub fn env_name(flag: &str) -> String {
+    format!("EXASOL_{}", flag.to_uppercase().replace('-', "_"))
+}
+
+/// A secret that a provider takes on the command line: `--<flag>-file FILE`, or `--<flag> VALUE` with a warning.
+#[derive(Debug, Clone, Copy)]
+pub struct SecretDef {
+    /// Long flag without dashes: `hetzner-token`.
+    pub flag: &'static str,
+    /// What it is, for the help: "API token of the project".
+    pub what: &'static str,
+    /// The provider's own environment variables, which are read by every operation.
+    pub env: &'static [&'static str],
 }

@@ -32,12 +32,56 @@ pub struct LastError {
     pub log: Option<PathBuf>,
 }
 
+/// `init --update`.
+#[derive(Debug, Clone, Serialize)]
+pub struct UpdateReport {
+    pub deployment: String,
+    pub directory: PathBuf,
+    /// Passwords and credentials are named without values.
+    pub changed: Vec<OptionChange>,
+    pub warnings: Vec<String>,
+    pub next: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OptionChange {
+    /// `allowed_cidrs`; a provider's own begin with `options.`.
+    pub option: String,
+    pub from: serde_json::Value,
+    pub to: serde_json::Value,
+}
+
+/// `stop` and `start`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PowerReport {
+    pub deployment: String,
+    pub status: Phase,
+    /// The machines that are off, or on.
+    pub nodes: Vec<String>,
+    /// What somebody should know who thinks that off is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+    pub took_ms: u64,
+    pub next: Vec<String>,
+}
+
+/// `init --show-permissions`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PermissionsReport {
+    pub provider: String,
+    /// In the cloud's own policy language, where it has one.
+    pub permissions: serde_json::Value,
+    pub warnings: Vec<String>,
+}
+
 /// `status`.
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusReport {
     /// The phase, `interrupted`, or what the probes prove.
     pub status: String,
     pub phase: Phase,
+    /// When the phase and the other recorded facts were written; RFC 3339, UTC.
+    pub recorded_at: String,
     pub reason: String,
     pub deployment: String,
     pub provider: String,
@@ -47,6 +91,8 @@ pub struct StatusReport {
     pub nodes: Vec<NodeStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Holder>,
+    /// `init --update` has changed something that no deploy has applied yet.
+    pub update_pending: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
     /// Commands that lead on from here.
@@ -54,10 +100,27 @@ pub struct StatusReport {
     pub checked_in_ms: u64,
 }
 
+impl StatusReport {
+    /// What it says, without how long it took: equal reports tell the same.
+    pub fn without_times(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value["checked_in_ms"] = 0.into();
+        for node in value["nodes"].as_array_mut().into_iter().flatten() {
+            for probe in ["ssh", "sql"] {
+                node[probe]["ms"] = 0.into();
+            }
+        }
+        value
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct NodeStatus {
     pub name: String,
     pub vm: Power,
+    /// Why nothing is known of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vm_reason: Option<String>,
     pub private_ip: Option<String>,
     pub public_ip: Option<String>,
     pub ssh: Probe,

@@ -1,12 +1,16 @@
 //! How this machine reaches the deployment: Terraform in its directory, SSH by its config, SQL by
 //! its pinned certificate.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
 
 use super::cache_dirs::CacheDirs;
 use super::operation::Work;
-use super::render_input;
-use crate::deployment::{DeploymentDir, EditPolicy, Locked};
+use super::{credentials, render_input};
+use crate::deployment::{DeploymentDir, EditPolicy, Locked, State};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation};
 use crate::providers::{self, Provider, Route};
@@ -19,17 +23,23 @@ use crate::tools::terraform::{Engine, Terraform, Workdir};
 pub(super) const SSH_PORT: u16 = 22;
 pub(super) const SQL_PORT: u16 = 8563;
 pub(super) const ADMIN_UI_PORT: u16 = 8443;
+/// How long one question over SSH may take.
+pub(super) const SSH_LIMIT: Duration = Duration::from_secs(60);
+/// n11 has .11, as in a network of its own.
+const FIRST_OVERLAY_HOST: u32 = 11;
 /// The database's administrator.
 pub(super) const SQL_USER: &str = "sys";
 
 /// Terraform for the deployment's directory. It inherits the lock, so that the lock outlives us
 /// for as long as Terraform works.
 pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
-    terraform
+    let provider = providers::find(&work.dir.state().spec.provider)?;
+    let workdir = terraform
         .workdir(work.dir.terraform_dir(), work.sink.clone(), work.interrupt.clone())
         .log(work.log.file("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins())
-        .holding(&work.dir.lock_fd())
+        .holding(&work.dir.lock_fd())?;
+    Ok(credentials::give(&credentials::of(&work.dir, provider)?, workdir))
 }
 
 /// The engine that made the state, for operations that did not look for programs before.
@@ -60,6 +70,12 @@ pub(super) fn route(dir: &DeploymentDir, provider: &Provider) -> Result<Route> {
     provider.hypervisor.as_ref().map_or_else(|| Ok(Route::default()), |h| (h.route)(&state.spec, &state.facts))
 }
 
+/// The SSH host through which nodes are reached; None where they are reached straight.
+pub(super) fn jump_host(dir: &DeploymentDir) -> Result<Option<String>> {
+    let provider = providers::find(&dir.state().spec.provider)?;
+    Ok(route(dir, provider)?.jump_host)
+}
+
 /// The nodes' SSH ports, as far as this machine reaches them itself.
 pub(super) fn targets(dir: &DeploymentDir, provider: &Provider) -> Result<Vec<Target>> {
     let direct = route(dir, provider)?.jump_host.is_none();
@@ -86,24 +102,53 @@ pub(super) fn write_ssh_files(dir: &mut Locked, provider: &Provider, edits: Edit
     dir.write_files(&files, edits)
 }
 
-/// The nodes' addresses as Terraform's outputs have them, for providers without another way.
-pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Vec<Node>> {
+/// What Terraform's outputs tell of the machines, for providers without another way.
+pub(super) struct Outputs {
+    pub nodes: Vec<Node>,
+    /// The image that the machines were made from.
+    pub image_id: Option<Value>,
+}
+
+pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Outputs> {
     let outputs = workdir(work, &engine(&work.dir).await?)?.outputs().await?;
-    let address = |name: &str, plan: &NodePlan| {
-        let text = outputs.get(name).and_then(|v| v.get(&plan.name)).and_then(|v| v.as_str());
-        text.and_then(|t| t.parse().ok())
-            .ok_or_else(|| Error::other(format!("Terraform's output {name} has no address for {}", plan.name)))
-    };
-    plans
-        .iter()
-        .map(|plan| {
-            Ok(Node {
-                private_ip: address("private_ips", plan)?,
-                public_ip: address("public_ips", plan)?,
-                plan: plan.clone(),
-            })
-        })
-        .collect()
+    let state = work.dir.state();
+    let nodes = plans.iter().map(|plan| node_from(&outputs, plan, overlay_ip(state, plan))).collect::<Result<_>>()?;
+    Ok(Outputs { nodes, image_id: outputs.get("image_id").cloned() })
+}
+
+fn node_from(outputs: &Map<String, Value>, plan: &NodePlan, overlay_ip: Option<IpAddr>) -> Result<Node> {
+    let of_node = |name: &str| outputs.get(name).and_then(|v| v.get(&plan.name));
+    let missing = |name: &str| Error::other(format!("Terraform's output {name} has nothing for {}", plan.name));
+    let address = |name: &str| of_node(name).and_then(|v| v.as_str()?.parse().ok()).ok_or_else(|| missing(name));
+    let links = of_node("data_disks").cloned().and_then(|v| serde_json::from_value::<Vec<String>>(v).ok());
+    let links = links.filter(|links| links.len() == plan.disks.len()).ok_or_else(|| missing("data_disks"))?;
+    Ok(Node {
+        private_ip: address("private_ips")?,
+        public_ip: address("public_ips")?,
+        overlay_ip,
+        machine_id: of_node("machine_ids").and_then(|v| v.as_str()).map(str::to_owned),
+        disk_links: links,
+        plan: plan.clone(),
+    })
+}
+
+/// A node of a hypervisor: everything but its address is known before.
+pub(super) fn node_at(state: &State, provider: &Provider, plan: &NodePlan, address: IpAddr) -> Node {
+    Node {
+        private_ip: address,
+        public_ip: address,
+        overlay_ip: overlay_ip(state, plan),
+        machine_id: None,
+        disk_links: provider.disk_link.map(|link| plan.disks.iter().map(link).collect()).unwrap_or_default(),
+        plan: plan.clone(),
+    }
+}
+
+/// In a network that follows from the deployment's id: nothing outside the cluster ever sees it.
+fn overlay_ip(state: &State, plan: &NodePlan) -> Option<IpAddr> {
+    let [a, b] = state.id.network_bytes("overlay");
+    let host = u8::try_from(FIRST_OVERLAY_HOST + plan.index).ok()?;
+    state.spec.multicast_overlay.then(|| Ipv4Addr::new(172, 28 + a % 4, b, host).into())
 }
 
 /// OpenSSH knows no paths relative to its configuration, so `ssh/config` names the directory; when

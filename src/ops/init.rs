@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
-use super::{Context, render_input};
+use super::{Context, Given, render_input};
 use crate::catalog::{self, DbVersion};
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
-use crate::model::{Check, CheckStatus, DeploymentId, InitReport, Listed, NodePlan, Spec};
+use crate::model::{Check, CheckStatus, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, Spec};
 use crate::providers::{self, Provider};
 use crate::render::{self, ReadmeInput};
 
@@ -16,6 +16,8 @@ pub struct InitRequest<'a> {
     pub dir: PathBuf,
     pub spec: Spec,
     pub passwords: Passwords,
+    /// Credentials of a cloud that were typed.
+    pub credentials: Given,
     /// What the command line itself has to warn of.
     pub warnings: Vec<String>,
     pub create_missing: CreateMissing<'a>,
@@ -30,17 +32,18 @@ pub struct Passwords {
 }
 
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
-    let InitRequest { dir, mut spec, passwords, mut warnings, create_missing } = request;
+    let InitRequest { dir, mut spec, passwords, credentials, mut warnings, create_missing } = request;
     DeploymentDir::check_target(&dir)?;
     let provider = providers::find(&spec.provider)?;
     let version = catalog::find_version(&spec.db_version)?;
     spec.db_version = version.name.clone();
-    refuse_overlay(&spec)?;
+    spec.multicast_overlay |= provider.cloud.as_ref().is_some_and(|cloud| cloud.always_overlay);
     (provider.validate)(&spec)?;
-    let preflight = preflight::run_or_create(context, provider, &spec, create_missing).await?;
+    let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing).await?;
     let (checks, facts, _) = preflight.passed()?;
     warnings.extend(warnings_of(&spec, &checks));
-    let deployment = new_deployment(provider, spec, version, passwords, facts)?;
+    let secrets = (passwords, credentials);
+    let deployment = new_deployment(provider, spec, version, secrets, facts)?;
     let created = DeploymentDir::create(&dir, deployment)?;
     Ok(report(&dir, created.state(), version, warnings, checks))
 }
@@ -65,14 +68,14 @@ fn new_deployment(
     provider: &Provider,
     spec: Spec,
     version: &DbVersion,
-    passwords: Passwords,
+    (passwords, credentials): (Passwords, Given),
     facts: crate::model::Options,
 ) -> Result<NewDeployment> {
     let id = keys::generate_id()?;
     let nodes = NodePlan::all(&id, &spec);
-    let secrets = new_secrets(&id, &nodes, passwords)?;
+    let secrets = Secrets { cloud: credentials, ..new_secrets(&id, &nodes, passwords)? };
     let state = State::new(id, spec, facts);
-    let mut files = render_input::terraform(provider, &state, &secrets, &nodes)?;
+    let mut files = render_input::terraform(provider, &state, &secrets, &nodes, true)?;
     files.push(render::readme(&ReadmeInput { id: &state.id, spec: &state.spec, rehearsal: version.rehearsal }));
     Ok(NewDeployment { state, secrets, files })
 }
@@ -91,7 +94,9 @@ fn new_secrets(id: &DeploymentId, nodes: &[NodePlan], passwords: Passwords) -> R
         host_password,
         ssh_key: keys::ed25519_key(id.as_str())?,
         host_keys,
+        next_db_password: None,
         cluster_key: None,
+        cloud: Given::new(),
     })
 }
 
@@ -114,6 +119,18 @@ pub fn list_providers() -> Vec<Listed> {
     providers::ALL.iter().map(|p| Listed { name: p.name.into(), detail: p.title.into(), aliases: Vec::new() }).collect()
 }
 
+/// `init --show-permissions`.
+///
+/// # Errors
+/// Never with this program's own files, which a test reads.
+pub fn permissions(provider: &Provider) -> Result<PermissionsReport> {
+    let permissions = serde_json::from_str(provider.permissions)
+        .map_err(|e| Error::other(format!("the permissions of {} are no JSON: {e}", provider.name)))?;
+    let derived = "these permissions are derived from what the deployment's resources call; nobody has proven them \
+                   with a restricted account";
+    Ok(PermissionsReport { provider: provider.name.into(), permissions, warnings: vec![derived.into()] })
+}
+
 /// `init --list-versions`.
 pub fn list_versions() -> Vec<Listed> {
     catalog::versions()
@@ -128,15 +145,4 @@ fn describe(version: &DbVersion) -> String {
         false if version.is_local() => format!("{}, from files below {}", version.arch, catalog::RELEASE_TREE),
         false => version.arch.clone(),
     }
-}
-
-/// The overlay comes with the clouds; until then asking for it is an error, not a wish.
-fn refuse_overlay(spec: &Spec) -> Result<()> {
-    if !spec.multicast_overlay {
-        return Ok(());
-    }
-    Err(Error::Usage {
-        message: format!("--enable-multicast-overlay is not available on {} yet", spec.provider),
-        hint: Some("leave it out: the nodes share one network segment".into()),
-    })
 }

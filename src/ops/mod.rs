@@ -10,19 +10,31 @@ pub mod destroy;
 pub mod doctor;
 pub mod info;
 pub mod init;
+pub mod logs;
 pub mod plan;
 pub mod sql;
 pub mod ssh;
+pub mod start;
 pub mod status;
+pub mod stop;
+pub mod update;
 
+mod apply;
 mod blocking;
+mod boot;
 mod cache_dirs;
+mod cluster;
 mod connections;
+mod credentials;
+mod login;
 mod operation;
+mod power;
 mod preflight;
 mod render_input;
 mod terraform_dir;
 
+pub use credentials::Given;
+pub use init::Passwords;
 pub use preflight::CreateMissing;
 
 use crate::events::EventSink;

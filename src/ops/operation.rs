@@ -9,9 +9,8 @@ use super::terraform_dir;
 use crate::deployment::{DeploymentDir, Locked, OpLog, transitions};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
-use crate::model::{LastError, Operation, Phase};
+use crate::model::{LastError, Operation, Phase, quote};
 use crate::signal::Interrupt;
-use crate::tools::quote::quote;
 
 /// A running operation: the locked directory, its log, and the step in which it is.
 pub(super) struct Work {

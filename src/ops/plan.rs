@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cache_dirs::CacheDirs;
-use super::{Context, connections, render_input};
+use super::{Context, connections, credentials, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
@@ -20,6 +20,7 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
         .workdir(terraform_dir, context.sink.clone(), context.interrupt.clone())
         .log(copy.path().join("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins());
+    let terraform = credentials::give(&credentials::of(&dir, provider)?, terraform);
     terraform.init().await?;
     let plan = terraform.plan().await?;
     let mut report = plan.report();
@@ -29,10 +30,10 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
 }
 
 /// The files as `deploy` would render them, with the state and the plugin lock beside them.
-fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBuf> {
+pub(super) fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBuf> {
     let state = dir.state();
     let nodes = NodePlan::all(&state.id, &state.spec);
-    let files = render_input::terraform(provider, state, &dir.secrets()?, &nodes)?;
+    let files = render_input::terraform(provider, state, &dir.secrets()?, &nodes, true)?;
     let terraform_dir = to.join("terraform");
     std::fs::create_dir(&terraform_dir).map_err(Error::io("a temporary directory"))?;
     for file in files {
@@ -49,17 +50,19 @@ fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBu
 }
 
 /// Sizes and access, for people.
-fn summary(spec: &Spec, facts: &Options, provider: &Provider) -> Result<Vec<String>> {
-    let size = (provider.size)(spec)?;
+pub(super) fn summary(spec: &Spec, facts: &Options, provider: &Provider) -> Result<Vec<String>> {
+    let size = match (provider.size)(spec)? {
+        Some(size) => format!("{} vCPUs, {} MB of memory", size.vcpus, size.memory_mb),
+        None => "as many vCPUs and as much memory as its type has".to_owned(),
+    };
+    let root = match provider.cloud.as_ref().is_some_and(|cloud| cloud.fixed_root_disk) {
+        true => "the root disk of its type".to_owned(),
+        false => format!("a root disk of {} GB", spec.root_volume_size),
+    };
     let mut lines = vec![
         format!(
-            "{} node(s) with {} vCPUs, {} MB of memory, a root disk of {} GB and {} data disk(s) of {} GB",
-            spec.cluster_size,
-            size.vcpus,
-            size.memory_mb,
-            spec.root_volume_size,
-            spec.data_volumes_per_node,
-            spec.data_volume_size
+            "{} node(s) with {size}, {root} and {} data disk(s) of {} GB",
+            spec.cluster_size, spec.data_volumes_per_node, spec.data_volume_size
         ),
         match spec.allowed_cidrs.as_slice() {
             [] => "open to everybody: SSH (22), SQL (8563), Admin UI (8443)".to_owned(),

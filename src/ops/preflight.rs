@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::blocking::blocking;
+use super::credentials::{self, Given};
 use super::{Confirm, Context};
 use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::model::{Check, DeploymentId, NodePlan, Options, Spec};
-use crate::providers::{PreflightInput, Provider};
+use crate::providers::{Credentials, PreflightInput, Provider};
 use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
 
 /// What was found out: all checks, facts for rendering, and the programs, so that nobody looks for them again.
@@ -29,21 +30,26 @@ impl Preflight {
         context: &Context,
         provider: &'static Provider,
         spec: &Spec,
+        given: &Given,
         recorded: Option<&State>,
     ) -> Result<Self> {
+        let credentials = credentials::find(provider, spec, given, recorded.map(|state| &state.facts));
         let target = {
             let spec = spec.clone();
-            let recorded = recorded.map(|state| (state.id.clone(), state.facts.clone()));
+            let id = recorded.map(|state| state.id.clone());
+            let facts = known_facts(credentials.as_ref().and_then(|c| c.as_ref().ok()), recorded);
             blocking(move || {
-                let (id, facts) = recorded.as_ref().map(|(id, facts)| (id, facts)).unzip();
-                let planned = id.cloned().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
+                let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
                 let nodes = NodePlan::all(&planned, &spec);
+                let (id, facts) = (id.as_ref(), facts.as_ref());
                 Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts, image_bytes: None }))
             })
         };
         let (target, terraform, ansible) = tokio::join!(target, Terraform::find(None), Ansible::find());
         let target = target?;
-        let mut checks = target.checks;
+        let mut checks: Vec<Check> =
+            credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();
+        checks.extend(target.checks);
         checks.push(requirements::check(
             "terraform",
             "Terraform or OpenTofu",
@@ -83,15 +89,26 @@ impl Preflight {
     }
 }
 
+/// What credentials tell and what `init` recorded; the latter counts, so that another profile of the
+/// same person does not move a deployment.
+fn known_facts(credentials: Option<&Credentials>, recorded: Option<&State>) -> Option<Options> {
+    let mut facts = credentials.map(|c| c.facts.clone());
+    if let Some(state) = recorded {
+        facts.get_or_insert_default().extend(state.facts.clone());
+    }
+    facts
+}
+
 /// Runs the checks; what is missing and can be created is created first, if it is wished, and all
 /// is checked again.
 pub(super) async fn run_or_create(
     context: &Context,
     provider: &'static Provider,
     spec: &Spec,
+    given: &Given,
     create: CreateMissing<'_>,
 ) -> Result<Preflight> {
-    let preflight = Preflight::run(context, provider, spec, None).await?;
+    let preflight = Preflight::run(context, provider, spec, given, None).await?;
     let missing = preflight.creatable();
     let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(preflight) };
     if missing.is_empty() || !create.wanted(&missing) {
@@ -102,7 +119,7 @@ pub(super) async fn run_or_create(
         let done = blocking(move || (hypervisor.create_missing)(&spec, &what)).await?;
         context.sink.warn(done);
     }
-    Preflight::run(context, provider, spec, None).await
+    Preflight::run(context, provider, spec, given, None).await
 }
 
 /// Whether `init` may create a missing pool or network.

@@ -10,21 +10,34 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::model::{BaseImage, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Program, Spec};
+use crate::model::{
+    BaseImage, DataDisk, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Program, Spec,
+};
 
+mod addresses;
+mod aws;
+mod azure;
+pub mod cloud;
+mod digitalocean;
+mod exoscale;
+mod gcp;
+mod hetzner;
 pub mod libvirt;
+mod oci;
+
+pub use cloud::{Cloud, CredentialInput, Credentials};
 
 /// A place where machines can be made.
 pub struct Provider {
     /// As in `--cloud-provider`.
     pub name: &'static str,
     pub title: &'static str,
-    /// The folder below `templates/`.
-    pub templates: &'static str,
+    /// Folders below `templates/`; a file of a later one replaces its namesake.
+    pub templates: &'static [&'static str],
     /// Options that only this provider has.
     pub options: &'static [OptionDef],
-    /// Names in `--instance-type`'s help; sizes are in the catalogue.
-    pub size: fn(&Spec) -> Result<NodeSize>,
+    /// What one node gets; None for a machine type that the catalogue does not know.
+    pub size: fn(&Spec) -> Result<Option<NodeSize>>,
     /// Rejects values that are wrong whatever the target looks like. Exit 2 errors only.
     pub validate: fn(&Spec) -> Result<()>,
     /// Looks at the target: every check, never the first failure only. Blocking; changes nothing.
@@ -36,8 +49,18 @@ pub struct Provider {
     /// Terraform resource types that are a node's machine, and a data disk: the plan guard protects them.
     pub machine_types: &'static [&'static str],
     pub disk_types: &'static [&'static str],
+    /// Attributes, as (type, path of names), whose change in place destroys what the machine holds: the plan
+    /// guard refuses it like a replacement.
+    pub frozen: &'static [(&'static str, &'static [&'static str])],
+    /// A data disk's own name below `/dev` on a node, where it is known before the disk is made; elsewhere
+    /// Terraform's output `data_disks` tells it.
+    pub disk_link: Option<fn(&DataDisk) -> String>,
+    /// What an account needs so that everything works, as `--show-permissions` prints it: JSON.
+    pub permissions: &'static str,
     /// Direct access to the machines, where the provider's library gives it without Terraform.
     pub hypervisor: Option<Hypervisor>,
+    /// What only clouds have; a provider has either this or a hypervisor.
+    pub cloud: Option<Cloud>,
 }
 
 pub struct PreflightInput<'a> {
@@ -45,7 +68,7 @@ pub struct PreflightInput<'a> {
     /// None before `init` has made one.
     pub id: Option<&'a DeploymentId>,
     pub nodes: &'a [NodePlan],
-    /// What an earlier preflight found out and `init` recorded; None before.
+    /// What an earlier preflight found out and `init` recorded, and what credentials tell; None before.
     pub facts: Option<&'a Options>,
     /// The image's size in bytes once it is local, for the room that it needs.
     pub image_bytes: Option<u64>,
@@ -59,6 +82,10 @@ pub struct TfvarsInput<'a> {
     pub nodes: &'a [NodePlan],
     /// Name of the base image's volume, once it is uploaded; empty while only planning.
     pub base_volume: &'a str,
+    /// The deployer's public key, as one line.
+    pub ssh_public_key: &'a str,
+    /// Whether the machines shall be on; for providers whose Terraform switches them.
+    pub powered: bool,
 }
 
 /// Gets bytes done and total; false: give up.
@@ -77,6 +104,12 @@ pub struct Hypervisor {
     pub upload_image: fn(&Spec, &Path, &str, UploadProgress<'_>) -> Result<String>,
     /// State and addresses of the deployment's machines; one with power `Missing` for each that is not there.
     pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
+    /// Switches on a machine that is off; one that is on stays as it is.
+    pub switch_on: fn(&Spec, &NodePlan) -> Result<()>,
+    /// Asks the guest to shut down, as the button on a machine does; returns at once.
+    pub shut_down: fn(&Spec, &NodePlan) -> Result<()>,
+    /// Whether the machine starts with its host.
+    pub set_autostart: fn(&Spec, &NodePlan, bool) -> Result<()>,
     /// Follows a machine's serial console until the callback returns false or the console closes.
     /// While nothing is printed the callback gets an empty slice about ten times a second.
     pub follow_console: fn(&Spec, &NodePlan, ConsoleReader<'_>) -> Result<()>,
@@ -134,7 +167,16 @@ pub struct CachedVolume {
 pub const DEFAULT: &str = "libvirt";
 
 /// All providers, in the order of `--list-providers`.
-pub static ALL: &[&Provider] = &[&libvirt::PROVIDER];
+pub static ALL: &[&Provider] = &[
+    &libvirt::PROVIDER,
+    &aws::PROVIDER,
+    &azure::PROVIDER,
+    &gcp::PROVIDER,
+    &hetzner::PROVIDER,
+    &digitalocean::PROVIDER,
+    &exoscale::PROVIDER,
+    &oci::PROVIDER,
+];
 
 /// The provider of that name.
 pub fn find(name: &str) -> Result<&'static Provider> {

@@ -8,7 +8,9 @@ use include_dir::{Dir, include_dir};
 
 use super::bundle::Bundle;
 use super::guest_file::{GuestFile, Owner};
-use super::{Secrets, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, units};
+use super::{
+    Secrets, USER, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, overlay, units,
+};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Node, RenderedFile, Spec};
 
@@ -32,6 +34,8 @@ pub struct AnsibleInput<'a> {
     /// This workstation's addresses as nodes see them, or the jump host's: always let in.
     pub deployer_addresses: &'a [IpAddr],
     pub release: Release<'a>,
+    /// The database's installation has succeeded once.
+    pub installed: bool,
 }
 
 /// The database version to install. The files themselves are not rendered: ansible-playbook gets
@@ -55,7 +59,8 @@ pub fn ansible_files(input: &AnsibleInput) -> Result<Vec<RenderedFile>> {
     for node in input.nodes {
         let prepare = node_script("prepare-node.sh")?;
         let node_files = node_files(node, input)?;
-        let bundle = Bundle { directories: DIRECTORIES, files: &node_files, links: &[units::FIREWALL_ENABLED] };
+        let links = links(node);
+        let bundle = Bundle { directories: DIRECTORIES, files: &node_files, links: &links };
         let script = bundle::script(prepare, &bundle)?;
         files.push(RenderedFile::secret(format!("ansible/files/{}-prepare.sh", node.plan.name), script));
     }
@@ -93,20 +98,32 @@ const DIRECTORIES: &[(&str, Owner, u32)] = &[
     (RELEASE_DIR, Owner::User, 0o755),
 ];
 
+/// Units that are enabled.
+fn links(node: &Node) -> Vec<(&'static str, &'static str)> {
+    let overlay = node.overlay_ip.map(|_| units::OVERLAY_ENABLED);
+    [units::FIREWALL_ENABLED].into_iter().chain(overlay).collect()
+}
+
 /// What the bundle lays down on a node. The disk rules and the drop-in are in the user-data as
 /// well; here they follow a changed specification.
 fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
     let mut files = vec![
         node_conf::node_conf(node, input),
         hosts::hosts(input.id, input.nodes),
-        disks::udev_rules(&node.plan),
+        disks::udev_rules(&node.plan, &node.disk_links),
         units::c4_ordering(&node.plan),
         units::firewall(),
         firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs),
     ];
-    for name in ["install-cluster.sh", "check-services.sh"] {
+    for name in ["c4.sh", "database.sh", "install-cluster.sh", "check-services.sh"] {
         files.push(GuestFile::root(format!("{LIB_DIR}/{name}"), node_script(name)?).mode(0o755));
     }
+    if let Some(conf) = overlay::overlay_conf(node, input.nodes) {
+        files.extend([conf, units::overlay()]);
+        files.push(GuestFile::root(format!("{LIB_DIR}/overlay.sh"), node_script("overlay.sh")?).mode(0o755));
+    }
+    let password = format!("{USER}:{}\n", input.secrets.host_password_hash);
+    files.push(GuestFile::root("/etc/exasol-deployer/password", password).mode(0o600));
     files.extend(cluster_ssh::files(input.id, node, input.nodes, input.secrets, input.release.rehearsal)?);
     if node.plan.index == 0 {
         let release = &input.release;
@@ -141,6 +158,7 @@ mod tests {
             secrets: &fixture.secrets(),
             deployer_addresses: &["192.168.122.1".parse().unwrap()],
             release: RELEASE,
+            installed: false,
         })
         .unwrap()
     }
@@ -180,6 +198,7 @@ mod tests {
             secrets: &secrets,
             deployer_addresses,
             release: RELEASE,
+            installed: false,
         };
         let first = node_files(&nodes[0], &input).unwrap();
         let list: Vec<_> = first.iter().map(|f| format!("{:04o} {} {}", f.mode, f.owner.name(), f.path)).collect();

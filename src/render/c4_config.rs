@@ -11,7 +11,7 @@ use crate::model::Node;
 
 /// `archive`: its absolute path on n11. `working_copy`: `@exasol-…`.
 pub fn c4_config(nodes: &[Node], secrets: &Secrets, working_copy: &str, archive: &str) -> Result<String> {
-    let inside = addresses(nodes.iter().map(|n| n.private_ip))?;
+    let inside = addresses(nodes.iter().map(Node::cluster_ip))?;
     let outside = addresses(nodes.iter().map(|n| n.public_ip))?;
     // One list for all nodes; the links are the same everywhere.
     let data: Vec<_> = nodes.first().map(|n| n.plan.disks.iter().map(disks::device).collect()).unwrap_or_default();

@@ -6,16 +6,21 @@ use serde_json::{Value, json};
 use super::{Secrets, USER, address_line, disks, units};
 use crate::error::{Error, Result};
 use crate::model::NodePlan;
+use crate::providers::Provider;
 
 /// The text for cloud-init. It has the host key and the password's hash in it, no password.
-pub fn user_data(node: &NodePlan, secrets: &Secrets) -> Result<String> {
-    let config = serde_json::to_string_pretty(&config(node, secrets)?)
+pub fn user_data(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<String> {
+    let config = serde_json::to_string_pretty(&config(node, provider, secrets)?)
         .map_err(|e| Error::other(format!("user-data of {}: {e}", node.name)))?;
     Ok(format!("#cloud-config\n{config}\n"))
 }
 
-fn config(node: &NodePlan, secrets: &Secrets) -> Result<Value> {
-    let files = [disks::udev_rules(node), units::c4_ordering(node), address_line::script(&node.name)];
+fn config(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<Value> {
+    let mut files = vec![units::c4_ordering(node), address_line::script(&node.name)];
+    // Elsewhere the disks' identities are known when they have been made; Ansible brings the rules then.
+    if let Some(link) = provider.disk_link {
+        files.push(disks::udev_rules(node, &node.disks.iter().map(link).collect::<Vec<_>>()));
+    }
     Ok(json!({
         "hostname": node.name,
         "preserve_hostname": false,
@@ -63,7 +68,7 @@ mod tests {
     #[test]
     fn a_node_s_user_data() {
         let fixture = testing::Fixture::two_nodes();
-        insta::assert_snapshot!(user_data(&fixture.plans[0], &fixture.secrets()).unwrap());
+        insta::assert_snapshot!(user_data(&fixture.plans[0], fixture.provider(), &fixture.secrets()).unwrap());
     }
 
     proptest! {
@@ -72,7 +77,7 @@ mod tests {
         fn whatever_the_hash_is_it_arrives(hash in ".*") {
             let fixture = testing::Fixture::two_nodes();
             let secrets = Secrets { host_password_hash: &hash, ..fixture.secrets() };
-            let text = user_data(&fixture.plans[0], &secrets).unwrap();
+            let text = user_data(&fixture.plans[0], fixture.provider(), &secrets).unwrap();
             let json: Value = serde_json::from_str(text.strip_prefix("#cloud-config\n").unwrap()).unwrap();
             prop_assert_eq!(json["users"][0]["passwd"].as_str().unwrap(), hash);
         }
@@ -82,7 +87,7 @@ mod tests {
     fn no_password_is_in_it() {
         let fixture = testing::Fixture::two_nodes();
         let secrets = fixture.secrets();
-        let text = user_data(&fixture.plans[0], &secrets).unwrap();
+        let text = user_data(&fixture.plans[0], fixture.provider(), &secrets).unwrap();
         for password in [secrets.db_password, secrets.adminui_password, secrets.host_password] {
             assert!(!text.contains(password));
         }

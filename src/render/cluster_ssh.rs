@@ -48,6 +48,7 @@ fn known_hosts(id: &DeploymentId, me: &Node, nodes: &[Node], secrets: &Secrets, 
     let mut text = String::new();
     for node in nodes {
         let mut names = vec![node.plan.name.clone(), hosts::local_name(id, node), node.private_ip.to_string()];
+        names.extend(node.overlay_ip.map(|address| address.to_string()));
         if node.public_ip != node.private_ip {
             names.push(node.public_ip.to_string());
         }

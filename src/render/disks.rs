@@ -2,7 +2,7 @@
 //! reboot and in whatever order disks were attached.
 
 use super::guest_file::GuestFile;
-use crate::model::{DataDisk, NodePlan};
+use crate::model::{DataDisk, Node, NodePlan};
 
 /// c4 gets these paths, the same list on every node.
 pub fn device(disk: &DataDisk) -> String {
@@ -14,27 +14,30 @@ fn alias(disk: &DataDisk) -> String {
     format!("exasol_data_{:02}", disk.number)
 }
 
-/// The udev rules. After 60-persistent-storage.rules, which finds out `ID_WWN`.
-pub fn udev_rules(node: &NodePlan) -> GuestFile {
-    let mut rules =
-        String::from("# Exasol's data disks, by world wide name. Whole disks only: partitions inherit it.\n");
-    for disk in &node.disks {
+/// The udev rules. After all others: they look at the names that those have given (`SYMLINK==` matches
+/// what an earlier rule added), and a cloud's own can be as late as `99-systemoci-persistent-names.rules`.
+/// `links`: by disk, see [`Node::disk_links`].
+pub fn udev_rules(node: &NodePlan, links: &[String]) -> GuestFile {
+    let mut rules = String::from("# Exasol's data disks, by identity. Whole disks only: partitions have it too.\n");
+    for (disk, link) in node.disks.iter().zip(links) {
         rules += &format!(
-            "ACTION!=\"remove\", SUBSYSTEM==\"block\", ENV{{DEVTYPE}}==\"disk\", ENV{{ID_WWN}}==\"0x{}\", \
+            "ACTION!=\"remove\", SUBSYSTEM==\"block\", ENV{{DEVTYPE}}==\"disk\", SYMLINK==\"{link}\", \
              SYMLINK+=\"exadata_{:02} {}\"\n",
-            disk.wwn,
             disk.number,
             alias(disk)
         );
     }
-    GuestFile::root("/etc/udev/rules.d/69-exasol-data.rules", rules)
+    GuestFile::root("/etc/udev/rules.d/99-zz-exasol-data.rules", rules)
 }
 
-/// The disks as one word each for prepare-node.sh: `/dev/exadata_01:5000…:107374182400`.
-pub fn expected(node: &NodePlan) -> String {
-    let bytes = |disk: &DataDisk| u64::from(disk.size_gb) << 30;
-    let words: Vec<_> = node.disks.iter().map(|d| format!("{}:{}:{}", device(d), d.wwn, bytes(d))).collect();
-    words.join(" ")
+/// The disks as one word each for prepare-node.sh: device, identity, least and most bytes, divided by
+/// commas. Providers round sizes, and some count in powers of ten.
+pub fn expected(node: &Node) -> String {
+    let word = |(disk, link): (&DataDisk, &String)| {
+        let gb = u64::from(disk.size_gb);
+        format!("{},{link},{},{}", device(disk), gb * 1_000_000_000, (gb + 1) << 30)
+    };
+    node.plan.disks.iter().zip(&node.disk_links).map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// systemd's name of the unit for a disk's link.

@@ -17,14 +17,14 @@ pub struct TemplateInput<'a> {
     pub nodes: &'a [NodePlan],
 }
 
-/// `terraform/<name>` for each `<name>.tera` of `templates/<folder>` and `templates/common`. Those
-/// whose names begin with `_` are for including.
-pub fn render(folder: &str, input: &TemplateInput) -> Result<Vec<RenderedFile>> {
-    let templates = templates(folder)?;
+/// `terraform/<name>` for each `<name>.tera` of these folders of `templates/`; of two with one name the
+/// later folder's counts. Those whose names begin with `_` are for including.
+pub fn render(folders: &[&str], input: &TemplateInput) -> Result<Vec<RenderedFile>> {
+    let templates = templates(folders)?;
     let mut tera = Tera::default();
     // HCL is no HTML.
     tera.autoescape_on(Vec::<&str>::new());
-    tera.add_raw_templates(templates.iter().copied()).map_err(|e| broken(folder, &e))?;
+    tera.add_raw_templates(templates.iter().copied()).map_err(|e| broken(&folders.join(", "), &e))?;
     let mut context = Context::new();
     context.insert("spec", input.spec);
     context.insert("facts", input.facts);
@@ -38,11 +38,12 @@ pub fn render(folder: &str, input: &TemplateInput) -> Result<Vec<RenderedFile>> 
         .collect()
 }
 
-/// (name, content), sorted by name; the provider's own before a common one of the same name.
-fn templates(folder: &str) -> Result<Vec<(&'static str, &'static str)>> {
-    let own = TEMPLATES.get_dir(folder).ok_or_else(|| Error::other(format!("no templates/{folder} in this binary")))?;
+/// (name, content), sorted by name.
+fn templates(folders: &[&str]) -> Result<Vec<(&'static str, &'static str)>> {
     let mut found = std::collections::BTreeMap::new();
-    for dir in TEMPLATES.get_dir("common").into_iter().chain([own]) {
+    for folder in folders {
+        let missing = || Error::other(format!("no templates/{folder} in this binary"));
+        let dir = TEMPLATES.get_dir(folder).ok_or_else(missing)?;
         for file in dir.files() {
             let name = file.path().file_name().and_then(|n| n.to_str()).filter(|n| n.ends_with(".tera"));
             if let (Some(name), Some(text)) = (name, file.contents_utf8()) {

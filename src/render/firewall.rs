@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::guest_file::GuestFile;
+use super::overlay;
 use crate::model::Node;
 
 /// SSH, SQL, Admin UI: open to everybody, or to `--allowed-cidr`.
@@ -18,7 +19,7 @@ const CLUSTER_PORTS: &str = "{ 20002, 20003, 2581 }";
 /// workstation's addresses, or the jump host's, as nodes see them.
 pub fn table(nodes: &[Node], deployers: &[IpAddr], allowed: &[IpNet]) -> GuestFile {
     // Both addresses: a node that dials another one's public address arrives with its own.
-    let cluster = nodes.iter().flat_map(|n| [n.private_ip, n.public_ip]);
+    let cluster = nodes.iter().flat_map(|n| [n.private_ip, n.public_ip].into_iter().chain(n.overlay_ip));
     let trusted = Families::of(cluster.chain(deployers.iter().copied()).map(IpNet::from));
     let users = Families::of(allowed.iter().copied());
 
@@ -31,6 +32,9 @@ pub fn table(nodes: &[Node], deployers: &[IpAddr], allowed: &[IpNet]) -> GuestFi
     ];
     rules.extend(trusted.accept("trusted", None));
     rules.push(format!("tcp dport {CLUSTER_PORTS} drop"));
+    if nodes.iter().any(|n| n.overlay_ip.is_some()) {
+        rules.push(format!("udp dport {} drop comment \"the overlay network\"", overlay::UDP_PORT));
+    }
     if !allowed.is_empty() {
         sets += &users.sets("users");
         rules.extend(users.accept("users", Some(USER_PORTS)));

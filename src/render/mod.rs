@@ -31,6 +31,7 @@ mod hosts;
 mod inventory;
 mod keys;
 mod node_conf;
+mod overlay;
 mod readme;
 pub mod rehearsal;
 mod shell;

@@ -20,17 +20,20 @@ pub struct TerraformInput<'a> {
     pub nodes: &'a [NodePlan],
     /// Name of the base image's volume; empty while only planning.
     pub base_volume: &'a str,
+    /// Whether the machines shall be on.
+    pub powered: bool,
     pub secrets: &'a Secrets<'a>,
 }
 
 /// Templates, the provider's variables, and `user_data`: node name → cloud-init text. The latter is
 /// in a file of its own that only the owner can read.
 pub fn terraform_files(input: &TerraformInput) -> Result<Vec<RenderedFile>> {
-    let TerraformInput { provider, id, spec, facts, nodes, base_volume, secrets } = *input;
+    let TerraformInput { provider, id, spec, facts, nodes, base_volume, powered, secrets } = *input;
+    let ssh_public_key = &secrets.public_ssh_key()?;
     let mut files = engine::render(provider.templates, &TemplateInput { spec, facts, nodes })?;
-    let variables = (provider.tfvars)(&TfvarsInput { id, spec, facts, nodes, base_volume })?;
+    let variables = (provider.tfvars)(&TfvarsInput { id, spec, facts, nodes, base_volume, ssh_public_key, powered })?;
     let user_data: Result<BTreeMap<&str, String>> =
-        nodes.iter().map(|node| Ok((node.name.as_str(), cloud_init::user_data(node, secrets)?))).collect();
+        nodes.iter().map(|node| Ok((node.name.as_str(), cloud_init::user_data(node, provider, secrets)?))).collect();
     files.push(RenderedFile::new("terraform/terraform.tfvars.json", json(&variables)?));
     files.push(RenderedFile::secret("terraform/secrets.auto.tfvars.json", json(&json!({ "user_data": user_data? }))?));
     Ok(files)

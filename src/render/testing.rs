@@ -7,6 +7,7 @@ use ssh_key::private::{Ed25519Keypair, PrivateKey};
 
 use super::Secrets;
 use crate::model::{DeploymentId, Node, NodePlan, Options, Spec};
+use crate::providers::Provider;
 
 /// Passwords that break carelessly written files.
 pub const HOSTILE: &[&str] = &[
@@ -73,12 +74,19 @@ impl Fixture {
         Self { id, spec, facts: facts(), plans, ssh_key: private_key(1), cluster_key: private_key(2), host_keys }
     }
 
+    pub fn provider(&self) -> &'static Provider {
+        crate::providers::find(&self.spec.provider).unwrap()
+    }
+
     pub fn nodes(&self) -> Vec<Node> {
         let address = |index: u32| std::net::Ipv4Addr::from(0xc0a8_7a0b + index).into();
         let node = |plan: &NodePlan| Node {
             plan: plan.clone(),
             private_ip: address(plan.index),
             public_ip: address(plan.index),
+            overlay_ip: None,
+            machine_id: None,
+            disk_links: plan.disks.iter().map(|d| format!("disk/by-id/wwn-0x{}", d.wwn)).collect(),
         };
         self.plans.iter().map(node).collect()
     }

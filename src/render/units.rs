@@ -20,6 +20,33 @@ pub fn c4_ordering(node: &NodePlan) -> GuestFile {
 pub const FIREWALL_ENABLED: (&str, &str) =
     ("/etc/systemd/system/multi-user.target.wants/exasol-firewall.service", "../exasol-firewall.service");
 
+/// What `systemctl enable exasol-overlay` would make.
+pub const OVERLAY_ENABLED: (&str, &str) =
+    ("/etc/systemd/system/multi-user.target.wants/exasol-overlay.service", "../exasol-overlay.service");
+
+/// Makes the overlay network at boot, before Exasol's services look for the other nodes.
+pub fn overlay() -> GuestFile {
+    GuestFile::root(
+        "/etc/systemd/system/exasol-overlay.service",
+        "\
+[Unit]
+Description=Exasol: network between the nodes (VXLAN)
+Wants=network-online.target
+After=network-online.target
+Before=c4_cloud_command.service c4.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/exasol-deployer/overlay.sh up
+ExecStop=/usr/local/lib/exasol-deployer/overlay.sh down
+
+[Install]
+WantedBy=multi-user.target
+",
+    )
+}
+
 /// Loads the firewall at boot before there is a network, and again when something that flushes
 /// all rules was restarted.
 pub fn firewall() -> GuestFile {

@@ -28,7 +28,7 @@ mod tests;
 use std::fmt;
 
 pub use login::{PASSWORD_MAX_BYTES, ServerInfo};
-pub use probe::{accepts_logins, fingerprint};
+pub use probe::{accepts_logins, fingerprint, lets_in};
 pub use session::Session;
 pub use statements::{Split, split};
 

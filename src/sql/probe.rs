@@ -26,20 +26,32 @@ pub async fn fingerprint(host: &str, port: u16, limit: Duration) -> Result<Strin
 /// Whether the database lets people in, found out with a login that must fail: the refusal proves
 /// that it is up (Exasol's own launcher asks the same way).
 pub async fn accepts_logins(endpoint: &Endpoint, limit: Duration) -> Probe {
-    let deadline = Deadline::after(limit);
-    let attempt = async {
-        let mut wire = Wire::open(endpoint, &deadline).await?;
-        let answer = login(&mut wire, NOBODY, "-", &deadline).await;
-        if !matches!(answer, Err(Fault::Timeout { .. } | Fault::Broken(_))) {
-            wire.close(&deadline).await;
-        }
-        answer
-    };
-    let result = attempt.await;
-    let ms = u64::try_from(deadline.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (result, ms) = attempt(endpoint, NOBODY, "-", limit).await;
     match result {
         Err(Fault::Answered { code, .. }) if code == LOGIN_REFUSED => Probe::ok(ms),
         Err(fault) => fault.into_probe(ms),
-        Ok(_) => Fault::Broken("it lets in a user that does not exist".into()).into_probe(ms),
+        Ok(()) => Fault::Broken("it lets in a user that does not exist".into()).into_probe(ms),
     }
+}
+
+/// The same with a login that must succeed: the last word on whether a database is ready.
+pub async fn lets_in(endpoint: &Endpoint, user: &str, password: &str, limit: Duration) -> Probe {
+    match attempt(endpoint, user, password, limit).await {
+        (Ok(()), ms) => Probe::ok(ms),
+        (Err(fault), ms) => fault.into_probe(ms),
+    }
+}
+
+async fn attempt(endpoint: &Endpoint, user: &str, password: &str, limit: Duration) -> (Result<(), Fault>, u64) {
+    let deadline = Deadline::after(limit);
+    let attempt = async {
+        let mut wire = Wire::open(endpoint, &deadline).await?;
+        let answer = login(&mut wire, user, password, &deadline).await;
+        if !matches!(answer, Err(Fault::Timeout { .. } | Fault::Broken(_))) {
+            wire.close(&deadline).await;
+        }
+        answer.map(drop)
+    };
+    let result = attempt.await;
+    (result, u64::try_from(deadline.elapsed().as_millis()).unwrap_or(u64::MAX))
 }

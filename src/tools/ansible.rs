@@ -15,9 +15,9 @@ use tempfile::TempDir;
 use super::ansible_events::{Failure, Line, own_error, parse};
 use super::lines::Tail;
 use super::process::{Tool, find};
-use super::quote::command_line;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
+use crate::model::command_line;
 use crate::signal::Interrupt;
 
 const SHORT: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! A saved plan, as `terraform show -json` tells it, and the guard that reads it before an apply. Pure.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::{PlanReport, PlannedChange};
@@ -23,6 +24,9 @@ pub struct Change {
     pub name: String,
     /// `n11-1`; None without `for_each` or `count`.
     pub index: Option<String>,
+    /// Of an update: what changes, as names divided by dots, without positions in lists:
+    /// `source_details.source_id`.
+    pub changed: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub struct Protected<'a> {
     pub machines: &'a [&'a str],
     /// The database's data dies with one of these.
     pub data_disks: &'a [&'a str],
+    /// Attributes (kind, names from the outside in) whose update destroys what a machine holds.
+    pub frozen: &'a [(&'a str, &'a [&'a str])],
 }
 
 impl Action {
@@ -73,6 +79,50 @@ impl Action {
     }
 }
 
+/// What a plan has found before it plans: the resources as they are.
+#[derive(Debug, Default, Deserialize)]
+pub struct PriorState {
+    #[serde(default)]
+    prior_state: Prior,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Prior {
+    #[serde(default)]
+    values: Values,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Values {
+    #[serde(default)]
+    root_module: Module,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Module {
+    #[serde(default)]
+    resources: Vec<Found>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Found {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    index: Value,
+    #[serde(default)]
+    values: Map<String, Value>,
+}
+
+impl PriorState {
+    /// A text attribute of the resource of that type and index.
+    pub fn attribute(&self, kind: &str, index: &str, name: &str) -> Option<&str> {
+        let resources = &self.prior_state.values.root_module.resources;
+        let found = resources.iter().find(|r| r.kind == kind && r.index.as_str() == Some(index))?;
+        found.values.get(name)?.as_str()
+    }
+}
+
 impl Plan {
     /// Reads `terraform show -json PLANFILE`. Error: [`Error::Other`] if it is not a plan of format 1.x.
     pub fn parse(json: &[u8]) -> Result<Plan> {
@@ -83,8 +133,11 @@ impl Plan {
         }
         let managed = raw.resource_changes.into_iter().filter(|change| change.mode == "managed");
         let changes = managed.filter_map(|raw| {
+            let action = Action::from_list(&raw.change.actions)?;
+            let changed = if action == Action::Update { raw.change.changed() } else { Vec::new() };
             Some(Change {
-                action: Action::from_list(&raw.change.actions)?,
+                action,
+                changed,
                 address: raw.address,
                 kind: raw.kind,
                 name: raw.name,
@@ -120,7 +173,8 @@ impl Plan {
     /// Refuses a plan that deletes or replaces a data disk, or a node that is not in
     /// `allow_replace`. Error: [`Error::PlanRefused`] with the whole list.
     pub fn guard(&self, protected: Protected<'_>, allow_replace: &[String]) -> Result<()> {
-        let harmful = || self.changes.iter().filter(|change| !change.action.is_harmless());
+        let harmful =
+            || self.changes.iter().filter(|change| !change.action.is_harmless() || change.thaws(protected.frozen));
         let disks: Vec<_> = harmful().filter(|change| change.is_one_of(protected.data_disks)).collect();
         let nodes: Vec<_> = harmful()
             .filter(|change| change.is_one_of(protected.machines) && !change.is_of_a_node_in(allow_replace))
@@ -149,6 +203,17 @@ impl Change {
             address: self.address.clone(),
             kind: self.kind.clone(),
         }
+    }
+
+    /// Whether an update changes one of these attributes, or something in it.
+    fn thaws(&self, frozen: &[(&str, &[&str])]) -> bool {
+        let within = |path: &str, attribute: &str| {
+            path.strip_prefix(attribute).is_some_and(|r| r.is_empty() || r.starts_with('.'))
+        };
+        frozen.iter().filter(|(kind, _)| self.kind == *kind).any(|(_, names)| {
+            let attribute = names.join(".");
+            self.changed.iter().any(|path| within(path, &attribute))
+        })
     }
 
     fn is_one_of(&self, protected: &[&str]) -> bool {
@@ -189,6 +254,47 @@ struct RawChange {
 #[derive(Deserialize)]
 struct RawActions {
     actions: Vec<String>,
+    #[serde(default)]
+    before: Value,
+    #[serde(default)]
+    after: Value,
+    /// True in the place of every value that only the apply will tell.
+    #[serde(default)]
+    after_unknown: Value,
+}
+
+impl RawActions {
+    /// Paths of what differs; values are only compared.
+    fn changed(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        differences(&self.before, &self.after, &self.after_unknown, "", &mut paths);
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+}
+
+fn differences(before: &Value, after: &Value, unknown: &Value, path: &str, found: &mut Vec<String>) {
+    if unknown == &Value::Bool(true) {
+        found.push(path.to_owned());
+        return;
+    }
+    let inside = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match (before, after) {
+        (Value::Object(a), Value::Object(b)) => {
+            for name in a.keys().chain(b.keys()).chain(unknown.as_object().into_iter().flat_map(Map::keys)) {
+                let (a, b) = (a.get(name).unwrap_or(&Value::Null), b.get(name).unwrap_or(&Value::Null));
+                differences(a, b, unknown.get(name).unwrap_or(&Value::Null), &inside(name), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (position, (a, b)) in a.iter().zip(b).enumerate() {
+                differences(a, b, unknown.get(position).unwrap_or(&Value::Null), path, found);
+            }
+        }
+        (a, b) if a == b => (),
+        _ => found.push(path.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -201,11 +307,14 @@ mod tests {
     const REPLACE: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-replace.json");
     const DESTROY: &[u8] = include_bytes!("../../tests/fixtures/terraform/show-destroy.json");
 
-    const PROTECTED: Protected<'_> =
-        Protected { machines: &["libvirt_domain", "libvirt_volume.root"], data_disks: &["libvirt_volume.data"] };
+    const PROTECTED: Protected<'_> = Protected {
+        machines: &["libvirt_domain", "libvirt_volume.root"],
+        data_disks: &["libvirt_volume.data"],
+        frozen: &[],
+    };
     /// The fixtures' domains and volumes are of the built-in kind.
     const IN_FIXTURES: Protected<'_> =
-        Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"] };
+        Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"], frozen: &[] };
 
     fn plan(json: &[u8]) -> Plan {
         Plan::parse(json).unwrap()
@@ -288,6 +397,26 @@ mod tests {
             };
             assert_eq!(got, expected, "{kind}.{name} {actions:?} {allowed:?}");
         }
+    }
+
+    #[test]
+    fn an_update_in_place_that_destroys_is_refused_like_a_replacement() {
+        let frozen: &[(&str, &[&str])] = &[("oci_core_instance", &["source_details", "source_id"])];
+        let protected = Protected { machines: &["oci_core_instance"], data_disks: &[], frozen };
+        let update = |after: Value, unknown: Value| {
+            let json = serde_json::json!({"format_version": "1.2", "resource_changes": [{
+                "address": "oci_core_instance.node[\"n11\"]", "mode": "managed", "type": "oci_core_instance",
+                "name": "node", "index": "n11", "change": {"actions": ["update"], "after_unknown": unknown,
+                "before": {"source_details": [{"source_id": "a", "type": "image"}], "state": "RUNNING"},
+                "after": after}}]});
+            plan(json.to_string().as_bytes()).guard(protected, &[])
+        };
+        let same = serde_json::json!([{"source_id": "a", "type": "image"}]);
+        update(serde_json::json!({"source_details": same, "state": "STOPPED"}), Value::Null).unwrap();
+        let other = serde_json::json!({"source_details": [{"source_id": "b", "type": "image"}]});
+        assert!(update(other, Value::Null).is_err());
+        let unknown = serde_json::json!({"source_details": [{"source_id": true}]});
+        assert!(update(serde_json::json!({"source_details": same, "state": "RUNNING"}), unknown).is_err());
     }
 
     #[test]

@@ -29,8 +29,8 @@ use tokio::time::Instant;
 use super::child::Child;
 use super::follow::Follower;
 use super::lines::tail_of;
-use super::quote::command_line;
 use crate::error::{Error, Result, ToolFailure};
+use crate::model::command_line;
 use crate::signal::Interrupt;
 
 /// How often a followed file is read while the program lives. Its end is noticed at once.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::process::{Output, Tool, find};
-use super::quote::command_line;
 use crate::error::{Error, Result};
+use crate::model::command_line;
 
 /// The local `ssh` and a deployment's configuration file.
 #[derive(Debug, Clone)]

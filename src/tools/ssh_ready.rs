@@ -215,10 +215,12 @@ impl<'a> Watch<'a> {
 
     fn saw(&self, progress: Progress) {
         let mut last = self.last();
-        if *last != progress {
+        // A booting machine's network says now this, now that: it is silent all the same.
+        let still_silent = matches!((&*last, &progress), (Progress::Silent(_), Progress::Silent(_)));
+        if *last != progress && !still_silent {
             (self.on_change)(&self.target.node, &progress);
-            *last = progress;
         }
+        *last = progress;
     }
 
     fn now(&self) -> Progress {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::plan::Plan;
+use super::plan::{Plan, PriorState};
 use super::plugin_cache::{LOCK_FILE, Turn};
 use super::process::{Finished, Tool, find};
 use super::terraform_events::{Diagnostic, Errors, Line, parse};
@@ -122,6 +122,7 @@ impl Terraform {
             plugin_cache: None,
             env: Vec::new(),
             secret_env: Vec::new(),
+            without_env: Vec::new(),
             lock: None,
             sink,
             interrupt,
@@ -167,6 +168,7 @@ pub struct Workdir {
     plugin_cache: Option<PathBuf>,
     env: Vec<(String, String)>,
     secret_env: Vec<(String, String)>,
+    without_env: Vec<&'static str>,
     lock: Option<OwnedFd>,
     sink: EventSink,
     interrupt: Interrupt,
@@ -194,6 +196,12 @@ impl Workdir {
     /// For cloud credentials: the value appears in no text of ours.
     pub fn secret_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.secret_env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Takes a variable of ours away.
+    pub fn without_env(mut self, name: &'static str) -> Self {
+        self.without_env.push(name);
         self
     }
 
@@ -253,6 +261,18 @@ impl Workdir {
     pub async fn plan_destroy(&self, refresh: bool) -> Result<Plan> {
         let mode: &[&str] = if refresh { &["-destroy"] } else { &["-destroy", "-refresh=false"] };
         self.save_plan(mode).await
+    }
+
+    /// Asks the provider how everything is. The state file stays as it was.
+    pub async fn refreshed(&self) -> Result<PriorState> {
+        let out = format!("-out={PLAN_FILE}");
+        let result = match self.run(self.tool(&["plan", "-refresh-only", "-input=false", "-json", out.as_str()])?).await
+        {
+            Ok(()) => self.ask(&["show", "-json", PLAN_FILE]).await,
+            Err(error) => Err(error),
+        };
+        self.forget_plan();
+        result
     }
 
     /// Applies the saved plan, then forgets it: a plan is good for one apply.
@@ -333,6 +353,9 @@ impl Workdir {
 
     fn bare_tool(&self) -> Result<Tool> {
         let mut tool = base_tool(&self.terraform.program).cwd(&self.dir);
+        for name in &self.without_env {
+            tool = tool.without_env(name);
+        }
         for (name, value) in &self.env {
             tool = tool.env(name, value);
         }

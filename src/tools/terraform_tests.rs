@@ -26,7 +26,7 @@ output "nodes" { value = keys(terraform_data.domain) }
 "#;
 
 const PROTECTED: Protected<'_> =
-    Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"] };
+    Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"], frozen: &[] };
 
 struct Bench {
     terraform: Terraform,

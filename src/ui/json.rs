@@ -64,7 +64,7 @@ fn tool(error: &Error) -> Option<Value> {
 
 /// One line. JSON leaves C1 controls and invisible characters as they are; a terminal may obey
 /// them, so they are escaped. They occur only within strings, where an escape means the same.
-fn line(value: &impl Serialize) -> String {
+pub(super) fn line(value: &impl Serialize) -> String {
     let plain = serde_json::to_string(value).unwrap_or_else(|error| unserializable(&error));
     let mut line = String::with_capacity(plain.len() + 1);
     for c in plain.chars() {

@@ -9,6 +9,7 @@
 
 mod error;
 mod json;
+mod log;
 mod page;
 mod plain;
 mod prompt;
@@ -27,7 +28,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::events::{Event, Stamped};
-use crate::model::SqlReport;
+use crate::model::{LogContent, LogLine, SqlReport};
 
 pub use report::{Report, SqlFormat};
 pub use settings::{ColorChoice, Environment, Flags, Format, Settings};
@@ -134,6 +135,17 @@ impl Ui {
             }
             SqlFormat::Csv => self.print(&report::csv(report)),
         }
+    }
+
+    /// A line of a log on standard output: readable, or as it is stored. One that is no object becomes one.
+    pub fn log(&self, line: &LogLine) -> Result<()> {
+        self.print(&match (self.settings.format, &line.content) {
+            (Format::Text, _) => log::text(line, self.settings.stdout_colors),
+            (Format::Json, LogContent::Object(object)) => json::line(object),
+            (Format::Json, LogContent::Text(text)) => {
+                json::line(&serde_json::json!({ "source": line.source, "node": line.node, "line": text }))
+            }
+        })
     }
 
     /// A report on standard error, before a question about it. Nothing in JSON format.

@@ -10,13 +10,15 @@ const FINGERPRINT: &str = "3f1a0c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a
 
 fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> NodeStatus {
     let address = ip.map(str::to_owned);
-    NodeStatus { name: name.into(), vm, private_ip: address.clone(), public_ip: address, ssh, sql }
+    NodeStatus { name: name.into(), vm, vm_reason: None, private_ip: address.clone(), public_ip: address, ssh, sql }
 }
 
 pub fn status_ready() -> StatusReport {
     StatusReport {
         status: "database_ready".into(),
         phase: Phase::DatabaseReady,
+        recorded_at: "2026-01-02T03:00:00Z".into(),
+        update_pending: false,
         reason: "SQL answers on every node".into(),
         deployment: ID.into(),
         provider: "libvirt".into(),

@@ -224,6 +224,7 @@ fn render() {
         facts: &outcome.facts,
         nodes: &nodes,
         base_volume: &base_volume,
+        powered: true,
         secrets: &secrets,
     });
     std::fs::create_dir_all(folder.join("terraform")).unwrap();

@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod cache;
+mod clouds;
 mod connect;
 mod deploy;
 mod house;
 mod init;
 mod lab_libvirt;
+mod logs;
 mod no_libvirt;
 mod support;
 mod usage;

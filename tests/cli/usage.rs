@@ -72,7 +72,8 @@ fn version_is_one_line_or_one_object() {
 #[test]
 fn an_option_that_cannot_be_honoured_is_an_error() {
     let world = World::complete();
-    world.init("--enable-multicast-overlay").run().code(2).says("--enable-multicast-overlay");
+    world.init("--hetzner-location nbg1").run().code(2).says("--hetzner-location belongs to hetzner");
+    world.init("--network-cidr 10.0.0.0/24").run().code(2).says("--network-cidr belongs to the clouds");
     assert!(!world.deployment().exists());
 }
 

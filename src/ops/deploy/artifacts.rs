@@ -18,13 +18,13 @@ use crate::signal::Interrupt;
 use crate::tools::http;
 
 /// A release as local files.
-pub(super) struct Release {
+pub(in crate::ops) struct Release {
     pub c4: LocalArtifact,
     pub archive: LocalArtifact,
 }
 
 /// A file in the cache and its checksum, which was compared just now.
-pub(super) struct LocalArtifact {
+pub(in crate::ops) struct LocalArtifact {
     pub path: PathBuf,
     pub sha256: String,
 }
@@ -41,10 +41,10 @@ impl Drop for Pending {
     }
 }
 
-pub(super) fn start(work: &Work, plan: &Plan) -> Result<Pending> {
+pub(super) fn start(work: &Work, plan: &Plan<'_>) -> Result<Pending> {
     let dir = CacheDirs::of_user()?.artifacts();
     let (sink, interrupt) = (work.sink.clone(), work.interrupt.clone());
-    let (version, offline) = (plan.version, plan.request.offline);
+    let (version, offline) = (plan.cluster.version, plan.request.offline);
     let release = tokio::spawn(async move { provide(version, dir, offline, &sink, &interrupt).await });
     let comment = format!("{}-cluster", work.dir.state().id);
     let key = match work.dir.secrets()?.cluster_key {
@@ -101,6 +101,11 @@ async fn fetch(
     let request = http::Request { url: &url, dest: &dest, sha256: artifact.sha256.as_deref(), offline };
     let done = http::download(&request, &mut |notice| tell(sink, ARTIFACTS.id, notice), interrupt).await?;
     Ok(LocalArtifact { path: dest, sha256: done.sha256 })
+}
+
+/// The rehearsal's release, for operations that do not install it.
+pub(in crate::ops) fn rehearsal_release() -> Result<Release> {
+    rehearsal(&CacheDirs::of_user()?.artifacts())
 }
 
 fn rehearsal(dir: &std::path::Path) -> Result<Release> {

@@ -14,10 +14,10 @@ use crate::tools::http::{self, Progress};
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
-pub(super) async fn provide(work: &mut Work, plan: &Plan) -> Result<()> {
-    let Some(hypervisor) = plan.provider.hypervisor.as_ref() else { return Ok(()) };
+pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
+    let Some(hypervisor) = plan.cluster.provider.hypervisor.as_ref() else { return Ok(()) };
     work.begin(IMAGE.id);
-    if terraform_dir::has_any(&work.dir.terraform_dir(), plan.provider.machine_types) {
+    if terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
         work.unchanged("the machines have theirs");
         return Ok(());
@@ -34,7 +34,7 @@ pub(super) async fn provide(work: &mut Work, plan: &Plan) -> Result<()> {
 }
 
 /// The image as a local file, and its checksum.
-async fn local(work: &Work, plan: &Plan, image: BaseImage) -> Result<(PathBuf, String)> {
+async fn local(work: &Work, plan: &Plan<'_>, image: BaseImage) -> Result<(PathBuf, String)> {
     // What was pinned at the first download stays, whatever the server says today.
     let pinned = image.sha256.or_else(|| work.dir.state().image_sha256.clone());
     match image.location {
@@ -69,7 +69,7 @@ async fn local(work: &Work, plan: &Plan, image: BaseImage) -> Result<(PathBuf, S
     }
 }
 
-async fn published_checksum(work: &Work, plan: &Plan, sums: &str, url: &str) -> Result<String> {
+async fn published_checksum(work: &Work, plan: &Plan<'_>, sums: &str, url: &str) -> Result<String> {
     let mut report = |notice: Progress| tell(&work.sink, work.step(), notice);
     let text = http::get_text(sums, plan.request.offline, &mut report, &work.interrupt).await?;
     let file = url.rsplit('/').next().unwrap_or_default();
@@ -80,8 +80,8 @@ async fn published_checksum(work: &Work, plan: &Plan, sums: &str, url: &str) -> 
     })
 }
 
-async fn upload(work: &Work, plan: &Plan, path: PathBuf, sha256: String) -> Result<String> {
-    let Some(hypervisor) = plan.provider.hypervisor.as_ref() else { return Ok(String::new()) };
+async fn upload(work: &Work, plan: &Plan<'_>, path: PathBuf, sha256: String) -> Result<String> {
+    let Some(hypervisor) = plan.cluster.provider.hypervisor.as_ref() else { return Ok(String::new()) };
     let spec = work.dir.state().spec.clone();
     let (sink, interrupt, step) = (work.sink.clone(), work.interrupt.clone(), work.step());
     let result = blocking(move || {

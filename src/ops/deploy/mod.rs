@@ -1,107 +1,149 @@
 //! `deploy`: from a directory to a cluster that accepts a login on every node. Every step looks
 //! first whether an earlier run has done it, so that a rerun resumes.
 
-mod artifacts;
-mod console;
-mod database;
+pub(super) mod artifacts;
 mod image;
-mod machines;
-mod nodes;
+pub(super) mod nodes;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::apply::{self, APPLY, PLAN};
+use super::boot::{self, BOOT};
+use super::cluster::Cluster;
+use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
+use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
-use super::{Context, render_input, terraform_dir};
-use crate::catalog::{self, DbVersion};
+use super::{Confirm, Context, plan, render_input, terraform_dir};
 use crate::deployment::EditPolicy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{DeployReport, NodeAddress, NodePlan, Operation};
-use crate::providers::{self, Provider};
+use crate::model::{DeployReport, NodeAddress, Operation, Phase, PlanReport};
 
-pub struct DeployRequest {
+pub struct DeployRequest<'a> {
     pub dir: PathBuf,
     pub allow_replace: Vec<String>,
     pub edits: EditPolicy,
     pub offline: bool,
+    /// Asks before something is made that is paid for; None: `--yes` was given.
+    pub confirm: Option<Confirm<'a>>,
 }
+
+/// A database that is ready answers at once.
+const VERIFY_LIMIT: Duration = Duration::from_secs(5);
 
 const PREFLIGHT: StepInfo = StepInfo { id: "preflight", title: "check this machine and the target" };
 const IMAGE: StepInfo = StepInfo { id: "image", title: "provide the base image" };
 const RENDER: StepInfo = StepInfo { id: "render", title: "render Terraform files" };
-const PLAN: StepInfo = StepInfo { id: "plan", title: "plan the infrastructure" };
-const APPLY: StepInfo = StepInfo { id: "apply", title: "create the machines" };
-const BOOT: StepInfo = StepInfo { id: "boot", title: "wait for the nodes to boot" };
 const ARTIFACTS: StepInfo = StepInfo { id: "artifacts", title: "provide the database release" };
 const INSTALL: StepInfo = StepInfo { id: "install", title: "set up the nodes and install the database" };
-const LOGIN: StepInfo = StepInfo { id: "login", title: "log in with SQL on every node" };
 
-/// What all steps need to know about this deployment.
-struct Plan {
-    provider: &'static Provider,
-    version: &'static DbVersion,
-    nodes: Vec<NodePlan>,
-    request: DeployRequest,
+/// What all steps need to know.
+struct Plan<'a> {
+    cluster: Cluster,
+    request: DeployRequest<'a>,
 }
 
-pub async fn run(context: &Context, request: DeployRequest) -> Result<DeployReport> {
+pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<DeployReport> {
     let since = Instant::now();
     let root = request.dir.clone();
-    let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, APPLY, BOOT, ARTIFACTS, INSTALL, LOGIN];
+    let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, APPLY, POWER_ON, BOOT, ARTIFACTS, INSTALL, LOGIN];
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
-        let plan = Plan::of(work, request)?;
-        if let Some(report) = database::verify_ready(work, &plan, since).await? {
-            return Ok(report);
+        let plan = Plan { cluster: Cluster::of(work, request.edits)?, request };
+        if is_still_ready(work, &plan).await {
+            return Ok(report(work, &plan, since));
         }
         let programs = check(context, work, &plan).await?;
         // The release's download and the inter-node key need nothing from the machines: they run beside them.
         let release = artifacts::start(work, &plan)?;
         image::provide(work, &plan).await?;
         render(work, &plan).await?;
-        machines::plan_and_apply(work, &plan, &programs.terraform).await?;
-        let nodes = machines::boot(work, &plan).await?;
+        let allow_replace = &plan.request.allow_replace;
+        apply::run(work, &plan.cluster, &programs.terraform, allow_replace, |work, p| agree(work, &plan, p)).await?;
+        // What was just made is on; what an earlier run made may have been switched off since.
+        if !work.dir.state().nodes.is_empty() {
+            power::on(work, &plan.cluster).await?;
+        }
+        let nodes = boot::wait(work, &plan.cluster).await?;
         let release = artifacts::wait(work, release).await?;
-        nodes::install(work, &plan, &nodes, &release, &programs.ansible).await?;
-        database::login(work, &plan, since).await
+        nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible).await?;
+        login::change_password(work).await?;
+        login::prove(work, &plan.cluster).await?;
+        work.dir.update(|state| state.update_pending = false)?;
+        Ok(report(work, &plan, since))
     })
     .await
 }
 
-impl Plan {
-    fn of(work: &Work, request: DeployRequest) -> Result<Self> {
-        let state = work.dir.state();
-        Ok(Self {
-            provider: providers::find(&state.spec.provider)?,
-            version: catalog::find_version(&state.spec.db_version)?,
-            nodes: NodePlan::all(&state.id, &state.spec),
-            request,
-        })
+/// A ready deployment whose every node still accepts a login needs no deploy.
+async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
+    let state = work.dir.state();
+    if work.from != Phase::DatabaseReady
+        || state.nodes.len() != plan.cluster.nodes.len()
+        || state.certificate_fingerprint.is_none()
+        || state.update_pending
+    {
+        return false;
+    }
+    work.begin(LOGIN.id);
+    match login::log_in_everywhere(&work.dir, VERIFY_LIMIT).await {
+        Ok(()) => {
+            work.unchanged("the database already accepts logins on every node");
+            true
+        }
+        Err(error) => {
+            work.done(format!("not ready any more ({error}): deploying again"));
+            false
+        }
     }
 }
 
-async fn check(context: &Context, work: &mut Work, plan: &Plan) -> Result<Programs> {
+/// Says what is about to be made, and asks where somebody can answer and it costs money. Without a
+/// terminal it goes on, as scripts expect.
+fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
+    let state = work.dir.state();
+    let summary = plan::summary(&state.spec, &state.facts, plan.cluster.provider)?;
+    summary.iter().for_each(|line| work.detail(line.clone()));
+    let costs = plan.cluster.provider.cloud.is_some() && report.create > 0;
+    let Some(confirm) = plan.request.confirm.filter(|_| costs) else { return Ok(()) };
+    let list: String = summary.iter().map(|line| format!("  {line}\n")).collect();
+    let answer = confirm(&format!(
+        "{list}  {}\nMake this on {}? It costs money.",
+        apply::counts(report),
+        plan.cluster.provider.title
+    ));
+    if let Some(signal) = work.interrupt.signal() {
+        return Err(Error::Interrupted { signal });
+    }
+    match answer {
+        Some(false) => Err(Error::Usage { message: "nothing was made".into(), hint: None }),
+        Some(true) | None => Ok(()),
+    }
+}
+
+async fn check(context: &Context, work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
-    let preflight = Preflight::run(context, plan.provider, &state.spec, Some(state)).await?;
+    let preflight =
+        Preflight::run(context, plan.cluster.provider, &state.spec, &work.dir.secrets()?.cloud, Some(state)).await?;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
-    if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.provider.machine_types) {
+    if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
         work.dir.update(|state| state.facts = facts)?;
     }
     Ok(programs)
 }
 
-async fn render(work: &mut Work, plan: &Plan) -> Result<()> {
+async fn render(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
     work.begin(RENDER.id);
     let secrets = work.dir.secrets()?;
-    let files = render_input::terraform(plan.provider, work.dir.state(), &secrets, &plan.nodes)?;
+    let files = render_input::terraform(plan.cluster.provider, work.dir.state(), &secrets, &plan.cluster.nodes, true)?;
     work.dir.write_files(&files, plan.request.edits)
 }
 
 /// The report of a deployment whose every node has just accepted a login.
-fn report(work: &Work, plan: &Plan, since: Instant) -> DeployReport {
+fn report(work: &Work, plan: &Plan<'_>, since: Instant) -> DeployReport {
     let state = work.dir.state();
     let nodes = state.nodes.iter().map(|n| NodeAddress {
         name: n.plan.name.clone(),
@@ -111,7 +153,7 @@ fn report(work: &Work, plan: &Plan, since: Instant) -> DeployReport {
     DeployReport {
         deployment: state.id.to_string(),
         status: crate::model::Phase::DatabaseReady,
-        rehearsal: plan.version.rehearsal,
+        rehearsal: plan.cluster.version.rehearsal,
         nodes: nodes.collect(),
         certificate_fingerprint: state.certificate_fingerprint.clone().unwrap_or_default(),
         took_ms: millis(since),

@@ -1,9 +1,13 @@
 //! The nodes, once they have a shell: what Rust rendered is copied, and Ansible runs the playbook.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::super::cluster::Cluster;
 use super::super::operation::Work;
 use super::super::{connections, render_input};
+use super::INSTALL;
 use super::artifacts::Release;
-use super::{INSTALL, Plan};
 use crate::error::Result;
 use crate::model::Node;
 use crate::render::{self, AnsibleInput};
@@ -11,42 +15,70 @@ use crate::tools::ansible::{Ansible, PlaybookRun};
 
 pub(super) async fn install(
     work: &mut Work,
-    plan: &Plan,
+    cluster: &Cluster,
     nodes: &[Node],
     release: &Release,
     ansible: &Ansible,
 ) -> Result<()> {
     work.begin(INSTALL.id);
-    write_files(work, plan, nodes, release)?;
-    let secrets = work.dir.secrets()?;
-    let log = work.log.file("ansible.jsonl");
-    let mut run = PlaybookRun::new(work.dir.root(), "setup-exasol-cluster.yml", log).holding(&work.dir.lock_fd())?;
+    write_files(work, cluster, nodes, release)?;
+    let mut run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
     run.env = vec![
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
         ("EXASOL_ARCHIVE_FILE".into(), release.archive.path.display().to_string()),
     ];
-    run.secrets = vec![secrets.db_password, secrets.adminui_password, secrets.host_password];
-    run.nodes = nodes.len();
-    ansible.run_playbook(run, &work.sink, &work.interrupt).await
+    ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
+    work.dir.update(|state| {
+        state.installed = true;
+        state.told_addresses = addresses(nodes);
+    })
 }
 
-fn write_files(work: &mut Work, plan: &Plan, nodes: &[Node], release: &Release) -> Result<()> {
+/// Only what the nodes are told of each other and of their surroundings; the database is not touched.
+pub(in crate::ops) async fn prepare(
+    work: &mut Work,
+    cluster: &Cluster,
+    nodes: &[Node],
+    release: &Release,
+    ansible: &Ansible,
+) -> Result<()> {
+    write_files(work, cluster, nodes, release)?;
+    let run = playbook(work, nodes, "prepare-nodes.yml")?;
+    ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
+    work.dir.update(|state| state.told_addresses = addresses(nodes))
+}
+
+fn addresses(nodes: &[Node]) -> BTreeMap<String, IpAddr> {
+    nodes.iter().map(|node| (node.plan.name.clone(), node.private_ip)).collect()
+}
+
+fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
+    let secrets = work.dir.secrets()?;
+    let log = work.log.file("ansible.jsonl");
+    let mut run = PlaybookRun::new(work.dir.root(), name, log).holding(&work.dir.lock_fd())?;
+    run.secrets = vec![secrets.db_password, secrets.adminui_password, secrets.host_password];
+    run.nodes = nodes.len();
+    Ok(run)
+}
+
+fn write_files(work: &mut Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<()> {
     let state = work.dir.state();
     let secrets = work.dir.secrets()?;
-    let route = connections::route(&work.dir, plan.provider)?;
+    let route = connections::route(&work.dir, cluster.provider)?;
     let files = render::ansible_files(&AnsibleInput {
         id: &state.id,
         spec: &state.spec,
         nodes,
         secrets: &render_input::borrowed(&secrets),
         deployer_addresses: &route.deployer_addresses,
+        installed: state.installed,
         release: render::Release {
-            working_copy: &plan.version.working_copy,
-            archive_file: &plan.version.archive.file,
+            working_copy: &cluster.version.working_copy,
+            archive_file: &cluster.version.archive.file,
             archive_sha256: &release.archive.sha256,
             c4_sha256: &release.c4.sha256,
-            rehearsal: plan.version.rehearsal,
+            rehearsal: cluster.version.rehearsal,
         },
     })?;
-    work.dir.write_files(&files, plan.request.edits)
+    work.dir.write_files(&files, cluster.edits)
 }

@@ -57,6 +57,21 @@ fn usable(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     addresses
 }
 
+pub(super) fn switch_on(spec: &Spec, node: &NodePlan) -> Result<()> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    client.start(&node.machine).map_err(|f| f.during(format!("switch on {}", node.machine)))
+}
+
+pub(super) fn shut_down(spec: &Spec, node: &NodePlan) -> Result<()> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    client.shut_down(&node.machine).map_err(|f| f.during(format!("shut down {}", node.machine)))
+}
+
+pub(super) fn set_autostart(spec: &Spec, node: &NodePlan, wanted: bool) -> Result<()> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    client.set_autostart(&node.machine, wanted).map_err(|f| f.during(format!("set autostart of {}", node.machine)))
+}
+
 pub(super) fn follow_console(spec: &Spec, node: &NodePlan, read: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
     let client = reach::open(&Options::from_spec(spec)?.uri)?;
     client.follow_console(&node.machine, read).map_err(|f| f.during(format!("read the console of {}", node.machine)))

@@ -28,7 +28,7 @@ use options::Options;
 pub static PROVIDER: Provider = Provider {
     name: options::PROVIDER,
     title: "libvirt/KVM",
-    templates: "terraform-libvirt",
+    templates: &["terraform-libvirt"],
     options: options::OPTIONS,
     programs: &[Program {
         name: "mkisofs",
@@ -38,7 +38,10 @@ pub static PROVIDER: Provider = Provider {
     }],
     machine_types: &["libvirt_domain", "libvirt_volume.root"],
     disk_types: &["libvirt_volume.data"],
-    size: |spec| Ok(Options::from_spec(spec)?.size),
+    frozen: &[],
+    disk_link: Some(|disk| format!("disk/by-id/wwn-0x{}", disk.wwn)),
+    permissions: include_str!("../../../templates/terraform-libvirt/permissions.json"),
+    size: |spec| Ok(Some(Options::from_spec(spec)?.size)),
     validate: |spec| Options::from_spec(spec).map(drop),
     preflight: preflight::run,
     tfvars: tfvars::tfvars,
@@ -47,6 +50,9 @@ pub static PROVIDER: Provider = Provider {
         base_image: |spec| Ok(Options::from_spec(spec)?.image),
         upload_image: base_volume::upload,
         machines: machines::machines,
+        switch_on: machines::switch_on,
+        shut_down: machines::shut_down,
+        set_autostart: machines::set_autostart,
         follow_console: machines::follow_console,
         console_address: console_line::parse,
         leftovers: machines::leftovers,
@@ -55,6 +61,7 @@ pub static PROVIDER: Provider = Provider {
         cached_volumes: base_volume::cached,
         remove_cached_volume: base_volume::remove,
     }),
+    cloud: None,
 };
 
 /// The name of a deployment's own network.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use super::super::addresses::{FIRST_HOST, host_address};
 use super::default_image::default_image;
 use super::uri::{Refused, Uri};
 use crate::catalog;
@@ -17,8 +18,6 @@ pub(super) const DEFAULT_POOL: &str = "default";
 /// The bridge of libvirt's own network `default`.
 pub(super) const DEFAULT_NETWORK: &str = "virbr0";
 const DEFAULT_SIZE: NodeSize = NodeSize { memory_mb: 4096, vcpus: 2 };
-/// Where the guests of a network of its own begin: n11 has .11.
-const FIRST_HOST: u32 = 11;
 
 /// The provider's own options. Memory and processors have no default here, so that an instance
 /// type can be told from an explicit value, which wins.
@@ -26,7 +25,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-memory",
         key: "memory",
-        env: None,
+        env: &[],
         value_name: "GB",
         kind: OptionKind::Integer { min: 1, max: 16_384 },
         default: None,
@@ -35,7 +34,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-vcpus",
         key: "vcpus",
-        env: None,
+        env: &[],
         value_name: "N",
         kind: OptionKind::Integer { min: 1, max: 255 },
         default: None,
@@ -44,7 +43,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-network",
         key: "network",
-        env: None,
+        env: &[],
         value_name: "NAME|BRIDGE|new[:CIDR]",
         kind: OptionKind::Text,
         default: Some(DEFAULT_NETWORK),
@@ -53,7 +52,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-pool",
         key: "pool",
-        env: None,
+        env: &[],
         value_name: "NAME",
         kind: OptionKind::Text,
         default: Some(DEFAULT_POOL),
@@ -62,7 +61,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-uri",
         key: "uri",
-        env: Some("LIBVIRT_DEFAULT_URI"),
+        env: &["LIBVIRT_DEFAULT_URI"],
         value_name: "URI",
         kind: OptionKind::Text,
         default: Some(DEFAULT_URI),
@@ -71,7 +70,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-domain-type",
         key: "domain_type",
-        env: None,
+        env: &[],
         value_name: "TYPE",
         kind: OptionKind::Choice(&["auto", "kvm", "qemu"]),
         default: Some("auto"),
@@ -80,7 +79,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-image",
         key: "image",
-        env: None,
+        env: &[],
         value_name: "PATH|URL",
         kind: OptionKind::PathOrUrl,
         default: None,
@@ -89,7 +88,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef {
         flag: "libvirt-image-sha256",
         key: "image_sha256",
-        env: None,
+        env: &[],
         value_name: "HEX",
         kind: OptionKind::Text,
         default: None,
@@ -197,17 +196,11 @@ impl Options {
     }
 }
 
-/// The address of the `index`th node in a network of the deployment's own: .11, .12, …
-pub(super) fn host_address(range: Ipv4Net, index: u32) -> Option<std::net::Ipv4Addr> {
-    let address = u32::from(range.network()).checked_add(FIRST_HOST)?.checked_add(index)?;
-    (address < u32::from(range.broadcast())).then(|| address.into())
-}
-
 /// An explicit value wins over the instance type, which wins over the default.
 fn size(spec: &Spec, given: &Given) -> Result<NodeSize> {
     let base = match spec.instance_type.as_deref() {
         None => DEFAULT_SIZE,
-        Some(name) => catalog::instance_type(PROVIDER, name).ok_or_else(|| {
+        Some(name) => catalog::instance_type(PROVIDER, name).map(|t| t.size).ok_or_else(|| {
             let types = catalog::instance_types(PROVIDER);
             Error::InvalidValue {
                 flag: "--instance-type".into(),

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::addresses::host_address;
 use super::facts::Facts;
-use super::options::{Options, host_address};
+use super::options::Options;
 use super::own_network_name;
 use crate::error::Result;
 use crate::model::NodePlan;
@@ -68,7 +69,16 @@ mod tests {
         let id = DeploymentId::from_random([1, 2, 3, 4]);
         let facts: Facts = serde_json::from_value(facts).unwrap();
         let nodes = NodePlan::all(&id, &spec);
-        tfvars(&TfvarsInput { id: &id, spec: &spec, facts: &facts, nodes: &nodes, base_volume: "base" }).unwrap()
+        tfvars(&TfvarsInput {
+            id: &id,
+            spec: &spec,
+            facts: &facts,
+            nodes: &nodes,
+            base_volume: "base",
+            ssh_public_key: "",
+            powered: true,
+        })
+        .unwrap()
     }
 
     fn facts(own: bool, bridge: Option<&str>) -> Value {

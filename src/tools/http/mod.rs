@@ -6,6 +6,7 @@
 //! two processes from fetching the same file; the second waits and finds it done.
 
 mod address;
+mod call;
 mod exclusive;
 mod fetch;
 mod part;
@@ -29,6 +30,7 @@ use exclusive::Exclusive;
 use fetch::Fetch;
 use retry::Patience;
 
+pub use call::call;
 pub use part::sha256_of;
 pub use sums::parse_sha256sums;
 

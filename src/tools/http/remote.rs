@@ -69,7 +69,7 @@ pub(super) async fn get(client: &Client, url: &Url, from: &Wanted) -> Result<Opt
     }
 }
 
-fn refused(status: StatusCode) -> Trouble {
+pub(super) fn refused(status: StatusCode) -> Trouble {
     let cause = format!("HTTP {status}");
     let again =
         status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);

@@ -1,6 +1,6 @@
 //! `init`, `deploy`, `deploy --plan` and `destroy`.
 
-use crate::model::{DeployReport, DestroyReport, InitReport, PlanReport};
+use crate::model::{DeployReport, DestroyReport, InitReport, OptionChange, PlanReport, PowerReport, UpdateReport};
 use crate::ui::page::{Column, Page};
 use crate::ui::style::{Tone, count, elapsed};
 
@@ -21,6 +21,44 @@ impl Report for InitReport {
     fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+impl Report for PowerReport {
+    fn text(&self, page: &mut Page) {
+        let rest = format!("{} ({}) in {}", self.deployment, self.nodes.join(", "), elapsed(self.took_ms));
+        page.headline(Tone::Good, &format!("{}:", self.status), &rest);
+        if let Some(remark) = &self.remark {
+            page.line(remark);
+        }
+        page.next(&self.next);
+    }
+}
+
+impl Report for UpdateReport {
+    fn text(&self, page: &mut Page) {
+        if self.changed.is_empty() {
+            page.headline(Tone::Good, "unchanged:", &self.deployment);
+        } else {
+            page.headline(Tone::Good, "updated:", &self.deployment);
+            let rows: Vec<_> = self.changed.iter().map(row).collect();
+            page.table(&[Column::left("OPTION"), Column::left("FROM"), Column::left("TO")], &rows);
+        }
+        page.next(&self.next);
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Secrets have no values here.
+fn row(change: &OptionChange) -> Vec<String> {
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => "-".into(),
+        other => other.to_string(),
+    };
+    vec![change.option.clone(), text(&change.from), text(&change.to)]
 }
 
 impl Report for DeployReport {

@@ -1,6 +1,6 @@
-//! `init --list-providers`, `init --list-versions` and `version`.
+//! `init --list-providers`, `--list-versions` and `--show-permissions`, and `version`.
 
-use crate::model::{Listed, VersionReport};
+use crate::model::{Listed, PermissionsReport, VersionReport};
 use crate::ui::page::{Column, Page};
 
 use super::Report;
@@ -20,6 +20,18 @@ impl Report for Vec<Listed> {
             let rows: Vec<_> = rows.into_iter().map(|row| vec![row[0].clone(), row[2].clone()]).collect();
             page.table(&[Column::left("NAME"), Column::left("DETAIL")], &rows);
         }
+    }
+}
+
+/// The policy alone on standard output, so that it can be handed on as it is.
+impl Report for PermissionsReport {
+    fn text(&self, page: &mut Page) {
+        let text = serde_json::to_string_pretty(&self.permissions).unwrap_or_default();
+        text.lines().for_each(|line| page.line(line));
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 

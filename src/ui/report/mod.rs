@@ -7,6 +7,7 @@ mod cache;
 mod connect;
 mod lifecycle;
 mod listed;
+mod log_list;
 mod sql;
 mod status;
 

@@ -36,6 +36,9 @@ impl Report for StatusReport {
                 page.line(&format!("log: {}", log.display()));
             }
         }
+        if self.update_pending {
+            page.line("options have been changed: the next deploy applies them");
+        }
         page.next(&self.next);
         page.line(&format!("checked in {}", elapsed(self.checked_in_ms)));
     }
@@ -73,6 +76,9 @@ fn nodes(page: &mut Page, nodes: &[NodeStatus]) {
         .collect();
     page.table(&columns, &rows);
     for node in nodes {
+        if let Some(reason) = &node.vm_reason {
+            page.line(&format!("  {} VM: {reason}", node.name));
+        }
         for (what, probe) in [("SSH", &node.ssh), ("SQL", &node.sql)] {
             if let Some(reason) = &probe.reason {
                 page.line(&format!("  {} {what}: {reason}", node.name));

@@ -83,6 +83,30 @@ impl Client {
         }
     }
 
+    /// Starts a defined domain; one that runs is left alone.
+    pub fn start(&self, domain: &str) -> Answer<()> {
+        let domain = Domain::lookup_by_name(&self.connect, domain)?;
+        match domain.create() {
+            Err(_) if domain.is_active()? => Ok(()),
+            result => Ok(result.map(drop)?),
+        }
+    }
+
+    /// Presses the guest's power button; nothing happens to a domain that is off.
+    pub fn shut_down(&self, domain: &str) -> Answer<()> {
+        let domain = Domain::lookup_by_name(&self.connect, domain)?;
+        match domain.shutdown() {
+            // It has gone down meanwhile.
+            Err(_) if !domain.is_active()? => Ok(()),
+            result => Ok(result.map(drop)?),
+        }
+    }
+
+    pub fn set_autostart(&self, domain: &str, wanted: bool) -> Answer<()> {
+        Domain::lookup_by_name(&self.connect, domain)?.set_autostart(wanted)?;
+        Ok(())
+    }
+
     /// Ends a domain, running or not, with its snapshots' records, saved memory and NVRAM; true if it was there.
     pub fn remove_domain(&self, domain: &str) -> Answer<bool> {
         let Some(domain) = found(Domain::lookup_by_name(&self.connect, domain))? else { return Ok(false) };

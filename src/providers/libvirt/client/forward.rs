@@ -144,6 +144,9 @@ forward! {
     fn virDomainCreateXML(conn: sys::virConnectPtr, xmlDesc: *const c_char, flags: c_uint) -> sys::virDomainPtr;
     fn virDomainIsActive(dom: sys::virDomainPtr) -> c_int;
     fn virDomainIsPersistent(dom: sys::virDomainPtr) -> c_int;
+    fn virDomainCreate(domain: sys::virDomainPtr) -> c_int;
+    fn virDomainShutdown(domain: sys::virDomainPtr) -> c_int;
+    fn virDomainSetAutostart(domain: sys::virDomainPtr, autostart: c_int) -> c_int;
     fn virDomainDestroy(domain: sys::virDomainPtr) -> c_int;
     fn virDomainUndefineFlags(domain: sys::virDomainPtr, flags: c_uint) -> c_int;
     fn virDomainOpenConsole(dom: sys::virDomainPtr, dev_name: *const c_char, st: sys::virStreamPtr, flags: c_uint) -> c_int;

@@ -8,7 +8,7 @@ use super::super::options::Options;
 use super::super::reach::{self, MAIN_SOCKET};
 use super::super::uri::Uri;
 use crate::error::Error;
-use crate::model::Check;
+use crate::model::{Check, quote};
 
 pub(super) fn check(options: &Options, machine: &Machine, checks: &mut Vec<Check>) -> Option<Client> {
     let title = format!("hypervisor {} answers", options.uri);
@@ -85,10 +85,8 @@ fn terraform_ssh(uri: &Uri, ssh: &Ssh) -> Option<Check> {
     if !ssh.known_hosts && !uri.settles_known_hosts() {
         let port = uri.port.unwrap_or(22);
         let detail = "its provider trusts only hosts in ~/.ssh/known_hosts, and there is no such file";
-        let scan = format!(
-            "ssh-keyscan -p {port} {} >> ~/.ssh/known_hosts   # then compare the fingerprint",
-            super::quote(host)
-        );
+        let scan =
+            format!("ssh-keyscan -p {port} {} >> ~/.ssh/known_hosts   # then compare the fingerprint", quote(host));
         return Some(Check::failed("libvirt_ssh", title, detail).fix(scan));
     }
     if !ssh.identity && uri.keyfile().is_none() {

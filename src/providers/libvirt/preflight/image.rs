@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::default_image::default_image;
 use super::super::options::Options;
-use crate::model::{BaseImage, Check, ImageLocation, Spec};
+use crate::model::{BaseImage, Check, ImageLocation, Spec, quote};
 
 pub(super) fn check(options: &Options, spec: &Spec, checks: &mut Vec<Check>) {
     match &options.image.location {
@@ -41,7 +41,7 @@ fn of_file(path: &Path, sha256: Option<&str>, spec: &Spec) -> Vec<Check> {
     let mut file = match open(path) {
         Ok(file) => file,
         Err(cause) => {
-            let list = format!("ls -l {}", super::quote(&path.display().to_string()));
+            let list = format!("ls -l {}", quote(&path.display().to_string()));
             return vec![Check::failed("image", title, cause).fix(list)];
         }
     };

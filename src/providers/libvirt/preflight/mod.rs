@@ -13,7 +13,7 @@ use super::client::{Client, Fault};
 use super::distro::Machine;
 use super::facts::Facts;
 use super::options::Options;
-use crate::model::{Check, Outcome, Spec};
+use crate::model::{Check, Outcome, Spec, quote};
 use crate::providers::PreflightInput;
 
 /// What every check may look at.
@@ -106,16 +106,6 @@ fn unanswered(id: &'static str, title: &str, fault: &Fault) -> Check {
     Check::failed(id, title, format!("libvirt: {fault}"))
 }
 
-/// For a shell, where it needs it.
-fn quote(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 /// Bytes in GB (1024³) for people, one decimal.
 fn gb(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10) >> 30;
@@ -169,10 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_quoted_only_where_needed() {
-        assert_eq!(quote("qemu:///system"), "qemu:///system");
-        assert_eq!(quote("my pool"), "'my pool'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
+    fn sizes_have_one_decimal() {
         assert_eq!(gb(3 << 29), "1.5 GB");
     }
 }

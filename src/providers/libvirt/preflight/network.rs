@@ -8,8 +8,8 @@ use super::super::client::{Fault, FaultKind, Network};
 use super::super::options::{DEFAULT_NETWORK, WantedNetwork};
 use super::super::routes::Routes;
 use super::super::{create, own_network_name};
-use super::{Context, quote, unanswered};
-use crate::model::Check;
+use super::{Context, unanswered};
+use crate::model::{Check, quote};
 
 /// What rendering needs to know.
 pub(super) struct Found {

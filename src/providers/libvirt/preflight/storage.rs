@@ -4,8 +4,8 @@ use super::super::client::{FaultKind, Pool};
 use super::super::default_image::default_image;
 use super::super::options::DEFAULT_POOL;
 use super::super::{base_volume, create};
-use super::{Context, gb, quote, unanswered};
-use crate::model::{Check, ImageLocation, Spec};
+use super::{Context, gb, unanswered};
+use crate::model::{Check, ImageLocation, Spec, quote};
 
 /// Pools whose volumes are files: only those can hold copy-on-write layers over a shared image.
 const FILE_POOLS: [&str; 4] = ["dir", "fs", "netfs", "vstorage"];

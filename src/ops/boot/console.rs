@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::cluster::Cluster;
 use super::super::operation::Work;
-use super::Plan;
 use crate::error::Error;
 
 /// The provider's reader of a console line that tells a node's address.
@@ -38,10 +38,10 @@ impl Drop for Consoles {
 }
 
 /// Starts one follower a node, where the provider gives consoles.
-pub(super) fn follow(work: &Work, plan: &Plan) -> Consoles {
+pub(super) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
     let consoles = Consoles { stop: Arc::default(), seen: Arc::default() };
-    let Some(hypervisor) = plan.provider.hypervisor.as_ref() else { return consoles };
-    for node in plan.nodes.clone() {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return consoles };
+    for node in cluster.nodes.clone() {
         let (spec, log) = (work.dir.state().spec.clone(), work.log.clone());
         let (stop, seen) = (consoles.stop.clone(), consoles.seen.clone());
         // A thread of its own: it may outlive the runtime by one blocking read.

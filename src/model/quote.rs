@@ -29,6 +29,7 @@ mod tests {
     fn plain_words_stay_readable() {
         assert_eq!(command_line(["ssh", "-F", "/a b/config", "n11", ""]), "ssh -F '/a b/config' n11 ''");
         assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote("qemu:///system"), "qemu:///system");
     }
 
     /// What a shell would make of it: quotes removed, nothing else special inside.

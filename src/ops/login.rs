@@ -5,52 +5,63 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::super::connections::{self, SQL_USER};
-use super::super::operation::Work;
-use super::{LOGIN, Plan};
+use super::cluster::Cluster;
+use super::connections::{self, SQL_USER};
+use super::operation::Work;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{DeployReport, Node, Phase};
+use crate::events::StepInfo;
+use crate::model::Node;
 use crate::render;
 use crate::sql::Session;
+
+pub(super) const LOGIN: StepInfo = StepInfo { id: "login", title: "log in with SQL on every node" };
 
 /// After stage d the database accepts logins at once; slow hosts get time for the handshake.
 const LOGIN_LIMIT: Duration = Duration::from_secs(60);
 const LOGIN_POLL: Duration = Duration::from_millis(500);
-const SSH_LIMIT: Duration = Duration::from_secs(60);
-
-/// A ready deployment whose every node still accepts a login needs no deploy.
-pub(super) async fn verify_ready(work: &mut Work, plan: &Plan, since: Instant) -> Result<Option<DeployReport>> {
-    let state = work.dir.state();
-    if work.from != Phase::DatabaseReady
-        || state.nodes.len() != plan.nodes.len()
-        || state.certificate_fingerprint.is_none()
-    {
-        return Ok(None);
-    }
-    work.begin(LOGIN.id);
-    match log_in_everywhere(&work.dir, Duration::from_secs(5)).await {
-        Ok(()) => {
-            work.unchanged("the database already accepts logins on every node");
-            Ok(Some(super::report(work, plan, since)))
-        }
-        Err(error) => {
-            work.done(format!("not ready any more ({error}): deploying again"));
-            Ok(None)
-        }
-    }
-}
 
 /// Pins the certificate, then logs in on every node.
-pub(super) async fn login(work: &mut Work, plan: &Plan, since: Instant) -> Result<DeployReport> {
+pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(LOGIN.id);
     let fingerprint = fingerprint_over_ssh(work).await?;
     work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))?;
-    learn_cos_host_keys(work, plan).await?;
+    learn_cos_host_keys(work, cluster).await?;
     work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT)).await?;
     work.dir.update(|state| state.ever_ready = true)?;
-    work.done(format!("SELECT 1 came back from {} of {} nodes", plan.nodes.len(), plan.nodes.len()));
-    Ok(super::report(work, plan, since))
+    work.done(format!("SELECT 1 came back from {} of {} nodes", cluster.nodes.len(), cluster.nodes.len()));
+    Ok(())
+}
+
+/// Gives `sys` the password that `init --update` recorded. A run that was killed in between finds the
+/// database with either password.
+pub(super) async fn change_password(work: &mut Work) -> Result<()> {
+    let mut secrets = work.dir.secrets()?;
+    let Some(next) = secrets.next_db_password.take() else { return Ok(()) };
+    work.begin(LOGIN.id);
+    let Some(node) = work.dir.state().nodes.first().cloned() else { return Err(Error::other("no node is known")) };
+    let endpoint = connections::sql_endpoint(&work.dir, &node);
+    let statement = format!("ALTER USER {SQL_USER} IDENTIFIED BY \"{}\"", next.replace('"', "\"\""));
+    let change = async {
+        match Session::connect(&endpoint, SQL_USER, &secrets.db_password, LOGIN_LIMIT).await {
+            Ok(mut session) => {
+                session.execute(&statement).await?;
+                session.close().await;
+                Ok(())
+            }
+            // Refused: it has the new one already, or neither is right.
+            Err(refused @ Error::SqlConnection { code: Some(_), .. }) => {
+                let new = Session::connect(&endpoint, SQL_USER, &next, LOGIN_LIMIT).await;
+                new.map(drop).map_err(|_| refused)
+            }
+            Err(error) => Err(error),
+        }
+    };
+    work.unless_interrupted(change).await?;
+    secrets.db_password = next;
+    work.dir.write_secrets(&secrets)?;
+    work.detail("the password of sys was changed");
+    Ok(())
 }
 
 /// The certificate that the first node itself serves, asked on the node: nobody on the way can answer for it.
@@ -59,7 +70,7 @@ async fn fingerprint_over_ssh(work: &Work) -> Result<String> {
     let Some(first) = work.dir.state().nodes.first().cloned() else {
         return Err(Error::other("no node is known"));
     };
-    let output = ssh.run_script(&first.plan.name, render::CERTIFICATE_FINGERPRINT, SSH_LIMIT).await?;
+    let output = ssh.run_script(&first.plan.name, render::CERTIFICATE_FINGERPRINT, connections::SSH_LIMIT).await?;
     let text = output.stdout_text().trim().to_ascii_lowercase();
     if output.success() && text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(text);
@@ -72,21 +83,21 @@ async fn fingerprint_over_ssh(work: &Work) -> Result<String> {
 }
 
 /// The containers' own host keys, read on the nodes. The rehearsal's are the nodes' own, known before.
-async fn learn_cos_host_keys(work: &mut Work, plan: &Plan) -> Result<()> {
-    if plan.version.rehearsal {
+async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
+    if cluster.version.rehearsal {
         return Ok(());
     }
     let ssh = connections::ssh(&work.dir)?;
     let mut learned = BTreeMap::new();
-    for node in &plan.nodes {
-        let output = ssh.run_script(&node.name, render::COS_HOST_KEYS, SSH_LIMIT).await?;
+    for node in &cluster.nodes {
+        let output = ssh.run_script(&node.name, render::COS_HOST_KEYS, connections::SSH_LIMIT).await?;
         learned.insert(node.name.clone(), output.stdout_text().lines().map(str::to_owned).collect());
     }
     work.dir.update(|state| state.cos_host_keys = learned)?;
-    connections::write_ssh_files(&mut work.dir, plan.provider, plan.request.edits)
+    connections::write_ssh_files(&mut work.dir, cluster.provider, cluster.edits)
 }
 
-async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> Result<()> {
+pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> Result<()> {
     let password = dir.secrets()?.db_password;
     try_join_all(dir.state().nodes.iter().map(|node| log_in(dir, node, &password, limit))).await?;
     Ok(())

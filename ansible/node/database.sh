@@ -1,0 +1,113 @@
+#!/bin/sh
+# The cluster's life after the installation, as the login. One word says what:
+#
+#   database.sh up         waits a while for stage d on every node; prints "ready: …" or "waiting: …". A
+#                          database that stays down although every node is at stage c is started once.
+#   database.sh stop       stops every database cleanly; prints what each of them was and is
+#   database.sh services   stops Exasol's services on this node, when no database runs any more
+#
+# Stages: a machine, b c4's services, c COS, d the database.
+set -eu
+umask 022
+LC_ALL=C
+export LC_ALL
+# shellcheck source=/dev/null
+. /etc/exasol-deployer/node.conf
+# shellcheck source=ansible/node/c4.sh
+. "${0%/*}/c4.sh"
+cd "$RELEASE" 2>/dev/null || cd
+
+# How long one `up` waits at most before it reports, in seconds.
+patience=15
+# For how long a database may stay down at stage c before it is started; it usually starts by itself.
+grace=60
+# How long the database may take to write back what it has in memory, in seconds.
+stop_limit=600
+since=/tmp/exasol-database-down.$(id -u)
+
+fail() { echo "error: $*" >&2; exit 1; }
+
+play_id() { c4 30 config -e .play.id | tr -d '" \n'; }
+
+# confd JOB ARGUMENT…: in COS, where it lives.
+confd() { c4 90 connect -s cos -i "$(play_id)" -- confd_client "$@"; }
+
+databases() { confd db_list -j | tr -d '[]" \n' | tr ',' ' '; }
+
+# In lower case, without the quotes of JSON; nothing if confd does not answer.
+state_of() { confd db_state -j "db_name: $1" | tr -d '" \n' | tr '[:upper:]' '[:lower:]'; }
+
+# What is down and nobody starts. The time is kept between calls, which are short.
+start_if_down() {
+  if ! all_at '[cd]*' "$1"; then
+    rm -f "$since"
+    return 0
+  fi
+  for name in $(databases); do
+    [ "$(state_of "$name")" = setup ] || continue
+    [ -e "$since" ] || : >"$since"
+    [ $(($(date +%s) - $(stat -c %Y "$since"))) -ge "$grace" ] || continue
+    rm -f "$since"
+    confd db_start "db_name: $name" >/dev/null || fail "$name does not start (confd_client db_start)"
+    echo "changed: $name was down, started"
+  done
+}
+
+up() {
+  end=$(($(date +%s) + patience))
+  while :; do
+    left=$((end - $(date +%s)))
+    [ "$left" -le 0 ] || CCC_CLOUD_ACTION_WAIT_TIMEOUT=$left c4 "$left" wait --stage d >/dev/null || true
+    now=$(stages)
+    if all_ready "$now"; then
+      rm -f "$since"
+      echo "ready: $now"
+      return 0
+    fi
+    start_if_down "$now"
+    [ "$(date +%s)" -lt "$end" ] || break
+    sleep 1
+  done
+  echo "waiting: ${now:-no node has answered}"
+}
+
+stop() {
+  rm -f "$since"
+  # The cluster takes a moment to answer while a node comes or goes.
+  names='' tries=0
+  until names=$(databases) && [ -n "$names" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 5 ]; then
+      now=$(stages || true)
+      case " $now" in *=c* | *=d*) fail "confd does not answer, although the nodes are at: $now" ;; esac
+      echo "no database runs: the nodes are at: ${now:-no stage}"
+      return 0
+    fi
+    sleep 2
+  done
+  for name in $names; do
+    was=$(state_of "$name")
+    if [ "$was" != setup ]; then
+      [ "$was" = stopping ] || confd db_stop "db_name: $name" >/dev/null || fail "$name does not stop (confd_client db_stop)"
+      end=$(($(date +%s) + stop_limit))
+      until is=$(state_of "$name") && [ "$is" = setup ]; do
+        [ "$(date +%s)" -lt "$end" ] || fail "$name is still '$is' after $stop_limit s, not 'setup'"
+        sleep 1
+      done
+    fi
+    echo "$name: ${was:-unknown}, now setup"
+  done
+}
+
+services() {
+  units='exasol-admin-ui.service c4_cloud_command.service c4.service'
+  for unit in $units; do
+    systemctl cat "$unit" >/dev/null 2>&1 || continue
+    sudo -n systemctl stop "$unit" || fail "$unit does not stop"
+  done
+}
+
+case ${1-} in
+  up | stop | services) "$1" ;;
+  *) echo "usage: database.sh up|stop|services" >&2; exit 2 ;;
+esac

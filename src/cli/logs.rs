@@ -1,0 +1,49 @@
+//! `logs`: its arguments, and how they become a request.
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::args::Globals;
+use super::command::{flag, is_set, simple};
+use super::dispatch::with_runtime;
+use crate::error::Result;
+use crate::ops::logs::{self, LogsRequest};
+use crate::ui::Ui;
+
+pub(super) fn command() -> Command {
+    let value =
+        |name: &'static str, of: &'static str, help: &'static str| Arg::new(name).long(name).value_name(of).help(help);
+    simple(
+        "logs",
+        "Shows what the last operation's tools and the nodes' consoles printed",
+        "  exasol logs -d demo\n  exasol logs -d demo --follow\n  exasol logs -d demo --node n11 --step boot\n  \
+           exasol logs -d demo --list\n  exasol logs -d demo --operation deploy --json",
+    )
+    .arg(value("step", "STEP", "Only this step: apply, boot, install, …"))
+    .arg(value("node", "NODE", "Only this node; its console too"))
+    .arg(value("operation", "OPERATION", "The last run of deploy, stop, …; or a name from --list [default: the last]"))
+    .arg(flag("follow", "Go on while an operation runs").short('f'))
+    .arg(flag("list", "List the operations whose logs are kept").conflicts_with_all([
+        "step",
+        "node",
+        "operation",
+        "follow",
+    ]))
+}
+
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let dir = globals.deployment_dir.clone();
+    if is_set(matches, "list") {
+        ui.result(&logs::list(&dir)?)?;
+        return Ok(0);
+    }
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let request = LogsRequest {
+        dir,
+        operation: text("operation"),
+        step: text("step"),
+        node: text("node"),
+        follow: is_set(matches, "follow"),
+    };
+    with_runtime(ui, async |context| logs::run(context, request, &mut |line| ui.log(line)).await)?;
+    Ok(0)
+}

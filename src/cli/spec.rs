@@ -1,0 +1,151 @@
+//! What is to be deployed, from command line, environment, configuration file and defaults.
+
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use serde_json::Value;
+
+use super::config_file::ConfigFile;
+use super::options::{self, Sources, invalid};
+use super::{credentials, passwords};
+use crate::error::{Error, Result};
+use crate::model::{Options, Spec, env_name};
+use crate::ops::Given;
+use crate::providers::{self, Provider};
+
+/// A spec with what belongs to it but is no part of it.
+pub(super) struct Wanted {
+    pub spec: Spec,
+    /// Credentials that were typed.
+    pub credentials: Given,
+    /// What the command line itself has to warn of.
+    pub warnings: Vec<String>,
+    pub file: Option<ConfigFile>,
+}
+
+/// The spec as `init` and `doctor` get it.
+pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted> {
+    let file = config_file(matches)?;
+    let provider = provider(matches, file.as_ref())?;
+    let mut warnings = Vec::new();
+    let sources = Sources { matches, env: &env, file: file.as_ref() };
+    sources.refuse_foreign(provider)?;
+    let spec = spec(&sources, provider)?;
+    let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
+    Ok(Wanted { spec, credentials, warnings, file })
+}
+
+/// The spec of a command that has only some of the options.
+pub(super) fn of_options(matches: &ArgMatches) -> Result<Spec> {
+    let provider = provider(matches, None)?;
+    spec(&Sources { matches, env: &env, file: None }, provider)
+}
+
+/// As named; the workstation's own if nobody named one.
+pub(super) fn provider(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<&'static Provider> {
+    let name = match matches.try_get_one::<String>("cloud-provider").ok().flatten() {
+        Some(typed) => Some(typed.clone()),
+        None => match env(&env_name("cloud-provider")) {
+            Some(value) => Some(value),
+            None => file.map(|f| f.text("cloud-provider")).transpose()?.flatten(),
+        },
+    };
+    providers::find(name.as_deref().unwrap_or(providers::DEFAULT))
+}
+
+fn config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
+    let path = matches.try_get_one::<PathBuf>("config").ok().flatten();
+    let names = options::keys().map(str::to_owned).chain(passwords::keys()).chain(credentials::keys());
+    path.map(|path| ConfigFile::read(path, names.chain(["cloud-provider".to_owned()]))).transpose()
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
+    let mut common = Options::new();
+    for def in options::COMMON {
+        common.extend(sources.get(def)?.map(|value| (def.key.to_owned(), value)));
+    }
+    let mut own = Options::new();
+    for def in options::of(provider) {
+        own.extend(sources.get(def)?.map(|value| (def.key.to_owned(), value)));
+    }
+    let number =
+        |key: &str| common.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
+    let text = |key: &str| common.get(key).and_then(Value::as_str).map(str::to_owned);
+    Ok(Spec {
+        provider: provider.name.into(),
+        cluster_size: number("cluster-size"),
+        db_version: text("db-version").unwrap_or_default(),
+        data_volume_size: number("data-volume-size"),
+        data_volumes_per_node: number("data-volumes-per-node"),
+        root_volume_size: number("root-volume-size"),
+        instance_type: text("instance-type"),
+        owner: text("owner"),
+        allowed_cidrs: cidrs(common.get("allowed-cidr"))?,
+        multicast_overlay: common.get("enable-multicast-overlay").and_then(Value::as_bool).unwrap_or(false),
+        options: own,
+    })
+}
+
+/// A bare address means itself alone.
+fn cidrs(value: Option<&Value>) -> Result<Vec<ipnet::IpNet>> {
+    let texts = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    texts
+        .map(|text| {
+            let net = text.parse::<ipnet::IpNet>().ok();
+            let net = net.or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from));
+            let net = net.ok_or_else(|| {
+                invalid("--allowed-cidr", text, "a network such as 192.0.2.0/24 or 2001:db8::/32".into(), None)
+            })?;
+            if net.trunc() == net {
+                return Ok(net);
+            }
+            Err(invalid("--allowed-cidr", text, "a network without host bits".into(), Some(net.trunc().to_string())))
+        })
+        .collect()
+}
+
+/// What somebody asked for, over what is recorded: `init --update`.
+pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
+    let file = config_file(matches)?;
+    let provider = providers::find(&recorded.provider)?;
+    if let Some(named) =
+        matches.try_get_one::<String>("cloud-provider").ok().flatten().filter(|n| **n != recorded.provider)
+    {
+        return Err(Error::Usage {
+            message: format!(
+                "--cloud-provider: the deployment is on {}, and cannot move to {named}",
+                recorded.provider
+            ),
+            hint: Some("make another deployment with exasol init -d NEW_DIR".into()),
+        });
+    }
+    let mut warnings = Vec::new();
+    let sources = Sources { matches, env: &env, file: file.as_ref() };
+    sources.refuse_foreign(provider)?;
+    let asked = spec(&sources, provider)?;
+    let mut spec = recorded.clone();
+    let given = |flag: &str| options::COMMON.iter().any(|def| def.flag == flag && sources.is_given(def));
+    let mut take = |flag: &str, change: &mut dyn FnMut(&mut Spec)| {
+        if given(flag) {
+            change(&mut spec);
+        }
+    };
+    take("cluster-size", &mut |s| s.cluster_size = asked.cluster_size);
+    take("db-version", &mut |s| s.db_version.clone_from(&asked.db_version));
+    take("data-volume-size", &mut |s| s.data_volume_size = asked.data_volume_size);
+    take("data-volumes-per-node", &mut |s| s.data_volumes_per_node = asked.data_volumes_per_node);
+    take("root-volume-size", &mut |s| s.root_volume_size = asked.root_volume_size);
+    take("instance-type", &mut |s| s.instance_type.clone_from(&asked.instance_type));
+    take("owner", &mut |s| s.owner.clone_from(&asked.owner));
+    take("allowed-cidr", &mut |s| s.allowed_cidrs.clone_from(&asked.allowed_cidrs));
+    take("enable-multicast-overlay", &mut |s| s.multicast_overlay = asked.multicast_overlay);
+    for def in options::of(provider).filter(|def| sources.is_given(def)) {
+        spec.options.extend(asked.options.get(def.key).map(|value| (def.key.to_owned(), value.clone())));
+    }
+    let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
+    Ok(Wanted { spec, credentials, warnings, file })
+}

@@ -1,0 +1,28 @@
+//! What the steps of several operations need to know about a deployment.
+
+use super::operation::Work;
+use crate::catalog::{self, DbVersion};
+use crate::deployment::EditPolicy;
+use crate::error::Result;
+use crate::model::NodePlan;
+use crate::providers::{self, Provider};
+
+pub(super) struct Cluster {
+    pub provider: &'static Provider,
+    pub version: &'static DbVersion,
+    pub nodes: Vec<NodePlan>,
+    /// What becomes of generated files that somebody edited.
+    pub edits: EditPolicy,
+}
+
+impl Cluster {
+    pub(super) fn of(work: &Work, edits: EditPolicy) -> Result<Self> {
+        let state = work.dir.state();
+        Ok(Self {
+            provider: providers::find(&state.spec.provider)?,
+            version: catalog::find_version(&state.spec.db_version)?,
+            nodes: NodePlan::all(&state.id, &state.spec),
+            edits,
+        })
+    }
+}

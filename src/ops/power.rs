@@ -1,0 +1,301 @@
+//! Machines switched on and off, whoever can do that, and the proof that they are.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use serde_json::Value;
+
+use super::blocking::blocking;
+use super::cluster::Cluster;
+use super::operation::{Work, unless_interrupted};
+use super::{apply, connections, credentials, render_input};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::events::StepInfo;
+use crate::model::{Machine, Node, Power};
+use crate::providers::cloud::{Authorization, PowerApi, PowerControl, Switch};
+use crate::providers::{Cloud, Credentials, Hypervisor, Provider};
+use crate::signal::Interrupt;
+use crate::tools::http;
+use crate::tools::process::Tool;
+
+pub(super) const POWER_ON: StepInfo = StepInfo { id: "power_on", title: "switch the machines on" };
+pub(super) const POWER_OFF: StepInfo = StepInfo { id: "power_off", title: "switch the machines off" };
+
+/// A guest shuts down in seconds; one that hangs is given up by systemd after 90 s.
+const OFF_LIMIT: Duration = Duration::from_secs(240);
+/// systemd gives a service that hangs 90 s; a guest of a cloud that is still up then is cut off.
+const DOWN_LIMIT: Duration = Duration::from_secs(120);
+/// Clouds need up to some minutes to begin or end a machine.
+const API_LIMIT: Duration = Duration::from_secs(600);
+/// Asking a hypervisor costs milliseconds.
+const LOCAL_POLL: Duration = Duration::from_millis(500);
+/// Clouds limit how often they may be asked.
+const API_POLL: Duration = Duration::from_secs(3);
+
+/// What a provider can tell of the machines: of a cloud that Terraform switches, nothing without it.
+pub(super) async fn machines(work: &Work, cluster: &Cluster) -> Result<Vec<Machine>> {
+    if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
+        return of_hypervisor(work, cluster, hypervisor).await;
+    }
+    match cluster.provider.cloud.as_ref().map(|cloud| &cloud.power) {
+        Some(PowerControl::Api(api)) => {
+            Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?.machines().await
+        }
+        Some(PowerControl::Terraform(_)) | None => Ok(unknown(cluster)),
+    }
+}
+
+/// What a cloud's API says of the machines, outside of any operation.
+pub(super) async fn ask(
+    dir: &DeploymentDir,
+    provider: &Provider,
+    api: &PowerApi,
+    interrupt: &Interrupt,
+) -> Result<Vec<Machine>> {
+    Remote::new(dir, provider, api, interrupt).await?.machines().await
+}
+
+fn unknown(cluster: &Cluster) -> Vec<Machine> {
+    let machine = |node: &String| Machine { node: node.clone(), power: Power::Unknown, addresses: Vec::new() };
+    cluster.nodes.iter().map(|plan| machine(&plan.name)).collect()
+}
+
+async fn of_hypervisor(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<Vec<Machine>> {
+    let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
+    unless_interrupted(&work.interrupt, blocking(move || (hypervisor.machines)(&spec, &nodes))).await
+}
+
+/// Switches on what is off. Machines that are on are left alone.
+pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
+    work.begin(POWER_ON.id);
+    if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
+        let off = names(&of_hypervisor(work, cluster, hypervisor).await?, Power::Off);
+        each(work, cluster, &off, hypervisor.switch_on).await?;
+        // Also those that were on: `stop` may have failed in between.
+        each(work, cluster, &all(cluster), |spec, node| (hypervisor.set_autostart)(spec, node, true)).await?;
+        tell(work, &off);
+        return Ok(());
+    }
+    match cluster.provider.cloud.as_ref() {
+        Some(Cloud { power: PowerControl::Api(api), .. }) => {
+            let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+            // A machine that shut itself down may be neither on nor off for its cloud.
+            let off: BTreeSet<_> =
+                remote.machines().await?.into_iter().filter(|m| m.power != Power::Running).map(|m| m.node).collect();
+            remote.switch(&off, Switch::On).await?;
+            remote.wait(work, &all(cluster), Power::Running).await?;
+            tell(work, &off);
+            Ok(())
+        }
+        // `deploy` and `start` have just applied "running".
+        Some(Cloud { power: PowerControl::Terraform(_), .. }) | None => Ok(()),
+    }
+}
+
+fn tell(work: &mut Work, off: &BTreeSet<String>) {
+    match off.is_empty() {
+        true => work.unchanged("they are on"),
+        false => work.done(off.iter().cloned().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Switches off what is on, and proves it. The guests have been told to shut down before, except
+/// where Terraform's provider does that.
+pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
+    work.begin(POWER_OFF.id);
+    if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
+        each(work, cluster, &all(cluster), |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
+        let on = names(&of_hypervisor(work, cluster, hypervisor).await?, Power::Running);
+        // For a guest that shuts down already it changes nothing.
+        each(work, cluster, &on, hypervisor.shut_down).await?;
+        let ask = async || of_hypervisor(work, cluster, hypervisor).await;
+        let proven = wait(work, &all(cluster), Power::Off, (OFF_LIMIT, LOCAL_POLL), ask).await;
+        return proven.map(|()| work.done("every machine is off"));
+    }
+    match cluster.provider.cloud.as_ref() {
+        Some(Cloud { power: PowerControl::Api(api), .. }) => {
+            let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+            // A guest that goes down by itself is not cut off; one that does not is, after a while. For
+            // some clouds only the call makes it what `off` means (no more costs).
+            remote.until_down().await?;
+            let still_on: BTreeSet<_> =
+                remote.machines().await?.into_iter().filter(|m| m.power != Power::Off).map(|m| m.node).collect();
+            remote.switch(&still_on, Switch::Off).await?;
+            remote.wait(work, &all(cluster), Power::Off).await?;
+            work.done("the cloud says that every machine is off");
+            Ok(())
+        }
+        Some(Cloud { power: PowerControl::Terraform(_), .. }) => {
+            by_terraform(work, cluster, false).await?;
+            work.done("Terraform's provider has stopped every machine");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Renders and applies the machines' state, for clouds whose Terraform provider switches them.
+pub(super) async fn by_terraform(work: &mut Work, cluster: &Cluster, powered: bool) -> Result<()> {
+    let secrets = work.dir.secrets()?;
+    let files = render_input::terraform(cluster.provider, work.dir.state(), &secrets, &cluster.nodes, powered)?;
+    work.dir.write_files(&files, cluster.edits)?;
+    let terraform = connections::engine(&work.dir).await?;
+    apply::run(work, cluster, &terraform, &[], |_, _| Ok(())).await
+}
+
+/// Whether Terraform switches the machines.
+pub(super) fn is_terraforms(cluster: &Cluster) -> bool {
+    matches!(cluster.provider.cloud, Some(Cloud { power: PowerControl::Terraform(_), .. }))
+}
+
+fn all(cluster: &Cluster) -> BTreeSet<String> {
+    cluster.nodes.iter().map(|plan| plan.name.clone()).collect()
+}
+
+fn names(machines: &[Machine], power: Power) -> BTreeSet<String> {
+    machines.iter().filter(|m| m.power == power).map(|m| m.node.clone()).collect()
+}
+
+/// Does something to each of these machines, in order.
+async fn each(
+    work: &Work,
+    cluster: &Cluster,
+    wanted: &BTreeSet<String>,
+    action: impl Fn(&crate::model::Spec, &crate::model::NodePlan) -> Result<()> + Copy + Send + 'static,
+) -> Result<()> {
+    for node in cluster.nodes.iter().filter(|plan| wanted.contains(&plan.name)) {
+        let (spec, node) = (work.dir.state().spec.clone(), node.clone());
+        unless_interrupted(&work.interrupt, blocking(move || action(&spec, &node))).await?;
+    }
+    Ok(())
+}
+
+/// Until every one of these machines has that power.
+async fn wait(
+    work: &Work,
+    nodes: &BTreeSet<String>,
+    power: Power,
+    (limit, poll): (Duration, Duration),
+    ask: impl AsyncFn() -> Result<Vec<Machine>>,
+) -> Result<()> {
+    let since = Instant::now();
+    let mut told = BTreeSet::new();
+    loop {
+        let machines = ask().await?;
+        let there = names(&machines, power);
+        for node in there.difference(&told) {
+            work.detail(format!("{node} is {}", power.as_str()));
+        }
+        told = there;
+        let missing: Vec<_> = machines.iter().filter(|m| nodes.contains(&m.node) && m.power != power).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if since.elapsed() >= limit {
+            let seen = missing.iter().map(|m| format!("{} is {}", m.node, m.power.as_str())).collect::<Vec<_>>();
+            return Err(Error::Timeout {
+                what: format!("waiting until every machine is {}", power.as_str()),
+                limit_s: limit.as_secs(),
+                last_seen: Some(seen.join("; ")),
+                hint: None,
+            });
+        }
+        unless_interrupted(&work.interrupt, async {
+            tokio::time::sleep(poll).await;
+            Ok(())
+        })
+        .await?;
+    }
+}
+
+/// A cloud's API with what its calls need.
+struct Remote<'a> {
+    api: &'a PowerApi,
+    endpoint: String,
+    token: Option<String>,
+    nodes: Vec<Node>,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Remote<'a> {
+    async fn new(
+        dir: &DeploymentDir,
+        provider: &Provider,
+        api: &'a PowerApi,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let credentials = credentials::of(dir, provider)?;
+        let (variable, usual) = api.endpoint;
+        let endpoint = std::env::var(variable).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| usual.to_owned());
+        let token = token(interrupt, api, &credentials).await?;
+        Ok(Self {
+            api,
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            token,
+            nodes: dir.state().nodes.clone(),
+            interrupt,
+        })
+    }
+
+    async fn machines(&self) -> Result<Vec<Machine>> {
+        try_join_all(self.nodes.iter().map(async |node| {
+            let answer = self.send((self.api.ask)(&self.endpoint, id(node)?)).await?;
+            Ok(Machine { node: node.plan.name.clone(), power: (self.api.state)(&answer), addresses: Vec::new() })
+        }))
+        .await
+    }
+
+    async fn switch(&self, wanted: &BTreeSet<String>, to: Switch) -> Result<()> {
+        let nodes = self.nodes.iter().filter(|node| wanted.contains(&node.plan.name));
+        try_join_all(nodes.map(async |node| self.send((self.api.switch)(&self.endpoint, id(node)?, to)).await))
+            .await
+            .map(drop)
+    }
+
+    async fn wait(&self, work: &Work, nodes: &BTreeSet<String>, power: Power) -> Result<()> {
+        let limit = if power == Power::Off { OFF_LIMIT } else { API_LIMIT };
+        wait(work, nodes, power, (limit, API_POLL), async || self.machines().await).await
+    }
+
+    /// Until no machine runs any more, or a guest takes too long.
+    async fn until_down(&self) -> Result<()> {
+        let since = Instant::now();
+        while self.machines().await?.iter().any(|m| m.power == Power::Running) && since.elapsed() < DOWN_LIMIT {
+            unless_interrupted(self.interrupt, async {
+                tokio::time::sleep(API_POLL).await;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, call: crate::model::HttpCall) -> Result<Value> {
+        http::call(&call, self.token.as_deref(), self.interrupt).await
+    }
+}
+
+fn id(node: &Node) -> Result<&str> {
+    node.machine_id.as_deref().ok_or_else(|| {
+        Error::other(format!("Terraform's output machine_ids has told nothing about {}", node.plan.name))
+    })
+}
+
+async fn token(interrupt: &Interrupt, api: &PowerApi, credentials: &Credentials) -> Result<Option<String>> {
+    let nothing = || Error::other("the cloud has given no access token");
+    match (api.authorization)(credentials) {
+        None => Ok(None),
+        Some(Authorization::Token(token)) => Ok(Some(token)),
+        Some(Authorization::Call(call, read)) => {
+            let answer = http::call(&call, None, interrupt).await?;
+            read(&answer).map(Some).ok_or_else(nothing)
+        }
+        Some(Authorization::Program(program, words, read)) => {
+            let output = Tool::new(program).args(words).output(Duration::from_secs(60)).await?.ok()?;
+            let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+            read(&answer).map(Some).ok_or_else(nothing)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `start`: the machines on, their addresses learned anew, the database up, and a login on every node.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::boot::{self, BOOT};
+use super::cluster::Cluster;
+use super::deploy::{artifacts, nodes};
+use super::login::{self, LOGIN};
+use super::operation::{Work, in_dir, millis, with_operation};
+use super::power::{self, POWER_ON};
+use super::{Context, connections};
+use crate::deployment::EditPolicy;
+use crate::error::{Error, Result};
+use crate::events::StepInfo;
+use crate::model::{Node, Operation, Phase, PowerReport};
+use crate::tools::ansible::Ansible;
+
+pub struct StartRequest {
+    pub dir: PathBuf,
+}
+
+const ADDRESSES: StepInfo = StepInfo { id: "addresses", title: "tell the nodes their addresses" };
+const DATABASE: StepInfo = StepInfo { id: "database_start", title: "wait for the database" };
+
+/// As long as `deploy` waits for the last stage.
+const DATABASE_LIMIT: Duration = Duration::from_secs(1200);
+/// One call waits a quarter of a minute and tells how far the nodes are.
+const STAGE_LIMIT: Duration = Duration::from_secs(180);
+const STAGE: &str = "exec /usr/local/lib/exasol-deployer/database.sh up";
+
+pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport> {
+    let since = Instant::now();
+    let root = request.dir.clone();
+    let steps = [POWER_ON, BOOT, ADDRESSES, DATABASE, LOGIN];
+    with_operation(context, &root, Operation::Start, &steps, async |work| {
+        let cluster = Cluster::of(work, EditPolicy::Refuse)?;
+        // On clouds sizes change while the machines are off.
+        let resized = work.dir.state().update_pending && cluster.provider.cloud.is_some();
+        if power::is_terraforms(&cluster) || resized {
+            work.begin(POWER_ON.id);
+            power::by_terraform(work, &cluster, true).await?;
+        }
+        power::on(work, &cluster).await?;
+        let now = boot::wait(work, &cluster).await?;
+        addresses(work, &cluster, &now).await?;
+        database_up(work, &now).await?;
+        login::prove(work, &cluster).await?;
+        Ok(PowerReport {
+            deployment: work.dir.state().id.to_string(),
+            status: Phase::DatabaseReady,
+            nodes: cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
+            remark: None,
+            took_ms: millis(since),
+            next: vec![in_dir("exasol status", &root), in_dir("exasol info", &root)],
+        })
+    })
+    .await
+}
+
+/// A network may have given a node another address while it was off. The rehearsal's nodes are told;
+/// a database does not come back with other addresses than it was installed with.
+async fn addresses(work: &mut Work, cluster: &Cluster, now: &[Node]) -> Result<()> {
+    work.begin(ADDRESSES.id);
+    let told = work.dir.state().told_addresses.clone();
+    let moved: Vec<_> = now
+        .iter()
+        .filter_map(|node| {
+            let (name, address) = (&node.plan.name, node.private_ip);
+            let old = told.get(name).filter(|old| **old != address)?;
+            Some(format!("{name} had {old}, has {address}"))
+        })
+        .collect();
+    if moved.is_empty() {
+        work.unchanged("they are the same");
+        return Ok(());
+    }
+    if !cluster.version.rehearsal {
+        return Err(Error::other(format!(
+            "addresses have changed ({}), and the database does not survive that: give the nodes their old addresses \
+             (on a libvirt network: virsh net-update NETWORK add ip-dhcp-host \"<host mac='MAC' ip='OLD'/>\" --live \
+             --config), switch them off, and run exasol start again",
+            moved.join("; ")
+        )));
+    }
+    work.detail(moved.join("; "));
+    let release = artifacts::rehearsal_release()?;
+    let ansible = Ansible::find().await?;
+    nodes::prepare(work, cluster, now, &release, &ansible).await
+}
+
+/// Until every node is at the last stage. A database that stays down after the cluster is up is started once.
+async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
+    work.begin(DATABASE.id);
+    let Some(first) = nodes.first() else { return Err(Error::other("no node is known")) };
+    let ssh = connections::ssh(&work.dir)?;
+    let since = Instant::now();
+    loop {
+        let output = work.unless_interrupted(ssh.run_script(&first.plan.name, STAGE, STAGE_LIMIT)).await?.ok()?;
+        let said = output.stdout_text();
+        let last = said.lines().last().unwrap_or("it says nothing").trim().to_owned();
+        if let Some(stages) = last.strip_prefix("ready: ") {
+            work.done(stages.to_owned());
+            return Ok(());
+        }
+        work.detail(said.lines().collect::<Vec<_>>().join("; "));
+        if since.elapsed() > DATABASE_LIMIT {
+            return Err(Error::Timeout {
+                what: "waiting for the database".into(),
+                limit_s: DATABASE_LIMIT.as_secs(),
+                last_seen: Some(last),
+                hint: Some("look at the nodes: exasol health; the services' own words: exasol ssh n11 -- sudo journalctl -u c4 -u c4_cloud_command".into()),
+            });
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `status`: the recorded phase and what live probes prove, within one deadline. Writes nothing,
+//! takes no lock, and needs neither Terraform nor Ansible (`--refresh` aside).
+
+mod probes;
+mod refresh;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Context;
+use super::operation::millis;
+use crate::catalog;
+use crate::deployment::{DeploymentDir, LockStatus, transitions};
+use crate::error::{Error, Result};
+use crate::model::{NodePlan, Phase, StatusReport};
+use verdict::Verdict;
+
+pub struct StatusRequest {
+    pub dir: PathBuf,
+    /// Every probe ends by then, whatever it waits for.
+    pub deadline: Duration,
+    /// Asks a cloud how its machines are, through Terraform or its API: takes seconds.
+    pub refresh: bool,
+}
+
+/// A live look takes a second; this often is enough for somebody who waits.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+impl StatusRequest {
+    /// As `status` asks when nobody says otherwise.
+    pub fn usual(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), deadline: Duration::from_secs(5), refresh: false }
+    }
+}
+
+pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusReport> {
+    let since = Instant::now();
+    let dir = DeploymentDir::open(&request.dir)?;
+    let lock = dir.lock_status()?;
+    let plans = NodePlan::all(&dir.state().id, &dir.state().spec);
+    let refreshed = match request.refresh {
+        true => Some(refresh::machines(context, &dir, &plans).await?),
+        false => None,
+    };
+    let nodes = probes::nodes(&dir, &plans, refreshed, request.deadline).await;
+    let state = dir.state();
+    let verdict = Verdict::of(state.phase, &lock, &nodes);
+    let running = matches!(lock, LockStatus::Held(_));
+    let mut next = transitions::next_commands(state.phase, running);
+    // What has gone off by itself is switched on again.
+    if verdict.status == Phase::Stopped.as_str() && state.phase == Phase::DatabaseReady {
+        next = transitions::next_commands(Phase::Stopped, running);
+    }
+    let mut next: Vec<_> = next.iter().map(|next| next.at(&request.dir)).collect();
+    if state.update_pending && transitions::allowed(crate::model::Operation::Deploy, state.phase).is_ok() && !running {
+        next.insert(0, super::operation::in_dir("exasol deploy", &request.dir));
+    }
+    Ok(StatusReport {
+        status: verdict.status,
+        phase: state.phase,
+        recorded_at: state.updated_at.clone(),
+        reason: verdict.reason,
+        deployment: state.id.to_string(),
+        provider: state.spec.provider.clone(),
+        db_version: state.spec.db_version.clone(),
+        rehearsal: catalog::find_version(&state.spec.db_version).is_ok_and(|v| v.rehearsal),
+        cluster_size: state.spec.cluster_size,
+        nodes,
+        operation: match lock {
+            LockStatus::Held(holder) => holder,
+            LockStatus::Free => None,
+        },
+        update_pending: state.update_pending,
+        last_error: state.last_error.clone(),
+        next,
+        checked_in_ms: millis(since),
+    })
+}
+
+/// Looks until the status is the wished one, or the time is up; Err holds the last report.
+pub async fn wait_for(
+    context: &Context,
+    request: &StatusRequest,
+    wished: &str,
+    limit: Duration,
+) -> Result<std::result::Result<StatusReport, StatusReport>> {
+    let since = Instant::now();
+    loop {
+        let report = run(context, request).await?;
+        if report.status == wished {
+            return Ok(Ok(report));
+        }
+        if since.elapsed() + LOOK_AGAIN > limit {
+            return Ok(Err(report));
+        }
+        pause(context).await?;
+    }
+}
+
+/// Looks for ever; `show` gets every report that says something new. Ends with a signal.
+pub async fn watch(
+    context: &Context,
+    request: &StatusRequest,
+    show: &mut dyn FnMut(&StatusReport) -> Result<()>,
+) -> Result<()> {
+    let mut last = None;
+    loop {
+        let report = run(context, request).await?;
+        let news = report.without_times();
+        if last.as_ref() != Some(&news) {
+            show(&report)?;
+            last = Some(news);
+        }
+        pause(context).await?;
+    }
+}
+
+async fn pause(context: &Context) -> Result<()> {
+    let mut interrupt = context.interrupt.clone();
+    tokio::select! {
+        () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
+        pressed = interrupt.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
+    }
+}

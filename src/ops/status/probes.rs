@@ -1,0 +1,166 @@
+//! The probes of a deployment's nodes, all at once.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::super::blocking::blocking;
+use super::super::connections::{self, SQL_USER, SSH_PORT};
+use super::super::operation::millis;
+use super::super::render_input;
+use crate::deployment::{DeploymentDir, Secrets};
+use crate::model::{Machine, Node, NodePlan, NodeStatus, Phase, Power, Probe};
+use crate::providers;
+use crate::sql;
+use crate::tools::ssh_scan;
+
+/// What is true of every node now. `refreshed`: what a cloud has just said, where it was asked.
+pub(super) async fn nodes(
+    dir: &DeploymentDir,
+    plans: &[NodePlan],
+    refreshed: Option<Vec<Machine>>,
+    deadline: Duration,
+) -> Vec<NodeStatus> {
+    let state = dir.state();
+    let secrets = dir.secrets().ok();
+    let (tell, off) = watch::channel(BTreeSet::new());
+    let probes = state.nodes.iter().map(|node| unless_off(&off, node, probe(dir, secrets.as_ref(), node, deadline)));
+    let machines = async {
+        let machines = match refreshed {
+            Some(machines) => Machines::Known(machines),
+            None => machines(dir, plans, deadline).await,
+        };
+        tell.send_replace(machines.off());
+        machines
+    };
+    let (machines, probes) = tokio::join!(machines, join_all(probes));
+    plans
+        .iter()
+        .map(|plan| {
+            let known = state.nodes.iter().zip(&probes).find(|(n, _)| n.plan.name == plan.name);
+            let unknown = || Probe::not_probed("no address is known");
+            let (ssh, sql) = known.map_or_else(|| (unknown(), unknown()), |(_, p)| p.clone());
+            let (vm, vm_reason) = machines.of(&plan.name);
+            NodeStatus {
+                name: plan.name.clone(),
+                vm,
+                vm_reason,
+                private_ip: known.map(|(n, _)| n.private_ip.to_string()),
+                public_ip: known.map(|(n, _)| n.public_ip.to_string()),
+                ssh,
+                sql,
+            }
+        })
+        .collect()
+}
+
+/// What is known of the machines, or why nothing is.
+enum Machines {
+    Known(Vec<Machine>),
+    Unknown(String),
+}
+
+impl Machines {
+    /// The nodes whose machines cannot answer.
+    fn off(&self) -> BTreeSet<String> {
+        match self {
+            Machines::Known(machines) => {
+                let silent = |m: &&Machine| matches!(m.power, Power::Off | Power::Crashed | Power::Missing);
+                machines.iter().filter(silent).map(|m| m.node.clone()).collect()
+            }
+            Machines::Unknown(_) => BTreeSet::new(),
+        }
+    }
+
+    fn of(&self, node: &str) -> (Power, Option<String>) {
+        match self {
+            Machines::Known(machines) => {
+                (machines.iter().find(|m| m.node == node).map_or(Power::Unknown, |m| m.power), None)
+            }
+            Machines::Unknown(why) => (Power::Unknown, Some(why.clone())),
+        }
+    }
+}
+
+/// A probe, given up as soon as the hypervisor says that there is nobody to answer it.
+async fn unless_off(
+    off: &watch::Receiver<BTreeSet<String>>,
+    node: &Node,
+    probe: impl Future<Output = (Probe, Probe)>,
+) -> (Probe, Probe) {
+    let mut off = off.clone();
+    let is_off = async {
+        if off.wait_for(|off| off.contains(&node.plan.name)).await.is_err() {
+            // Everybody has been told, and this one is on.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        answers = probe => answers,
+        () = is_off => (Probe::not_probed("its machine is not on"), Probe::not_probed("its machine is not on")),
+    }
+}
+
+async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -> Machines {
+    let state = dir.state();
+    // Nothing was made, or everything removed: there is nobody to ask about.
+    if matches!(state.phase, Phase::Initialized | Phase::Destroyed) {
+        let missing =
+            |plan: &NodePlan| Machine { node: plan.name.clone(), power: Power::Missing, addresses: Vec::new() };
+        return Machines::Known(plans.iter().map(missing).collect());
+    }
+    let hypervisor = match providers::find(&state.spec.provider) {
+        Ok(provider) => provider.hypervisor.as_ref(),
+        Err(error) => return Machines::Unknown(error.to_string()),
+    };
+    let Some(hypervisor) = hypervisor else {
+        return Machines::Unknown("the cloud is asked with --refresh only".into());
+    };
+    let (spec, plans) = (state.spec.clone(), plans.to_vec());
+    match timeout(deadline, blocking(move || (hypervisor.machines)(&spec, &plans))).await {
+        Ok(Ok(machines)) => Machines::Known(machines),
+        Ok(Err(error)) => Machines::Unknown(error.to_string()),
+        Err(_) => Machines::Unknown(format!("the hypervisor gave no answer within {} s", deadline.as_secs())),
+    }
+}
+
+async fn probe(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> (Probe, Probe) {
+    if dir.state().phase == Phase::Destroyed {
+        return (Probe::not_probed("destroyed"), Probe::not_probed("destroyed"));
+    }
+    tokio::join!(probe_ssh(dir, secrets, node, deadline), probe_sql(dir, secrets, node, deadline))
+}
+
+/// Whether the node's own SSH server answers on its address: another machine there shows another host key.
+async fn probe_ssh(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
+    let since = Instant::now();
+    let Ok(None) = connections::jump_host(dir) else {
+        return Probe::not_probed("behind a jump host; exasol health looks there");
+    };
+    let expected = secrets.and_then(|s| render_input::borrowed(s).public_host_key(&node.plan.name).ok());
+    let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;
+    match (seen, expected) {
+        (Ok(seen), Some(expected)) if seen != expected => Probe {
+            state: "identity_mismatch",
+            reason: Some("it shows another SSH host key than the one made for this node".into()),
+            ms: millis(since),
+        },
+        (Ok(_), _) => Probe::ok(millis(since)),
+        (Err(silence), _) => Probe { state: silence.state(), reason: Some(silence.reason()), ms: millis(since) },
+    }
+}
+
+async fn probe_sql(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
+    if dir.state().certificate_fingerprint.is_none() {
+        return Probe::not_probed("no certificate is known yet");
+    }
+    let endpoint = connections::sql_endpoint(dir, node);
+    match secrets {
+        Some(secrets) => sql::lets_in(&endpoint, SQL_USER, &secrets.db_password, deadline).await,
+        // Without the password a refusal proves as much: only a database that is up can refuse.
+        None => sql::accepts_logins(&endpoint, deadline).await,
+    }
+}

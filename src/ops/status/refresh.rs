@@ -1,0 +1,53 @@
+//! `status --refresh`: how a cloud says its machines are. Everything happens in a temporary copy, so
+//! that the deployment stays as it is.
+
+use super::super::cache_dirs::CacheDirs;
+use super::super::{Context, connections, credentials, plan, power};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::{Machine, NodePlan, Power};
+use crate::providers::cloud::{PowerControl, TerraformPower};
+use crate::providers::{self, Provider};
+use crate::tools::plan::PriorState;
+
+pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[NodePlan]) -> Result<Vec<Machine>> {
+    let provider = providers::find(&dir.state().spec.provider)?;
+    match provider.cloud.as_ref().map(|cloud| &cloud.power) {
+        Some(PowerControl::Api(api)) => power::ask(dir, provider, api, &context.interrupt).await,
+        Some(PowerControl::Terraform(power)) => by_terraform(context, dir, provider, power, plans).await,
+        None => Err(Error::Usage {
+            message: format!("--refresh: {} is asked by every status", provider.name),
+            hint: Some("leave it out".into()),
+        }),
+    }
+}
+
+async fn by_terraform(
+    context: &Context,
+    dir: &DeploymentDir,
+    provider: &'static Provider,
+    power: &TerraformPower,
+    plans: &[NodePlan],
+) -> Result<Vec<Machine>> {
+    let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
+    let folder = plan::copy_of(dir, provider, copy.path())?;
+    let workdir = connections::engine(dir)
+        .await?
+        .workdir(folder, context.sink.clone(), context.interrupt.clone())
+        .log(copy.path().join("terraform.jsonl"))
+        .plugin_cache(CacheDirs::of_user()?.plugins());
+    let workdir = credentials::give(&credentials::of(dir, provider)?, workdir);
+    workdir.init().await?;
+    let seen: PriorState = workdir.refreshed().await?;
+    let machine = |plan: &NodePlan| Machine {
+        node: plan.name.clone(),
+        power: match seen.attribute(power.resource, &plan.name, power.attribute) {
+            Some(word) if power.running.contains(&word) => Power::Running,
+            Some(word) if power.off.contains(&word) => Power::Off,
+            Some(_) => Power::Unknown,
+            None => Power::Missing,
+        },
+        addresses: Vec::new(),
+    };
+    Ok(plans.iter().map(machine).collect())
+}

@@ -1,0 +1,127 @@
+//! `stop`: the database down cleanly, then the machines off, then the proof.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use super::cluster::Cluster;
+use super::operation::{Work, in_dir, millis, with_operation};
+use super::power::{self, POWER_OFF};
+use super::{Context, connections};
+use crate::deployment::EditPolicy;
+use crate::error::{Error, Result};
+use crate::events::StepInfo;
+use crate::model::{Machine, Operation, Phase, Power, PowerReport};
+use crate::tools::ssh::{NO_SESSION, Refusal, Ssh};
+
+pub struct StopRequest {
+    pub dir: PathBuf,
+}
+
+const DATABASE: StepInfo = StepInfo { id: "database_stop", title: "stop the database" };
+const SERVICES: StepInfo = StepInfo { id: "services_stop", title: "stop Exasol's services" };
+
+/// The database writes back what it has in memory: the Bash deployer waits up to 10 minutes for it.
+const DATABASE_LIMIT: Duration = Duration::from_secs(720);
+const SERVICES_LIMIT: Duration = Duration::from_secs(300);
+/// On a node: see ansible/node/.
+const STOP_DATABASE: &str = "exec /usr/local/lib/exasol-deployer/database.sh stop";
+const STOP_SERVICES: &str = "exec /usr/local/lib/exasol-deployer/database.sh services";
+const SHUT_DOWN: &str = "sudo -n systemctl --no-block poweroff";
+
+pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport> {
+    let since = Instant::now();
+    let root = request.dir.clone();
+    with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
+        let cluster = Cluster::of(work, EditPolicy::Refuse)?;
+        let machines = power::machines(work, &cluster).await?;
+        let on: Vec<_> = machines.iter().filter(|m| m.power != Power::Off).cloned().collect();
+        if !on.is_empty() && !stopped_by_us(work, &machines) {
+            let nodes = reachable(work, &on).await?;
+            stop_database(work, &nodes).await?;
+            stop_services(work, &cluster, &nodes).await?;
+        }
+        power::off(work, &cluster).await?;
+        Ok(PowerReport {
+            deployment: work.dir.state().id.to_string(),
+            status: Phase::Stopped,
+            nodes: cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
+            remark: cluster.provider.cloud.as_ref().map(|cloud| format!("still paid for: {}", cloud.when_off)),
+            took_ms: millis(since),
+            next: vec![in_dir("exasol start", &root), in_dir("exasol status", &root)],
+        })
+    })
+    .await
+}
+
+/// A second `stop` where nobody but Terraform knows whether the machines are on.
+fn stopped_by_us(work: &Work, machines: &[Machine]) -> bool {
+    work.from == Phase::Stopped && machines.iter().all(|m| m.power == Power::Unknown)
+}
+
+/// Of the machines that are on, the nodes that let us in. A database that nobody can reach cannot be
+/// stopped cleanly.
+async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
+    work.begin(DATABASE.id);
+    let ssh = connections::ssh(&work.dir)?;
+    let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
+    let tried = work.unless_interrupted(async { Ok(tried.await) }).await?;
+    let (nodes, silent): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, why)| why.is_none());
+    let why = silent.into_iter().map(|(node, why)| format!("{node}: {}", why.unwrap_or_default())).collect::<Vec<_>>();
+    if nodes.is_empty() {
+        return Err(Error::Timeout {
+            what: "opening an SSH session to stop the database".into(),
+            limit_s: connections::SSH_LIMIT.as_secs(),
+            last_seen: Some(why.join("; ")),
+            hint: Some("nothing was switched off: without its nodes the database cannot be stopped cleanly".into()),
+        });
+    }
+    why.iter().for_each(|why| work.sink.warn(format!("not reached, so it is only switched off: {why}")));
+    Ok(nodes.into_iter().map(|(node, _)| node).collect())
+}
+
+/// None: it does; else why not.
+async fn let_in(ssh: &Ssh, node: &str) -> Option<String> {
+    match ssh.run_script(node, "exit 0", connections::SSH_LIMIT).await {
+        Ok(output) if output.success() => None,
+        Ok(output) => Some(Refusal::read(&output.stderr_text()).text().to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
+    let Some(first) = nodes.first() else { return Ok(()) };
+    let ssh = connections::ssh(&work.dir)?;
+    let script = ssh.run_script(first, STOP_DATABASE, DATABASE_LIMIT);
+    let output = work.unless_interrupted(async { script.await?.ok() }).await?;
+    let said = output.stdout_text();
+    work.done(said.lines().collect::<Vec<_>>().join("; "));
+    Ok(())
+}
+
+/// All at once: c4 on one node must not find the others gone and act on it.
+async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> Result<()> {
+    work.begin(SERVICES.id);
+    let ssh = connections::ssh(&work.dir)?;
+    let stop =
+        async |script: &'static str, node: &String| (node.clone(), ssh.run_script(node, script, SERVICES_LIMIT).await);
+    let stopped = join_all(nodes.iter().map(|node| stop(STOP_SERVICES, node)));
+    for (node, output) in work.unless_interrupted(async { Ok(stopped.await) }).await? {
+        let output = output?;
+        if !output.success() {
+            return Err(output.into_error(vec![format!("{node}: its services could not be stopped")]));
+        }
+    }
+    if power::is_terraforms(cluster) {
+        return Ok(());
+    }
+    // The session may end with the machine.
+    for (node, output) in join_all(nodes.iter().map(|node| stop(SHUT_DOWN, node))).await {
+        let output = output?;
+        if !output.success() && output.status.code() != Some(NO_SESSION) {
+            return Err(output.into_error(vec![format!("{node} does not shut down")]));
+        }
+    }
+    Ok(())
+}

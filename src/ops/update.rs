@@ -1,0 +1,211 @@
+//! `init --update`: changes what an existing deployment shall be. Nothing outside the directory is
+//! touched; the next `deploy` applies it, under the plan guard.
+
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::init::Passwords;
+use super::operation::in_dir;
+use super::{Context, Given};
+use crate::catalog;
+use crate::deployment::{DeploymentDir, Secrets, State, keys};
+use crate::error::{Error, Result};
+use crate::model::{Operation, OptionChange, Phase, Spec, UpdateReport};
+use crate::providers::{self, Provider};
+
+pub struct UpdateRequest {
+    pub dir: PathBuf,
+    /// The recorded spec with what was asked for.
+    pub spec: Spec,
+    pub passwords: Passwords,
+    pub credentials: Given,
+    pub warnings: Vec<String>,
+}
+
+/// What of a cluster with a database in it can change everywhere.
+const ACCESS: &str = "allowed_cidrs";
+/// What can change on clouds, while the machines are off: there a change of size may cut the power.
+const SIZES: [&str; 3] = ["data_volume_size", "instance_type", "root_volume_size"];
+/// Of those, what only grows.
+const GROWING: [&str; 2] = ["data_volume_size", "root_volume_size"];
+/// A tag or label of a cloud's resources.
+const TAG: &str = "owner";
+
+/// The spec as it is recorded.
+pub fn recorded(dir: &Path) -> Result<Spec> {
+    Ok(DeploymentDir::open(dir)?.state().spec.clone())
+}
+
+pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
+    let UpdateRequest { dir: root, mut spec, passwords, credentials, warnings } = request;
+    let dir = DeploymentDir::open(&root)?;
+    dir.check_allowed(Operation::Update)?;
+    let provider = providers::find(&spec.provider)?;
+    spec.db_version = catalog::find_version(&spec.db_version)?.name.clone();
+    (provider.validate)(&spec)?;
+    let mut locked = dir.lock(Operation::Update)?;
+    locked.check_allowed(Operation::Update)?;
+    let state = locked.state().clone();
+    let mut changed = changes(&state.spec, &spec)?;
+    if state.installed {
+        changed.iter().try_for_each(|change| refuse_in_a_cluster(change, provider, &state))?;
+    }
+    let mut secrets = locked.secrets()?;
+    changed.extend(change_secrets(&mut secrets, passwords, credentials, state.installed)?);
+    add_host_keys(&mut secrets, &state, &spec)?;
+    if !changed.is_empty() {
+        // Secrets first: a spec with more nodes than keys could not be rendered.
+        locked.write_secrets(&secrets)?;
+        locked.update(|state| {
+            state.spec = spec;
+            state.update_pending = true;
+        })?;
+    }
+    Ok(UpdateReport {
+        deployment: state.id.to_string(),
+        directory: root.clone(),
+        warnings,
+        next: next(&changed, &locked.state().clone(), &root),
+        changed,
+    })
+}
+
+fn next(changed: &[OptionChange], state: &State, root: &Path) -> Vec<String> {
+    if changed.is_empty() && !state.update_pending {
+        return Vec::new();
+    }
+    match locked_out(state) {
+        true => vec![in_dir("exasol start", root), in_dir("exasol deploy", root)],
+        false => vec![in_dir("exasol deploy --plan", root), in_dir("exasol deploy", root)],
+    }
+}
+
+/// Machines that are off on purpose are switched on first.
+fn locked_out(state: &State) -> bool {
+    crate::deployment::transitions::allowed(Operation::Deploy, state.phase).is_err()
+}
+
+/// What differs, with the names of the options.
+fn changes(old: &Spec, new: &Spec) -> Result<Vec<OptionChange>> {
+    let map = |spec: &Spec| match serde_json::to_value(spec) {
+        Ok(Value::Object(map)) => Ok(map),
+        _ => Err(Error::other("the spec is no object")),
+    };
+    let (old, new) = (map(old)?, map(new)?);
+    let mut changes = differences("", &old, &new);
+    let options = |map: &Map<String, Value>| map.get("options").and_then(Value::as_object).cloned().unwrap_or_default();
+    changes.retain(|change| change.option != "options");
+    changes.extend(differences("options.", &options(&old), &options(&new)));
+    Ok(changes)
+}
+
+fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<OptionChange> {
+    let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let value = |map: &Map<String, Value>, name: &str| map.get(name).cloned().unwrap_or(Value::Null);
+    names
+        .into_iter()
+        .filter(|name| value(old, name) != value(new, name))
+        .map(|name| OptionChange { option: format!("{prefix}{name}"), from: value(old, name), to: value(new, name) })
+        .collect()
+}
+
+/// # Errors
+/// Exit code 2: the database would not survive the change, or cannot be told of it.
+fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State) -> Result<()> {
+    let name = change.option.as_str();
+    let on_a_cloud = provider.cloud.is_some();
+    let resizes = on_a_cloud && SIZES.contains(&name);
+    let refused = |why: &str, hint: String| {
+        Err(Error::Usage {
+            message: format!(
+                "--{}: the database is installed, and {why} (it is {}, asked for: {})",
+                flag(provider, name),
+                change.from,
+                change.to
+            ),
+            hint: Some(hint),
+        })
+    };
+    if name == ACCESS || (on_a_cloud && name == TAG) {
+        return Ok(());
+    }
+    if !resizes {
+        let hint = "make a second deployment with exasol init -d NEW_DIR, and move the data".to_owned();
+        return refused("this cannot change any more", hint);
+    }
+    if GROWING.contains(&name) && change.from.as_u64() > change.to.as_u64() {
+        return refused("a disk only grows", format!("leave it at {} GB or more", change.from));
+    }
+    if state.phase != Phase::Stopped {
+        return refused(
+            "sizes change while the machines are off",
+            "exasol stop, this command again, exasol start".into(),
+        );
+    }
+    Ok(())
+}
+
+fn flag(provider: &Provider, option: &str) -> String {
+    match option.strip_prefix("options.") {
+        Some(key) => {
+            provider.options.iter().find(|def| def.key == key).map_or(key.to_owned(), |def| def.flag.to_owned())
+        }
+        None => option.replace('_', "-"),
+    }
+}
+
+/// Returns what changed, without values.
+fn change_secrets(
+    secrets: &mut Secrets,
+    passwords: Passwords,
+    credentials: Given,
+    installed: bool,
+) -> Result<Vec<OptionChange>> {
+    let mut changed = Vec::new();
+    let mut note = |option: &str| {
+        changed.push(OptionChange { option: option.to_owned(), from: Value::Null, to: Value::Null });
+    };
+    if let Some(password) = passwords.db.filter(|p| *p != secrets.db_password || secrets.next_db_password.is_some()) {
+        note("db_password");
+        // The database knows the old one until deploy has told it.
+        if installed {
+            secrets.next_db_password = Some(password).filter(|p| *p != secrets.db_password);
+        } else {
+            secrets.db_password = password;
+        }
+    }
+    if let Some(password) = passwords.host.filter(|p| *p != secrets.host_password) {
+        note("host_password");
+        secrets.host_password_hash = keys::hash_password(&password)?;
+        secrets.host_password = password;
+    }
+    if let Some(password) = passwords.adminui.filter(|p| *p != secrets.adminui_password) {
+        if installed {
+            return Err(Error::Usage {
+                message: "--adminui-password: the Admin UI is installed, and keeps its own password".into(),
+                hint: Some("change it in the Admin UI; exasol info shows where that is".into()),
+            });
+        }
+        note("adminui_password");
+        secrets.adminui_password = password;
+    }
+    for (flag, value) in credentials {
+        if secrets.cloud.get(&flag) != Some(&value) {
+            note(&flag.replace('-', "_"));
+            secrets.cloud.insert(flag, value);
+        }
+    }
+    Ok(changed)
+}
+
+fn add_host_keys(secrets: &mut Secrets, state: &State, spec: &Spec) -> Result<()> {
+    for node in crate::model::NodePlan::all(&state.id, spec) {
+        let comment = format!("{}-{}", state.id, node.name);
+        if let Entry::Vacant(entry) = secrets.host_keys.entry(node.name) {
+            entry.insert(keys::ed25519_key(&comment)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! What all clouds share: where credentials come from, region and machine type, addresses, Terraform's variables.
+//!
+//! Belongs here: what two clouds need. Does not belong here: a cloud's name, and anything that asks
+//! a cloud (Terraform does, or `ops` sends the calls that a row describes).
+
+mod credentials;
+mod options;
+mod power;
+mod preflight;
+mod target;
+mod tfvars;
+
+#[cfg(test)]
+pub(super) mod testing;
+
+pub use credentials::{CredentialInput, Credentials};
+pub use power::{Authorization, PowerApi, PowerControl, Switch, TerraformPower};
+
+pub(super) use credentials::{Found, InFile, malformed, missing, search};
+pub use options::OPTIONS;
+pub(super) use preflight::preflight;
+pub(super) use target::{Target, at_least, at_most, owner_within, region_option};
+pub(super) use tfvars::{relabel_owner, tfvars};
+
+use crate::model::{Check, SecretDef};
+
+/// What only clouds have.
+pub struct Cloud {
+    /// Secrets that can be given on the command line.
+    pub secrets: &'static [SecretDef],
+    /// Finds the credentials: typed ones first, then the environment, then the cloud's own files.
+    /// Err is the failed check: exit code 4 where there are none, 2 where they cannot be right.
+    pub credentials: fn(&CredentialInput) -> Result<Credentials, Check>,
+    pub power: PowerControl,
+    /// What is still paid for while the machines are off, for people.
+    pub when_off: &'static str,
+    /// The cloud's network passes neither broadcasts nor multicasts: its nodes always get an overlay.
+    pub always_overlay: bool,
+    /// The root disk is as big as the machine type says.
+    pub fixed_root_disk: bool,
+}

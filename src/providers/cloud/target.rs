@@ -1,0 +1,185 @@
+//! Region, machine type and network: what was asked for, held against the catalogue.
+
+use ipnet::Ipv4Net;
+use toml::Table;
+
+use super::super::addresses::{FIRST_HOST, host_address};
+use super::options::{ALLOW_UNLISTED, NETWORK_CIDR};
+use crate::catalog::{self, InstanceType};
+use crate::error::{Error, Result};
+use crate::model::{DeploymentId, OptionDef, OptionKind, Options, Spec, closest};
+
+/// The option's key on every cloud; its flag is the cloud's own word for it.
+const REGION: &str = "region";
+
+/// Where and on what the nodes run.
+#[derive(Debug, Clone)]
+pub(in crate::providers) struct Target {
+    pub region: String,
+    /// What the catalogue says of the region beside its name; None for an unlisted one.
+    pub region_facts: Option<&'static Table>,
+    pub instance_type: String,
+    /// None for an unlisted one.
+    pub listed: Option<&'static InstanceType>,
+    /// As `uname -m` says it.
+    pub arch: &'static str,
+}
+
+/// A cloud's option for its region.
+pub(in crate::providers) const fn region_option(
+    flag: &'static str,
+    env: &'static [&'static str],
+    default: Option<&'static str>,
+    help: &'static str,
+) -> OptionDef {
+    OptionDef { flag, key: REGION, env, value_name: "NAME", kind: OptionKind::Text, default, help }
+}
+
+impl Target {
+    /// `region_flag` is for messages. `facts`: what credentials or an earlier `init` told; the
+    /// region in there counts where none was asked for.
+    ///
+    /// # Errors
+    /// Of exit code 2: a region or type that the catalogue does not list (unless `--allow-unlisted`), a machine of
+    /// another architecture than the database's, a network that is too small or not private.
+    pub fn of(spec: &Spec, facts: &Options, region_flag: &str) -> Result<Target> {
+        let unlisted = spec.options.get(ALLOW_UNLISTED).and_then(|v| v.as_bool()).unwrap_or(false);
+        let provider = spec.provider.as_str();
+        let word = |options: &Options| options.get(REGION).and_then(|v| v.as_str()).map(str::to_owned);
+        let region = word(&spec.options).or_else(|| word(facts));
+        let region = region.unwrap_or_else(|| catalog::default_region(provider).to_owned());
+        let region_facts = catalog::region(provider, &region);
+        if region_facts.is_none() && !unlisted {
+            return Err(not_listed(region_flag, &region, &catalog::regions(provider)));
+        }
+        let wanted = arch_of_database(spec)?;
+        let instance_type = match &spec.instance_type {
+            Some(name) => name.clone(),
+            None => default_type(provider, wanted.unwrap_or("x86_64"))?,
+        };
+        let listed = catalog::instance_type(provider, &instance_type);
+        if listed.is_none() && !unlisted {
+            return Err(not_listed("--instance-type", &instance_type, &catalog::instance_types(provider)));
+        }
+        let arch = listed.map(|t| t.arch.as_str()).or(wanted).unwrap_or("x86_64");
+        if wanted.is_some_and(|wanted| wanted != arch) {
+            return Err(Error::InvalidValue {
+                flag: "--instance-type".into(),
+                value: instance_type,
+                allowed: format!("{} runs on {}, this is {arch}", spec.db_version, wanted.unwrap_or_default()),
+                suggestion: wanted.and_then(|wanted| default_type(provider, wanted).ok()),
+            });
+        }
+        network_option(spec)?;
+        reachable_by_ipv4(spec)?;
+        Ok(Target { region, region_facts, instance_type, listed, arch })
+    }
+}
+
+/// The nodes' private network: as asked for, or one that follows from the deployment's id.
+pub(super) fn network(id: &DeploymentId, spec: &Spec) -> Result<Ipv4Net> {
+    if let Some(range) = network_option(spec)? {
+        return Ok(range);
+    }
+    let [a, b] = id.network_bytes("private");
+    // Below are most networks that people or clouds have made, above some that DigitalOcean keeps for itself.
+    let address = std::net::Ipv4Addr::new(10, 50 + a % 179, b, 0);
+    Ipv4Net::new(address, 24).map_err(|e| Error::other(e.to_string()))
+}
+
+fn network_option(spec: &Spec) -> Result<Option<Ipv4Net>> {
+    let Some(text) = spec.options.get(NETWORK_CIDR).and_then(|v| v.as_str()) else { return Ok(None) };
+    let last = spec.cluster_size.saturating_sub(1);
+    let range = text.parse::<Ipv4Net>().ok().filter(|range| {
+        range.trunc() == *range
+            && range.network().is_private()
+            && (16..=28).contains(&range.prefix_len())
+            && host_address(*range, last).is_some()
+    });
+    range.map(Some).ok_or_else(|| Error::InvalidValue {
+        flag: "--network-cidr".into(),
+        value: text.into(),
+        allowed: format!(
+            "a private IPv4 network of /16 to /28 with room for {} nodes from its .{FIRST_HOST} on, e.g. 10.77.0.0/24",
+            spec.cluster_size
+        ),
+        suggestion: None,
+    })
+}
+
+/// The deployer dials IPv4, and Exasol knows nothing else.
+fn reachable_by_ipv4(spec: &Spec) -> Result<()> {
+    if spec.allowed_cidrs.is_empty() || spec.allowed_cidrs.iter().any(|net| net.addr().is_ipv4()) {
+        return Ok(());
+    }
+    Err(Error::InvalidValue {
+        flag: "--allowed-cidr".into(),
+        value: spec.allowed_cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        allowed: "at least one IPv4 network: nodes are reached by IPv4, also by this deployer".into(),
+        suggestion: None,
+    })
+}
+
+/// None: the database runs on any.
+fn arch_of_database(spec: &Spec) -> Result<Option<&'static str>> {
+    let version = catalog::find_version(&spec.db_version)?;
+    Ok(["x86_64", "aarch64"].into_iter().find(|arch| version.arch == *arch))
+}
+
+fn default_type(provider: &str, arch: &str) -> Result<String> {
+    catalog::default_instance_type(provider, arch).map(str::to_owned).ok_or_else(|| Error::Usage {
+        message: format!("{provider} has no machines of {arch} in the catalogue"),
+        hint: Some("choose another database version (--db-version), or another provider".into()),
+    })
+}
+
+fn not_listed(flag: &str, value: &str, listed: &[String]) -> Error {
+    Error::InvalidValue {
+        flag: flag.to_owned(),
+        value: value.to_owned(),
+        allowed: format!("one of {}; --allow-unlisted accepts others", listed.join(", ")),
+        suggestion: closest(value, listed.iter().map(String::as_str)),
+    }
+}
+
+/// # Errors
+/// Exit code 2 for a size below the cloud's least one.
+pub(in crate::providers) fn at_least(flag: &str, size_gb: u32, least_gb: u32) -> Result<()> {
+    if size_gb >= least_gb {
+        return Ok(());
+    }
+    Err(Error::InvalidValue {
+        flag: flag.into(),
+        value: size_gb.to_string(),
+        allowed: format!("{least_gb} GB or more on this cloud"),
+        suggestion: None,
+    })
+}
+
+/// # Errors
+/// Exit code 2 for more than the cloud takes; `of` says of what: "GB".
+pub(in crate::providers) fn at_most(flag: &str, number: u32, most: u32, of: &str) -> Result<()> {
+    if number <= most {
+        return Ok(());
+    }
+    Err(Error::InvalidValue {
+        flag: flag.into(),
+        value: number.to_string(),
+        allowed: format!("{most} {of} or fewer on this cloud"),
+        suggestion: None,
+    })
+}
+
+/// # Errors
+/// Exit code 2 for an owner who is longer than a tag's value may be.
+pub(in crate::providers) fn owner_within(spec: &Spec, characters: usize) -> Result<()> {
+    match &spec.owner {
+        Some(owner) if owner.chars().count() > characters => Err(Error::InvalidValue {
+            flag: "--owner".into(),
+            value: owner.clone(),
+            allowed: format!("at most {characters} characters: it becomes a tag"),
+            suggestion: None,
+        }),
+        _ => Ok(()),
+    }
+}

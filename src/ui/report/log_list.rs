@@ -1,0 +1,20 @@
+//! `logs --list`.
+
+use crate::model::LogList;
+use crate::ui::page::{Column, Page};
+use crate::ui::style::elapsed;
+
+use super::Report;
+
+impl Report for LogList {
+    fn text(&self, page: &mut Page) {
+        let row = |logged: &crate::model::LoggedOperation| {
+            let took = logged.took_ms.map_or_else(|| "-".into(), elapsed);
+            vec![logged.started_at.clone(), logged.operation.clone(), logged.outcome.into(), took, logged.name.clone()]
+        };
+        let rows: Vec<_> = self.operations.iter().map(row).collect();
+        let columns = ["STARTED", "OPERATION", "OUTCOME"].map(Column::left);
+        let columns: Vec<_> = columns.into_iter().chain([Column::right("TOOK"), Column::left("NAME")]).collect();
+        page.table(&columns, &rows);
+    }
+}

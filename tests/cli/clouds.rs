@@ -1,0 +1,229 @@
+//! Clouds with fakes for everything outside: what `init` refuses, what `--update` may change, and how
+//! machines are switched by a cloud's API and by Terraform.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use crate::support::{Call, World};
+
+const TOKEN: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678901";
+
+fn init<'a>(world: &'a World, more: &str) -> Call<'a> {
+    world.exasol(&format!("init --cloud-provider hetzner --db-version rehearsal {more}"))
+}
+
+/// As after a deploy: two machines with ids, and a database.
+fn ready(provider: &str) -> World {
+    let world = World::complete();
+    let words = format!("init --cloud-provider {provider} --db-version rehearsal");
+    account(world.exasol(&words)).run().code(0);
+    world.edit_state(|state| {
+        state["phase"] = "database_ready".into();
+        state["installed"] = true.into();
+        state["nodes"] = serde_json::json!([{
+            "name": "n11", "index": 0, "machine": "x-n11", "mac": "52:54:00:00:00:01", "disks": [],
+            "private_ip": "127.0.0.9", "public_ip": "127.0.0.9", "machine_id": "42", "disk_links": [],
+        }]);
+    });
+    world
+}
+
+fn account(call: Call<'_>) -> Call<'_> {
+    call.env("HCLOUD_TOKEN", TOKEN)
+        .env("EXOSCALE_API_KEY", "EXO0123456789abcdef01234567")
+        .env("EXOSCALE_API_SECRET", "exoSecretOfTheTests0123456789abcdefghijklmn")
+}
+
+#[test]
+fn a_missing_account_is_exit_4_a_wrong_one_2_and_nothing_is_written() {
+    let world = World::complete();
+    init(&world, "").run().code(4).says("HCLOUD_TOKEN").says("--hetzner-token-file");
+    init(&world, "").env("HCLOUD_TOKEN", "").run().code(4);
+    init(&world, "").env("HCLOUD_TOKEN", "hunter2").run().code(2).says("HCLOUD_TOKEN").never_says("hunter2");
+    init(&world, "--hetzner-token-file nowhere").run().code(2).says("nowhere cannot be read");
+    assert!(!world.deployment().exists());
+    // A corrected retry in the same directory.
+    init(&world, "").env("HCLOUD_TOKEN", TOKEN).run().code(0).never_says(TOKEN);
+}
+
+#[test]
+fn a_typed_token_is_kept_where_nobody_reads_it_and_one_of_the_environment_is_not() {
+    let world = World::complete();
+    init(&world, "--hetzner-token-file -").stdin(&format!("{TOKEN}\n")).run().code(0);
+    let holders: Vec<_> =
+        world.files().into_iter().filter(|(_, c)| String::from_utf8_lossy(c).contains(TOKEN)).collect();
+    assert_eq!(holders.len(), 1);
+    assert!(holders[0].0.ends_with("secrets.json"));
+    let other = World::complete();
+    init(&other, "").env("HCLOUD_TOKEN", TOKEN).run().code(0);
+    assert!(!other.files().iter().any(|(_, c)| String::from_utf8_lossy(c).contains(TOKEN)));
+    init(&World::complete(), &format!("--hetzner-token {TOKEN}")).run().code(0).says("--hetzner-token-file");
+}
+
+#[test]
+fn regions_and_machine_types_are_held_against_the_catalogue() {
+    let world = World::complete();
+    let call = |more: &str| init(&world, more).env("HCLOUD_TOKEN", TOKEN).run();
+    call("--hetzner-location nbg2").code(2).says("did you mean 'nbg1'?").says("--allow-unlisted");
+    call("--instance-type cpx33").code(2).says("--instance-type");
+    call("--data-volume-size 9").code(2).says("10 GB or more");
+    call("--root-volume-size 50").code(2).says("--instance-type");
+    call("--network-cidr 10.0.0.0/30").code(2).says("--network-cidr");
+    call("--allowed-cidr 2001:db8::/32").code(2).says("IPv4");
+    assert!(!world.deployment().exists());
+    call("--instance-type cpx99 --allow-unlisted").code(0).says("cpx99 is not in the catalogue");
+}
+
+#[test]
+fn permissions_are_json_for_every_provider() {
+    let world = World::new();
+    let listed = world.exasol("init --list-providers --json").run().code(0).json();
+    let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 8);
+    for name in names {
+        let shown = world.exasol(&format!("init --cloud-provider {name} --show-permissions")).run().code(0);
+        serde_json::from_str::<serde_json::Value>(&shown.stdout).unwrap();
+        shown.says("nobody has proven them");
+    }
+}
+
+#[test]
+fn an_update_changes_what_it_may_and_says_what_it_changed() {
+    let world = World::complete().initialized();
+    let update = |more: &str| world.exasol(&format!("init --update {more}"));
+    let json = update("--cluster-size 3 --owner me --json").run().code(0).json();
+    let changed: Vec<_> = json["changed"].as_array().unwrap().iter().map(|c| c["option"].as_str().unwrap()).collect();
+    assert_eq!(changed, ["cluster_size", "owner"]);
+    assert_eq!(world.state()["spec"]["cluster_size"], 3);
+    update("--cluster-size 3").run().code(0).says("unchanged");
+    world.exasol("status").run().code(0).says("the next deploy applies them");
+    update("--cloud-provider hetzner").run().code(2).says("cannot move to hetzner");
+    update("--cluster-size 0").run().code(2).says("--cluster-size");
+    let before = world.files();
+    world.edit_state(|state| state["installed"] = true.into());
+    update("--cluster-size 4").run().code(2).says("--cluster-size").says("cannot change any more");
+    update("--libvirt-memory 9").run().code(2).says("--libvirt-memory");
+    update("--adminui-password-file -").stdin("another").run().code(2).says("Admin UI");
+    update("--allowed-cidr 192.0.2.0/24 --db-password-file -")
+        .stdin("next \"word\"")
+        .run()
+        .code(0)
+        .never_says("next \"word\"");
+    let secrets: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.deployment().join("secrets.json")).unwrap()).unwrap();
+    assert_eq!(secrets["next_db_password"], "next \"word\"");
+    assert_eq!(secrets["db_password"].as_str().unwrap().len(), 24);
+    assert_eq!(world.files().len(), before.len());
+}
+
+#[test]
+fn sizes_of_a_cloud_s_cluster_change_while_it_is_stopped() {
+    let world = ready("hetzner");
+    let update = |more: &str| account(world.exasol(&format!("init --update {more}"))).run();
+    update("--instance-type cpx42").code(2).says("exasol stop");
+    world.edit_state(|state| state["phase"] = "stopped".into());
+    update("--instance-type cpx42").code(0).says("cpx42").says("exasol start");
+    update("--data-volume-size 50").code(2).says("only grows");
+    update("--data-volume-size 200").code(0);
+}
+
+/// A cloud's API on this machine: what was asked, and a machine that is switched.
+struct Api {
+    url: String,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+fn api() -> Api {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let seen = calls.clone();
+    std::thread::spawn(move || {
+        let mut status = "running";
+        for tcp in listener.incoming() {
+            let mut tcp = tcp.unwrap();
+            let mut reader = BufReader::new(tcp.try_clone().unwrap());
+            let mut first = String::new();
+            reader.read_line(&mut first).unwrap();
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            std::io::copy(&mut reader.take(length), &mut std::io::sink()).unwrap();
+            if first.contains("/actions/poweroff") {
+                status = "off";
+            }
+            seen.lock().unwrap().push(first.trim().to_owned());
+            let body = format!("{{\"server\":{{\"status\":\"{status}\"}}}}");
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = tcp.write_all(format!("{head}{body}").as_bytes());
+            // The guest goes down when it was asked to: two looks later.
+            if seen.lock().unwrap().len() >= 3 {
+                status = "off";
+            }
+        }
+    });
+    Api { url, calls }
+}
+
+#[test]
+fn a_cloud_s_api_is_asked_until_every_machine_is_off() {
+    let world = ready("hetzner");
+    let api = api();
+    let stop = || account(world.exasol("stop --json")).env("HCLOUD_ENDPOINT", &api.url).run();
+    let json = stop().code(0).json();
+    assert_eq!(json["status"], "stopped");
+    assert!(json["remark"].as_str().unwrap().contains("still paid for"));
+    assert_eq!(world.state()["phase"], "stopped");
+    assert!(api.calls.lock().unwrap().iter().all(|call| call.contains("/servers/42")));
+    // Again: nothing to do. And deploy is not for a cluster that was stopped on purpose.
+    stop().code(0);
+    account(world.exasol("deploy")).run().code(3).says("exasol start");
+    let refreshed =
+        account(world.exasol("status --refresh --json")).env("HCLOUD_ENDPOINT", &api.url).run().code(0).json();
+    assert_eq!((refreshed["status"].as_str(), refreshed["nodes"][0]["vm"].as_str()), (Some("stopped"), Some("off")));
+}
+
+#[test]
+fn a_token_that_was_lost_stops_stop_before_anything_happens() {
+    let world = ready("hetzner");
+    world.exasol("stop").run().code(4).says("HCLOUD_TOKEN");
+    assert_eq!(world.state()["phase"], "database_ready");
+}
+
+#[test]
+fn terraform_switches_where_it_can() {
+    let world = ready("exoscale");
+    let json = account(world.exasol("stop --json")).run().code(0).json();
+    assert_eq!(json["status"], "stopped");
+    let variables = std::fs::read_to_string(world.deployment().join("terraform/terraform.tfvars.json")).unwrap();
+    assert!(variables.contains("\"power\": \"stopped\""), "{variables}");
+    let refreshed = account(world.exasol("status --refresh --json")).run().code(0).json();
+    assert_eq!(refreshed["nodes"][0]["vm"], "missing");
+}
+
+#[test]
+fn a_database_that_nobody_reaches_is_not_switched_off() {
+    let world = ready("exoscale");
+    world.fake("ssh", "echo 'ssh: connect to host n11 port 22: No route to host' >&2; exit 255");
+    account(world.exasol("stop")).run().code(1).says("No route to host").says("nothing was switched off");
+    assert_eq!(world.state()["phase"], "stop_failed");
+}
+
+#[test]
+fn status_waits_and_says_when_time_is_up() {
+    let world = World::complete().initialized();
+    world.exasol("status --wait initialized").run().code(0);
+    world.exasol("status --wait database_ready --timeout 0s").run().code(1).says("initialized");
+    world.exasol("status --wait nonsense").run().code(2);
+    world.exasol("status --wait stopped --timeout soon").run().code(2).says("90s, 15m, 1h");
+    world.exasol("status --refresh").run().code(2).says("leave it out");
+}
