@@ -1,0 +1,235 @@
+"""Steps of a cluster's life after its first deploy: stop, start, losses, and a change of options."""
+
+import contextlib
+import json
+import secrets
+import subprocess
+import time
+
+import hypervisor
+from program import wait_until
+from steps import step, tree_of
+
+# Where a test writes to a raw disk: behind everything that a partition table or a signature uses.
+MARK_AT = 1024 * 1024
+
+
+def domain(system, node):
+    return f"{system.id}-{node}"
+
+
+def ready(system):
+    return system.exasol("status", "--json").json()["status"] == "database_ready"
+
+
+@step
+def mark_disks(system):
+    """Writes a text of its own to every data disk, raw."""
+    system.marks = {(node, disk): secrets.token_hex(16) for node in system.names for disk in range(1, system.disks + 1)}
+    for node in system.names:
+        writes = [
+            f"printf %s {mark} | sudo dd of=/dev/exadata_{disk:02} bs=1 seek={MARK_AT} conv=notrunc,fsync status=none"
+            for (owner, disk), mark in system.marks.items()
+            if owner == node
+        ]
+        system.exasol("ssh", node, "--", " && ".join(writes)).expect(0)
+
+
+@step
+def check_marks(system):
+    """The same texts are on the same disks."""
+    for (node, disk), mark in system.marks.items():
+        read = f"sudo dd if=/dev/exadata_{disk:02} bs=1 skip={MARK_AT} count={len(mark)} status=none"
+        found = system.exasol("ssh", node, "--", read).expect(0).stdout
+        assert found == mark, f"{node} /dev/exadata_{disk:02}: {found!r}, not {mark!r}"
+
+
+@step
+def stop(system):
+    """The machines are off, and libvirt says so too; a second stop finds nothing to do."""
+    result = system.exasol("stop", "--json").expect(0)
+    assert result.json()["status"] == "stopped", result.stdout
+    system.note("stop", result.seconds)
+    for node in system.names:
+        info = hypervisor.virsh("dominfo", domain(system, node))
+        assert "shut off" in info and "disable" in info, info
+    report = system.exasol("status", "--json").expect(0).json()
+    assert report["status"] == "stopped" and {n["vm"] for n in report["nodes"]} == {"off"}, report
+    assert any("exasol start" in command for command in report["next"]), report["next"]
+    again = system.exasol("stop", "--json").expect(0)
+    system.note("stop again", again.seconds)
+    system.exasol("deploy").expect(3)
+
+
+@step
+def start(system):
+    """Every node takes logins, and the machines start with their host; a second start changes nothing."""
+    result = system.exasol("start", "--json").expect(0)
+    assert result.json()["status"] == "database_ready", result.stdout
+    system.note("start", result.seconds)
+    assert ready(system)
+    for node in system.names:
+        assert "Autostart:      enable" in hypervisor.virsh("dominfo", domain(system, node)), node
+    before = {name: text for name, text in tree_of(system.dir).items() if name not in ("deployment.json", ".lock")}
+    again = system.exasol("start", "--json").expect(0)
+    system.note("start again", again.seconds)
+    after = {name: text for name, text in tree_of(system.dir).items() if name not in ("deployment.json", ".lock")}
+    assert after == before, "a second start changed files"
+
+
+@step
+def power_cut(system, node="n12"):
+    """A machine that somebody switched off is named at once, nothing is called ready, and start brings it back."""
+    hypervisor.virsh("destroy", domain(system, node))
+    begin = time.monotonic()
+    report = system.exasol("status", "--json").expect(0).json()
+    seen = time.monotonic() - begin
+    assert {n["name"]: n["vm"] for n in report["nodes"]}[node] == "off", report
+    assert report["status"] != "database_ready" and report["phase"] == "database_ready", report
+    assert f"{node} is off" in report["reason"], report["reason"]
+    system.note("status of a lost node", seen)
+    system.exasol("start", "--json").expect(0)
+    assert ready(system)
+
+
+@step
+def overlay(system):
+    """The nodes know each other by overlay addresses, and multicasts pass."""
+    state = json.loads((system.dir / "deployment.json").read_text())
+    addresses = {node["name"]: node["overlay_ip"] for node in state["nodes"]}
+    for node in system.names:
+        link = system.exasol("ssh", node, "--", "ip -o link show exasol0; for n in %s; do getent ahostsv4 $n | head -n1; done" % " ".join(system.names)).expect(0).stdout
+        assert "mtu 1450" in link, link
+        for address in addresses.values():
+            assert address in link, (link, addresses)
+    receiver, sender = system.names[-1], system.names[0]
+    group = "239.77.7.7"
+    listen = f"""import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7777)); s.settimeout(60)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("{group}") + socket.inet_aton("{addresses[receiver]}"))
+print(s.recv(100).decode())"""
+    tell = f"""import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("{addresses[sender]}"))
+s.sendto(b"to all", ("{group}", 7777))"""
+    listening = system.program.start("ssh", "-d", system.dir, receiver, "--", f"python3 -c '{listen}' > /tmp/multicast")
+    try:
+        for _ in range(30):
+            system.exasol("ssh", sender, "--", f"python3 -c '{tell}'").expect(0)
+            if listening.poll() is not None:
+                break
+    finally:
+        listening.wait(timeout=120)
+    heard = system.exasol("ssh", receiver, "--", "cat /tmp/multicast").expect(0).stdout
+    assert heard.strip() == "to all", heard
+
+
+@step
+def update(system, password="another \"one\" $x"):
+    """New clients, a new database password and a new host password reach a living cluster; no node is replaced."""
+    for name, text in (("next-db", password), ("next-host", "host's #1")):
+        (system.folder / name).write_text(text + "\n")
+    machines = {node: hypervisor.virsh("domuuid", domain(system, node)) for node in system.names}
+    options = ["--allowed-cidr", "192.0.2.0/24", "--db-password-file", system.folder / "next-db", "--host-password-file", system.folder / "next-host"]
+    report = system.exasol("init", "--update", *options, "--json").expect(0).json()
+    assert {c["option"] for c in report["changed"]} == {"allowed_cidrs", "db_password", "host_password"}, report
+    assert password not in json.dumps(report)
+    result = system.exasol("deploy", "--json").expect(0)
+    system.note("deploy of an update", result.seconds)
+    system.password = password
+    assert ready(system)
+    for node in system.names:
+        rules = system.exasol("ssh", node, "--", "sudo nft list table inet exasol").expect(0).stdout
+        assert "192.0.2.0/24" in rules, rules
+        assert hypervisor.virsh("domuuid", domain(system, node)) == machines[node]
+    system.exasol("init", "--update", "--cluster-size", "7").expect(2)
+    # Nothing is pending any more: the next deploy only looks.
+    assert "accepts logins" in system.exasol("deploy").expect(0).text
+
+
+@step
+def undefined(system, node="n12"):
+    """A domain that somebody removed is named; deploy makes it anew around the data disks it had."""
+    hypervisor.virsh("destroy", domain(system, node))
+    hypervisor.virsh("undefine", domain(system, node))
+    report = system.exasol("status", "--json").expect(0).json()
+    assert {n["name"]: n["vm"] for n in report["nodes"]}[node] == "missing", report
+    assert f"{node} is missing" in report["reason"], report
+    result = system.exasol("deploy", "--json").expect(0)
+    system.note("deploy of a lost domain", result.seconds)
+    wait_until(lambda: ready(system), "the database after a lost domain", every=2)
+
+
+def addresses(system):
+    state = json.loads((system.dir / "deployment.json").read_text())
+    return {node["name"]: node["public_ip"] for node in state["nodes"]}
+
+
+class Rule:
+    """A packet filter's rule of this machine (the lab), for as long as the block lasts."""
+
+    def __init__(self, *words):
+        self.words = words
+
+    def __enter__(self):
+        self.change("-I")
+
+    def __exit__(self, *_):
+        self.change("-D")
+
+    def change(self, how):
+        table, rest = (["-t", "nat"], self.words[1:]) if self.words[0] == "nat" else ([], self.words)
+        subprocess.run(["iptables", "-w", *table, how, *rest], check=True, capture_output=True)
+
+
+@step
+def unreachable(system):
+    """A network that lets nothing through is no reason to call a cluster stopped, or its phase another."""
+    rules = [Rule("OUTPUT", "-d", address, "-p", "tcp", "-j", "DROP") for address in addresses(system).values()]
+    with contextlib.ExitStack() as stack:
+        for rule in rules:
+            stack.enter_context(rule)
+        begin = time.monotonic()
+        report = system.exasol("status", "--probe-timeout", "2", "--json").expect(0).json()
+        system.note("status of an unreachable cluster", time.monotonic() - begin)
+        assert report["status"] == "unreachable" and report["phase"] == "database_ready", report
+        for node in report["nodes"]:
+            assert node["vm"] == "running" and {node["ssh"]["state"], node["sql"]["state"]} <= {"timeout", "unreachable"}, node
+        system.exasol("status", "--wait", "stopped", "--timeout", "1s", "--probe-timeout", "1").expect(1)
+        system.exasol("sql", "-c", "SELECT 1", "--timeout", "5").expect(1)
+    assert ready(system)
+
+
+@step
+def impostor(system, node="n12"):
+    """Another machine on a node's address is not taken for the node."""
+    found = addresses(system)
+    other = next(address for name, address in found.items() if name != node)
+    with Rule("nat", "OUTPUT", "-d", found[node], "-p", "tcp", "--dport", "22", "-j", "DNAT", "--to-destination", other):
+        report = system.exasol("status", "--json").expect(0).json()
+        seen = {n["name"]: n["ssh"]["state"] for n in report["nodes"]}
+        assert seen[node] == "identity_mismatch", seen
+        assert system.exasol("ssh", node, "--", "true").code != 0
+    assert ready(system)
+
+
+@step
+def other_addresses(system, network="default"):
+    """While the machines are off the network gives a node another address; start tells everybody."""
+    system.exasol("stop", "--json").expect(0)
+    before = addresses(system)
+    node = system.names[-1]
+    mac = next(n["mac"] for n in json.loads((system.dir / "deployment.json").read_text())["nodes"] if n["name"] == node)
+    taken = set(before.values())
+    free = next(a for a in (f"192.168.122.{i}" for i in range(240, 254)) if a not in taken)
+    host = f"<host mac='{mac}' ip='{free}'/>"
+    hypervisor.virsh("net-update", network, "add", "ip-dhcp-host", host, "--live", "--config")
+    try:
+        result = system.exasol("start", "--json").expect(0)
+        system.note("start with another address", result.seconds)
+        assert addresses(system)[node] == free, (addresses(system), free)
+        assert ready(system)
+        known = system.exasol("ssh", system.names[0], "--", f"getent ahostsv4 {node} | head -n1").expect(0).stdout
+        assert known.startswith(free), known
+    finally:
+        hypervisor.virsh("net-update", network, "delete", "ip-dhcp-host", host, "--live", "--config")
