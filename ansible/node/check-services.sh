@@ -27,6 +27,8 @@ while :; do
   fi
   sleep 1
 done
+# What was installed outlives a power failure from now on.
+sync
 [ -z "$starting" ] || echo "warning: still starting:$starting"
 if [ -e /etc/avahi/avahi-daemon.conf ] && ! systemctl -q is-active avahi-daemon; then
   echo "warning: no mDNS name: avahi-daemon does not run"

@@ -81,6 +81,8 @@ play() {
 
 finish() {
   rm -f config
+  # Not to come back after a power failure.
+  sync
 }
 
 case ${1-} in
