@@ -62,6 +62,8 @@ lay_down() {
   tar -xpf "$work/files.tar" -C /
   sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
   ! have restorecon || sed 's|^|/|' "$work/laid-down" | restorecon -f - 2>/dev/null || true
+  # A power failure in the next half minute would leave them empty, the firewall's rules among them.
+  sync
   changed "files $(tr '\n' ' ' <"$work/laid-down")"
 }
 
@@ -119,31 +121,6 @@ add_lines() {
   changed "$2"
 }
 
-# split DISK: sets `link` (/dev/exadata_01), `identity` (names below /dev, see identified), `least` and
-# `most` (bytes).
-split() {
-  link=${1%%,*} rest=${1#*,}
-  identity=${rest%%,*} rest=${rest#*,}
-  least=${rest%,*} most=${rest#*,}
-}
-
-# identified NAMES: the disk (/dev/sdb) that one of these names below /dev belongs to; they are
-# patterns, divided by |.
-identified() {
-  names=$1
-  while [ -n "$names" ]; do
-    for path in /dev/${names%%|*}; do
-      case $path in *-part[0-9]*) continue ;; esac
-      [ ! -b "$path" ] || { readlink -f "$path"; return 0; }
-    done
-    case $names in *'|'*) names=${names#*|} ;; *) names='' ;; esac
-  done
-  return 1
-}
-
-# is_right LINK IDENTITY: the link leads to the disk with that identity.
-is_right() { [ -b "$1" ] && [ "$(readlink -f "$1")" = "$(identified "$2")" ]; }
-
 disk_links_are_right() {
   for disk in $DISKS; do
     split "$disk"
@@ -166,8 +143,7 @@ check_disks() {
       fail "$link is missing: no disk is known as /dev/$identity; there are $(lsblk -dno NAME,SIZE,WWN,SERIAL | tr -s ' \n' ' ')"
     is_right "$link" "$identity" || fail "$link is $(readlink -f "$link"), not $found, which /dev/$identity is"
     name=${found##*/}
-    read -r sectors <"/sys/class/block/$name/size"
-    bytes=$((sectors * 512))
+    bytes=$(size_of "$found")
     if [ "$bytes" -lt "$least" ] || [ "$bytes" -gt "$most" ]; then fail "$link has $bytes bytes, not $least to $most"; fi
     case $seen in *"$identity"*) continue ;; esac
     found=$(blkid -p -o export "/dev/$name" 2>&1) &&
@@ -253,6 +229,8 @@ main() {
   lay_down
   # shellcheck source=/dev/null
   . $ours/node.conf
+  # shellcheck source=ansible/node/disks.sh
+  . /usr/local/lib/exasol-deployer/disks.sh
   check_marker
   set_hostname
   set_password

@@ -37,6 +37,7 @@ pub(super) fn build() -> Command {
             "Switches the machines on and waits until the database accepts logins",
             "  exasol start -d demo",
         ))
+        .subcommand(super::health::command())
         .subcommand(destroy())
         .subcommand(doctor())
         .subcommand(info())

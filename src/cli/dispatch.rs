@@ -23,6 +23,7 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
         "init" => init(globals, matches, ui),
         "deploy" => deploy(globals, matches, ui),
         "status" => status(globals, matches, ui),
+        "health" => super::health::run(globals, matches, ui),
         "stop" => stop(globals, ui),
         "start" => start(globals, ui),
         "destroy" => destroy(globals, matches, ui),

@@ -8,6 +8,7 @@ mod command;
 mod config_file;
 mod credentials;
 mod dispatch;
+mod health;
 mod logs;
 mod options;
 mod passwords;

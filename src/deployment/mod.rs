@@ -33,6 +33,7 @@ mod atomic;
 mod create;
 mod dir;
 mod edits;
+mod history;
 pub mod keys;
 mod lock;
 mod locked;

@@ -12,20 +12,20 @@ use crate::model::{Operation, Phase, quote};
 /// The operations that may run from `phase`. `destroy` always may: it works half-created, and a
 /// second one finds nothing to do.
 const fn table(phase: Phase) -> &'static [Operation] {
-    use Operation::{Deploy, Destroy, Start, Stop, Update};
+    use Operation::{Deploy, Destroy, Repair, Start, Stop, Update};
     match phase {
         Phase::Initialized => &[Deploy, Update, Destroy],
         // Deploy resumes.
-        Phase::DeployInProgress | Phase::DeploymentFailed => &[Deploy, Update, Destroy],
+        Phase::DeployInProgress | Phase::DeploymentFailed => &[Deploy, Update, Repair, Destroy],
         // The machines run, the database is installed. Stop and start may be what mends it.
-        Phase::DatabaseConnectionFailed => &[Deploy, Start, Stop, Update, Destroy],
+        Phase::DatabaseConnectionFailed => &[Deploy, Start, Stop, Update, Repair, Destroy],
         // Deploy verifies, and applies an update. Start is for machines that went off by themselves.
-        Phase::DatabaseReady => &[Deploy, Stop, Start, Update, Destroy],
+        Phase::DatabaseReady => &[Deploy, Stop, Start, Update, Repair, Destroy],
         // Not deploy: it would wait for machines that are off on purpose. Stop finds nothing to do.
-        Phase::Stopped => &[Start, Stop, Update, Destroy],
-        Phase::StopInProgress | Phase::StopFailed => &[Stop, Start, Update, Destroy],
+        Phase::Stopped => &[Start, Stop, Update, Repair, Destroy],
+        Phase::StopInProgress | Phase::StopFailed => &[Stop, Start, Update, Repair, Destroy],
         // Deploy has the same end as start, and can apply what start lacked (more memory, a lost machine).
-        Phase::StartInProgress | Phase::StartFailed => &[Start, Deploy, Stop, Update, Destroy],
+        Phase::StartInProgress | Phase::StartFailed => &[Start, Deploy, Stop, Update, Repair, Destroy],
         // Half of it is gone already: the only way is on.
         Phase::DestroyInProgress | Phase::DestroyFailed => &[Destroy],
         // A destroyed directory is not deployed again: `init` makes a new one.
@@ -51,7 +51,7 @@ pub fn begin(operation: Operation) -> Option<Phase> {
         Operation::Stop => Some(Phase::StopInProgress),
         Operation::Start => Some(Phase::StartInProgress),
         Operation::Destroy => Some(Phase::DestroyInProgress),
-        Operation::Update => None,
+        Operation::Update | Operation::Repair => None,
     }
 }
 
@@ -61,7 +61,7 @@ pub fn succeeded(operation: Operation) -> Option<Phase> {
         Operation::Deploy | Operation::Start => Some(Phase::DatabaseReady),
         Operation::Stop => Some(Phase::Stopped),
         Operation::Destroy => Some(Phase::Destroyed),
-        Operation::Update => None,
+        Operation::Update | Operation::Repair => None,
     }
 }
 
@@ -113,7 +113,7 @@ impl From<&Error> for Cause {
 /// The phase after `operation` has ended for `cause`; None: the one before it began.
 pub fn failed(operation: Operation, cause: Cause) -> Option<Phase> {
     match (operation, cause) {
-        (Operation::Update, _) | (_, Cause::Refused) => None,
+        (Operation::Update | Operation::Repair, _) | (_, Cause::Refused) => None,
         // Stays in progress with a free lock, which is what `status` calls interrupted.
         (_, Cause::Interrupted) => begin(operation),
         (Operation::Deploy, Cause::Connection) => Some(Phase::DatabaseConnectionFailed),
@@ -153,6 +153,7 @@ impl Next {
             Operation::Start => "exasol start",
             Operation::Destroy => "exasol destroy",
             Operation::Update => "exasol init --update",
+            Operation::Repair => "exasol health --repair",
         };
         Next { command, why, operation: Some(operation), here: true }
     }
@@ -213,20 +214,20 @@ mod tests {
     #[test]
     fn every_operation_from_every_phase() {
         let expected = [
-            // phase                              deploy stop start destroy update
-            (Phase::Initialized, [true, false, false, true, true]),
-            (Phase::DeployInProgress, [true, false, false, true, true]),
-            (Phase::DeploymentFailed, [true, false, false, true, true]),
-            (Phase::DatabaseConnectionFailed, [true, true, true, true, true]),
-            (Phase::DatabaseReady, [true, true, true, true, true]),
-            (Phase::StopInProgress, [false, true, true, true, true]),
-            (Phase::Stopped, [false, true, true, true, true]),
-            (Phase::StopFailed, [false, true, true, true, true]),
-            (Phase::StartInProgress, [true, true, true, true, true]),
-            (Phase::StartFailed, [true, true, true, true, true]),
-            (Phase::DestroyInProgress, [false, false, false, true, false]),
-            (Phase::DestroyFailed, [false, false, false, true, false]),
-            (Phase::Destroyed, [false, false, false, true, false]),
+            // phase                              deploy stop start destroy update repair
+            (Phase::Initialized, [true, false, false, true, true, false]),
+            (Phase::DeployInProgress, [true, false, false, true, true, true]),
+            (Phase::DeploymentFailed, [true, false, false, true, true, true]),
+            (Phase::DatabaseConnectionFailed, [true, true, true, true, true, true]),
+            (Phase::DatabaseReady, [true, true, true, true, true, true]),
+            (Phase::StopInProgress, [false, true, true, true, true, true]),
+            (Phase::Stopped, [false, true, true, true, true, true]),
+            (Phase::StopFailed, [false, true, true, true, true, true]),
+            (Phase::StartInProgress, [true, true, true, true, true, true]),
+            (Phase::StartFailed, [true, true, true, true, true, true]),
+            (Phase::DestroyInProgress, [false, false, false, true, false, false]),
+            (Phase::DestroyFailed, [false, false, false, true, false, false]),
+            (Phase::Destroyed, [false, false, false, true, false, false]),
         ];
         assert_eq!(expected.map(|(phase, _)| phase), Phase::ALL);
         for (phase, row) in expected {

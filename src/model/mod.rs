@@ -5,6 +5,7 @@
 
 mod check;
 mod file;
+mod health;
 mod http_call;
 mod id;
 mod image;
@@ -21,6 +22,7 @@ mod spec;
 
 pub use check::{Check, CheckStatus, Outcome};
 pub use file::RenderedFile;
+pub use health::{HealthReport, Issue, Layer, LayerState, NodeHealth, Severity};
 pub use http_call::{Body, HttpCall, Method};
 pub use id::DeploymentId;
 pub use image::{BaseImage, ImageLocation};

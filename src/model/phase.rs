@@ -32,6 +32,8 @@ pub enum Operation {
     Destroy,
     /// `init --update`: changes the spec, keeps the phase.
     Update,
+    /// `health --repair`: renders what is derived; changes the phase only by a proof.
+    Repair,
 }
 
 impl Phase {
@@ -78,8 +80,14 @@ impl Phase {
 }
 
 impl Operation {
-    pub const ALL: [Operation; 5] =
-        [Operation::Deploy, Operation::Stop, Operation::Start, Operation::Destroy, Operation::Update];
+    pub const ALL: [Operation; 6] = [
+        Operation::Deploy,
+        Operation::Stop,
+        Operation::Start,
+        Operation::Destroy,
+        Operation::Update,
+        Operation::Repair,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,6 +96,7 @@ impl Operation {
             Operation::Start => "start",
             Operation::Destroy => "destroy",
             Operation::Update => "update",
+            Operation::Repair => "repair",
         }
     }
 }

@@ -123,6 +123,9 @@ pub struct NodeStatus {
     pub vm_reason: Option<String>,
     pub private_ip: Option<String>,
     pub public_ip: Option<String>,
+    /// Where the hypervisor knows the machine under another address only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_now: Option<String>,
     pub ssh: Probe,
     pub sql: Probe,
 }

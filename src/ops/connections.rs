@@ -12,7 +12,7 @@ use super::operation::Work;
 use super::{credentials, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State};
 use crate::error::{Error, Result};
-use crate::model::{Node, NodePlan, Operation};
+use crate::model::{Node, NodePlan, Operation, RenderedFile};
 use crate::providers::{self, Provider, Route};
 use crate::render::{self, SshInput};
 use crate::sql::Endpoint;
@@ -87,19 +87,24 @@ pub(super) fn targets(dir: &DeploymentDir, provider: &Provider) -> Result<Vec<Ta
 }
 
 /// Writes `ssh/` anew from what the state knows.
-pub(super) fn write_ssh_files(dir: &mut Locked, provider: &Provider, edits: EditPolicy) -> Result<()> {
+pub(super) fn write_ssh_files(dir: &mut Locked, edits: EditPolicy) -> Result<()> {
+    let files = ssh_files(dir)?;
+    dir.write_files(&files, edits)
+}
+
+/// What belongs in `ssh/`.
+pub(super) fn ssh_files(dir: &DeploymentDir) -> Result<Vec<RenderedFile>> {
     let state = dir.state();
-    let route = route(dir, provider)?;
+    let route = route(dir, providers::find(&state.spec.provider)?)?;
     let secrets = dir.secrets()?;
-    let files = render::ssh_files(&SshInput {
+    render::ssh_files(&SshInput {
         directory: dir.root(),
         nodes: &state.nodes,
         secrets: &render_input::borrowed(&secrets),
         jump_host: route.jump_host.as_deref(),
         jump_key: route.jump_key.as_deref(),
         cos_host_keys: &state.cos_host_keys,
-    })?;
-    dir.write_files(&files, edits)
+    })
 }
 
 /// What Terraform's outputs tell of the machines, for providers without another way.
@@ -159,9 +164,8 @@ pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
     if config.contains(&*here.to_string_lossy()) {
         return Ok(dir);
     }
-    let provider = providers::find(&dir.state().spec.provider)?;
     let root = dir.root().to_owned();
-    let mut locked = dir.lock(Operation::Update)?;
-    write_ssh_files(&mut locked, provider, EditPolicy::Refuse)?;
+    let mut locked = dir.lock(Operation::Repair)?;
+    write_ssh_files(&mut locked, EditPolicy::Refuse)?;
     DeploymentDir::open(&root)
 }

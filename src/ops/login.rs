@@ -19,12 +19,14 @@ pub(super) const LOGIN: StepInfo = StepInfo { id: "login", title: "log in with S
 
 /// After stage d the database accepts logins at once; slow hosts get time for the handshake.
 const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+/// On a node: see ansible/node/.
+const CERTIFICATE: &str = "exec /usr/local/lib/exasol-deployer/certificate.sh";
 const LOGIN_POLL: Duration = Duration::from_millis(500);
 
 /// Pins the certificate, then logs in on every node.
 pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(LOGIN.id);
-    let fingerprint = fingerprint_over_ssh(work).await?;
+    let fingerprint = fingerprint_over_ssh(&work.dir).await?;
     work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))?;
     learn_cos_host_keys(work, cluster).await?;
     work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT)).await?;
@@ -65,12 +67,12 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
 }
 
 /// The certificate that the first node itself serves, asked on the node: nobody on the way can answer for it.
-async fn fingerprint_over_ssh(work: &Work) -> Result<String> {
-    let ssh = connections::ssh(&work.dir)?;
-    let Some(first) = work.dir.state().nodes.first().cloned() else {
+pub(super) async fn fingerprint_over_ssh(dir: &DeploymentDir) -> Result<String> {
+    let ssh = connections::ssh(dir)?;
+    let Some(first) = dir.state().nodes.first().cloned() else {
         return Err(Error::other("no node is known"));
     };
-    let output = ssh.run_script(&first.plan.name, render::CERTIFICATE_FINGERPRINT, connections::SSH_LIMIT).await?;
+    let output = ssh.run_script(&first.plan.name, CERTIFICATE, connections::SSH_LIMIT).await?;
     let text = output.stdout_text().trim().to_ascii_lowercase();
     if output.success() && text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(text);
@@ -94,7 +96,7 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
         learned.insert(node.name.clone(), output.stdout_text().lines().map(str::to_owned).collect());
     }
     work.dir.update(|state| state.cos_host_keys = learned)?;
-    connections::write_ssh_files(&mut work.dir, cluster.provider, cluster.edits)
+    connections::write_ssh_files(&mut work.dir, cluster.edits)
 }
 
 pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> Result<()> {

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+pub mod health;
 pub mod info;
 pub mod init;
 pub mod logs;

@@ -137,9 +137,14 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
         None => transitions::succeeded(operation),
         Some(error) => transitions::failed(operation, error.into()),
     };
-    let phase = phase.unwrap_or(work.from);
+    // One that has no phase of its own leaves the one that it found or proved, and the trouble before it.
+    let (keeps, now) = (transitions::begin(operation).is_none(), work.dir.state().phase);
+    let mended = keeps && now != work.from;
+    let phase = phase.unwrap_or(if keeps { now } else { work.from });
     work.dir.update(|state| {
-        state.last_error = last_error;
+        if !keeps || mended || last_error.is_some() {
+            state.last_error = last_error;
+        }
         state.phase = phase;
         state.ever_ready |= phase == Phase::DatabaseReady;
     })

@@ -22,6 +22,10 @@ const NODE_SCRIPTS: &str = "node";
 /// Where the bundle lays them down.
 const LIB_DIR: &str = "/usr/local/lib/exasol-deployer";
 
+/// What every node gets of them.
+const NODE_LIBRARY: [&str; 7] =
+    ["c4.sh", "certificate.sh", "check-services.sh", "database.sh", "disks.sh", "health.sh", "install-cluster.sh"];
+
 /// c4, the archive and c4's configuration, on n11.
 pub const RELEASE_DIR: &str = "/home/exasol/exasol-release";
 
@@ -115,7 +119,7 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
         units::firewall(),
         firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs),
     ];
-    for name in ["c4.sh", "database.sh", "install-cluster.sh", "check-services.sh"] {
+    for name in NODE_LIBRARY {
         files.push(GuestFile::root(format!("{LIB_DIR}/{name}"), node_script(name)?).mode(0o755));
     }
     if let Some(conf) = overlay::overlay_conf(node, input.nodes) {

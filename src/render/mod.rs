@@ -42,7 +42,7 @@ mod units;
 use std::collections::BTreeMap;
 
 pub use ansible::{AnsibleInput, Release, ansible_files};
-pub use commands::{CERTIFICATE_FINGERPRINT, COS_HOST_KEYS};
+pub use commands::COS_HOST_KEYS;
 pub use readme::{ReadmeInput, readme};
 pub use ssh_files::{SshInput, ssh_files};
 pub use terraform::{TerraformInput, terraform_files};

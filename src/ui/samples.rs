@@ -10,7 +10,16 @@ const FINGERPRINT: &str = "3f1a0c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a
 
 fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> NodeStatus {
     let address = ip.map(str::to_owned);
-    NodeStatus { name: name.into(), vm, vm_reason: None, private_ip: address.clone(), public_ip: address, ssh, sql }
+    NodeStatus {
+        name: name.into(),
+        vm,
+        vm_reason: None,
+        private_ip: address.clone(),
+        public_ip: address,
+        address_now: None,
+        ssh,
+        sql,
+    }
 }
 
 pub fn status_ready() -> StatusReport {
@@ -200,6 +209,44 @@ pub fn sql_rows() -> SqlReport {
 
 pub fn sql_without_rows() -> SqlReport {
     SqlReport { columns: vec![], rows: vec![], row_count: Some(1) }
+}
+
+pub fn health() -> HealthReport {
+    let layers = |vm, above| {
+        let state = |layer: Layer| (layer, if layer == Layer::Vm { vm } else { above });
+        Layer::ALL.into_iter().filter(|layer| *layer != Layer::Record).map(state).collect()
+    };
+    let mut n11: std::collections::BTreeMap<_, _> = layers(LayerState::Ok, LayerState::Ok);
+    n11.insert(Layer::Space, LayerState::Warning);
+    let issue = |kind: &str, node: &str, layer, severity, detail: &str, hint: &str| Issue {
+        kind: kind.into(),
+        node: Some(node.into()),
+        layer,
+        severity,
+        detail: detail.into(),
+        hint: hint.into(),
+    };
+    let start = "exasol start -d demo";
+    let free = "900 MiB of 49000 MiB are free on /";
+    HealthReport {
+        status: "problems",
+        deployment: ID.into(),
+        phase: Phase::DatabaseReady,
+        rehearsal: false,
+        nodes: vec![
+            NodeHealth { name: "n11".into(), layers: n11 },
+            NodeHealth { name: "n12".into(), layers: layers(LayerState::Error, LayerState::Unknown) },
+        ],
+        issue_count: 2,
+        issues: vec![
+            issue("space_low", "n11", Layer::Space, Severity::Warning, free, "exasol ssh n11 -d demo -- df -h /"),
+            issue("machine_off", "n12", Layer::Vm, Severity::Error, "its machine is off", start),
+        ],
+        repaired: vec!["ssh/config".into()],
+        operation: None,
+        next: vec![start.into()],
+        checked_in_ms: 2300,
+    }
 }
 
 pub fn cache_list() -> CacheReport {

@@ -7,6 +7,7 @@ mod cache;
 mod clouds;
 mod connect;
 mod deploy;
+mod health;
 mod house;
 mod init;
 mod lab_libvirt;

@@ -22,6 +22,44 @@ def ready(system):
     return system.exasol("status", "--json").json()["status"] == "database_ready"
 
 
+def issues(system):
+    """What health finds wrong with a cluster that is not well."""
+    report = system.exasol("health", "--json").expect(1).json()
+    assert report["status"] == "problems" and report["issue_count"] == len(report["issues"]), report
+    return [(issue["type"], issue["node"]) for issue in report["issues"]]
+
+
+@step
+def health(system):
+    """Every layer of every node is well; wrong files and a changed certificate are named and repaired."""
+    result = system.exasol("health", "--json").expect(0)
+    report = result.json()
+    system.note("health", result.seconds)
+    assert report["status"] == "healthy" and report["issues"] == [], report
+    assert [node["name"] for node in report["nodes"]] == system.names
+    for node in report["nodes"]:
+        assert len(node["layers"]) == 10 and set(node["layers"].values()) == {"ok"}, node
+    config = system.dir / "ssh/config"
+    config.write_text(config.read_text().replace(addresses(system)["n12"], "192.0.2.12"))
+    (system.dir / "ansible/inventory.json").unlink()
+    found = issues(system)
+    assert ("files_stale", None) in found and ("ssh_unreachable", "n12") in found, found
+    repaired = system.exasol("health", "--repair", "--json").expect(0).json()["repaired"]
+    assert repaired == ["ssh/config", "ansible/inventory.json"], repaired
+    state = system.dir / "deployment.json"
+    content = json.loads(state.read_text())
+    content["certificate_fingerprint"] = "0" * 64
+    state.write_text(json.dumps(content))
+    assert "certificate_mismatch" in system.exasol("sql", "-c", "SELECT 1", "--json").expect(1).stdout
+    found = issues(system)
+    assert ("certificate_changed", "n11") in found and ("sql_identity_mismatch", "n12") in found, found
+    repaired = system.exasol("health", "--repair", "--json").expect(0).json()["repaired"]
+    assert len(repaired) == 1 and "certificate" in repaired[0], repaired
+    system.exasol("sql", "-c", "SELECT 1").expect(0)
+    lines = (system.dir / "logs/health.jsonl").read_text().splitlines()
+    assert [json.loads(line)["status"] for line in lines][-5:] == ["healthy", "problems", "healthy", "problems", "healthy"]
+
+
 @step
 def mark_disks(system):
     """Writes a text of its own to every data disk, raw."""
@@ -88,6 +126,7 @@ def power_cut(system, node="n12"):
     assert report["status"] != "database_ready" and report["phase"] == "database_ready", report
     assert f"{node} is off" in report["reason"], report["reason"]
     system.note("status of a lost node", seen)
+    assert ("machine_off", node) in issues(system), issues(system)
     system.exasol("start", "--json").expect(0)
     assert ready(system)
 
@@ -155,6 +194,7 @@ def undefined(system, node="n12"):
     report = system.exasol("status", "--json").expect(0).json()
     assert {n["name"]: n["vm"] for n in report["nodes"]}[node] == "missing", report
     assert f"{node} is missing" in report["reason"], report
+    assert ("machine_missing", node) in issues(system), issues(system)
     result = system.exasol("deploy", "--json").expect(0)
     system.note("deploy of a lost domain", result.seconds)
     wait_until(lambda: ready(system), "the database after a lost domain", every=2)
@@ -195,6 +235,7 @@ def unreachable(system):
         assert report["status"] == "unreachable" and report["phase"] == "database_ready", report
         for node in report["nodes"]:
             assert node["vm"] == "running" and {node["ssh"]["state"], node["sql"]["state"]} <= {"timeout", "unreachable"}, node
+        assert {("ssh_timeout", name) for name in system.names} <= set(issues(system))
         system.exasol("status", "--wait", "stopped", "--timeout", "1s", "--probe-timeout", "1").expect(1)
         system.exasol("sql", "-c", "SELECT 1", "--timeout", "5").expect(1)
     assert ready(system)

@@ -103,6 +103,18 @@ async fn fetch(
     Ok(LocalArtifact { path: dest, sha256: done.sha256 })
 }
 
+/// The release as far as it is known without fetching anything; its files may not be there.
+/// None: its checksums are learned with the first download.
+pub(in crate::ops) fn known_release(version: &DbVersion) -> Result<Option<Release>> {
+    if version.rehearsal {
+        return rehearsal_release().map(Some);
+    }
+    let dir = CacheDirs::of_user()?.artifacts().join(&version.name);
+    let known =
+        |artifact: &Artifact| Some(LocalArtifact { path: dir.join(&artifact.file), sha256: artifact.sha256.clone()? });
+    Ok(known(&version.c4).zip(known(&version.archive)).map(|(c4, archive)| Release { c4, archive }))
+}
+
 /// The rehearsal's release, for operations that do not install it.
 pub(in crate::ops) fn rehearsal_release() -> Result<Release> {
     rehearsal(&CacheDirs::of_user()?.artifacts())

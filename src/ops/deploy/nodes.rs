@@ -61,7 +61,7 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     Ok(run)
 }
 
-fn write_files(work: &mut Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<()> {
+pub(in crate::ops) fn write_files(work: &mut Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<()> {
     let state = work.dir.state();
     let secrets = work.dir.secrets()?;
     let route = connections::route(&work.dir, cluster.provider)?;

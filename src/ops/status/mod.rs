@@ -14,6 +14,7 @@ use crate::catalog;
 use crate::deployment::{DeploymentDir, LockStatus, transitions};
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Phase, StatusReport};
+pub(super) use probes::{moved_to, nodes};
 use verdict::Verdict;
 
 pub struct StatusRequest {

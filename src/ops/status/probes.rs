@@ -1,6 +1,7 @@
 //! The probes of a deployment's nodes, all at once.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -18,7 +19,7 @@ use crate::sql;
 use crate::tools::ssh_scan;
 
 /// What is true of every node now. `refreshed`: what a cloud has just said, where it was asked.
-pub(super) async fn nodes(
+pub(in crate::ops) async fn nodes(
     dir: &DeploymentDir,
     plans: &[NodePlan],
     refreshed: Option<Vec<Machine>>,
@@ -50,6 +51,7 @@ pub(super) async fn nodes(
                 vm_reason,
                 private_ip: known.map(|(n, _)| n.private_ip.to_string()),
                 public_ip: known.map(|(n, _)| n.public_ip.to_string()),
+                address_now: known.and_then(|(n, _)| machines.moved(n)).map(|ip| ip.to_string()),
                 ssh,
                 sql,
             }
@@ -83,6 +85,18 @@ impl Machines {
             Machines::Unknown(why) => (Power::Unknown, Some(why.clone())),
         }
     }
+
+    fn moved(&self, node: &Node) -> Option<IpAddr> {
+        let Machines::Known(machines) = self else { return None };
+        let running = machines.iter().find(|m| m.node == node.plan.name && m.power == Power::Running)?;
+        moved_to(&running.addresses, node.private_ip)
+    }
+}
+
+/// The address that a running machine has instead of the recorded one. Leases outlive their use, so the
+/// recorded one counts for as long as it is among them.
+pub(in crate::ops) fn moved_to(addresses: &[IpAddr], recorded: IpAddr) -> Option<IpAddr> {
+    addresses.first().copied().filter(|_| !addresses.contains(&recorded))
 }
 
 /// A probe, given up as soon as the hypervisor says that there is nobody to answer it.

@@ -90,6 +90,7 @@ mod tests {
             vm_reason: None,
             private_ip: None,
             public_ip: None,
+            address_now: None,
             ssh: probe.clone(),
             sql: probe,
         }

@@ -5,6 +5,7 @@
 
 mod cache;
 mod connect;
+mod health;
 mod lifecycle;
 mod listed;
 mod log_list;

@@ -76,6 +76,9 @@ fn nodes(page: &mut Page, nodes: &[NodeStatus]) {
         .collect();
     page.table(&columns, &rows);
     for node in nodes {
+        if let Some(now) = &node.address_now {
+            page.line(&format!("  {} VM: its address is {now} now", node.name));
+        }
         if let Some(reason) = &node.vm_reason {
             page.line(&format!("  {} VM: {reason}", node.name));
         }

@@ -1,0 +1,75 @@
+//! `health`: its arguments, and how they become a request.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::args::Globals;
+use super::command::{duration, flag, is_set, simple};
+use super::dispatch::with_runtime;
+use crate::error::Result;
+use crate::model::Layer;
+use crate::ops::health::{self, HealthRequest};
+use crate::ui::Ui;
+
+/// As `--wait-for` names all layers together.
+const HEALTHY: &str = "healthy";
+
+pub(super) fn command() -> Command {
+    let states: Vec<_> = [HEALTHY].into_iter().chain(layers().map(|(name, _)| name)).collect();
+    simple(
+        "health",
+        "Examines every layer of every node; exit 1 if something is broken",
+        "  exasol health -d demo\n  exasol health -d demo --json | jq '.issues[].type'\n  \
+           exasol health -d demo --wait-for healthy --timeout 20m\n  exasol health -d demo --repair\n\n\
+         Exit codes: 0 nothing is broken (warnings may be there), 1 something is,\n  \
+         3 there are no nodes to examine, 4 ssh is missing. Every look adds a line to\n  \
+         logs/health.jsonl in the deployment directory.",
+    )
+    .arg(
+        Arg::new("wait-for")
+            .long("wait-for")
+            .value_name("LAYER")
+            .value_parser(states)
+            .help("Look until nothing is broken, or nothing up to this layer; exit 1 when time is up"),
+    )
+    .arg(
+        Arg::new("timeout")
+            .long("timeout")
+            .value_name("TIME")
+            .value_parser(duration)
+            .requires("wait-for")
+            .default_value("15m")
+            .help("For how long --wait-for looks: 90s, 15m, 1h"),
+    )
+    .arg(flag("repair", "Put right what is derived: addresses, ssh/, inventory, certificate, a disproved phase"))
+    .arg(
+        Arg::new("probe-timeout")
+            .long("probe-timeout")
+            .value_name("SECONDS")
+            .value_parser(value_parser!(u64).range(1..=600))
+            .default_value("5")
+            .help("Every probe from here ends by then"),
+    )
+}
+
+/// The directory's own layer is no state of a cluster that one could wait for.
+fn layers() -> impl Iterator<Item = (&'static str, Layer)> {
+    Layer::ALL.into_iter().filter(|layer| *layer != Layer::Record).map(|layer| (layer.as_str(), layer))
+}
+
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let limit = matches.get_one::<Duration>("timeout").copied().unwrap_or(Duration::from_secs(900));
+    let upto = matches
+        .get_one::<String>("wait-for")
+        .map(|name| layers().find(|(layer, _)| layer == name).map_or(Layer::Record, |(_, layer)| layer));
+    let request = HealthRequest {
+        dir: globals.deployment_dir.clone(),
+        deadline: Duration::from_secs(matches.get_one::<u64>("probe-timeout").copied().unwrap_or(5)),
+        wait: upto.map(|layer| (layer, limit)),
+        repair: is_set(matches, "repair"),
+    };
+    let report = with_runtime(ui, async |context| health::run(context, request).await)?;
+    ui.result(&report)?;
+    Ok(u8::from(!report.works_up_to(upto.unwrap_or(Layer::Record))))
+}

@@ -1,0 +1,385 @@
+//! Pure: from what probes and a session found to the state of every layer, and to issues.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::super::operation::in_dir;
+use super::facts::{Disk, Facts, Space};
+use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Phase, Power, Severity};
+use crate::tools::ssh::Refusal;
+
+/// Databases need clocks that agree; a second or two are lost on the way to a slow guest.
+const SKEW_WARNING_S: f64 = 5.0;
+const SKEW_ERROR_S: f64 = 60.0;
+/// Free space: below one of them it is said, below the others Exasol will soon fail.
+const SPACE_LOW: (u64, u64) = (1024 * 1024, 5);
+const SPACE_FULL: (u64, u64) = (200 * 1024, 1);
+
+/// What the deployment should be.
+pub(super) struct Expected<'a> {
+    pub root: &'a Path,
+    pub deployment: &'a str,
+    /// Whether a hypervisor can be asked for the machines at any time.
+    pub hypervisor: bool,
+    pub cluster_size: usize,
+    pub fingerprint: Option<&'a str>,
+    /// What c4 on the first node tells of all; None while it could not be asked.
+    pub stages: Option<&'a BTreeMap<String, String>>,
+}
+
+/// How the session on a node ended.
+pub(super) enum Session {
+    /// Its machine is not on, or its port is silent.
+    NotTried,
+    Refused(Refusal),
+    /// Let in, but the questions could not be asked.
+    Failed(String),
+    /// With this machine's clock, seconds since 1970, before and after.
+    Told {
+        facts: Facts,
+        before: f64,
+        after: f64,
+    },
+}
+
+/// One node: every layer's state, and what is wrong.
+pub(super) fn node(expected: &Expected, status: &NodeStatus, session: &Session) -> (NodeHealth, Vec<Issue>) {
+    let mut findings = Findings { expected, node: &status.name, issues: Vec::new(), looked: BTreeSet::new() };
+    findings.vm(status, session);
+    findings.ssh(status, session);
+    findings.sql(status);
+    if let Session::Told { facts, before, after } = session {
+        findings.clock(facts, *before, *after);
+        findings.disks(&facts.disks);
+        findings.space(&facts.space);
+        findings.services(facts);
+        findings.cos(facts);
+        findings.certificate(facts, status);
+    }
+    findings.stage();
+    let state = |layer: &Layer| (*layer, findings.state(*layer));
+    let layers = Layer::ALL.iter().filter(|layer| **layer != Layer::Record).map(state).collect();
+    (NodeHealth { name: status.name.clone(), layers }, findings.issues)
+}
+
+struct Findings<'a> {
+    expected: &'a Expected<'a>,
+    node: &'a str,
+    issues: Vec<Issue>,
+    looked: BTreeSet<Layer>,
+}
+
+impl Findings<'_> {
+    fn state(&self, layer: Layer) -> LayerState {
+        match self.issues.iter().filter(|issue| issue.layer == layer).map(|issue| issue.severity).max() {
+            Some(Severity::Error) => LayerState::Error,
+            Some(Severity::Warning) => LayerState::Warning,
+            None if self.looked.contains(&layer) => LayerState::Ok,
+            None => LayerState::Unknown,
+        }
+    }
+
+    fn add(&mut self, layer: Layer, severity: Severity, kind: impl Into<String>, detail: String, hint: String) {
+        let node = Some(self.node.to_owned());
+        self.issues.push(Issue { kind: kind.into(), node, layer, severity, detail, hint });
+    }
+
+    fn error(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<String>) {
+        self.add(layer, Severity::Error, kind, detail.into(), hint.into());
+    }
+
+    fn warning(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<String>) {
+        self.add(layer, Severity::Warning, kind, detail.into(), hint.into());
+    }
+
+    fn command(&self, command: &str) -> String {
+        in_dir(command, self.expected.root)
+    }
+
+    /// A command on the node, for somebody who looks closer.
+    fn there(&self, command: &str) -> String {
+        format!("{} -- {command}", self.command(&format!("exasol ssh {}", self.node)))
+    }
+
+    fn vm(&mut self, status: &NodeStatus, session: &Session) {
+        let layer = Layer::Vm;
+        match status.vm {
+            Power::Running => _ = self.looked.insert(layer),
+            Power::Off => self.error(layer, "machine_off", "its machine is off", self.command("exasol start")),
+            Power::Missing => {
+                let hint = format!("{} makes it again, with its data disks", self.command("exasol deploy"));
+                self.error(layer, "machine_missing", "its machine does not exist any more", hint);
+            }
+            Power::Paused | Power::Crashed => {
+                let hint = format!("{}, then {}", self.command("exasol stop"), self.command("exasol start"));
+                let kind = format!("machine_{}", status.vm.as_str());
+                self.error(layer, kind, format!("its machine is {}", status.vm.as_str()), hint);
+            }
+            // A cloud is asked by `status --refresh` only.
+            Power::Unknown if !self.expected.hypervisor => {}
+            Power::Unknown => {
+                let detail = status.vm_reason.clone().unwrap_or_else(|| "the hypervisor could not be asked".into());
+                let severity = match session {
+                    Session::Told { .. } => Severity::Warning,
+                    _ => Severity::Error,
+                };
+                self.add(layer, severity, "hypervisor_silent", detail, "exasol doctor".into());
+            }
+        }
+        if let Some(now) = &status.address_now {
+            let before = status.private_ip.as_deref().unwrap_or("none");
+            let hint = format!("{} tells everybody", self.command("exasol start"));
+            self.error(layer, "address_changed", format!("its address is {now} now, not {before}"), hint);
+        }
+    }
+
+    fn ssh(&mut self, status: &NodeStatus, session: &Session) {
+        let layer = Layer::Ssh;
+        match session {
+            Session::NotTried if status.ssh.state == "not_probed" => {}
+            Session::NotTried => {
+                let detail = status.ssh.reason.clone().unwrap_or_else(|| status.ssh.state.into());
+                self.error(layer, format!("ssh_{}", status.ssh.state), detail, self.reach(status.ssh.state));
+            }
+            Session::Refused(refusal) => {
+                let state = match refusal {
+                    Refusal::OtherIdentity(_) => "identity_mismatch",
+                    Refusal::NotLetIn(_) => "denied",
+                    Refusal::Unreachable(_) => "unreachable",
+                };
+                self.error(layer, format!("ssh_{state}"), refusal.text(), self.reach(state));
+            }
+            Session::Failed(why) => {
+                self.looked.insert(layer);
+                let hint = format!("{} lays the scripts down again", self.command("exasol deploy"));
+                self.error(Layer::Services, "not_prepared", format!("it could not be asked: {why}"), hint);
+            }
+            Session::Told { facts, .. } => {
+                self.looked.insert(layer);
+                self.identity(facts);
+            }
+        }
+    }
+
+    fn reach(&self, state: &str) -> String {
+        match state {
+            "identity_mismatch" => "another machine has its address: give one of them another".into(),
+            "denied" => {
+                format!("the deployment's key is refused; {} lays it down again", self.command("exasol deploy"))
+            }
+            _ => "look at the network between here and there, and at --allowed-cidr".into(),
+        }
+    }
+
+    fn identity(&mut self, facts: &Facts) {
+        match &facts.identity {
+            Some((deployment, node)) if deployment == self.expected.deployment && node == self.node => {}
+            Some((deployment, node)) => {
+                let detail = format!("it says that it is {node} of {deployment}");
+                self.error(Layer::Ssh, "other_node", detail, self.command("exasol status"));
+            }
+            None => {
+                let hint = self.command("exasol deploy");
+                self.error(Layer::Services, "not_prepared", "it was not told which node it is", hint);
+            }
+        }
+        if facts.identity.is_some() && !facts.complete {
+            let detail = "it stopped answering in the middle";
+            self.warning(Layer::Ssh, "half_an_answer", detail, self.command("exasol health"));
+        }
+    }
+
+    fn clock(&mut self, facts: &Facts, before: f64, after: f64) {
+        let Some(there) = facts.clock else { return };
+        self.looked.insert(Layer::Clock);
+        // Somewhere in between it was asked.
+        let skew = if there > after { there - after } else { (there - before).min(0.0) };
+        if skew.abs() < SKEW_WARNING_S {
+            return;
+        }
+        let severity = if skew.abs() < SKEW_ERROR_S { Severity::Warning } else { Severity::Error };
+        let way = if skew > 0.0 { "ahead of" } else { "behind" };
+        let detail = format!("its clock is {:.0} s {way} this machine's", skew.abs());
+        self.add(Layer::Clock, severity, "clock_skew", detail, self.there("timedatectl"));
+    }
+
+    fn disks(&mut self, disks: &[Disk]) {
+        for disk in disks {
+            self.looked.insert(Layer::Disks);
+            let link = &disk.link;
+            let look = self.there("lsblk -o NAME,SIZE,WWN,SERIAL");
+            match disk.state.as_str() {
+                "missing" => {
+                    let detail = format!("no disk has the identity of {link}");
+                    self.error(Layer::Disks, "disk_missing", detail, look);
+                }
+                "other" => {
+                    let detail = format!("{link} is missing or leads to another disk");
+                    self.error(Layer::Disks, "disk_link", detail, self.there("sudo udevadm trigger"));
+                }
+                _ if disk.bytes < disk.least || disk.bytes > disk.most => {
+                    let detail = format!("{link} has {} bytes, not {} to {}", disk.bytes, disk.least, disk.most);
+                    self.error(Layer::Disks, "disk_size", detail, look);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn space(&mut self, space: &[Space]) {
+        for Space { mount, kib, free_kib } in space {
+            self.looked.insert(Layer::Space);
+            let below = |(least, percent): (u64, u64)| *free_kib < least || free_kib * 100 < kib * percent;
+            let detail = format!("{} MiB of {} MiB are free on {mount}", free_kib / 1024, kib / 1024);
+            let look = self.there(&format!("df -h {mount}"));
+            if below(SPACE_FULL) {
+                self.error(Layer::Space, "space_full", detail, look);
+            } else if below(SPACE_LOW) {
+                self.warning(Layer::Space, "space_low", detail, look);
+            }
+        }
+    }
+
+    fn services(&mut self, facts: &Facts) {
+        for (unit, state) in &facts.units {
+            self.looked.insert(Layer::Services);
+            let look = self.there(&format!("sudo journalctl -u {unit} -n 50"));
+            match state.as_str() {
+                "active" => {}
+                // c4_cloud_command was seen so on a healthy node.
+                "activating" | "reloading" => {
+                    self.warning(Layer::Services, "service_starting", format!("{unit} is {state}"), look);
+                }
+                _ => self.error(Layer::Services, "service_down", format!("{unit} is {state}"), look),
+            }
+        }
+    }
+
+    fn cos(&mut self, facts: &Facts) {
+        let Some(answers) = facts.cos else { return };
+        self.looked.insert(Layer::Cos);
+        if !answers {
+            let detail = "its container's SSH server does not answer on port 20002";
+            self.error(Layer::Cos, "cos_silent", detail, self.there("sudo journalctl -u c4_cloud_command -n 50"));
+        }
+    }
+
+    /// Nodes are named n11, n12, … by us; should c4 name them otherwise, it counts them in our order.
+    fn stage(&mut self) {
+        let Some(stages) = self.expected.stages else { return };
+        self.looked.insert(Layer::Cluster);
+        let by_order = || {
+            let index = self.node.trim_start_matches('n').parse::<usize>().ok()?.checked_sub(11)?;
+            stages.values().nth(index).filter(|_| stages.len() == self.expected.cluster_size)
+        };
+        let hint = format!("{} waits for it, and starts what is down", self.command("exasol start"));
+        match stages.get(self.node).or_else(by_order) {
+            Some(stage) if stage == "d" => {}
+            Some(stage) => {
+                let means = match stage.chars().next() {
+                    Some('a') => "the machine is up, c4's services are not",
+                    Some('b') => "c4's services are up, the container is not",
+                    Some('c') => "the container is up, the database is not",
+                    _ => "unknown",
+                };
+                self.error(Layer::Cluster, "not_at_stage_d", format!("it is at stage {stage}: {means}"), hint);
+            }
+            None => self.error(Layer::Cluster, "no_stage", "c4 on the first node says nothing of it", hint),
+        }
+    }
+
+    fn sql(&mut self, status: &NodeStatus) {
+        let state = status.sql.state;
+        match state {
+            "not_probed" => {}
+            // It answers, and not as ours: see the certificate.
+            "identity_mismatch" => {
+                self.error(Layer::Sql, "sql_identity_mismatch", status_reason(status), self.command("exasol health"));
+            }
+            _ => {
+                self.looked.insert(Layer::Sql);
+                if !status.sql.is_ok() {
+                    let hint = match state {
+                        "failed" => "the database's own words are above; its password is in secrets.json".into(),
+                        _ => self.command("exasol start"),
+                    };
+                    self.error(Layer::Sql, format!("sql_{state}"), status_reason(status), hint);
+                }
+            }
+        }
+    }
+
+    fn certificate(&mut self, facts: &Facts, status: &NodeStatus) {
+        let (Some(shown), Some(recorded)) = (&facts.certificate, self.expected.fingerprint) else { return };
+        self.looked.insert(Layer::Certificate);
+        if shown != recorded {
+            let detail = format!("it shows another certificate than the recorded one: SHA-256 {shown}");
+            let hint = format!("if that was you: {}", self.command("exasol health --repair"));
+            self.error(Layer::Certificate, "certificate_changed", detail, hint);
+        } else if status.sql.state == "identity_mismatch" {
+            let detail = "the node shows the recorded certificate, and what answers here shows another";
+            let hint = "something answers in its place: look at proxies and routes between here and there";
+            self.error(Layer::Certificate, "certificate_foreign", detail, hint);
+        }
+    }
+}
+
+fn status_reason(status: &NodeStatus) -> String {
+    status.sql.reason.clone().unwrap_or_else(|| status.sql.state.to_owned())
+}
+
+/// The phase that `--repair` may record where every node accepts logins. Elsewhere the operation
+/// itself has more to do than to find the cluster well.
+pub(super) fn proven(recorded: Phase, nodes: &[NodeStatus]) -> Option<Phase> {
+    let mendable = matches!(recorded, Phase::DatabaseConnectionFailed | Phase::StartInProgress | Phase::StartFailed);
+    (mendable && works(nodes)).then_some(Phase::DatabaseReady)
+}
+
+/// What the deployment directory says, against what is true.
+pub(super) fn record(root: &Path, recorded: Phase, running: bool, nodes: &[NodeStatus], files: &Files) -> Vec<Issue> {
+    let issue = |kind: &str, severity, detail, hint| Issue {
+        kind: kind.into(),
+        node: None,
+        layer: Layer::Record,
+        severity,
+        detail,
+        hint,
+    };
+    let mut issues = Vec::new();
+    if recorded != Phase::DatabaseReady && works(nodes) && !running {
+        let command = match (proven(recorded, nodes), recorded) {
+            (Some(_), _) => "exasol health --repair",
+            (None, Phase::Stopped | Phase::StopFailed | Phase::StopInProgress) => "exasol start",
+            _ => "exasol deploy",
+        };
+        let detail = format!("every node accepts logins, and the recorded phase is {recorded}");
+        issues.push(issue("phase_differs", Severity::Warning, detail, in_dir(command, root)));
+    }
+    if !files.stale.is_empty() {
+        let detail = format!("not as the deployment's state has them: {}", files.stale.join(", "));
+        issues.push(issue("files_stale", Severity::Warning, detail, in_dir("exasol health --repair", root)));
+    }
+    if !files.edited.is_empty() {
+        let detail = format!("edited by hand: {}", files.edited.join(", "));
+        let hint = format!("{}, or --keep-edits", in_dir("exasol deploy --overwrite-edits", root));
+        issues.push(issue("files_edited", Severity::Warning, detail, hint));
+    }
+    issues
+}
+
+fn works(nodes: &[NodeStatus]) -> bool {
+    !nodes.is_empty() && nodes.iter().all(|node| node.sql.is_ok())
+}
+
+/// Rendered files that are not as they should be, relative to the directory.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    /// `--repair` renders them anew.
+    pub stale: Vec<String>,
+    /// Other files, which only their owner can decide about.
+    pub edited: Vec<String>,
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+//! `health`: every layer of every node, with one SSH session a node; `--repair` puts right what
+//! follows from something else.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `mod` | the story: look, wait, repair, remember |
+//! | `examine` | probes and sessions, all nodes at once |
+//! | `facts` | pure: what a node printed |
+//! | `judge` | pure: from facts to layers and issues |
+//! | `repair` | under the lock: addresses, rendered files, certificate, phase |
+
+mod examine;
+mod facts;
+mod judge;
+mod repair;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::operation::{in_dir, millis, unless_interrupted};
+use super::{Context, connections};
+use crate::catalog;
+use crate::deployment::{DeploymentDir, LockStatus, transitions};
+use crate::error::{Error, Result};
+use crate::model::{HealthReport, Issue, Layer, Phase};
+use examine::Findings;
+
+pub struct HealthRequest {
+    pub dir: PathBuf,
+    /// As `status` has it: probes from here end by then. Sessions on nodes have a limit of their own.
+    pub deadline: Duration,
+    /// Look again until nothing is broken up to this layer, at most for this long.
+    pub wait: Option<(Layer, Duration)>,
+    pub repair: bool,
+}
+
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthReport> {
+    let since = Instant::now();
+    refuse_without_nodes(&DeploymentDir::open(&request.dir)?)?;
+    let repaired = if request.repair { repair::run(context, &request).await? } else { Vec::new() };
+    loop {
+        let mut report = look(context, &request).await?;
+        let again = request
+            .wait
+            .is_some_and(|(layer, limit)| !report.works_up_to(layer) && since.elapsed() + LOOK_AGAIN < limit);
+        if again {
+            unless_interrupted(&context.interrupt, async {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                Ok(())
+            })
+            .await?;
+            continue;
+        }
+        report.repaired = repaired;
+        report.checked_in_ms = millis(since);
+        remember(context, &request, &report);
+        return Ok(report);
+    }
+}
+
+/// Before there are nodes, and after, there is nothing to examine.
+fn refuse_without_nodes(dir: &DeploymentDir) -> Result<()> {
+    let phase = dir.state().phase;
+    let gone = matches!(phase, Phase::Destroyed | Phase::DestroyFailed | Phase::DestroyInProgress);
+    if !gone && !dir.state().nodes.is_empty() {
+        return Ok(());
+    }
+    let next = transitions::next_commands(phase, false).first().map(|next| next.at(dir.root()));
+    Err(Error::NotYet { message: format!("there are no nodes to examine: the deployment is {phase}"), hint: next })
+}
+
+async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport> {
+    let dir = DeploymentDir::open(&request.dir)?;
+    let lock = dir.lock_status()?;
+    let running = matches!(lock, LockStatus::Held(_));
+    // A moved directory; where that cannot be mended now, its files are among the issues.
+    let dir = if running { dir } else { connections::heal_ssh_config(dir.clone()).unwrap_or(dir) };
+    let Findings { statuses, nodes, mut issues } =
+        unless_interrupted(&context.interrupt, examine::nodes(&dir, &request.dir, request.deadline)).await?;
+    let state = dir.state();
+    issues.extend(judge::record(&request.dir, state.phase, running, &statuses, &repair::files(&dir)?));
+    let mut report = HealthReport {
+        status: "healthy",
+        deployment: state.id.to_string(),
+        phase: state.phase,
+        rehearsal: catalog::find_version(&state.spec.db_version).is_ok_and(|v| v.rehearsal),
+        nodes,
+        issue_count: issues.len(),
+        issues,
+        repaired: Vec::new(),
+        operation: match lock {
+            LockStatus::Held(holder) => holder,
+            LockStatus::Free => None,
+        },
+        next: Vec::new(),
+        checked_in_ms: 0,
+    };
+    if !report.is_healthy() {
+        report.status = "problems";
+    }
+    report.next = next(&request.dir, running, &report.issues);
+    Ok(report)
+}
+
+/// What to run about the lowest layer that a command can mend: what is above it may follow from it.
+fn next(root: &std::path::Path, running: bool, issues: &[Issue]) -> Vec<String> {
+    if running {
+        return vec![in_dir("exasol status", root)];
+    }
+    let commands = issues.iter().filter(|issue| issue.hint.starts_with("exasol "));
+    let lowest = commands.min_by_key(|issue| (std::cmp::Reverse(issue.severity), issue.layer));
+    lowest.map(|issue| issue.hint.clone()).into_iter().collect()
+}
+
+/// One line a look, for somebody who asks since when.
+fn remember(context: &Context, request: &HealthRequest, report: &HealthReport) {
+    let issues: Vec<_> =
+        report.issues.iter().map(|i| json!({"type": i.kind, "node": i.node, "severity": i.severity})).collect();
+    let line = json!({
+        "at": format!("{:.0}", jiff::Timestamp::now()),
+        "status": report.status,
+        "phase": report.phase,
+        "issues": issues,
+        "repaired": report.repaired,
+        "checked_in_ms": report.checked_in_ms,
+    });
+    let written = DeploymentDir::open(&request.dir).and_then(|dir| dir.remember_health(&line.to_string()));
+    if let Err(error) = written {
+        context.sink.warn(format!("the history of health could not be written: {error}"));
+    }
+}

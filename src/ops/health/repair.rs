@@ -1,0 +1,111 @@
+//! What follows from something else and has gone astray: addresses, rendered files, the pinned
+//! certificate, and a phase that a proof contradicts. Nothing on a node is touched.
+
+use super::super::blocking::blocking;
+use super::super::cluster::Cluster;
+use super::super::deploy::{artifacts, nodes};
+use super::super::operation::{Work, unless_interrupted, with_operation};
+use super::super::{Context, connections, login, status};
+use super::judge::{self, Files};
+use super::{HealthRequest, examine};
+use crate::deployment::{DeploymentDir, EditPolicy};
+use crate::error::{Error, Result};
+use crate::events::StepInfo;
+use crate::model::Operation;
+
+const FILES: StepInfo = StepInfo { id: "files", title: "render addresses and files anew" };
+const PROOF: StepInfo = StepInfo { id: "proof", title: "look at the cluster" };
+
+/// What was put right, in words.
+pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Vec<String>> {
+    with_operation(context, &request.dir, Operation::Repair, &[FILES, PROOF], async |work| {
+        // Playbooks and Terraform files that somebody edited are theirs; ssh/ is ours.
+        let cluster = Cluster::of(work, EditPolicy::Keep)?;
+        let mut repaired = addresses(work, &cluster).await?;
+        repaired.extend(rendered(work, &cluster)?);
+        work.begin(PROOF.id);
+        repaired.extend(certificate(work).await?);
+        repaired.extend(phase(work, request).await?);
+        Ok(repaired)
+    })
+    .await
+}
+
+/// Where the hypervisor knows another address than the recorded one.
+async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
+    work.begin(FILES.id);
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let (spec, plans) = (work.dir.state().spec.clone(), cluster.nodes.clone());
+    let machines = work.unless_interrupted(blocking(move || (hypervisor.machines)(&spec, &plans))).await?;
+    let mut repaired = Vec::new();
+    let mut known = work.dir.state().nodes.clone();
+    for node in &mut known {
+        let addresses = machines.iter().find(|m| m.node == node.plan.name).map(|m| &m.addresses);
+        let Some(now) = addresses.and_then(|a| status::moved_to(a, node.private_ip)) else { continue };
+        repaired.push(format!("the address of {}: {} instead of {}", node.plan.name, now, node.private_ip));
+        *node = connections::node_at(work.dir.state(), cluster.provider, &node.plan, now);
+    }
+    if !repaired.is_empty() {
+        work.dir.update(|state| state.nodes = known)?;
+    }
+    Ok(repaired)
+}
+
+fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
+    let stale = files(&work.dir)?.stale;
+    connections::write_ssh_files(&mut work.dir, EditPolicy::Overwrite)?;
+    // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
+    let has_key = work.dir.secrets()?.cluster_key.is_some();
+    if let Some(release) = artifacts::known_release(cluster.version)?.filter(|_| has_key) {
+        let nodes = work.dir.state().nodes.clone();
+        nodes::write_files(work, cluster, &nodes, &release)?;
+    }
+    let left = files(&work.dir)?.stale;
+    Ok(stale.into_iter().filter(|file| !left.contains(file)).collect())
+}
+
+/// Read on the first node, over SSH with its own host key: nobody in between can have answered.
+async fn certificate(work: &mut Work) -> Result<Option<String>> {
+    let Some(recorded) = work.dir.state().certificate_fingerprint.clone() else { return Ok(None) };
+    let Ok(shown) = work.unless_interrupted(login::fingerprint_over_ssh(&work.dir)).await else { return Ok(None) };
+    if shown == recorded {
+        return Ok(None);
+    }
+    work.dir.update(|state| state.certificate_fingerprint = Some(shown.clone()))?;
+    Ok(Some(format!("the certificate: SHA-256 {shown}")))
+}
+
+async fn phase(work: &mut Work, request: &HealthRequest) -> Result<Option<String>> {
+    let recorded = work.dir.state().phase;
+    let looking = examine::nodes(&work.dir, &request.dir, request.deadline);
+    let found = unless_interrupted(&work.interrupt, looking).await?;
+    let Some(proven) = judge::proven(recorded, &found.statuses) else { return Ok(None) };
+    work.dir.set_phase(proven)?;
+    Ok(Some(format!("the phase: {proven} instead of {recorded}")))
+}
+
+/// Which rendered files are not as the state has them. Reads only.
+pub(super) fn files(dir: &DeploymentDir) -> Result<Files> {
+    let mut files = Files::default();
+    for file in connections::ssh_files(dir)? {
+        let found = match std::fs::read(dir.root().join(&file.path)) {
+            Ok(found) => Some(found),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => return Err(Error::io(format!("cannot read {}", file.path.display()))(e)),
+        };
+        if found != Some(file.content) {
+            files.stale.push(file.path.display().to_string());
+        }
+    }
+    let inventory = "ansible/inventory.json";
+    if dir.state().rendered.contains_key(inventory) && !dir.root().join(inventory).exists() {
+        files.stale.push(inventory.into());
+    }
+    for path in dir.edited_files()? {
+        let name = path.display().to_string();
+        if !files.stale.contains(&name) {
+            files.edited.push(name);
+        }
+    }
+    Ok(files)
+}
