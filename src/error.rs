@@ -74,11 +74,11 @@ pub enum Error {
     #[error("{what} has the SHA-256 {found}, expected {expected}")]
     Checksum { what: String, expected: String, found: String },
     #[error("SQL connection to {host} failed: {cause}")]
-    SqlConnection { host: String, cause: String, code: Option<String> },
+    SqlConnection { host: String, cause: String, code: Option<String>, hint: Option<String> },
     #[error("[{code}] {text}")]
     SqlStatement { code: String, text: String },
     #[error("{host} shows another certificate: SHA-256 {found}, expected {expected}")]
-    Fingerprint { host: String, expected: String, found: String },
+    Fingerprint { host: String, expected: String, found: String, hint: Option<String> },
     #[error("left behind after destroy: {}", things.join(", "))]
     LeftBehind { things: Vec<String> },
     #[error("interrupted by signal {signal}")]
@@ -209,11 +209,13 @@ impl Error {
             Error::Checksum { .. } => {
                 Some("the file is not what was expected: remove it or correct the checksum".into())
             }
-            Error::SqlConnection { .. } => Some("see what runs: exasol status".into()),
-            Error::SqlStatement { .. } => None,
-            Error::Fingerprint { .. } => {
-                Some("another machine may answer on this address; the expected one was recorded by deploy".into())
+            Error::SqlConnection { hint, .. } => {
+                Some(hint.clone().unwrap_or_else(|| "see what runs: exasol status".into()))
             }
+            Error::SqlStatement { .. } => None,
+            Error::Fingerprint { hint, .. } => Some(hint.clone().unwrap_or_else(|| {
+                "another machine may answer on this address; the expected one was recorded by deploy".into()
+            })),
             Error::LeftBehind { .. } => Some("run exasol destroy again".into()),
             Error::Interrupted { .. } => None,
             Error::Operation { cause, .. } => cause.hint(),

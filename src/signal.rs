@@ -8,9 +8,11 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pressed {
     /// 0: nothing. 1: end in order. 2: end at once. 3: kill.
-    pub times: u8,
+    pub times: u32,
     /// The first signal's number (2, 15, 1); it decides the exit code 128 + n.
     pub signal: i32,
+    /// The last one's.
+    pub last: i32,
 }
 
 /// A view on the signals that this process has received. Cheap to clone.
@@ -60,8 +62,20 @@ impl Interrupt {
         (pressed.times > 0).then_some(pressed.signal)
     }
 
+    /// Completes when the last signal is another than this one.
+    pub async fn other_than(&mut self, signal: i32) -> Pressed {
+        let mut seen = 0;
+        loop {
+            let pressed = self.more_than(seen).await;
+            if pressed.last != signal {
+                return pressed;
+            }
+            seen = pressed.times;
+        }
+    }
+
     /// Completes when something has been pressed more than `seen` times.
-    pub async fn more_than(&mut self, seen: u8) -> Pressed {
+    pub async fn more_than(&mut self, seen: u32) -> Pressed {
         loop {
             let pressed = *self.receiver.borrow_and_update();
             if pressed.times > seen {
@@ -80,6 +94,7 @@ pub fn press(sender: &watch::Sender<Pressed>, signal: i32) {
         if p.times == 0 {
             p.signal = signal;
         }
+        p.last = signal;
         p.times = p.times.saturating_add(1);
     });
 }
@@ -94,7 +109,17 @@ mod tests {
         assert_eq!(interrupt.signal(), None);
         press(&sender, 15);
         press(&sender, 2);
-        assert_eq!(interrupt.more_than(1).await, Pressed { times: 2, signal: 15 });
+        assert_eq!(interrupt.more_than(1).await, Pressed { times: 2, signal: 15, last: 2 });
         assert_eq!(interrupt.signal(), Some(15));
+    }
+
+    #[tokio::test]
+    async fn another_signal_than_the_expected_one_is_waited_for() {
+        let (mut interrupt, sender) = Interrupt::manual();
+        press(&sender, 2);
+        let waiting = tokio::spawn(async move { interrupt.other_than(2).await });
+        press(&sender, 2);
+        press(&sender, 15);
+        assert_eq!(waiting.await.unwrap(), Pressed { times: 3, signal: 2, last: 15 });
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn build() -> Command {
         .subcommand(doctor())
         .subcommand(info())
         .subcommand(ssh())
-        .subcommand(sql())
+        .subcommand(super::sql::command())
         .subcommand(super::logs::command())
         .subcommand(cache())
         .subcommand(version());
@@ -218,38 +218,6 @@ fn ssh() -> Command {
     )
     .arg(Arg::new("node").value_name("NODE").default_value("n11").help("n11, n12, … or its COS container: n11-cos"))
     .arg(Arg::new("command").value_name("CMD").last(true).num_args(0..).help("Command and arguments, after --"))
-}
-
-fn sql() -> Command {
-    simple(
-        "sql",
-        "Runs SQL statements as user sys",
-        "  exasol sql -d demo -c 'SELECT 1'\n  echo 'SELECT 1;' | exasol sql -d demo --format csv",
-    )
-    .arg(
-        Arg::new("command")
-            .short('c')
-            .long("command")
-            .value_name("STATEMENT")
-            .allow_hyphen_values(true)
-            .help("Statements, separated by semicolons; from stdin, if not given"),
-    )
-    .arg(
-        Arg::new("format")
-            .long("format")
-            .value_name("FORM")
-            .value_parser(["table", "json", "csv"])
-            .help("Form of the rows [default: table, with --json: json]"),
-    )
-    .arg(Arg::new("node").long("node").value_name("NODE").help("Log in to this node [default: the first that answers]"))
-    .arg(
-        Arg::new("timeout")
-            .long("timeout")
-            .value_name("SECONDS")
-            .value_parser(value_parser!(u64).range(1..=86400))
-            .default_value("300")
-            .help("Give up on a statement after this time"),
-    )
 }
 
 fn cache() -> Command {

@@ -1,6 +1,5 @@
 //! From matches to a request, from a report to an exit code: one short function a command.
 
-use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -14,7 +13,7 @@ use crate::events::EventSink;
 use crate::model::VersionReport;
 use crate::ops::{self, Context};
 use crate::signal::Interrupt;
-use crate::ui::{SqlFormat, Ui};
+use crate::ui::Ui;
 
 /// Runs the command; the number is the exit status.
 pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) -> Result<u8> {
@@ -30,7 +29,7 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
         "doctor" => doctor(matches, ui),
         "info" => info(globals, matches, ui),
         "ssh" => ssh(globals, matches),
-        "sql" => sql(globals, matches, ui),
+        "sql" => super::sql::run(globals, matches, ui),
         "logs" => super::logs::run(globals, matches, ui),
         "cache" => cache(matches, ui),
         "version" => version(ui),
@@ -200,41 +199,6 @@ fn ssh(globals: &Globals, matches: &ArgMatches) -> Result<u8> {
     let node = matches.get_one::<String>("node").map_or("n11", String::as_str);
     let command: Vec<String> = matches.get_many::<String>("command").into_iter().flatten().cloned().collect();
     match ops::ssh::run(&globals.deployment_dir, node, &command)? {}
-}
-
-fn sql(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let script = match matches.get_one::<String>("command") {
-        Some(text) => text.clone(),
-        None => script_from_stdin()?,
-    };
-    let format = match matches.get_one::<String>("format").map(String::as_str) {
-        Some("json") => SqlFormat::Json,
-        Some("csv") => SqlFormat::Csv,
-        Some(_) => SqlFormat::Table,
-        None => SqlFormat::Table,
-    };
-    let request = ops::sql::SqlRequest {
-        dir: globals.deployment_dir.clone(),
-        script,
-        node: matches.get_one::<String>("node").cloned(),
-        timeout: Duration::from_secs(matches.get_one::<u64>("timeout").copied().unwrap_or(300)),
-    };
-    let mut show = |answer: &crate::model::SqlReport| ui.sql(answer, format);
-    with_runtime(ui, async |context| ops::sql::run(context, request, &mut show).await)?;
-    Ok(0)
-}
-
-fn script_from_stdin() -> Result<String> {
-    let mut stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        return Err(Error::Usage {
-            message: "there is no statement to run".into(),
-            hint: Some("exasol sql -c 'SELECT 1', or give statements on standard input".into()),
-        });
-    }
-    let mut text = String::new();
-    stdin.read_to_string(&mut text).map_err(Error::io("standard input"))?;
-    Ok(text)
 }
 
 fn cache(matches: &ArgMatches, ui: &Ui) -> Result<u8> {

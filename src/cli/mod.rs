@@ -14,6 +14,7 @@ mod options;
 mod passwords;
 mod secret_args;
 mod spec;
+mod sql;
 
 use std::process::ExitCode;
 

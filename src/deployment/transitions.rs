@@ -280,7 +280,12 @@ mod tests {
     fn the_cause_within_an_operations_error_decides() {
         let error = Error::Operation {
             operation: Operation::Deploy,
-            cause: Box::new(Error::SqlConnection { host: "n11".into(), cause: "refused".into(), code: None }),
+            cause: Box::new(Error::SqlConnection {
+                host: "n11".into(),
+                cause: "refused".into(),
+                code: None,
+                hint: None,
+            }),
             now: String::new(),
             next: vec![],
         };

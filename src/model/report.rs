@@ -251,6 +251,28 @@ pub struct InfoReport {
     pub ssh: String,
 }
 
+/// `sql --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SqlFormat {
+    #[default]
+    Table,
+    Json,
+    Csv,
+}
+
+impl SqlFormat {
+    pub const NAMES: [&'static str; 3] = ["table", "json", "csv"];
+
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "table" => Some(Self::Table),
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
 /// `sql`: a result set column by name, rows as JSON values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SqlReport {

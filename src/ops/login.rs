@@ -81,6 +81,7 @@ pub(super) async fn fingerprint_over_ssh(dir: &DeploymentDir) -> Result<String> 
         host: first.plan.name,
         cause: format!("its certificate could not be read on the node: {}", output.stderr_text().trim()),
         code: None,
+        hint: None,
     })
 }
 
@@ -119,6 +120,7 @@ async fn log_in(dir: &DeploymentDir, node: &Node, password: &str, limit: Duratio
                     host: node.plan.name.clone(),
                     cause: format!("no login in {} s; last: {e}", limit.as_secs()),
                     code: None,
+                    hint: None,
                 });
             }
             Err(_) => tokio::time::sleep(LOGIN_POLL).await,
@@ -134,5 +136,6 @@ async fn select_one(endpoint: &crate::sql::Endpoint, password: &str, limit: Dura
     if one.is_some_and(|v| v.as_i64() == Some(1) || v.as_str() == Some("1")) {
         return Ok(());
     }
-    Err(Error::SqlConnection { host: endpoint.host.clone(), cause: "SELECT 1 did not return 1".into(), code: None })
+    let cause = "SELECT 1 did not return 1".into();
+    Err(Error::SqlConnection { host: endpoint.host.clone(), cause, code: None, hint: None })
 }

@@ -32,6 +32,7 @@ mod operation;
 mod power;
 mod preflight;
 mod render_input;
+mod state_dirs;
 mod terraform_dir;
 
 pub use credentials::Given;

@@ -1,4 +1,5 @@
 //! A server for tests: real TLS, real WebSocket, a real RSA login, and answers as a test wants them.
+//! The command's own tests include this file too.
 
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
@@ -11,16 +12,17 @@ use rsa::pkcs1::LineEnding;
 use rsa::{Pkcs1v15Encrypt, RsaPrivateKey};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-use super::{Endpoint, tls};
+use super::Endpoint;
 
-pub(super) const USER: &str = "sys";
-pub(super) const PASSWORD: &str = "\"\\$'#{{}}%{ }${} ü;1234567890";
+pub(crate) const USER: &str = "sys";
+pub(crate) const PASSWORD: &str = "\"\\$'#{{}}%{ }${} ü;1234567890";
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
@@ -29,7 +31,7 @@ static LOGIN_KEY: LazyLock<RsaPrivateKey> =
     LazyLock::new(|| RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap());
 
 /// What the server sends back.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Json(Value),
     /// These messages as they are.
     Raw(Vec<Message>),
@@ -39,9 +41,17 @@ pub(super) enum Answer {
 
 /// Starts a server whose `respond` may answer any message; where it returns None, the server
 /// does what a real one does.
-pub(super) async fn serve(respond: impl Fn(&Value) -> Option<Answer> + Send + Sync + 'static) -> Endpoint {
+pub(crate) async fn serve(respond: impl Fn(&Value) -> Option<Answer> + Send + Sync + 'static) -> Endpoint {
+    serve_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), respond)
+}
+
+/// As [`serve`], where somebody has chosen address and port.
+pub(crate) fn serve_on(
+    listener: TcpListener,
+    respond: impl Fn(&Value) -> Option<Answer> + Send + Sync + 'static,
+) -> Endpoint {
     let respond = Arc::new(respond);
-    serve_tls(move |tls| {
+    serve_tls_on(listener, move |tls| {
         let respond = respond.clone();
         async move {
             let Ok(mut socket) = accept_async(tls).await else { return };
@@ -55,16 +65,22 @@ pub(super) async fn serve(respond: impl Fn(&Value) -> Option<Answer> + Send + Sy
             }
         }
     })
-    .await
 }
 
 /// Starts a server that speaks TLS and then whatever `talk` does.
-pub(super) async fn serve_tls<F>(talk: impl Fn(TlsStream<TcpStream>) -> F + Send + 'static) -> Endpoint
+pub(crate) async fn serve_tls<F>(talk: impl Fn(TlsStream<TcpStream>) -> F + Send + 'static) -> Endpoint
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    serve_tls_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), talk)
+}
+
+fn serve_tls_on<F>(listener: TcpListener, talk: impl Fn(TlsStream<TcpStream>) -> F + Send + 'static) -> Endpoint
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let certified = rcgen::generate_simple_self_signed(["n11".to_owned()]).unwrap();
-    let fingerprint = tls::fingerprint(certified.cert.der());
+    let fingerprint = Sha256::digest(certified.cert.der()).iter().map(|byte| format!("{byte:02x}")).collect();
     let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -73,8 +89,7 @@ where
         .with_single_cert(vec![certified.cert.der().clone()], key.into())
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             if let Ok(tls) = acceptor.accept(tcp).await {
@@ -82,7 +97,7 @@ where
             }
         }
     });
-    Endpoint { host: "127.0.0.1".into(), port, fingerprint: Some(fingerprint) }
+    Endpoint { host: address.ip().to_string(), port: address.port(), fingerprint: Some(fingerprint) }
 }
 
 async fn send(socket: &mut Socket, answer: Answer) -> bool {
@@ -121,12 +136,12 @@ fn admitted(credentials: &Value) -> bool {
     credentials["username"] == USER && password == PASSWORD.as_bytes()
 }
 
-pub(super) fn refusal(code: &str, text: &str) -> Value {
+pub(crate) fn refusal(code: &str, text: &str) -> Value {
     json!({"status": "error", "exception": {"text": text, "sqlCode": code}})
 }
 
 /// The answer to a statement with rows: `data` column by column.
-pub(super) fn table(columns: &[&str], data: Value, num_rows: u64) -> Value {
+pub(crate) fn table(columns: &[&str], data: Value, num_rows: u64) -> Value {
     let columns: Vec<_> = columns.iter().map(|name| json!({"name": name, "dataType": {"type": "DECIMAL"}})).collect();
     json!({"status": "ok", "responseData": {"numResults": 1, "results": [{"resultType": "resultSet", "resultSet": {
         "numColumns": columns.len(), "numRows": num_rows, "columns": columns, "data": data}}]}})

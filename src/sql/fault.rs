@@ -34,7 +34,8 @@ impl Fault {
     pub(super) fn of_login(self, endpoint: &Endpoint) -> Error {
         match self {
             Fault::Answered { code, text } => {
-                Error::SqlConnection { host: endpoint.to_string(), cause: format!("[{code}] {text}"), code: Some(code) }
+                let cause = format!("[{code}] {text}");
+                Error::SqlConnection { host: endpoint.to_string(), cause, code: Some(code), hint: None }
             }
             other => other.of_connection("SQL login", endpoint),
         }
@@ -64,7 +65,9 @@ impl Fault {
     fn of_connection(self, what: &str, endpoint: &Endpoint) -> Error {
         let host = endpoint.to_string();
         let cause = match self {
-            Fault::OtherCertificate { expected, found } => return Error::Fingerprint { host, expected, found },
+            Fault::OtherCertificate { expected, found } => {
+                return Error::Fingerprint { host, expected, found, hint: None };
+            }
             Fault::Timeout { step, limit } => {
                 return Error::Timeout {
                     what: format!("{what} on {host}"),
@@ -77,7 +80,7 @@ impl Fault {
             Fault::Unreachable(cause) | Fault::Broken(cause) => cause,
             Fault::Answered { code, text } => format!("[{code}] {text}"),
         };
-        Error::SqlConnection { host, cause, code: None }
+        Error::SqlConnection { host, cause, code: None, hint: None }
     }
 }
 

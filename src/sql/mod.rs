@@ -9,6 +9,7 @@
 //! answer in turn. Whatever a server answers becomes an [`Error`](crate::error::Error), never a
 //! panic, and every wait has a limit.
 
+mod confidential;
 mod deadline;
 mod fault;
 mod login;
@@ -27,10 +28,11 @@ mod tests;
 
 use std::fmt;
 
+pub use confidential::may_hold_password;
 pub use login::{PASSWORD_MAX_BYTES, ServerInfo};
 pub use probe::{accepts_logins, fingerprint, lets_in};
 pub use session::Session;
-pub use statements::{Split, split};
+pub use statements::{Open, Split, split, with_end_mark};
 
 /// A node's SQL port, and the certificate that it must show.
 #[derive(Debug, Clone, PartialEq, Eq)]

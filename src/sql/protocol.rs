@@ -15,10 +15,23 @@ const SHOWN: usize = 4000;
 #[derive(Debug, Serialize)]
 #[serde(tag = "command", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(super) enum Call<'a> {
-    Login { protocol_version: u8 },
-    Execute { sql_text: &'a str },
-    Fetch { result_set_handle: i64, start_position: u64, num_bytes: u64 },
-    CloseResultSet { result_set_handles: [i64; 1] },
+    Login {
+        protocol_version: u8,
+    },
+    Execute {
+        sql_text: &'a str,
+    },
+    Fetch {
+        result_set_handle: i64,
+        start_position: u64,
+        num_bytes: u64,
+    },
+    CloseResultSet {
+        result_set_handles: [i64; 1],
+    },
+    /// Ends the statement that runs. The one request that is sent while an answer is due, and the
+    /// one without an answer of its own.
+    AbortQuery,
     Disconnect,
 }
 

@@ -46,6 +46,10 @@ impl Session {
         Ok(Self { wire, endpoint: endpoint.clone(), server, limit, in_step: true })
     }
 
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     pub fn server(&self) -> &ServerInfo {
         &self.server
     }
@@ -70,12 +74,27 @@ impl Session {
                 host: self.endpoint.to_string(),
                 cause: "an earlier statement ended without an answer, so the session cannot be used".into(),
                 code: None,
+                hint: None,
             });
         }
         self.in_step = false;
         let result = self.run(sql).await;
         self.in_step = matches!(result, Ok(_) | Err(Fault::Answered { .. }));
         result.map_err(|fault| fault.of_statement(&self.endpoint))
+    }
+
+    /// Whether the connection still stands, as far as it is known here: nothing is asked. False too
+    /// after an answer was missed.
+    pub fn is_open(&mut self) -> bool {
+        self.in_step && self.wire.is_open()
+    }
+
+    /// Ends the statement that a caller has given up, and the session: a late answer could not be
+    /// told from the next one's.
+    pub async fn abort(mut self) {
+        let deadline = Deadline::after(self.limit.min(Duration::from_secs(2)));
+        let _ = self.wire.ask(&Call::AbortQuery, "the aborted statement's end", &deadline).await;
+        self.wire.close(&deadline).await;
     }
 
     /// Says goodbye. Results are in hand by then, so nothing that goes wrong here matters.

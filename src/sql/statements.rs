@@ -8,6 +8,19 @@ pub struct Split {
     /// What follows the last end mark: empty, the last statement of a file, or the beginning of
     /// one that a person is still typing. Comments alone leave it empty.
     pub rest: String,
+    /// All that follows the last end mark, as it was given: a comment that is open is part of it.
+    pub tail: String,
+    /// What is open at the end.
+    pub open: Option<Open>,
+}
+
+/// A quote or comment that does not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// `'`, `"` or `/*`.
+    pub mark: &'static str,
+    /// The line that it begins in, from 1.
+    pub line: usize,
 }
 
 impl Split {
@@ -26,29 +39,50 @@ pub fn split(script: &str) -> Split {
     let mut split = Split::default();
     let mut piece = Piece::default();
     let mut at = 0;
+    let mut ended = 0;
     while let Some(token) = token(&script[at..]) {
         let end = at + token.length;
+        if let Some(mark) = token.open {
+            split.open = Some(Open { mark, line: 1 + script[..at].matches('\n').count() });
+        }
         match token.kind {
             Kind::Blank => {}
             Kind::Semicolon if !piece.has_body() => {
                 split.statements.extend(piece.text(script, at));
                 piece = Piece::default();
+                ended = end;
             }
             Kind::Slash if piece.has_body() && alone_on_its_line(script, at) => {
                 split.statements.extend(piece.text(script, at));
                 piece = Piece::default();
+                ended = end;
             }
             kind => piece.add(kind, at, &script[at..end]),
         }
         at = end;
     }
+    if piece.start.is_some() || split.open.is_some() {
+        split.tail = script[ended..].to_owned();
+    }
     split.rest = piece.text(script, script.len()).unwrap_or_default();
     split
+}
+
+/// The statement with the mark that ends it, as it would be typed again.
+pub fn with_end_mark(statement: &str) -> String {
+    // A comment to the end of the line would hide the mark.
+    let gap = if split(&format!("{statement};")).rest.is_empty() { "" } else { "\n" };
+    match split(&format!("{statement}{gap};")).rest.is_empty() {
+        true => format!("{statement}{gap};"),
+        false => format!("{statement}\n/"),
+    }
 }
 
 struct Token {
     kind: Kind,
     length: usize,
+    /// The mark that opens it, where its end is missing.
+    open: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,19 +100,24 @@ fn token(text: &str) -> Option<Token> {
     let first = text.chars().next()?;
     let until = |end: Option<usize>| end.unwrap_or(text.len());
     let closing = |mark: &str, from: usize| text[from..].find(mark).map(|found| from + found + mark.len());
+    let enclosed = |kind, mark: &'static str, end: Option<usize>| Token {
+        kind,
+        length: until(end),
+        open: end.is_none().then_some(mark),
+    };
     let (kind, length) = match first {
         _ if text.starts_with("--") => (Kind::Blank, until(text.find('\n'))),
-        _ if text.starts_with("/*") => (Kind::Blank, until(closing("*/", 2))),
+        _ if text.starts_with("/*") => return Some(enclosed(Kind::Blank, "/*", closing("*/", 2))),
         // A doubled quote inside is the end of one token and the start of the next: same result.
-        '\'' => (Kind::Other, until(closing("'", 1))),
-        '"' => (Kind::Other, until(closing("\"", 1))),
+        '\'' => return Some(enclosed(Kind::Other, "'", closing("'", 1))),
+        '"' => return Some(enclosed(Kind::Other, "\"", closing("\"", 1))),
         ';' => (Kind::Semicolon, 1),
         '/' => (Kind::Slash, 1),
         c if c.is_whitespace() => (Kind::Blank, until(text.find(|c: char| !c.is_whitespace()))),
         c if in_word(c) => (Kind::Word, until(text.find(|c| !in_word(c)))),
         c => (Kind::Other, c.len_utf8()),
     };
-    Some(Token { kind, length })
+    Some(Token { kind, length, open: None })
 }
 
 fn in_word(c: char) -> bool {
@@ -167,7 +206,37 @@ mod tests {
     fn what_is_not_ended_is_the_rest() {
         let split = split("SELECT 1; SELECT 'not yet; ");
         assert_eq!((split.statements, split.rest.as_str()), (vec!["SELECT 1".to_owned()], "SELECT 'not yet;"));
+        assert_eq!(split.tail, " SELECT 'not yet; ");
+        assert_eq!(split.open, Some(Open { mark: "'", line: 1 }));
         assert_eq!(super::split("SELECT 1; -- done").rest, "");
+        assert_eq!(super::split("SELECT 1; -- done").tail, "");
+    }
+
+    #[test]
+    fn an_open_comment_is_kept_until_it_ends() {
+        let split = split("SELECT 1;\n\n/* not this:\n");
+        assert_eq!((split.rest.as_str(), split.tail.as_str()), ("", "\n\n/* not this:\n"));
+        assert_eq!(split.open, Some(Open { mark: "/*", line: 3 }));
+        let split = super::split(&format!("{}DROP; */ SELECT 2;", split.tail));
+        assert_eq!((split.statements, split.open), (vec!["SELECT 2".to_owned()], None));
+    }
+
+    #[test]
+    fn a_statement_can_be_typed_again() {
+        for script in ["SELECT 1;", "SELECT 1 -- one\n;", "CREATE FUNCTION f() AS\n  x;\n/", "SELECT ';'\n  FROM dual;"]
+        {
+            let statement = split(script).statements.remove(0);
+            assert_eq!(with_end_mark(&statement), script);
+            assert_eq!(split(script).tail, "");
+        }
+    }
+
+    #[test]
+    fn a_large_script_is_split_in_one_pass() {
+        let script = "INSERT INTO t VALUES ('a;b', 2); -- next\n".repeat(200_000);
+        let since = std::time::Instant::now();
+        assert_eq!(split(&script).statements.len(), 200_000);
+        assert!(since.elapsed().as_secs() < 20, "{:?}", since.elapsed());
     }
 
     #[test]

@@ -243,6 +243,52 @@ async fn a_statement_that_its_caller_gave_up_leaves_no_answer_for_the_next_one()
 }
 
 #[tokio::test]
+async fn an_aborted_statement_is_told_to_the_server() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let commands = heard.clone();
+    let endpoint = serve(move |request| {
+        commands.lock().unwrap().push(request["command"].as_str().unwrap_or_default().to_owned());
+        match is(request, "execute") {
+            true => Some(Answer::Silence),
+            // The answer to the statement, as a database gives it.
+            false => is(request, "abortQuery").then(|| Answer::Json(refusal("40005", "aborted"))),
+        }
+    })
+    .await;
+    let mut session = login(&endpoint).await.unwrap();
+    assert!(session.is_open());
+    session.set_limit(SHORT);
+    session.execute("SELECT 1").await.unwrap_err();
+    assert!(!session.is_open());
+    session.abort().await;
+    assert_eq!(heard.lock().unwrap()[2..], ["execute", "abortQuery"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_in_between_is_seen_without_asking() {
+    let pinged = answering(|| {
+        Answer::Raw(vec![Message::text(table(&["1"], json!([[1]]), 1).to_string()), Message::Ping("?".into())])
+    })
+    .await;
+    let mut session = login(&pinged).await.unwrap();
+    session.execute("SELECT 1").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(session.is_open());
+
+    let closed = answering(|| {
+        Answer::Raw(vec![Message::text(table(&["1"], json!([[1]]), 1).to_string()), Message::Close(None)])
+    })
+    .await;
+    let mut session = login(&closed).await.unwrap();
+    session.execute("SELECT 1").await.unwrap();
+    let since = std::time::Instant::now();
+    while session.is_open() {
+        assert!(since.elapsed() < LIMIT);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_port_that_speaks_no_websocket_or_no_tls_is_an_error() {
     let endpoint = serve_tls(|mut tls| async move {
         let _ = tls.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;

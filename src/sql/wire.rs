@@ -1,6 +1,6 @@
 //! The connection: one JSON object out, one JSON object back, each within the deadline.
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -51,6 +51,18 @@ impl Wire {
             self.receive().await
         };
         deadline.bound(step, exchange).await
+    }
+
+    /// False once the other side has said goodbye or has gone. Between questions it has nothing to
+    /// say but pings, so anything else ends the connection too.
+    pub(super) fn is_open(&mut self) -> bool {
+        loop {
+            match self.socket.next().now_or_never() {
+                None => return true,
+                Some(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+                Some(_) => return false,
+            }
+        }
     }
 
     /// Says that no more will come. The other side may be gone already: that is just as well.

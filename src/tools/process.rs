@@ -213,7 +213,7 @@ impl Tool {
                 break status?;
             }
             follower.read(on_line)?;
-            if interrupt.pressed().times > passed_on {
+            if interrupt.pressed().times > u32::from(passed_on) {
                 // One level a turn: two signals at the same moment would arrive as one.
                 passed_on += 1;
                 child.pass_on(passed_on);

@@ -9,6 +9,7 @@
 
 mod error;
 mod json;
+mod line_editor;
 mod log;
 mod page;
 mod plain;
@@ -22,15 +23,17 @@ mod stream;
 mod style;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::events::{Event, Stamped};
-use crate::model::{LogContent, LogLine, SqlReport};
+use crate::model::{LogContent, LogLine, SqlFormat, SqlReport};
 
-pub use report::{Report, SqlFormat};
+pub use line_editor::LineEditor;
+pub use report::Report;
 pub use settings::{ColorChoice, Environment, Flags, Format, Settings};
 
 use page::Page;
@@ -172,10 +175,28 @@ impl Ui {
     pub fn warning(&self, text: &str) {
         let new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
         if new {
-            let mut page = Page::new(self.settings.stderr_colors);
-            page.paragraph(Tone::Warning, "warning:", text);
-            self.err.try_print(&page.into_text());
+            self.warning_again(text);
         }
+    }
+
+    /// Tells a warning, although it was told before: it happened again.
+    pub fn warning_again(&self, text: &str) {
+        let mut page = Page::new(self.settings.stderr_colors);
+        page.paragraph(Tone::Warning, "warning:", text);
+        self.err.try_print(&page.into_text());
+    }
+
+    /// Tells a person at work something, on standard error: nothing in JSON format, nor with `--quiet`.
+    pub fn note(&self, text: &str) {
+        if self.settings.format == Format::Text && !self.settings.quiet {
+            text.lines().for_each(|line| self.err.try_print(&format!("{}\n", clean(line))));
+        }
+    }
+
+    /// Reads lines from the terminal, with the keys and the history that people know from shells.
+    /// Without a file, or where it cannot be used, nothing is remembered beyond this process.
+    pub fn line_editor(&self, history: Option<PathBuf>) -> Result<LineEditor> {
+        LineEditor::new(self.err.clone(), history).map_err(Error::io("the terminal"))
     }
 
     /// Asks on the terminal; None where nobody is there to answer. Only `y` and `yes` are a yes;

@@ -6,6 +6,7 @@
 mod cache;
 mod clouds;
 mod connect;
+mod database;
 mod deploy;
 mod health;
 mod house;
@@ -13,5 +14,6 @@ mod init;
 mod lab_libvirt;
 mod logs;
 mod no_libvirt;
+mod sql;
 mod support;
 mod usage;

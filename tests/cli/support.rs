@@ -192,6 +192,13 @@ impl Call<'_> {
         }
     }
 
+    /// Starts it on a terminal of its own.
+    pub fn on_a_terminal(mut self) -> rexpect::session::PtySession {
+        self.command.env("TERM", "xterm").stdin(Stdio::inherit());
+        let options = rexpect::session::Options::new().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
+        rexpect::session::spawn_with_options(self.command, options).unwrap()
+    }
+
     /// Starts it and lets it run.
     pub fn start(mut self) -> std::process::Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -16,7 +16,6 @@ use serde::Serialize;
 
 use super::page::Page;
 
-pub use sql::SqlFormat;
 pub(super) use sql::csv;
 
 /// A command's result.

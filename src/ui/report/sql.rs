@@ -8,15 +8,6 @@ use crate::ui::style::count;
 
 use super::Report;
 
-/// `sql --format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum SqlFormat {
-    #[default]
-    Table,
-    Json,
-    Csv,
-}
-
 impl Report for SqlReport {
     fn text(&self, page: &mut Page) {
         if self.columns.is_empty() {

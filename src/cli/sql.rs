@@ -1,0 +1,94 @@
+//! `sql`: its arguments, and how they become a request: statements given, piped, or typed.
+
+use std::io::{IsTerminal, Read};
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::args::Globals;
+use super::command::simple;
+use super::dispatch::with_runtime;
+use crate::error::{Error, Result};
+use crate::model::{SqlFormat, SqlReport};
+use crate::ops::sql::{self, Shell, SqlRequest, Told};
+use crate::ui::{Format, Ui};
+
+pub(super) fn command() -> Command {
+    simple(
+        "sql",
+        "Runs SQL statements as user sys; a shell, if standard input is a terminal",
+        "  exasol sql -d demo\n  exasol sql -d demo -c 'SELECT 1'\n  \
+           exasol sql -d demo -c 'OPEN SCHEMA s; SELECT * FROM t' --format csv\n  \
+           exasol sql -d demo --node n12 < script.sql\n\n\
+         A statement ends with a semicolon, a script or function with a line that is /\n\
+         alone. The first error ends the run with exit code 1; the shell goes on. Its\n\
+         command \\? lists its others; its history leaves out what may hold a password.",
+    )
+    .arg(
+        Arg::new("command")
+            .short('c')
+            .long("command")
+            .value_name("STATEMENT")
+            .allow_hyphen_values(true)
+            .help("Statements, separated by semicolons; from stdin, if not given"),
+    )
+    .arg(
+        Arg::new("format")
+            .long("format")
+            .value_name("FORM")
+            .value_parser(SqlFormat::NAMES)
+            .help("Form of the rows [default: table, with --json: json]"),
+    )
+    .arg(Arg::new("node").long("node").value_name("NODE").help("Log in to this node [default: the first that answers]"))
+    .arg(
+        Arg::new("timeout")
+            .long("timeout")
+            .value_name("SECONDS")
+            .value_parser(value_parser!(u64).range(1..=86400))
+            .default_value("300")
+            .help("Give up on a statement after this time"),
+    )
+}
+
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+    let request = SqlRequest {
+        dir: globals.deployment_dir.clone(),
+        node: text("node").map(str::to_owned),
+        timeout: Duration::from_secs(matches.get_one::<u64>("timeout").copied().unwrap_or(300)),
+    };
+    let format = text("format").and_then(SqlFormat::named).unwrap_or_default();
+    let script = match text("command") {
+        Some(script) => script.to_owned(),
+        None if std::io::stdin().is_terminal() => return shell(request, format, ui),
+        None => {
+            let mut script = String::new();
+            std::io::stdin().read_to_string(&mut script).map_err(Error::io("standard input"))?;
+            script
+        }
+    };
+    let mut show = |answer: &SqlReport| ui.sql(answer, format);
+    with_runtime(ui, async |context| sql::run(context, request, &script, &mut show).await)?;
+    Ok(0)
+}
+
+fn shell(request: SqlRequest, format: SqlFormat, ui: &Ui) -> Result<u8> {
+    let unremembered = |why: &dyn std::fmt::Display| ui.warning(&format!("statements are not remembered: {why}"));
+    let history = sql::history_file().inspect_err(|error| unremembered(error)).ok();
+    // Before the runtime: see there.
+    let editor = ui.line_editor(history)?;
+    let shell = Shell {
+        read: &|prompt| editor.read(prompt),
+        remember: &|statement| editor.remember(statement).iter().for_each(|why| unremembered(why)),
+        show: &|answer, format| ui.sql(answer, format),
+        tell: &|told| match told {
+            Told::Note(text) => ui.note(text),
+            Told::Warning(text) => ui.warning_again(text),
+            Told::Error(error) => ui.error(error),
+        },
+        format,
+        format_is_fixed: ui.settings().format == Format::Json,
+    };
+    with_runtime(ui, async |context| sql::shell(context, request, shell).await)?;
+    Ok(0)
+}

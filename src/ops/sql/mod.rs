@@ -1,0 +1,72 @@
+//! `sql`: runs statements as `sys` on the first node that answers.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `connect` | which node, and what to do when none lets us in |
+//! | `shell` | statements that a person types, one after the other |
+//! | `typed` | what a typed line is: a part of a statement, or a command of the shell's own |
+
+mod connect;
+mod shell;
+mod typed;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Context;
+use super::operation::unless_interrupted;
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::SqlReport;
+use crate::sql::{Open, split};
+
+pub use shell::{Shell, Told, history_file, run as shell};
+
+pub struct SqlRequest {
+    pub dir: PathBuf,
+    pub node: Option<String>,
+    /// Of each statement.
+    pub timeout: Duration,
+}
+
+/// Runs the statements in order and hands each result over; stops at the first error. Nothing is
+/// run where the script's end is missing.
+pub async fn run(
+    context: &Context,
+    request: SqlRequest,
+    script: &str,
+    show: &mut dyn FnMut(&SqlReport) -> Result<()>,
+) -> Result<()> {
+    let dir = DeploymentDir::open(&request.dir)?;
+    // Editors of another system begin a file with this mark.
+    let split = split(script.trim_start_matches('\u{feff}'));
+    if let Some(Open { mark, line }) = split.open {
+        return Err(Error::Usage {
+            message: format!("the last statement does not end: {mark} in line {line} is open"),
+            hint: Some("nothing was run".into()),
+        });
+    }
+    let statements = split.finish();
+    if statements.is_empty() {
+        return Err(Error::Usage {
+            message: "there is no statement to run".into(),
+            hint: Some("exasol sql -c 'SELECT 1'".into()),
+        });
+    }
+    let connecting = connect::connect(&dir, request.node.as_deref());
+    let (_, mut session) = unless_interrupted(&context.interrupt, connecting).await?;
+    session.set_limit(request.timeout);
+    for statement in statements {
+        let executing = async { session.execute(&statement).await.map_err(|error| connect::advised(error, &dir)) };
+        match unless_interrupted(&context.interrupt, executing).await {
+            Ok(answer) => show(&answer)?,
+            Err(error @ Error::Interrupted { .. }) => {
+                session.abort().await;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    session.close().await;
+    Ok(())
+}
