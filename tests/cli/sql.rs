@@ -92,7 +92,7 @@ fn another_certificate_gets_no_password_and_the_command_that_clears_it_up() {
     let world = World::complete().with_database(&database);
     world.edit_state(|state| state["certificate_fingerprint"] = "00".repeat(32).into());
     let answer = world.exasol_with(["sql", "-c", "SELECT 1"]).run().code(1).says("shows another certificate");
-    answer.says("No password was sent").says(&format!("exasol deploy -d {}", world.deployment().display()));
+    answer.says("No password was sent").says(&format!("exasol health --repair -d {}", world.deployment().display()));
     let json = world.exasol_with(["sql", "-c", "SELECT 1", "--json"]).run().code(1).json();
     assert_eq!(json["error"]["code"], "certificate_mismatch");
     assert_eq!(asked.load(Ordering::Relaxed), 0);

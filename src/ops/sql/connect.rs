@@ -88,7 +88,7 @@ pub(super) fn advised(mut error: Error, dir: &DeploymentDir) -> Error {
                 "this is not the certificate that deploy recorded: another machine answers on this address,\n\
                  or the database was given a new certificate. No password was sent.\n\
                  This asks the node itself over SSH, whose host key is known, and records what it has:\n{}",
-                command("exasol deploy")
+                command("exasol health --repair")
             ));
         }
         Error::Timeout { hint, what, .. } if what.starts_with("SQL statement") => {
