@@ -44,6 +44,7 @@ pub(super) fn build() -> Command {
         .subcommand(ssh())
         .subcommand(super::sql::command())
         .subcommand(super::logs::command())
+        .subcommand(super::list::command())
         .subcommand(cache())
         .subcommand(version());
     args::add(root)
@@ -134,14 +135,7 @@ fn status() -> Command {
         "  exasol status -d demo\n  exasol status -d demo --json\n  \
            exasol status -d demo --wait database_ready --timeout 20m\n  exasol status -d demo --watch",
     )
-    .arg(
-        Arg::new("probe-timeout")
-            .long("probe-timeout")
-            .value_name("SECONDS")
-            .value_parser(value_parser!(u64).range(1..=600))
-            .default_value("5")
-            .help("Every probe ends by then"),
-    )
+    .arg(probe_timeout())
     .arg(flag("refresh", "Ask a cloud how its machines are (takes seconds; libvirt is always asked)"))
     .arg(
         Arg::new("wait")
@@ -162,6 +156,15 @@ fn status() -> Command {
             .help("For how long --wait looks: 90s, 15m, 1h"),
     )
     .arg(flag("watch", "Show every change until Ctrl-C"))
+}
+
+pub(super) fn probe_timeout() -> Arg {
+    Arg::new("probe-timeout")
+        .long("probe-timeout")
+        .value_name("SECONDS")
+        .value_parser(value_parser!(u64).range(1..=600))
+        .default_value("5")
+        .help("Every probe ends by then")
 }
 
 /// `90s`, `15m`, `1h`; a bare number is seconds.

@@ -9,6 +9,7 @@ mod config_file;
 mod credentials;
 mod dispatch;
 mod health;
+mod list;
 mod logs;
 mod options;
 mod passwords;

@@ -17,6 +17,7 @@
 //! | `edits` | which rendered files were edited by hand |
 //! | `transitions` | which operation runs from which phase, and what it leads to |
 //! | `oplog` | [`OpLog`]: the log folder of one operation |
+//! | `index` | [`Index`]: which deployments a user has, kept outside of their directories |
 //! | `keys` | passwords, ids, SSH keys, password hashes |
 //!
 //! ```text
@@ -34,6 +35,7 @@ mod create;
 mod dir;
 mod edits;
 mod history;
+mod index;
 pub mod keys;
 mod lock;
 mod locked;
@@ -47,6 +49,7 @@ mod testing;
 
 pub use create::NewDeployment;
 pub use dir::DeploymentDir;
+pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};
 pub use oplog::{LogFolder, OpLog};

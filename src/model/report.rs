@@ -251,6 +251,46 @@ pub struct InfoReport {
     pub ssh: String,
 }
 
+/// `list`: every deployment that is known, and how it is now.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeploymentsReport {
+    pub deployments: Vec<KnownDeployment>,
+    /// What `--prune` has dropped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pruned: Vec<KnownDeployment>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    pub next: Vec<String>,
+    pub checked_in_ms: u64,
+}
+
+/// One directory with a deployment in it, or where there should be one.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct KnownDeployment {
+    pub name: String,
+    /// Empty where nobody knows it any more.
+    pub directory: PathBuf,
+    pub provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_version: Option<String>,
+    pub rehearsal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_size: Option<u32>,
+    /// As `status` has it; or `missing`, `broken`, `unknown`.
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    pub reason: String,
+    /// RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Other directories with the same deployment in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<PathBuf>,
+    /// Commands that lead on from here.
+    pub next: Vec<String>,
+}
+
 /// `sql --format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SqlFormat {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cache_dirs::CacheDirs;
 use super::operation::Work;
-use super::{credentials, render_input};
+use super::{credentials, known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, RenderedFile};
@@ -167,5 +167,7 @@ pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
     let root = dir.root().to_owned();
     let mut locked = dir.lock(Operation::Repair)?;
     write_ssh_files(&mut locked, EditPolicy::Refuse)?;
+    // It has moved, and nobody is listening to warnings here.
+    let _ = known::remember(&locked);
     DeploymentDir::open(&root)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::blocking::blocking;
 use super::operation::{Work, in_dir, millis, with_operation};
-use super::{Confirm, Context, connections, terraform_dir};
+use super::{Confirm, Context, connections, known, terraform_dir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -49,6 +49,10 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
         Ok(report(&id, Phase::Destroyed, false, listed, since))
     })
     .await
+    .inspect(|_| {
+        // It stays in the list for as long as its directory does. Of a failure the beginning has told.
+        let _ = DeploymentDir::open(&request.dir).map(|dir| known::remember(&dir));
+    })
 }
 
 fn ask(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, render_input};
+use super::{Context, Given, known, render_input};
 use crate::catalog::{self, DbVersion};
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -45,6 +45,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     let secrets = (passwords, credentials);
     let deployment = new_deployment(provider, spec, version, secrets, facts)?;
     let created = DeploymentDir::create(&dir, deployment)?;
+    warnings.extend(known::remember(&created));
     Ok(report(&dir, created.state(), version, warnings, checks))
 }
 

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::Context;
 use super::terraform_dir;
+use super::{Context, known};
 use crate::deployment::{DeploymentDir, Locked, OpLog, transitions};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
@@ -88,6 +88,9 @@ pub(super) async fn with_operation<T>(
     body: impl AsyncFnOnce(&mut Work) -> Result<T>,
 ) -> Result<T> {
     let mut dir = DeploymentDir::open(root)?.lock(operation)?;
+    if let Some(warning) = known::remember(&dir) {
+        context.sink.warn(warning);
+    }
     dir.check_allowed(operation)?;
     let log = dir.start_log(operation)?;
     let sink = context.sink.clone();

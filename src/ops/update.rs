@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given};
+use super::{Context, Given, known};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ pub fn recorded(dir: &Path) -> Result<Spec> {
 }
 
 pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
-    let UpdateRequest { dir: root, mut spec, passwords, credentials, warnings } = request;
+    let UpdateRequest { dir: root, mut spec, passwords, credentials, mut warnings } = request;
     let dir = DeploymentDir::open(&root)?;
     dir.check_allowed(Operation::Update)?;
     let provider = providers::find(&spec.provider)?;
@@ -47,6 +47,7 @@ pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateRep
     (provider.validate)(&spec)?;
     let mut locked = dir.lock(Operation::Update)?;
     locked.check_allowed(Operation::Update)?;
+    warnings.extend(known::remember(&locked));
     let state = locked.state().clone();
     let mut changed = changes(&state.spec, &spec)?;
     if state.installed {

@@ -207,6 +207,54 @@ pub fn sql_rows() -> SqlReport {
     }
 }
 
+pub fn deployments() -> DeploymentsReport {
+    let known = |name: &str, directory: &str, status: &str, reason: &str| KnownDeployment {
+        name: name.into(),
+        directory: directory.into(),
+        provider: "libvirt".into(),
+        status: status.into(),
+        reason: reason.into(),
+        created: Some("2025-08-05T10:00:00Z".into()),
+        ..KnownDeployment::default()
+    };
+    let ready = KnownDeployment {
+        db_version: Some("rehearsal".into()),
+        rehearsal: true,
+        cluster_size: Some(2),
+        phase: Some(Phase::DatabaseReady),
+        copies: vec!["/home/eva/demo copy".into()],
+        next: vec!["exasol info -d /home/eva/demo".into()],
+        ..known("exasol-0001abff", "/home/eva/demo", "database_ready", "every node answers")
+    };
+    let unreadable = KnownDeployment {
+        name: "exasol-00000003".into(),
+        status: "broken".into(),
+        reason: "deployments.d/exasol-00000003.json is no entry of the index".into(),
+        ..KnownDeployment::default()
+    };
+    DeploymentsReport {
+        deployments: vec![
+            ready,
+            known("exasol-00000002", "/tmp/gone\u{1b}[2J", "missing", "no deployment is there"),
+            unreadable,
+        ],
+        pruned: vec![],
+        warnings: vec![],
+        next: vec!["exasol list --prune".into()],
+        checked_in_ms: 140,
+    }
+}
+
+pub fn deployments_none() -> DeploymentsReport {
+    DeploymentsReport {
+        deployments: vec![],
+        pruned: vec![deployments().deployments.remove(1)],
+        warnings: vec!["nothing is known".into()],
+        next: vec!["exasol init --cloud-provider libvirt -d DIR".into()],
+        checked_in_ms: 1,
+    }
+}
+
 pub fn sql_without_rows() -> SqlReport {
     SqlReport { columns: vec![], rows: vec![], row_count: Some(1) }
 }

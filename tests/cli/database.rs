@@ -1,12 +1,11 @@
 //! A database for the command: the fake of the library's own tests, on the SQL port of a loopback
 //! address of its own, and a deployment that has it as its node.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use deployer::sql::Endpoint;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::support::World;
@@ -31,20 +30,26 @@ impl Database {
     /// Answers `SELECT 1` and more, unless `respond` knows better.
     pub fn answering(respond: impl Fn(&Value) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let runtime = Runtime::new().unwrap();
-        let endpoint = runtime.block_on(async {
-            loop {
-                let [_, _, high, low] = std::process::id().to_be_bytes();
-                let address = Ipv4Addr::new(127, high | 0x80, low, NEXT.fetch_add(1, Ordering::Relaxed));
-                if let Ok(listener) = TcpListener::bind((address, SQL_PORT)).await {
-                    return fake::serve_on(listener, respond);
-                }
-            }
-        });
+        let listener = listen();
+        listener.set_nonblocking(true).unwrap();
+        let endpoint =
+            runtime.block_on(async { fake::serve_on(tokio::net::TcpListener::from_std(listener).unwrap(), respond) });
         Self { endpoint, _runtime: runtime }
     }
 
     pub fn usual() -> Self {
         Self::answering(|_| None)
+    }
+}
+
+/// The SQL port of an address that nobody else uses.
+pub fn listen() -> TcpListener {
+    loop {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let address = Ipv4Addr::new(127, high | 0x80, low, NEXT.fetch_add(1, Ordering::Relaxed));
+        if let Ok(listener) = TcpListener::bind((address, SQL_PORT)) {
+            return listener;
+        }
     }
 }
 

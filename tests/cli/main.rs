@@ -12,6 +12,7 @@ mod health;
 mod house;
 mod init;
 mod lab_libvirt;
+mod list;
 mod logs;
 mod no_libvirt;
 mod sql;

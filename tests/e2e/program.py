@@ -39,6 +39,8 @@ class Exasol:
 
     def environment(self, extra=None):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("EXASOL_DB")}
+        # The user's list of deployments is not for tests.
+        environment["XDG_STATE_HOME"] = os.path.join(os.path.dirname(os.path.abspath(self.log)), "state")
         environment.update(extra or {})
         return environment
 

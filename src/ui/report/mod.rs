@@ -5,6 +5,7 @@
 
 mod cache;
 mod connect;
+mod deployments;
 mod health;
 mod lifecycle;
 mod listed;

@@ -1,0 +1,25 @@
+//! What a user's index of deployments is told. Nothing depends on it: where it cannot be written,
+//! the operation goes on.
+
+use super::state_dirs::StateDirs;
+use crate::deployment::{DeploymentDir, Index, Remembered};
+use crate::error::Result;
+
+pub(super) fn index() -> Result<Index> {
+    Ok(Index::at(StateDirs::of_user()?.root.join("deployments.d")))
+}
+
+/// Records where this deployment is; returns what a person should know of it.
+pub(super) fn remember(dir: &DeploymentDir) -> Option<String> {
+    let here = dir.root().display();
+    match index().and_then(|index| index.remember(dir)) {
+        Ok(Remembered::Already | Remembered::Written) => None,
+        Ok(Remembered::CopyOf(other)) => Some(format!(
+            "{here} and {} are the same deployment ({}): whatever is done in one happens to the other's machines. \
+             Go on with one of them and remove the other directory",
+            other.display(),
+            dir.state().id
+        )),
+        Err(error) => Some(format!("exasol list will not show {here}: {error}")),
+    }
+}
