@@ -13,11 +13,12 @@ use super::{apply, connections, credentials, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{Machine, Node, Power};
-use crate::providers::cloud::{Authorization, PowerApi, PowerControl, Switch};
+use crate::model::{Machine, Node, NodePlan, Power};
+use crate::providers::cloud::{Authorization, PowerApi, PowerControl, Switch, TerraformPower};
 use crate::providers::{Cloud, Credentials, Hypervisor, Provider};
 use crate::signal::Interrupt;
 use crate::tools::http;
+use crate::tools::plan::PriorState;
 use crate::tools::process::Tool;
 
 pub(super) const POWER_ON: StepInfo = StepInfo { id: "power_on", title: "switch the machines on" };
@@ -148,6 +149,32 @@ pub(super) async fn by_terraform(work: &mut Work, cluster: &Cluster, powered: bo
 /// Whether Terraform switches the machines.
 pub(super) fn is_terraforms(cluster: &Cluster) -> bool {
     matches!(cluster.provider.cloud, Some(Cloud { power: PowerControl::Terraform(_), .. }))
+}
+
+/// Whether Terraform switches the machines, and its provider says that each is off.
+pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Result<bool> {
+    let Some(Cloud { power: PowerControl::Terraform(power), .. }) = cluster.provider.cloud.as_ref() else {
+        return Ok(false);
+    };
+    let terraform = connections::workdir(work, &connections::engine(&work.dir).await?)?;
+    terraform.init().await?;
+    let seen = terraform.refreshed().await?;
+    Ok(in_prior_state(&seen, power, &cluster.nodes).iter().all(|machine| machine.power == Power::Off))
+}
+
+/// What Terraform has just read of the machines.
+pub(super) fn in_prior_state(seen: &PriorState, power: &TerraformPower, plans: &[NodePlan]) -> Vec<Machine> {
+    let machine = |plan: &NodePlan| Machine {
+        node: plan.name.clone(),
+        power: match seen.attribute(power.resource, &plan.name, power.attribute) {
+            Some(word) if power.running.contains(&word) => Power::Running,
+            Some(word) if power.off.contains(&word) => Power::Off,
+            Some(_) => Power::Unknown,
+            None => Power::Missing,
+        },
+        addresses: Vec::new(),
+    };
+    plans.iter().map(machine).collect()
 }
 
 fn all(cluster: &Cluster) -> BTreeSet<String> {

@@ -38,7 +38,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
         let machines = power::machines(work, &cluster).await?;
         let on: Vec<_> = machines.iter().filter(|m| m.power != Power::Off).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {
-            let nodes = reachable(work, &on).await?;
+            let nodes = reachable(work, &cluster, &on).await?;
             stop_database(work, &nodes).await?;
             stop_services(work, &cluster, &nodes).await?;
         }
@@ -60,9 +60,9 @@ fn stopped_by_us(work: &Work, machines: &[Machine]) -> bool {
     work.from == Phase::Stopped && machines.iter().all(|m| m.power == Power::Unknown)
 }
 
-/// Of the machines that are on, the nodes that let us in. A database that nobody can reach cannot be
-/// stopped cleanly.
-async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
+/// Of the machines that may be on, the nodes that let us in; none if they are off after all. A database
+/// that nobody can reach cannot be stopped cleanly.
+async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result<Vec<String>> {
     work.begin(DATABASE.id);
     let ssh = connections::ssh(&work.dir)?;
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
@@ -70,6 +70,10 @@ async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
     let (nodes, silent): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, why)| why.is_none());
     let why = silent.into_iter().map(|(node, why)| format!("{node}: {}", why.unwrap_or_default())).collect::<Vec<_>>();
     if nodes.is_empty() {
+        if power::all_off_for_terraform(work, cluster).await? {
+            work.unchanged("every machine is off");
+            return Ok(Vec::new());
+        }
         return Err(Error::Timeout {
             what: "opening an SSH session to stop the database".into(),
             limit_s: connections::SSH_LIMIT.as_secs(),
@@ -102,6 +106,9 @@ async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
 
 /// All at once: c4 on one node must not find the others gone and act on it.
 async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
     work.begin(SERVICES.id);
     let ssh = connections::ssh(&work.dir)?;
     let stop =

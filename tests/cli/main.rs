@@ -5,6 +5,7 @@
 
 mod cache;
 mod clouds;
+mod cluster;
 mod connect;
 mod database;
 mod deploy;
@@ -12,6 +13,7 @@ mod health;
 mod house;
 mod init;
 mod lab_libvirt;
+mod lifecycle;
 mod list;
 mod logs;
 mod no_libvirt;

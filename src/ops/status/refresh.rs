@@ -5,10 +5,9 @@ use super::super::cache_dirs::CacheDirs;
 use super::super::{Context, connections, credentials, plan, power};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{Machine, NodePlan, Power};
+use crate::model::{Machine, NodePlan};
 use crate::providers::cloud::{PowerControl, TerraformPower};
 use crate::providers::{self, Provider};
-use crate::tools::plan::PriorState;
 
 pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[NodePlan]) -> Result<Vec<Machine>> {
     let provider = providers::find(&dir.state().spec.provider)?;
@@ -26,7 +25,7 @@ async fn by_terraform(
     context: &Context,
     dir: &DeploymentDir,
     provider: &'static Provider,
-    power: &TerraformPower,
+    switch: &TerraformPower,
     plans: &[NodePlan],
 ) -> Result<Vec<Machine>> {
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
@@ -38,16 +37,5 @@ async fn by_terraform(
         .plugin_cache(CacheDirs::of_user()?.plugins());
     let workdir = credentials::give(&credentials::of(dir, provider)?, workdir);
     workdir.init().await?;
-    let seen: PriorState = workdir.refreshed().await?;
-    let machine = |plan: &NodePlan| Machine {
-        node: plan.name.clone(),
-        power: match seen.attribute(power.resource, &plan.name, power.attribute) {
-            Some(word) if power.running.contains(&word) => Power::Running,
-            Some(word) if power.off.contains(&word) => Power::Off,
-            Some(_) => Power::Unknown,
-            None => Power::Missing,
-        },
-        addresses: Vec::new(),
-    };
-    Ok(plans.iter().map(machine).collect())
+    Ok(power::in_prior_state(&workdir.refreshed().await?, switch, plans))
 }

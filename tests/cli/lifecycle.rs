@@ -1,0 +1,126 @@
+//! A cluster's life from every phase, with fakes for everything outside: which command runs, what it
+//! leads to, and that the command which `status` names really leads on.
+
+use deployer::deployment::transitions::{self, Cause};
+use deployer::model::{Operation, Phase};
+
+use crate::cluster::Cluster;
+
+const OPERATIONS: [(Operation, &str); 6] = [
+    (Operation::Deploy, "deploy"),
+    (Operation::Stop, "stop"),
+    (Operation::Start, "start"),
+    (Operation::Destroy, "destroy --yes"),
+    (Operation::Update, "init --update --allowed-cidr 198.51.100.0/24"),
+    (Operation::Repair, "health --repair"),
+];
+
+#[test]
+fn a_life_from_init_to_nothing() {
+    let Some(cluster) = Cluster::initialized() else { return };
+    assert_eq!(cluster.next(), ["exasol deploy"]);
+    cluster.exasol("deploy").run().code(0);
+    cluster.exasol("deploy").run().code(0).says("already accepts logins");
+    cluster.exasol("stop").run().code(0);
+    assert_eq!(cluster.phase(), Phase::Stopped);
+    cluster.exasol("stop").run().code(0);
+    cluster.exasol("start").run().code(0);
+    assert_eq!(cluster.phase(), Phase::DatabaseReady);
+    cluster.world.exasol_with(["sql", "-c", "SELECT 1"]).run().code(0);
+    cluster.exasol("destroy --yes").run().code(0);
+    assert_eq!(cluster.phase(), Phase::Destroyed);
+    cluster.exasol("destroy --yes").run().code(0);
+}
+
+#[test]
+fn every_command_from_every_phase_does_its_work_or_says_why_it_may_not() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    for phase in Phase::ALL {
+        for (operation, words) in OPERATIONS {
+            cluster.put(phase);
+            let before = cluster.world.files();
+            let answer = cluster.exasol(words).run();
+            let told = format!("{words} from {phase}: {answer:?}");
+            if transitions::allowed(operation, phase).is_err() {
+                assert_eq!(answer.code, Some(3), "{told}");
+                assert_eq!(cluster.world.files(), before, "{told}");
+                continue;
+            }
+            // What health finds on a fake node is not what this is about.
+            if operation == Operation::Repair {
+                assert!(matches!(answer.code, Some(0 | 1)), "{told}");
+                continue;
+            }
+            assert_eq!(answer.code, Some(0), "{told}");
+            assert_eq!(cluster.phase(), transitions::succeeded(operation).unwrap_or(phase), "{told}");
+        }
+    }
+}
+
+#[test]
+fn commands_that_only_look_run_from_every_phase_and_change_nothing() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    for phase in Phase::ALL {
+        cluster.put(phase);
+        let before = cluster.world.files();
+        for words in ["status", "status --json", "info", "logs", "list", "destroy --dry-run"] {
+            let answer = cluster.exasol(words).run();
+            assert!(matches!(answer.code, Some(0 | 3)), "{words} from {phase}: {answer:?}");
+        }
+        assert_eq!(cluster.world.files(), before, "{phase}");
+    }
+}
+
+#[test]
+fn every_command_that_status_names_really_works_from_there() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    for phase in Phase::ALL {
+        cluster.put(phase);
+        let next = cluster.next();
+        assert!(!next.is_empty(), "{phase}");
+        for command in next {
+            cluster.put(phase);
+            let answer = match command.as_str() {
+                "exasol init" => cluster.exasol("init --cloud-provider exoscale -d another").run(),
+                command => cluster.run_next(command),
+            };
+            assert_eq!(answer.code, Some(0), "{command} from {phase}: {answer:?}");
+            let rests = [Phase::DatabaseReady, Phase::Stopped, Phase::Destroyed];
+            assert!(rests.contains(&cluster.phase()), "{command} from {phase} led to {}", cluster.phase());
+        }
+    }
+}
+
+#[test]
+fn after_any_failure_the_first_command_that_status_names_leads_on() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    let from = [
+        (Operation::Deploy, Phase::DeploymentFailed),
+        (Operation::Stop, Phase::DatabaseReady),
+        (Operation::Start, Phase::Stopped),
+        (Operation::Destroy, Phase::DatabaseReady),
+    ];
+    for (operation, phase) in from {
+        for tool in ["terraform", "ssh", "ansible-playbook"] {
+            cluster.put(phase);
+            cluster.tell("fails", tool);
+            let words = OPERATIONS.iter().find(|(o, _)| *o == operation).unwrap().1;
+            let answer = cluster.exasol(words).run();
+            cluster.tell("fails", "");
+            let told = format!("{words} from {phase} with a broken {tool}: {answer:?}");
+            match answer.code {
+                // It did not need that tool.
+                Some(0) => assert_eq!(Some(cluster.phase()), transitions::succeeded(operation), "{told}"),
+                Some(1) => {
+                    let causes = [Cause::Other, Cause::Connection].map(|c| transitions::failed(operation, c));
+                    assert!(causes.contains(&Some(cluster.phase())), "{told}");
+                    let next = cluster.next().swap_remove(0);
+                    let again = cluster.run_next(&next);
+                    assert_eq!(again.code, Some(0), "then {next}: {again:?}, after {told}");
+                    assert_eq!(Some(cluster.phase()), transitions::succeeded(operation), "{next} after {told}");
+                }
+                _ => panic!("{told}"),
+            }
+        }
+    }
+}
