@@ -81,6 +81,7 @@ impl From<&Error> for Cause {
     fn from(error: &Error) -> Cause {
         match error {
             Error::Operation { cause, .. } => Cause::from(&**cause),
+            Error::Refused(_) => Cause::Refused,
             Error::InvalidValue { .. }
             | Error::Usage { .. }
             | Error::NotADeployment { .. }
@@ -146,7 +147,7 @@ impl Next {
         }
     }
 
-    const fn run(operation: Operation, why: &'static str) -> Next {
+    pub const fn run(operation: Operation, why: &'static str) -> Next {
         let command = match operation {
             Operation::Deploy => "exasol deploy",
             Operation::Stop => "exasol stop",
@@ -158,7 +159,8 @@ impl Next {
         Next { command, why, operation: Some(operation), here: true }
     }
 
-    const fn look(command: &'static str, why: &'static str) -> Next {
+    /// A command that changes nothing.
+    pub const fn look(command: &'static str, why: &'static str) -> Next {
         Next { command, why, operation: None, here: true }
     }
 }

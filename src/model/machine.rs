@@ -10,6 +10,8 @@ pub struct Machine {
     pub power: Power,
     /// Newest first; empty while none is known.
     pub addresses: Vec<IpAddr>,
+    /// Why nothing reaches it although it runs, where that can be seen: it is cut off from its network.
+    pub unplugged: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -118,7 +118,7 @@ impl StatusReport {
 pub struct NodeStatus {
     pub name: String,
     pub vm: Power,
-    /// Why nothing is known of the machine.
+    /// Why nothing is known of the machine, or why nothing reaches it although it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vm_reason: Option<String>,
     pub private_ip: Option<String>,

@@ -13,7 +13,7 @@ use super::{credentials, known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, RenderedFile};
-use crate::providers::{self, Provider, Route};
+use crate::providers::{self, Hypervisor, Provider, Route};
 use crate::render::{self, SshInput};
 use crate::sql::Endpoint;
 use crate::tools::ssh::Ssh;
@@ -65,9 +65,15 @@ pub(super) fn sql_endpoint(dir: &DeploymentDir, node: &Node) -> Endpoint {
 }
 
 /// How packets get to the nodes; without a hypervisor in between, straight.
-pub(super) fn route(dir: &DeploymentDir, provider: &Provider) -> Result<Route> {
+fn route(dir: &DeploymentDir, provider: &Provider) -> Result<Route> {
+    provider.hypervisor.as_ref().map_or_else(|| Ok(Route::default()), |h| (h.route)(&dir.state().spec))
+}
+
+/// From where the nodes see this machine; nothing is known of that in a cloud.
+pub(super) fn deployer_addresses(dir: &DeploymentDir, provider: &Provider) -> Result<Vec<IpAddr>> {
     let state = dir.state();
-    provider.hypervisor.as_ref().map_or_else(|| Ok(Route::default()), |h| (h.route)(&state.spec, &state.facts))
+    let ask = |h: &Hypervisor| (h.deployer_addresses)(&state.spec, &state.facts);
+    provider.hypervisor.as_ref().map_or_else(|| Ok(Vec::new()), ask)
 }
 
 /// The SSH host through which nodes are reached; None where they are reached straight.

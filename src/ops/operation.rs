@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::terraform_dir;
 use super::{Context, known};
-use crate::deployment::{DeploymentDir, Locked, OpLog, transitions};
+use crate::deployment::transitions::{self, Next};
+use crate::deployment::{DeploymentDir, Locked, OpLog};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
 use crate::model::{LastError, Operation, Phase, quote};
@@ -158,7 +159,10 @@ fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecor
     if let Some(error) = unrecorded {
         now.push_str(&format!("; the state could not be written ({error})"));
     }
-    let next = transitions::next_commands(work.dir.state().phase, false);
+    let next = match cause {
+        Error::Refused(_) => vec![Next::run(operation, "once that is mended")],
+        _ => transitions::next_commands(work.dir.state().phase, false),
+    };
     let next = next.iter().map(|next| next.at(root)).collect();
     Error::Operation { operation, cause: Box::new(cause), now, next }
 }

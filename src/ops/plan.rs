@@ -74,8 +74,8 @@ pub(super) fn summary(spec: &Spec, facts: &Options, provider: &Provider) -> Resu
         "closed outside the cluster: COS SSH (20002), confd (20003), BucketFS (2581)".to_owned(),
     ];
     if let Some(hypervisor) = provider.hypervisor.as_ref() {
-        let route = (hypervisor.route)(spec, facts)?;
-        let addresses = route.deployer_addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let addresses = (hypervisor.deployer_addresses)(spec, facts)?;
+        let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));
     }
     Ok(lines)

@@ -59,7 +59,8 @@ pub(super) async fn ask(
 }
 
 fn unknown(cluster: &Cluster) -> Vec<Machine> {
-    let machine = |node: &String| Machine { node: node.clone(), power: Power::Unknown, addresses: Vec::new() };
+    let machine =
+        |node: &String| Machine { node: node.clone(), power: Power::Unknown, addresses: Vec::new(), unplugged: None };
     cluster.nodes.iter().map(|plan| machine(&plan.name)).collect()
 }
 
@@ -72,8 +73,11 @@ async fn of_hypervisor(work: &Work, cluster: &Cluster, hypervisor: &'static Hype
 pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(POWER_ON.id);
     if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
-        let off = names(&of_hypervisor(work, cluster, hypervisor).await?, Power::Off);
+        let machines = of_hypervisor(work, cluster, hypervisor).await?;
+        let rests = [Power::Off, Power::Paused, Power::Crashed];
+        let off = machines.iter().filter(|m| rests.contains(&m.power)).map(|m| m.node.clone()).collect();
         each(work, cluster, &off, hypervisor.switch_on).await?;
+        replug(work, cluster, &machines).await?;
         // Also those that were on: `stop` may have failed in between.
         each(work, cluster, &all(cluster), |spec, node| (hypervisor.set_autostart)(spec, node, true)).await?;
         tell(work, &off);
@@ -93,6 +97,17 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
         // `deploy` and `start` have just applied "running".
         Some(Cloud { power: PowerControl::Terraform(_), .. }) | None => Ok(()),
     }
+}
+
+/// Machines that run cut off from their network are connected again.
+pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    for machine in machines {
+        let Some(why) = &machine.unplugged else { continue };
+        work.detail(format!("{}: {why}: connecting it again", machine.node));
+        each(work, cluster, &BTreeSet::from([machine.node.clone()]), hypervisor.replug).await?;
+    }
+    Ok(())
 }
 
 fn tell(work: &mut Work, off: &BTreeSet<String>) {
@@ -173,6 +188,7 @@ pub(super) fn in_prior_state(seen: &PriorState, power: &TerraformPower, plans: &
             None => Power::Missing,
         },
         addresses: Vec::new(),
+        unplugged: None,
     };
     plans.iter().map(machine).collect()
 }
@@ -269,7 +285,12 @@ impl<'a> Remote<'a> {
     async fn machines(&self) -> Result<Vec<Machine>> {
         try_join_all(self.nodes.iter().map(async |node| {
             let answer = self.send((self.api.ask)(&self.endpoint, id(node)?)).await?;
-            Ok(Machine { node: node.plan.name.clone(), power: (self.api.state)(&answer), addresses: Vec::new() })
+            Ok(Machine {
+                node: node.plan.name.clone(),
+                power: (self.api.state)(&answer),
+                addresses: Vec::new(),
+                unplugged: None,
+            })
         }))
         .await
     }

@@ -35,6 +35,8 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
     let steps = [POWER_ON, BOOT, ADDRESSES, DATABASE, LOGIN];
     with_operation(context, &root, Operation::Start, &steps, async |work| {
         let cluster = Cluster::of(work, EditPolicy::Refuse)?;
+        // Whoever cannot be asked now can be asked later, from the same phase.
+        power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
         // On clouds sizes change while the machines are off.
         let resized = work.dir.state().update_pending && cluster.provider.cloud.is_some();
         if power::is_terraforms(&cluster) || resized {

@@ -35,9 +35,11 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
     let root = request.dir.clone();
     with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
         let cluster = Cluster::of(work, EditPolicy::Refuse)?;
-        let machines = power::machines(work, &cluster).await?;
+        let machines = power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
         let on: Vec<_> = machines.iter().filter(|m| m.power != Power::Off).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {
+            work.begin(DATABASE.id);
+            power::replug(work, &cluster, &on).await?;
             let nodes = reachable(work, &cluster, &on).await?;
             stop_database(work, &nodes).await?;
             stop_services(work, &cluster, &nodes).await?;
@@ -63,7 +65,6 @@ fn stopped_by_us(work: &Work, machines: &[Machine]) -> bool {
 /// Of the machines that may be on, the nodes that let us in; none if they are off after all. A database
 /// that nobody can reach cannot be stopped cleanly.
 async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result<Vec<String>> {
-    work.begin(DATABASE.id);
     let ssh = connections::ssh(&work.dir)?;
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
     let tried = work.unless_interrupted(async { Ok(tried.await) }).await?;

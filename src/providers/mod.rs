@@ -104,7 +104,9 @@ pub struct Hypervisor {
     pub upload_image: fn(&Spec, &Path, &str, UploadProgress<'_>) -> Result<String>,
     /// State and addresses of the deployment's machines; one with power `Missing` for each that is not there.
     pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
-    /// Switches on a machine that is off; one that is on stays as it is.
+    /// Connects a running machine with its network again, without stopping it.
+    pub replug: fn(&Spec, &NodePlan) -> Result<()>,
+    /// Switches on a machine that is off, lets one go on that was paused; one that is on stays as it is.
     pub switch_on: fn(&Spec, &NodePlan) -> Result<()>,
     /// Asks the guest to shut down, as the button on a machine does; returns at once.
     pub shut_down: fn(&Spec, &NodePlan) -> Result<()>,
@@ -120,8 +122,10 @@ pub struct Hypervisor {
     pub leftovers: fn(&Spec, &DeploymentId) -> Result<Vec<Leftover>>,
     /// Removes one of them.
     pub remove: fn(&Spec, &DeploymentId, &Leftover) -> Result<()>,
-    /// The address from which guests see this workstation, and the SSH jump host for a remote hypervisor.
-    pub route: fn(&Spec, &Options) -> Result<Route>,
+    /// How SSH gets to the machines; nobody is asked.
+    pub route: fn(&Spec) -> Result<Route>,
+    /// Addresses of this workstation, or of the jump host, as guests see them: always allowed.
+    pub deployer_addresses: fn(&Spec, &Options) -> Result<Vec<IpAddr>>,
     /// Shared base-image volumes in the pool, with the volumes that each one backs.
     pub cached_volumes: fn(&Spec) -> Result<Vec<CachedVolume>>,
     pub remove_cached_volume: fn(&Spec, &str) -> Result<()>,
@@ -146,8 +150,6 @@ pub enum LeftoverKind {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Route {
-    /// Addresses of this workstation, or of the jump host, as guests see them: always allowed.
-    pub deployer_addresses: Vec<IpAddr>,
     /// `user@host:port` of the hypervisor when it is remote.
     pub jump_host: Option<String>,
     /// Private key for the jump host, where its address names one.

@@ -51,6 +51,8 @@ pub(crate) fn serve_on(
     respond: impl Fn(&Value) -> Option<Answer> + Send + Sync + 'static,
 ) -> Endpoint {
     let respond = Arc::new(respond);
+    // Making it takes a while without optimization: longer than a first login may.
+    LazyLock::force(&LOGIN_KEY);
     serve_tls_on(listener, move |tls| {
         let respond = respond.clone();
         async move {

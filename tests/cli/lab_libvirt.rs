@@ -95,8 +95,8 @@ fn a_network_of_its_own_keeps_the_range_that_was_chosen() {
     virsh("net-list --all");
     let again = look(&spec, Some(&first.facts));
     assert_eq!(again.facts["network_cidr"], range);
-    let route = (hypervisor().route)(&spec, &first.facts).unwrap();
-    assert_eq!(route.deployer_addresses[0].to_string(), range.as_str().unwrap().replace(".0/24", ".1"));
+    let addresses = (hypervisor().deployer_addresses)(&spec, &first.facts).unwrap();
+    assert_eq!(addresses[0].to_string(), range.as_str().unwrap().replace(".0/24", ".1"));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn render() {
         std::fs::write(folder.join(file.path), file.content).unwrap();
     }
     std::fs::write(folder.join("key"), &ssh_key).unwrap();
-    let route = (hypervisor().route)(&spec, &outcome.facts).unwrap();
+    let route = (hypervisor().route)(&spec).unwrap();
     std::fs::write(folder.join("found.txt"), format!("{:#?}\n{:#?}\n{route:?}\n", outcome.checks, outcome.facts))
         .unwrap();
 }

@@ -30,6 +30,18 @@ def issues(system):
 
 
 @step
+def status_at_once(system):
+    """Every node is asked at the same time: the whole takes as long as its slowest probe."""
+    ratios = []
+    for _ in range(5):
+        report = system.exasol("status", "--json").expect(0).json()
+        slowest = max(node[probe]["ms"] for node in report["nodes"] for probe in ("ssh", "sql"))
+        ratios.append(report["checked_in_ms"] / slowest)
+    system.figures.append(f"status of {system.size} nodes / its slowest probe {min(ratios):.2f}")
+    assert min(ratios) <= 1.2, ratios
+
+
+@step
 def health(system):
     """Every layer of every node is well; wrong files and a changed certificate are named and repaired."""
     result = system.exasol("health", "--json").expect(0)

@@ -1,6 +1,10 @@
 """What libvirt itself says: the witness for cleanup, and the source of truth for disks."""
 
+import contextlib
+import os
+import signal
 import subprocess
+import time
 import xml.etree.ElementTree as ElementTree
 
 # Base images belong to the cache: they stay after destroy and go with `cache prune`.
@@ -51,3 +55,19 @@ def disks(domain):
             if row.startswith("Capacity:"):
                 found[wwn] = int(row.split()[1])
     return found
+
+
+@contextlib.contextmanager
+def without_daemon():
+    """The lab's libvirtd is down for as long as the block lasts; guests go on."""
+    assert os.environ.get("EXASOL_LAB"), "only a lab's daemon is ended"
+    with open("/run/libvirtd.pid", encoding="ascii") as file:
+        pid = int(file.read())
+    os.kill(pid, signal.SIGTERM)
+    while os.path.exists(f"/proc/{pid}/exe"):
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LC_ALL": "C.UTF-8"}
+        subprocess.run(["libvirtd", "-d"], env=environment, check=True)

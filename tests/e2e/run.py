@@ -18,6 +18,7 @@ import time
 import traceback
 
 import day_two  # noqa: F401: registers its steps
+import disturbances  # noqa: F401: as well
 import hypervisor
 import steps
 import wrong

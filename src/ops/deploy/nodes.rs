@@ -64,13 +64,13 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
 pub(in crate::ops) fn write_files(work: &mut Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<()> {
     let state = work.dir.state();
     let secrets = work.dir.secrets()?;
-    let route = connections::route(&work.dir, cluster.provider)?;
+    let deployer_addresses = connections::deployer_addresses(&work.dir, cluster.provider)?;
     let files = render::ansible_files(&AnsibleInput {
         id: &state.id,
         spec: &state.spec,
         nodes,
         secrets: &render_input::borrowed(&secrets),
-        deployer_addresses: &route.deployer_addresses,
+        deployer_addresses: &deployer_addresses,
         installed: state.installed,
         release: render::Release {
             working_copy: &cluster.version.working_copy,

@@ -104,14 +104,19 @@ impl Findings<'_> {
     fn vm(&mut self, status: &NodeStatus, session: &Session) {
         let layer = Layer::Vm;
         match status.vm {
-            Power::Running => _ = self.looked.insert(layer),
+            Power::Running => {
+                self.looked.insert(layer);
+                if let Some(reason) = &status.vm_reason {
+                    self.error(layer, "machine_unplugged", reason.clone(), self.command("exasol start"));
+                }
+            }
             Power::Off => self.error(layer, "machine_off", "its machine is off", self.command("exasol start")),
             Power::Missing => {
                 let hint = format!("{} makes it again, with its data disks", self.command("exasol deploy"));
                 self.error(layer, "machine_missing", "its machine does not exist any more", hint);
             }
             Power::Paused | Power::Crashed => {
-                let hint = format!("{}, then {}", self.command("exasol stop"), self.command("exasol start"));
+                let hint = self.command("exasol start");
                 let kind = format!("machine_{}", status.vm.as_str());
                 self.error(layer, kind, format!("its machine is {}", status.vm.as_str()), hint);
             }

@@ -1,6 +1,7 @@
 //! `status`: the recorded phase and what live probes prove, within one deadline. Writes nothing,
 //! takes no lock, and needs neither Terraform nor Ansible (`--refresh` aside).
 
+mod next;
 mod probes;
 mod refresh;
 mod verdict;
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 use super::Context;
 use super::operation::millis;
 use crate::catalog;
-use crate::deployment::{DeploymentDir, LockStatus, transitions};
+use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::{Error, Result};
-use crate::model::{NodePlan, Phase, StatusReport};
+use crate::model::{NodePlan, StatusReport};
 pub(super) use probes::{moved_to, nodes};
 use verdict::Verdict;
 
@@ -48,15 +49,8 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
     let state = dir.state();
     let verdict = Verdict::of(state.phase, &lock, &nodes);
     let running = matches!(lock, LockStatus::Held(_));
-    let mut next = transitions::next_commands(state.phase, running);
-    // What has gone off by itself is switched on again.
-    if verdict.status == Phase::Stopped.as_str() && state.phase == Phase::DatabaseReady {
-        next = transitions::next_commands(Phase::Stopped, running);
-    }
-    let mut next: Vec<_> = next.iter().map(|next| next.at(&request.dir)).collect();
-    if state.update_pending && transitions::allowed(crate::model::Operation::Deploy, state.phase).is_ok() && !running {
-        next.insert(0, super::operation::in_dir("exasol deploy", &request.dir));
-    }
+    let next = next::commands(state.phase, running, state.update_pending, &nodes);
+    let next = next.iter().map(|next| next.at(&request.dir)).collect();
     Ok(StatusReport {
         status: verdict.status,
         phase: state.phase,

@@ -79,9 +79,10 @@ impl Machines {
 
     fn of(&self, node: &str) -> (Power, Option<String>) {
         match self {
-            Machines::Known(machines) => {
-                (machines.iter().find(|m| m.node == node).map_or(Power::Unknown, |m| m.power), None)
-            }
+            Machines::Known(machines) => match machines.iter().find(|m| m.node == node) {
+                Some(machine) => (machine.power, machine.unplugged.clone()),
+                None => (Power::Unknown, None),
+            },
             Machines::Unknown(why) => (Power::Unknown, Some(why.clone())),
         }
     }
@@ -122,8 +123,12 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     let state = dir.state();
     // Nothing was made, or everything removed: there is nobody to ask about.
     if matches!(state.phase, Phase::Initialized | Phase::Destroyed) {
-        let missing =
-            |plan: &NodePlan| Machine { node: plan.name.clone(), power: Power::Missing, addresses: Vec::new() };
+        let missing = |plan: &NodePlan| Machine {
+            node: plan.name.clone(),
+            power: Power::Missing,
+            addresses: Vec::new(),
+            unplugged: None,
+        };
         return Machines::Known(plans.iter().map(missing).collect());
     }
     let hypervisor = match providers::find(&state.spec.provider) {
@@ -151,9 +156,11 @@ async fn probe(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, dead
 /// Whether the node's own SSH server answers on its address: another machine there shows another host key.
 async fn probe_ssh(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
     let since = Instant::now();
-    let Ok(None) = connections::jump_host(dir) else {
-        return Probe::not_probed("behind a jump host; exasol health looks there");
-    };
+    match connections::jump_host(dir) {
+        Ok(None) => {}
+        Ok(Some(_)) => return Probe::not_probed("behind a jump host; exasol health looks there"),
+        Err(error) => return Probe::not_probed(error.to_string()),
+    }
     let expected = secrets.and_then(|s| render_input::borrowed(s).public_host_key(&node.plan.name).ok());
     let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;
     match (seen, expected) {

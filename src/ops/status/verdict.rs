@@ -50,10 +50,7 @@ impl Verdict {
             .filter(|n| matches!(n.vm, Power::Off | Power::Crashed | Power::Missing | Power::Paused))
             .collect();
         let (status, reason) = if off.is_empty() {
-            let silent = nodes
-                .iter()
-                .filter(|n| !n.sql.is_ok())
-                .map(|n| format!("{}: {}", n.name, n.sql.reason.as_deref().unwrap_or(n.sql.state)));
+            let silent = nodes.iter().filter(|n| !n.sql.is_ok()).map(|n| format!("{}: {}", n.name, why_silent(n)));
             let unreachable = nodes.iter().all(|n| matches!(n.sql.state, "unreachable" | "timeout"));
             let status = if unreachable { "unreachable" } else { "degraded" };
             (status, silent.collect::<Vec<_>>().join("; "))
@@ -64,6 +61,12 @@ impl Verdict {
         };
         Self { status: status.to_owned(), reason }
     }
+}
+
+/// A machine's own trouble says more than that nothing answers.
+fn why_silent(node: &NodeStatus) -> &str {
+    let of_machine = node.vm_reason.as_deref().filter(|_| node.vm == Power::Running);
+    of_machine.or(node.sql.reason.as_deref()).unwrap_or(node.sql.state)
 }
 
 /// How many nodes are on and take logins, in words.

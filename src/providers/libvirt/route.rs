@@ -10,8 +10,13 @@ use crate::error::Result;
 use crate::model::{Options as Map, Spec};
 use crate::providers::Route;
 
+pub(super) fn route(spec: &Spec) -> Result<Route> {
+    let options = Options::from_spec(spec)?;
+    Ok(Route { jump_host: options.uri.jump_host(), jump_key: options.uri.keyfile() })
+}
+
 /// Works before the deployment's own network exists: its gateway is the first address of its range.
-pub(super) fn route(spec: &Spec, facts: &Map) -> Result<Route> {
+pub(super) fn deployer_addresses(spec: &Spec, facts: &Map) -> Result<Vec<IpAddr>> {
     let options = Options::from_spec(spec)?;
     let facts = Facts::from_map(facts)?;
     let gateway = match (&facts.network_name, facts.network_cidr) {
@@ -19,13 +24,12 @@ pub(super) fn route(spec: &Spec, facts: &Map) -> Result<Route> {
         (Some(name), _) => gateway(&options, name)?,
         _ => None,
     };
-    let deployer_addresses = match gateway {
+    Ok(match gateway {
         // Routed or NAT: whoever comes from the hypervisor comes from its address on that network.
         Some(gateway) => vec![gateway],
         None if options.uri.is_local() => own_address(facts.bridge.as_deref()).into_iter().collect(),
         None => options.uri.host.as_deref().map(resolve).unwrap_or_default(),
-    };
-    Ok(Route { deployer_addresses, jump_host: options.uri.jump_host(), jump_key: options.uri.keyfile() })
+    })
 }
 
 /// The hypervisor's own address on a libvirt network, if it has one.
@@ -66,8 +70,9 @@ mod tests {
             "domain_type": "kvm", "cpu_mode": "host-passthrough", "architecture": "x86_64", "uri": "x",
             "own_network": true, "network_cidr": "10.77.3.0/24", "external_addresses": false,
         });
-        let route = route(&spec, &serde_json::from_value(facts).unwrap()).unwrap();
-        assert_eq!(route.deployer_addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
+        let addresses = deployer_addresses(&spec, &serde_json::from_value(facts).unwrap()).unwrap();
+        assert_eq!(addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
+        let route = route(&spec).unwrap();
         assert_eq!(route.jump_host.as_deref(), Some("me@kvm:2222"));
         assert_eq!(route.jump_key, Some("/k".into()));
     }

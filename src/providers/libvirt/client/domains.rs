@@ -7,21 +7,8 @@ use std::ptr;
 use virt::domain::Domain;
 use virt_sys as sys;
 
-use super::{Answer, Client, Fault, found, xml};
+use super::{Answer, Client, Fault, found};
 use crate::model::Power;
-
-/// A network interface in a domain's description.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Interface {
-    pub mac: String,
-    pub source: InterfaceSource,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) enum InterfaceSource {
-    Network(String),
-    Other,
-}
 
 /// What a domain that ends by itself does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +35,6 @@ impl Client {
             Some((state, _)) => Ok(power(state)),
             None => Ok(Power::Missing),
         }
-    }
-
-    pub fn interfaces(&self, domain: &str) -> Answer<Vec<Interface>> {
-        let domain = Domain::lookup_by_name(&self.connect, domain)?;
-        parse_interfaces(&domain.get_xml_desc(0)?)
     }
 
     /// What the guest's agent says of the interface with that MAC address. Waits at most a second for it.
@@ -83,9 +65,15 @@ impl Client {
         }
     }
 
-    /// Starts a defined domain; one that runs is left alone.
+    /// Starts a defined domain, or lets one go on that was paused; one that runs is left alone.
     pub fn start(&self, domain: &str) -> Answer<()> {
         let domain = Domain::lookup_by_name(&self.connect, domain)?;
+        match power(domain.get_state()?.0) {
+            Power::Paused => return Ok(domain.resume().map(drop)?),
+            // Kept for somebody to look at, by its `on_crash`; it will never run on.
+            Power::Crashed => domain.destroy()?,
+            _ => {}
+        }
         match domain.create() {
             Err(_) if domain.is_active()? => Ok(()),
             result => Ok(result.map(drop)?),
@@ -191,44 +179,4 @@ unsafe fn read_addresses(interface: &sys::virDomainInterface, mac: &str) -> Vec<
         // SAFETY: not null, hence a C string.
         .filter_map(|address| unsafe { CStr::from_ptr(address.addr) }.to_str().ok()?.parse().ok())
         .collect()
-}
-
-fn parse_interfaces(text: &str) -> Answer<Vec<Interface>> {
-    xml::read(text, |root| {
-        xml::all(root, &["devices"], "interface")
-            .into_iter()
-            .filter_map(|node| {
-                let mac = xml::attribute(node, &["mac"], "address")?;
-                let source = match xml::attribute(node, &["source"], "network") {
-                    Some(network) => InterfaceSource::Network(network),
-                    None => InterfaceSource::Other,
-                };
-                Some(Interface { mac, source })
-            })
-            .collect()
-    })
-}
-
-#[cfg(test)]
-mod unit {
-    use super::*;
-
-    #[test]
-    fn interfaces_are_read_from_a_running_domain() {
-        // `virsh dumpxml` of libvirt 9.0, shortened.
-        let text = "<domain type='qemu' id='3'><devices>
-            <interface type='network'>
-              <mac address='52:54:00:12:34:56'/>
-              <source network='default' portid='5e4e' bridge='virbr0'/>
-              <target dev='vnet0'/>
-            </interface>
-            <interface type='bridge'>
-              <mac address='52:54:00:12:34:57'/>
-              <source bridge='br0'/>
-            </interface>
-          </devices></domain>";
-        let interfaces = parse_interfaces(text).unwrap();
-        assert_eq!(interfaces[0].source, InterfaceSource::Network("default".into()));
-        assert_eq!((interfaces[1].mac.as_str(), &interfaces[1].source), ("52:54:00:12:34:57", &InterfaceSource::Other));
-    }
 }

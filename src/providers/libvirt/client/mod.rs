@@ -7,6 +7,7 @@ mod console;
 mod domains;
 mod forward;
 mod host;
+mod interfaces;
 mod networks;
 mod pools;
 mod volumes;
@@ -17,8 +18,9 @@ use std::fmt;
 use virt::connect::Connect;
 use virt::error::{ErrorNumber, clear_error_callback};
 
-pub(super) use domains::{Ended, InterfaceSource};
+pub(super) use domains::Ended;
 pub(super) use host::Host;
+pub(super) use interfaces::InterfaceSource;
 pub(super) use networks::Network;
 pub(super) use pools::Pool;
 pub(super) use volumes::{Upload, Volume};

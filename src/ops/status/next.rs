@@ -1,0 +1,102 @@
+//! Pure: the commands that lead on from what is recorded and from what was seen.
+
+use crate::deployment::transitions::{self, Next, next_commands};
+use crate::model::{NodeStatus, Operation, Phase, Power};
+
+/// The most useful first.
+pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes: &[NodeStatus]) -> Vec<Next> {
+    let mut next = match phase {
+        _ if running => return next_commands(phase, running),
+        Phase::DatabaseReady if !all_ready(nodes) => mending(nodes),
+        Phase::Stopped if all_ready(nodes) => vec![
+            Next::run(Operation::Start, "records that it runs, and lets it start with its host"),
+            Next::run(Operation::Stop, "stops it again"),
+        ],
+        Phase::Stopped if nodes.iter().any(|node| node.vm == Power::Running) => {
+            vec![Next::run(Operation::Stop, "stops what runs"), Next::run(Operation::Start, "starts the rest")]
+        }
+        phase => next_commands(phase, running),
+    };
+    if update_pending && transitions::allowed(Operation::Deploy, phase).is_ok() {
+        next.retain(|next| next.operation != Some(Operation::Deploy));
+        next.insert(0, Next::run(Operation::Deploy, "applies the changed options"));
+    }
+    next
+}
+
+fn all_ready(nodes: &[NodeStatus]) -> bool {
+    nodes.iter().all(|node| node.sql.is_ok())
+}
+
+/// For a cluster that was ready and is not any more.
+fn mending(nodes: &[NodeStatus]) -> Vec<Next> {
+    let start = Next::run(Operation::Start, "switches on and connects what was lost");
+    let health = Next::look("exasol health", "looks at every layer of every node");
+    let lost = |node: &NodeStatus| match node.vm {
+        Power::Off | Power::Paused | Power::Crashed => true,
+        Power::Running => node.vm_reason.is_some() || node.address_now.is_some(),
+        Power::Missing | Power::Unknown => false,
+    };
+    if nodes.iter().any(|node| node.vm == Power::Missing) {
+        vec![Next::run(Operation::Deploy, "makes the lost machines again"), health]
+    } else if nodes.iter().any(lost) {
+        vec![start, health]
+    } else {
+        vec![health, start]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Probe;
+
+    fn node(vm: Power, ready: bool) -> NodeStatus {
+        let probe = if ready { Probe::ok(1) } else { Probe::not_probed("it is silent") };
+        NodeStatus {
+            name: "n12".into(),
+            vm,
+            vm_reason: None,
+            private_ip: None,
+            public_ip: None,
+            address_now: None,
+            ssh: probe.clone(),
+            sql: probe,
+        }
+    }
+
+    fn first(phase: Phase, vm: Power, ready: bool) -> &'static str {
+        commands(phase, false, false, &[node(Power::Running, true), node(vm, ready)])[0].command
+    }
+
+    #[test]
+    fn what_was_seen_decides() {
+        let ready = Phase::DatabaseReady;
+        assert_eq!(first(ready, Power::Running, true), "exasol info");
+        assert_eq!(first(ready, Power::Missing, false), "exasol deploy");
+        assert_eq!(first(ready, Power::Off, false), "exasol start");
+        assert_eq!(first(ready, Power::Paused, false), "exasol start");
+        assert_eq!(first(ready, Power::Running, false), "exasol health");
+        assert_eq!(first(Phase::Stopped, Power::Running, true), "exasol start");
+        assert_eq!(first(Phase::Stopped, Power::Off, false), "exasol stop");
+        let unplugged = NodeStatus { vm_reason: Some("no bridge".into()), ..node(Power::Running, false) };
+        assert_eq!(commands(ready, false, false, &[unplugged])[0].command, "exasol start");
+        assert_eq!(commands(Phase::Stopped, false, false, &[node(Power::Off, false)])[0].command, "exasol start");
+    }
+
+    #[test]
+    fn whatever_was_seen_only_allowed_operations_are_named() {
+        let powers = [Power::Running, Power::Off, Power::Paused, Power::Crashed, Power::Missing, Power::Unknown];
+        for phase in Phase::ALL {
+            for vm in powers {
+                for (ready, pending) in [(true, true), (true, false), (false, true), (false, false)] {
+                    let next = commands(phase, false, pending, &[node(vm, ready)]);
+                    assert!(!next.is_empty());
+                    for operation in next.iter().filter_map(|next| next.operation) {
+                        assert!(transitions::allowed(operation, phase).is_ok(), "{operation} from {phase}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+"""Steps in which something around a living cluster breaks: the daemon, the network, a machine."""
+
+import json
+
+import hypervisor
+from day_two import addresses, domain, issues, ready
+from program import wait_until
+from steps import step
+
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+def status(system):
+    return system.exasol("status", "--json").expect(0).json()
+
+
+def boot_ids(system):
+    return [system.exasol("ssh", node, "--", BOOT_ID).expect(0).stdout for node in system.names]
+
+
+def network_of(system):
+    return f"{system.id}-net" if system.options.get("libvirt-network", "").startswith("new") else "default"
+
+
+@step
+def daemon_down(system):
+    """Without libvirtd the database goes on: what can be seen is said, and no phase changes."""
+    with hypervisor.without_daemon():
+        report = status(system)
+        assert report["status"] == "database_ready", report
+        for node in report["nodes"]:
+            assert node["vm"] == "unknown" and "daemon is not running" in node["vm_reason"], node
+            assert node["ssh"]["state"] == "ok" and node["sql"]["state"] == "ok", node
+        found = system.exasol("health", "--json").expect(0).json()
+        assert {i["type"] for i in found["issues"]} == {"hypervisor_silent"}, found["issues"]
+        for command in ("stop", "start"):
+            refused = system.exasol(command, "--json").expect(4)
+            assert "libvirt_unreachable" in refused.stdout, refused.text
+            assert status(system)["phase"] == "database_ready"
+        assert "accepts logins" in system.exasol("deploy").expect(0).text
+    assert ready(system)
+    assert system.exasol("health", "--json").expect(0).json()["issues"] == []
+
+
+@step
+def network_restarted(system):
+    """A network that was stopped and started leaves its guests unplugged; start connects them, none is restarted."""
+    network = network_of(system)
+    before = boot_ids(system), addresses(system)
+    hypervisor.virsh("net-destroy", network)
+    assert status(system)["status"] == "unreachable"
+    # There is nothing to connect them with.
+    refused = system.exasol("start", "--json").expect(1)
+    assert f"virsh net-start {network}" in refused.stdout, refused.text
+    hypervisor.virsh("net-start", network)
+    report = status(system)
+    assert report["status"] != "database_ready" and {n["vm"] for n in report["nodes"]} == {"running"}, report
+    assert all("is not on the bridge" in n["vm_reason"] for n in report["nodes"]), report
+    assert "exasol start" in report["next"][0], report["next"]
+    assert {("machine_unplugged", name) for name in system.names} <= set(issues(system))
+    result = system.exasol("start", "--json").expect(0)
+    system.note("start after the network was restarted", result.seconds)
+    assert ready(system)
+    assert (boot_ids(system), addresses(system)) == before
+
+
+@step
+def paused(system, node="n11"):
+    """A machine that was paused is no ready node, and start lets it go on."""
+    hypervisor.virsh("suspend", domain(system, node))
+    report = status(system)
+    assert report["status"] == "degraded" and f"{node} is paused" in report["reason"], report
+    assert ("machine_paused", node) in issues(system)
+    assert "exasol start" in report["next"][0], report["next"]
+    system.exasol("start", "--json").expect(0)
+    wait_until(lambda: ready(system), "the database after a pause", every=1)
+
+
+@step
+def every_next(system):
+    """From phases as a killed or failed operation leaves them, what status names first really leads on."""
+    before = addresses(system)
+    for phase, command, end in [
+        ("deployment_failed", "exasol deploy", "database_ready"),
+        ("stop_in_progress", "exasol stop", "stopped"),
+        ("stopped", "exasol start", "database_ready"),
+        ("start_failed", "exasol start", "database_ready"),
+    ]:
+        file = system.dir / "deployment.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "phase": phase}))
+        first = status(system)["next"][0]
+        assert first.startswith(command + " "), (phase, first)
+        system.exasol(*first.split()[1:-2], "--json").expect(0)
+        assert status(system)["status"] == end, status(system)
+    # A lease of the deployment's own network never changes.
+    assert addresses(system) == before
