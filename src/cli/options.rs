@@ -18,6 +18,8 @@ const fn with_default(def: OptionDef, default: &'static str) -> OptionDef {
     OptionDef { default: Some(default), ..def }
 }
 
+/// The engine when none is asked for.
+pub(super) const ANY_ENGINE: &str = "auto";
 const ROOT_VOLUME_SIZE: &str = "root-volume-size";
 
 /// Options that all providers share.
@@ -52,6 +54,15 @@ pub(super) const COMMON: &[OptionDef] = &[
         "",
         OptionKind::Flag,
         "Own network between the nodes that passes multicasts (VXLAN); always on where a cloud needs it",
+    ),
+    with_default(
+        option(
+            "engine",
+            "ENGINE",
+            OptionKind::Choice(&[ANY_ENGINE, "terraform", "tofu"]),
+            "Which program makes the machines; auto is the first that is there",
+        ),
+        ANY_ENGINE,
     ),
 ];
 

@@ -86,6 +86,7 @@ fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
         owner: text("owner"),
         allowed_cidrs: cidrs(common.get("allowed-cidr"))?,
         multicast_overlay: common.get("enable-multicast-overlay").and_then(Value::as_bool).unwrap_or(false),
+        engine: text("engine").filter(|engine| engine != options::ANY_ENGINE),
         options: own,
     })
 }
@@ -142,6 +143,7 @@ pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
     take("instance-type", &mut |s| s.instance_type.clone_from(&asked.instance_type));
     take("owner", &mut |s| s.owner.clone_from(&asked.owner));
     take("allowed-cidr", &mut |s| s.allowed_cidrs.clone_from(&asked.allowed_cidrs));
+    take("engine", &mut |s| s.engine.clone_from(&asked.engine));
     take("enable-multicast-overlay", &mut |s| s.multicast_overlay = asked.multicast_overlay);
     for def in options::of(provider).filter(|def| sources.is_given(def)) {
         spec.options.extend(asked.options.get(def.key).map(|value| (def.key.to_owned(), value.clone())));

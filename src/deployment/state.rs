@@ -57,7 +57,7 @@ pub struct State {
     /// The database has answered a login at least once.
     #[serde(default)]
     pub ever_ready: bool,
-    /// `terraform` or `tofu`, whichever made the state in `terraform/`.
+    /// `terraform` or `tofu`, whichever the last apply was made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
     /// What was rendered: relative path to the hash of what we wrote (see `edits`).

@@ -19,6 +19,7 @@ pub(super) fn state() -> State {
         owner: Some("somebody \"with\" quotes".into()),
         allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
         multicast_overlay: false,
+        engine: None,
         options: Options::from([("memory".into(), 4.into())]),
     };
     State::new(DeploymentId::from_random([1, 2, 3, 4]), spec, Options::new())

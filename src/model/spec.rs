@@ -26,6 +26,9 @@ pub struct Spec {
     pub allowed_cidrs: Vec<IpNet>,
     #[serde(default)]
     pub multicast_overlay: bool,
+    /// The engine asked for: `terraform` or `tofu`. None: whichever is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// The provider's own options, by key; checked against the provider's table by `init`.
     #[serde(default)]
     pub options: Options,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cache_dirs::CacheDirs;
 use super::operation::Work;
-use super::{credentials, known, render_input};
+use super::{credentials, engine, known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, RenderedFile};
@@ -18,7 +18,7 @@ use crate::render::{self, SshInput};
 use crate::sql::Endpoint;
 use crate::tools::ssh::Ssh;
 use crate::tools::ssh_ready::Target;
-use crate::tools::terraform::{Engine, Terraform, Workdir};
+use crate::tools::terraform::{Terraform, Workdir};
 
 pub(super) const SSH_PORT: u16 = 22;
 pub(super) const SQL_PORT: u16 = 8563;
@@ -40,11 +40,6 @@ pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
         .plugin_cache(CacheDirs::of_user()?.plugins())
         .holding(&work.dir.lock_fd())?;
     Ok(credentials::give(&credentials::of(&work.dir, provider)?, workdir))
-}
-
-/// The engine that made the state, for operations that did not look for programs before.
-pub(super) async fn engine(dir: &DeploymentDir) -> Result<Terraform> {
-    Terraform::find(dir.state().engine.as_deref().and_then(Engine::parse)).await
 }
 
 pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
@@ -121,7 +116,7 @@ pub(super) struct Outputs {
 }
 
 pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Outputs> {
-    let outputs = workdir(work, &engine(&work.dir).await?)?.outputs().await?;
+    let outputs = workdir(work, &engine::of(&work.dir).await?)?.outputs().await?;
     let state = work.dir.state();
     let nodes = plans.iter().map(|plan| node_from(&outputs, plan, overlay_ip(state, plan))).collect::<Result<_>>()?;
     Ok(Outputs { nodes, image_id: outputs.get("image_id").cloned() })

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::blocking::blocking;
 use super::operation::{Work, in_dir, millis, with_operation};
-use super::{Confirm, Context, connections, known, terraform_dir};
+use super::{Confirm, Context, connections, engine, known, terraform_dir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -107,7 +107,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
         work.unchanged("Terraform has made nothing");
         return Ok(());
     }
-    let terraform = connections::workdir(work, &connections::engine(&work.dir).await?)?;
+    let terraform = connections::workdir(work, &engine::of(&work.dir).await?)?;
     terraform.init().await?;
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
     // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.

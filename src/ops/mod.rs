@@ -28,6 +28,7 @@ mod cache_dirs;
 mod cluster;
 mod connections;
 mod credentials;
+mod engine;
 mod known;
 mod login;
 mod operation;

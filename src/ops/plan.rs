@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cache_dirs::CacheDirs;
-use super::{Context, connections, credentials, render_input};
+use super::{Context, credentials, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
@@ -15,7 +15,7 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let provider = providers::find(&dir.state().spec.provider)?;
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
     let terraform_dir = copy_of(&dir, provider, copy.path())?;
-    let terraform = connections::engine(&dir).await?;
+    let terraform = engine::of(&dir).await?;
     let terraform = terraform
         .workdir(terraform_dir, context.sink.clone(), context.interrupt.clone())
         .log(copy.path().join("terraform.jsonl"))

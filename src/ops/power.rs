@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::blocking::blocking;
 use super::cluster::Cluster;
 use super::operation::{Work, unless_interrupted};
-use super::{apply, connections, credentials, render_input};
+use super::{apply, credentials, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -157,7 +157,7 @@ pub(super) async fn by_terraform(work: &mut Work, cluster: &Cluster, powered: bo
     let secrets = work.dir.secrets()?;
     let files = render_input::terraform(cluster.provider, work.dir.state(), &secrets, &cluster.nodes, powered)?;
     work.dir.write_files(&files, cluster.edits)?;
-    let terraform = connections::engine(&work.dir).await?;
+    let terraform = engine::of(&work.dir).await?;
     apply::run(work, cluster, &terraform, &[], |_, _| Ok(())).await
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::blocking::blocking;
 use super::credentials::{self, Given};
-use super::{Confirm, Context};
+use super::{Confirm, Context, engine};
 use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -45,7 +45,7 @@ impl Preflight {
                 Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts, image_bytes: None }))
             })
         };
-        let (target, terraform, ansible) = tokio::join!(target, Terraform::find(None), Ansible::find());
+        let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, recorded), Ansible::find());
         let target = target?;
         let mut checks: Vec<Check> =
             credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();

@@ -17,6 +17,9 @@ struct Resource {
     #[serde(rename = "type")]
     kind: String,
     name: String,
+    /// `provider["registry.terraform.io/dmacvicar/libvirt"]`
+    #[serde(default)]
+    provider: String,
     #[serde(default)]
     instances: Vec<Instance>,
 }
@@ -77,6 +80,13 @@ pub(super) fn names(terraform_dir: &Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(terraform_dir.join("terraform.tfstate")).unwrap_or_default();
     let Ok(state) = serde_json::from_str::<TerraformState>(&text) else { return BTreeSet::new() };
     state.resources.into_iter().flat_map(|r| r.instances).filter_map(|i| i.attributes.name).collect()
+}
+
+/// Whether OpenTofu wrote the state: its registry is part of every provider's address.
+pub(super) fn is_of_tofu(terraform_dir: &Path) -> bool {
+    let text = std::fs::read_to_string(terraform_dir.join("terraform.tfstate")).unwrap_or_default();
+    let state = serde_json::from_str::<TerraformState>(&text);
+    state.is_ok_and(|state| state.resources.iter().any(|r| r.provider.contains("registry.opentofu.org/")))
 }
 
 /// One sentence for a failure: what has been created so far.

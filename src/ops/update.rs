@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, known};
+use super::{Context, Given, engine, known};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -32,6 +32,8 @@ const SIZES: [&str; 3] = ["data_volume_size", "instance_type", "root_volume_size
 const GROWING: [&str; 2] = ["data_volume_size", "root_volume_size"];
 /// A tag or label of a cloud's resources.
 const TAG: &str = "owner";
+/// The database does not notice; the state decides (see [`engine::change`]).
+const ENGINE: &str = "engine";
 
 /// The spec as it is recorded.
 pub fn recorded(dir: &Path) -> Result<Spec> {
@@ -50,6 +52,10 @@ pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateRep
     warnings.extend(known::remember(&locked));
     let state = locked.state().clone();
     let mut changed = changes(&state.spec, &spec)?;
+    let engine = match changed.iter().any(|change| change.option == ENGINE) {
+        true => Some(engine::change(&state, spec.engine.as_ref(), &locked.terraform_dir())?),
+        false => None,
+    };
     if state.installed {
         changed.iter().try_for_each(|change| refuse_in_a_cluster(change, provider, &state))?;
     }
@@ -59,8 +65,12 @@ pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateRep
     if !changed.is_empty() {
         // Secrets first: a spec with more nodes than keys could not be rendered.
         locked.write_secrets(&secrets)?;
+        warnings.extend(engine.as_ref().and_then(|change| change.warning.clone()));
         locked.update(|state| {
             state.spec = spec;
+            if let Some(change) = engine {
+                state.engine = change.engine;
+            }
             state.update_pending = true;
         })?;
     }
@@ -129,7 +139,7 @@ fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State
             hint: Some(hint),
         })
     };
-    if name == ACCESS || (on_a_cloud && name == TAG) {
+    if name == ACCESS || name == ENGINE || (on_a_cloud && name == TAG) {
         return Ok(());
     }
     if !resizes {

@@ -67,6 +67,7 @@ impl Fixture {
             owner: None,
             allowed_cidrs: Vec::new(),
             multicast_overlay: false,
+            engine: None,
             options: Options::new(),
         };
         let plans = NodePlan::all(&id, &spec);

@@ -42,7 +42,7 @@ pub enum Engine {
 type Version = (u32, u32);
 
 impl Engine {
-    /// As in `EXASOL_ENGINE`.
+    /// As in `--engine`.
     pub fn parse(name: &str) -> Option<Engine> {
         match name {
             "terraform" => Some(Engine::Terraform),
@@ -56,6 +56,13 @@ impl Engine {
         match self {
             Engine::Terraform => "terraform",
             Engine::Tofu => "tofu",
+        }
+    }
+
+    fn install_page(self) -> &'static str {
+        match self {
+            Engine::Terraform => "Terraform (https://developer.hashicorp.com/terraform/install)",
+            Engine::Tofu => "OpenTofu (https://opentofu.org/docs/intro/install)",
         }
     }
 
@@ -107,9 +114,10 @@ impl Terraform {
         Err(Error::ToolMissing {
             tool: candidates.iter().map(|engine| minimum_text(*engine)).collect::<Vec<_>>().join(" or "),
             needed: (!rejected.is_empty()).then(|| rejected.join("; ")),
-            install: "install OpenTofu (https://opentofu.org/docs/intro/install) \
-                      or Terraform (https://developer.hashicorp.com/terraform/install)"
-                .into(),
+            install: format!(
+                "install {}",
+                candidates.iter().rev().map(|engine| engine.install_page()).collect::<Vec<_>>().join(" or ")
+            ),
         })
     }
 

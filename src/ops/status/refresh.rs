@@ -2,7 +2,7 @@
 //! that the deployment stays as it is.
 
 use super::super::cache_dirs::CacheDirs;
-use super::super::{Context, connections, credentials, plan, power};
+use super::super::{Context, credentials, engine, plan, power};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan};
@@ -30,7 +30,7 @@ async fn by_terraform(
 ) -> Result<Vec<Machine>> {
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
     let folder = plan::copy_of(dir, provider, copy.path())?;
-    let workdir = connections::engine(dir)
+    let workdir = engine::of(dir)
         .await?
         .workdir(folder, context.sink.clone(), context.interrupt.clone())
         .log(copy.path().join("terraform.jsonl"))

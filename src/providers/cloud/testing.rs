@@ -26,6 +26,7 @@ pub(in crate::providers) fn spec(provider: &Provider, options: Value) -> Spec {
         owner: None,
         allowed_cidrs: Vec::new(),
         multicast_overlay: false,
+        engine: None,
         options: all,
     }
 }
