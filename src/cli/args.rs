@@ -25,6 +25,7 @@ pub(super) fn add(command: Command) -> Command {
                 .short('d')
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
+                .value_hint(clap::ValueHint::DirPath)
                 .env("EXASOL_DEPLOYMENT_DIR")
                 .default_value("."),
         )

@@ -46,6 +46,8 @@ pub(super) fn build() -> Command {
         .subcommand(super::logs::command())
         .subcommand(super::list::command())
         .subcommand(cache())
+        .subcommand(super::manual::completions_command())
+        .subcommand(super::manual::man_command())
         .subcommand(version());
     args::add(root)
 }
@@ -71,6 +73,7 @@ fn config_arg() -> Arg {
         .long("config")
         .value_name("FILE")
         .value_parser(value_parser!(std::path::PathBuf))
+        .value_hint(clap::ValueHint::FilePath)
         .help("TOML file with option names as keys; flags and environment win")
 }
 
@@ -242,7 +245,11 @@ fn cache() -> Command {
 }
 
 fn version() -> Command {
-    simple("version", "Shows the version", "  exasol version\n  exasol version --json")
+    simple(
+        "version",
+        "Shows the version; with --verbose everything that a bug report needs",
+        "  exasol version\n  exasol version --verbose\n  exasol version --verbose --json",
+    )
 }
 
 /// A flag that may be missing from a command's definition counts as not given.

@@ -10,7 +10,6 @@ use super::{credentials, passwords, secret_args, spec};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
-use crate::model::VersionReport;
 use crate::ops::{self, Context};
 use crate::signal::Interrupt;
 use crate::ui::Ui;
@@ -33,7 +32,9 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
         "logs" => super::logs::run(globals, matches, ui),
         "list" => super::list::run(matches, ui),
         "cache" => cache(matches, ui),
-        "version" => version(ui),
+        "completions" => super::manual::completions(matches, ui),
+        "man" => super::manual::man(matches, ui),
+        "version" => version(globals, ui),
         _ => Ok(2),
     }
 }
@@ -214,7 +215,11 @@ fn cache(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     Ok(0)
 }
 
-fn version(ui: &Ui) -> Result<u8> {
-    ui.result(&VersionReport { exasol: env!("CARGO_PKG_VERSION"), tools: Vec::new() })?;
+fn version(globals: &Globals, ui: &Ui) -> Result<u8> {
+    let report = match globals.flags.verbose {
+        true => with_runtime(ui, async |_| ops::version::verbose().await)?,
+        false => ops::version::short(),
+    };
+    ui.result(&report)?;
     Ok(0)
 }

@@ -11,6 +11,7 @@ mod dispatch;
 mod health;
 mod list;
 mod logs;
+mod manual;
 mod options;
 mod passwords;
 mod secret_args;

@@ -104,6 +104,11 @@ pub(super) fn of(provider: &Provider) -> impl Iterator<Item = &'static OptionDef
     all().filter(|(_, owner)| !matches!(owner, Owner::All) && owner.has(provider)).map(|(def, _)| def)
 }
 
+/// The option of that flag.
+pub(super) fn find(flag: &str) -> Option<&'static OptionDef> {
+    all().map(|(def, _)| def).find(|def| def.flag == flag)
+}
+
 /// Adds the flags of all options to a command.
 pub(super) fn add(mut command: Command) -> Command {
     for (def, owner) in all() {

@@ -20,6 +20,7 @@ mod program;
 mod quote;
 mod report;
 mod spec;
+mod version;
 
 pub use check::{Check, CheckStatus, Outcome};
 pub use file::RenderedFile;
@@ -38,6 +39,9 @@ pub use program::Program;
 pub use quote::{command_line, quote};
 pub use report::*;
 pub use spec::{NodeSize, Spec};
+pub use version::{
+    BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
+};
 
 /// The candidate that somebody who typed `word` most likely meant, if one is near.
 pub fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {

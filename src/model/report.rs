@@ -343,19 +343,6 @@ pub struct CacheEntry {
     pub in_use_by: Option<String>,
 }
 
-/// `version`.
-#[derive(Debug, Clone, Serialize)]
-pub struct VersionReport {
-    pub exasol: &'static str,
-    /// Name and version, in the order in which they are shown; an object in JSON.
-    #[serde(serialize_with = "as_object")]
-    pub tools: Vec<(String, String)>,
-}
-
-fn as_object<S: serde::Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
-}
-
 /// One row of `init --list-providers` and `--list-versions`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Listed {

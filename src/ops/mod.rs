@@ -20,6 +20,7 @@ pub mod start;
 pub mod status;
 pub mod stop;
 pub mod update;
+pub mod version;
 
 mod apply;
 mod blocking;

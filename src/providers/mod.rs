@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::{
-    BaseImage, DataDisk, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Program, Spec,
+    BaseImage, Component, DataDisk, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Program,
+    Spec,
 };
 
 mod addresses;
@@ -129,6 +130,10 @@ pub struct Hypervisor {
     /// Shared base-image volumes in the pool, with the volumes that each one backs.
     pub cached_volumes: fn(&Spec) -> Result<Vec<CachedVolume>>,
     pub remove_cached_volume: fn(&Spec, &str) -> Result<()>,
+    /// Of its library and of the hypervisor where it is if nobody names another place; for bug reports.
+    pub versions: fn() -> Vec<Component>,
+    /// The image that nodes boot from if none is named.
+    pub default_image: fn() -> Option<String>,
 }
 
 /// Something of a deployment that the hypervisor has.

@@ -38,6 +38,22 @@ pub fn render(folders: &[&str], input: &TemplateInput) -> Result<Vec<RenderedFil
         .collect()
 }
 
+/// What the templates of these folders demand of Terraform's registry: source and version of each plugin.
+pub fn pinned_providers(folders: &[&str]) -> Result<Vec<(String, String)>> {
+    Ok(templates(folders)?.into_iter().flat_map(|(_, text)| pinned(text)).collect())
+}
+
+/// The `source` and `version` of the block `required_providers`, as our templates are written.
+fn pinned(text: &str) -> Vec<(String, String)> {
+    let Some((_, block)) = text.split_once("required_providers {") else { return Vec::new() };
+    let block = block.split("\n  }").next().unwrap_or_default();
+    let values = |key: &str| -> Vec<String> {
+        let pairs = block.lines().filter_map(|line| line.split_once('='));
+        pairs.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().trim_matches('"').into()).collect()
+    };
+    values("source").into_iter().zip(values("version")).collect()
+}
+
 /// (name, content), sorted by name.
 fn templates(folders: &[&str]) -> Result<Vec<(&'static str, &'static str)>> {
     let mut found = std::collections::BTreeMap::new();

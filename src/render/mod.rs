@@ -43,6 +43,7 @@ use std::collections::BTreeMap;
 
 pub use ansible::{AnsibleInput, Release, ansible_files};
 pub use commands::COS_HOST_KEYS;
+pub use engine::pinned_providers;
 pub use readme::{ReadmeInput, readme};
 pub use ssh_files::{SshInput, ssh_files};
 pub use terraform::{TerraformInput, terraform_files};

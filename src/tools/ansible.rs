@@ -34,9 +34,11 @@ const MAX_SOCKET_DIR: usize = 108 - 1 - 1 - 40 - 17;
 /// A usable Ansible on this machine.
 #[derive(Debug, Clone)]
 pub struct Ansible {
-    program: PathBuf,
+    pub program: PathBuf,
     /// Of ansible-core: `2.19.14`.
     pub version: String,
+    /// Version and path of the Python that runs it, as it says them.
+    pub python: Option<String>,
 }
 
 /// One run of a playbook.
@@ -92,9 +94,11 @@ impl Ansible {
         };
         let program = find("ansible-playbook").ok_or_else(|| missing(None))?;
         let output = Tool::new(&program).arg("--version").env("LC_ALL", "C.UTF-8").output(SHORT).await?;
-        let first = output.stdout_text().lines().next().unwrap_or_default().to_owned();
+        let said = output.stdout_text();
+        let first = said.lines().next().unwrap_or_default().to_owned();
+        let python = said.lines().find_map(|line| line.trim().strip_prefix("python version = ")).map(str::to_owned);
         match version(&first) {
-            Some((number, version)) if number >= MINIMUM => Ok(Ansible { program, version }),
+            Some((number, version)) if number >= MINIMUM => Ok(Ansible { program, version, python }),
             Some((_, version)) => Err(missing(Some(format!("{} is of version {version}", program.display())))),
             None => {
                 let said = output.stderr_text().lines().next().unwrap_or("nothing").to_owned();

@@ -20,3 +20,4 @@ pub mod ssh_ready;
 pub mod ssh_scan;
 pub mod terraform;
 mod terraform_events;
+pub mod versions;

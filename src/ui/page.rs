@@ -44,6 +44,11 @@ impl Page {
         self.push(&clean(text));
     }
 
+    /// A text of this program's own, as it is: a script, for example.
+    pub(super) fn verbatim(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
     /// A line whose first words carry its meaning: `database_ready`, `error:`.
     pub(super) fn headline(&mut self, tone: Tone, words: &str, rest: &str) {
         let words = self.paint.paint(tone, &clean(words));

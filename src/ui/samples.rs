@@ -323,7 +323,32 @@ pub fn cache_prune() -> CacheReport {
 pub fn version() -> VersionReport {
     VersionReport {
         exasol: "0.1.0",
-        tools: vec![("terraform".into(), "1.11.4".into()), ("ansible-playbook".into(), "not found".into())],
+        build: Some(BuildInfo {
+            commit: Some("0c96c19a6c2a4d6f8b0e1c3a5d7f90b2c4e6a801"),
+            target: "x86_64-unknown-linux-gnu",
+            rustc: "rustc 1.91.0 (f8297e351 2026-01-02)",
+        }),
+        system: Some(SystemInfo {
+            os: "Debian GNU/Linux 12 (bookworm)".into(),
+            kernel: "6.1.0-18-amd64".into(),
+            architecture: "x86_64".into(),
+        }),
+        components: vec![
+            Component::found("terraform", "1.11.4").at("/usr/bin/terraform"),
+            Component::missing("tofu", "not found"),
+            Component::found("ansible-core", "2.19.0").at("/usr/bin/ansible-playbook").remark("Python 3.11.2"),
+            Component::missing("libvirt daemon", "qemu:///system: Failed to connect socket"),
+        ],
+        terraform_providers: vec![PinnedProvider {
+            provider: "libvirt".into(),
+            source: "dmacvicar/libvirt".into(),
+            version: "0.8.3".into(),
+        }],
+        catalog: Some(CatalogInfo {
+            database_versions: vec!["exasol-2025.1.8".into(), "rehearsal".into()],
+            default_version: "exasol-2025.1.8".into(),
+            default_image: Some("https://images.example/noble.img".into()),
+        }),
     }
 }
 

@@ -20,6 +20,7 @@ mod route;
 mod routes;
 mod tfvars;
 mod uri;
+mod versions;
 
 use super::{Hypervisor, Provider};
 use crate::model::{DeploymentId, Program};
@@ -62,6 +63,8 @@ pub static PROVIDER: Provider = Provider {
         deployer_addresses: route::deployer_addresses,
         cached_volumes: base_volume::cached,
         remove_cached_volume: base_volume::remove,
+        versions: versions::versions,
+        default_image: || default_image::default_image().map(|image| image.url.clone()),
     }),
     cloud: None,
 };

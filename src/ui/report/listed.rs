@@ -1,6 +1,6 @@
-//! `init --list-providers`, `--list-versions` and `--show-permissions`, and `version`.
+//! `init --list-providers`, `--list-versions` and `--show-permissions`.
 
-use crate::model::{Listed, PermissionsReport, VersionReport};
+use crate::model::{Listed, PermissionsReport};
 use crate::ui::page::{Column, Page};
 
 use super::Report;
@@ -32,13 +32,5 @@ impl Report for PermissionsReport {
 
     fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-}
-
-impl Report for VersionReport {
-    fn text(&self, page: &mut Page) {
-        page.line(&format!("exasol {}", self.exasol));
-        let tools: Vec<_> = self.tools.iter().map(|(name, version)| (name.as_str(), version.clone())).collect();
-        page.facts(&tools);
     }
 }

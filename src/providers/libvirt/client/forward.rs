@@ -6,7 +6,7 @@
 //! name in the library that [`load`] has opened. Exactly those in use are here; one that is missing
 //! is an error of the linker, one with a wrong type an error of the compiler.
 
-use std::ffi::{c_char, c_int, c_uint, c_ulonglong, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_ulong, c_ulonglong, c_void};
 use std::sync::OnceLock;
 
 use virt_sys as sys;
@@ -79,6 +79,9 @@ macro_rules! forward {
 }
 
 forward! {
+    fn virGetVersion(libVer: *mut c_ulong, type_: *const c_char, typeVer: *mut c_ulong) -> c_int;
+    fn virConnectGetLibVersion(conn: sys::virConnectPtr, libVer: *mut c_ulong) -> c_int;
+    fn virConnectGetVersion(conn: sys::virConnectPtr, hvVer: *mut c_ulong) -> c_int;
     fn virConnectOpen(name: *const c_char) -> sys::virConnectPtr;
     fn virConnectClose(conn: sys::virConnectPtr) -> c_int;
     fn virConnectGetType(conn: sys::virConnectPtr) -> *const c_char;

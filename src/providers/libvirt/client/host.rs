@@ -26,6 +26,16 @@ impl Client {
         Ok(self.connect.get_type()?)
     }
 
+    /// Of libvirt there, which may be another machine.
+    pub fn daemon_version(&self) -> Answer<u32> {
+        Ok(self.connect.get_lib_version()?)
+    }
+
+    /// Of what makes the machines: QEMU.
+    pub fn driver_version(&self) -> Answer<u32> {
+        Ok(self.connect.get_hyp_version()?)
+    }
+
     pub fn host(&self) -> Answer<Host> {
         let node = self.connect.get_node_info()?;
         // Node info counts the first NUMA cells it understands; the statistics count what the kernel counts.

@@ -106,6 +106,12 @@ impl Client {
     }
 }
 
+/// Of the client library on this machine.
+pub(super) fn library_version() -> Answer<u32> {
+    forward::load().map_err(|message| Fault { kind: FaultKind::NoLibrary, message })?;
+    Ok(Connect::get_version()?)
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         // Nothing can be done about a connection that does not want to close.
