@@ -10,6 +10,7 @@ use crate::model::{Check, Operation};
 
 /// An event with the moment at which it was emitted.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stamped {
     /// RFC 3339, UTC, milliseconds.
     pub at: String,
@@ -18,6 +19,7 @@ pub struct Stamped {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An operation began; its steps are known beforehand.
@@ -35,7 +37,7 @@ pub enum Event {
         step: &'static str,
         message: String,
     },
-    /// A quantity within the running step, for bars; not for the log.
+    /// A quantity within the running step, for bars.
     StepProgress {
         step: &'static str,
         done: u64,
@@ -78,6 +80,7 @@ pub enum Event {
 
 /// A numbered step of an operation.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepInfo {
     /// Stable name: `terraform_apply`.
     pub id: &'static str,
@@ -86,6 +89,7 @@ pub struct StepInfo {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     Done,
@@ -95,6 +99,7 @@ pub enum StepOutcome {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ItemState {
     Started,
@@ -106,6 +111,7 @@ pub enum ItemState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     Bytes,

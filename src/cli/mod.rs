@@ -14,6 +14,8 @@ mod logs;
 mod manual;
 mod options;
 mod passwords;
+#[cfg(test)]
+mod reference;
 mod secret_args;
 mod spec;
 mod sql;

@@ -2,6 +2,7 @@ use serde::Serialize;
 
 /// One preflight check's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Check {
     /// Stable name for programs: `libvirt_connect`, `pool_active`, …
     pub id: &'static str,
@@ -22,6 +23,7 @@ pub struct Check {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     Ok,

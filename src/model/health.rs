@@ -8,6 +8,7 @@ use super::{Holder, Phase};
 
 /// What is looked at, from the ground up: a fault in one explains those in the layers above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// What the hypervisor says of the machine.
@@ -67,6 +68,7 @@ impl Layer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It works, and should be looked after.
@@ -76,6 +78,7 @@ pub enum Severity {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Issue {
     /// Stable, for programs: `disk_missing`.
     #[serde(rename = "type")]
@@ -91,6 +94,7 @@ pub struct Issue {
 
 /// What is known of one layer of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LayerState {
     Ok,
@@ -112,6 +116,7 @@ impl LayerState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeHealth {
     pub name: String,
     /// Every layer but [`Layer::Record`].
@@ -120,6 +125,7 @@ pub struct NodeHealth {
 
 /// `health`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HealthReport {
     /// `healthy`: no error among the issues; else `problems`.
     pub status: &'static str,

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// Which of an operation's files a line is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogSource {
     /// Our own events.
@@ -28,6 +29,7 @@ pub struct LogLine {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum LogContent {
     Object(Value),
@@ -36,6 +38,7 @@ pub enum LogContent {
 
 /// `logs --list`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogList {
     pub deployment: String,
     /// The oldest first.
@@ -43,6 +46,7 @@ pub struct LogList {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoggedOperation {
     /// What `--operation` takes, and the folder below `logs/`.
     pub name: String,

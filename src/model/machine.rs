@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the hypervisor says of one of the deployment's machines, now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Machine {
     /// The node's name (n11), without the deployment's prefix.
     pub node: String,
@@ -15,6 +16,7 @@ pub struct Machine {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Power {
     Running,

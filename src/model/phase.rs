@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The recorded phase of a deployment. `interrupted` is not one: it is derived from an
 /// in-progress phase whose lock is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     Initialized,
@@ -24,6 +25,7 @@ pub enum Phase {
 
 /// An operation that takes the lock and writes a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     Deploy,

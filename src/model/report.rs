@@ -11,6 +11,7 @@ pub const SCHEMA: u32 = 1;
 
 /// Who holds a deployment's lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Holder {
     pub operation: String,
     pub pid: u32,
@@ -21,6 +22,7 @@ pub struct Holder {
 
 /// Why the last operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LastError {
     pub operation: String,
     /// The error's stable code.
@@ -34,6 +36,7 @@ pub struct LastError {
 
 /// `init --update`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UpdateReport {
     pub deployment: String,
     pub directory: PathBuf,
@@ -44,6 +47,7 @@ pub struct UpdateReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OptionChange {
     /// `allowed_cidrs`; a provider's own begin with `options.`.
     pub option: String,
@@ -53,6 +57,7 @@ pub struct OptionChange {
 
 /// `stop` and `start`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PowerReport {
     pub deployment: String,
     pub status: Phase,
@@ -67,6 +72,7 @@ pub struct PowerReport {
 
 /// `init --show-permissions`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PermissionsReport {
     pub provider: String,
     /// In the cloud's own policy language, where it has one.
@@ -76,6 +82,7 @@ pub struct PermissionsReport {
 
 /// `status`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatusReport {
     /// The phase, `interrupted`, or what the probes prove.
     pub status: String,
@@ -115,6 +122,7 @@ impl StatusReport {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeStatus {
     pub name: String,
     pub vm: Power,
@@ -132,6 +140,7 @@ pub struct NodeStatus {
 
 /// One live probe's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Probe {
     /// `ok`, `refused`, `unreachable`, `timeout`, `identity_mismatch`, `failed`, `not_probed`.
     pub state: &'static str,
@@ -156,6 +165,7 @@ impl Probe {
 
 /// `init`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InitReport {
     pub deployment: String,
     pub directory: PathBuf,
@@ -170,6 +180,7 @@ pub struct InitReport {
 
 /// `deploy`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeployReport {
     pub deployment: String,
     pub status: Phase,
@@ -181,6 +192,7 @@ pub struct DeployReport {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeAddress {
     pub name: String,
     pub private_ip: String,
@@ -189,6 +201,7 @@ pub struct NodeAddress {
 
 /// `deploy --plan`, and the first half of `deploy`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlanReport {
     pub create: u32,
     pub update: u32,
@@ -200,6 +213,7 @@ pub struct PlanReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlannedChange {
     /// `create`, `update`, `replace`, `delete`.
     pub action: String,
@@ -210,6 +224,7 @@ pub struct PlannedChange {
 
 /// `destroy`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DestroyReport {
     pub deployment: String,
     pub status: Phase,
@@ -222,6 +237,7 @@ pub struct DestroyReport {
 
 /// `doctor`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorReport {
     pub provider: String,
     pub ok: bool,
@@ -230,6 +246,7 @@ pub struct DoctorReport {
 
 /// `info`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InfoReport {
     pub deployment: String,
     pub rehearsal: bool,
@@ -253,6 +270,7 @@ pub struct InfoReport {
 
 /// `list`: every deployment that is known, and how it is now.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeploymentsReport {
     pub deployments: Vec<KnownDeployment>,
     /// What `--prune` has dropped.
@@ -266,6 +284,7 @@ pub struct DeploymentsReport {
 
 /// One directory with a deployment in it, or where there should be one.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KnownDeployment {
     pub name: String,
     /// Empty where nobody knows it any more.
@@ -315,6 +334,7 @@ impl SqlFormat {
 
 /// `sql`: a result set column by name, rows as JSON values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SqlReport {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<serde_json::Value>>,
@@ -325,6 +345,7 @@ pub struct SqlReport {
 
 /// `cache list` and `cache prune`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheReport {
     pub directory: PathBuf,
     pub entries: Vec<CacheEntry>,
@@ -333,6 +354,7 @@ pub struct CacheReport {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheEntry {
     /// `image`, `artifact`, `plugin`, `volume`.
     pub kind: &'static str,
@@ -345,6 +367,7 @@ pub struct CacheEntry {
 
 /// One row of `init --list-providers` and `--list-versions`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Listed {
     pub name: String,
     pub detail: String,

@@ -16,6 +16,9 @@ use crate::tools::versions;
 /// For one program or service.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// What is behind that name; genisoimage begins with a joke about its own.
+const MKISOFS: &[&str] = &["genisoimage", "xorriso", "mkisofs"];
+
 /// The version alone.
 pub fn short() -> VersionReport {
     VersionReport {
@@ -33,8 +36,8 @@ pub async fn verbose() -> Result<VersionReport> {
         engine(Engine::Terraform),
         engine(Engine::Tofu),
         ansible(),
-        versions::program("ssh", "-V", LIMIT),
-        versions::program("mkisofs", "--version", LIMIT),
+        versions::program("ssh", "-V", &[], LIMIT),
+        versions::program("mkisofs", "--version", MKISOFS, LIMIT),
         hypervisors(),
     );
     let mut components = vec![terraform, tofu, ansible, ssh, mkisofs];

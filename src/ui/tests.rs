@@ -34,12 +34,27 @@ fn both(report: &impl Report) -> String {
     format!("{}{separator}--- json\n{}", (text.out)(), serde_json::to_string_pretty(&object).unwrap())
 }
 
+// The same reader of schemas as in the command-line tests: some results need a cluster, and are seen here only.
+#[path = "../../tests/cli/schema.rs"]
+#[expect(dead_code, reason = "the samples know their schemas' names")]
+mod schema;
+
+/// The schema of a sample.
+fn schema_of(sample: &str) -> &str {
+    match sample.split('_').next().unwrap_or(sample) {
+        "providers" | "versions" => "listed",
+        "deployments" => "list",
+        command => command,
+    }
+}
+
 macro_rules! report_snapshots {
     ($($name:ident)*) => {$(
         #[test]
         fn $name() {
             let shown = both(&samples::$name());
-            let (text, _) = shown.split_once("--- json").unwrap();
+            let (text, json) = shown.split_once("--- json").unwrap();
+            schema::assert_fits(schema_of(stringify!($name)), &serde_json::from_str(json).unwrap());
             for line in text.lines().filter(|line| line.starts_with("  ") && !line.contains("jdbc") && !line.contains("DRIVER")) {
                 assert!(line.chars().count() <= 80 || line.contains("exasol info"), "wider than 80 columns: {line}");
             }
@@ -52,6 +67,14 @@ report_snapshots! {
     health status_ready status_interrupted status_two_addresses init deploy plan destroy destroy_dry_run
     doctor info info_with_password sql_rows sql_without_rows cache_list cache_prune version
     providers versions deployments deployments_none
+}
+
+#[test]
+fn events_are_as_their_schema_says() {
+    for event in samples::deploy_events() {
+        let stamped = Stamped { at: "2026-01-02T03:04:05.678Z".into(), event };
+        schema::assert_fits("event", &serde_json::to_value(stamped).unwrap());
+    }
 }
 
 fn emit(seen: &Seen, events: Vec<Event>) {

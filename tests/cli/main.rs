@@ -19,6 +19,7 @@ mod list;
 mod logs;
 mod manual;
 mod no_libvirt;
+mod schema;
 mod sql;
 mod support;
 mod usage;

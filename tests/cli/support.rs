@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schema;
+
 /// libvirt's own mock driver: a real connection without any machine.
 pub const TEST_URI: &str = "test:///default";
 
@@ -185,11 +187,14 @@ impl Call<'_> {
                 self.command.stdin(std::fs::File::open(file).unwrap()).output().unwrap()
             }
         };
-        Answer {
+        let answer = Answer {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        };
+        let words: Vec<_> = self.command.get_args().filter_map(|word| word.to_str()).collect();
+        answer.fits_its_schema(&words);
+        answer
     }
 
     /// Starts it on a terminal of its own.
@@ -213,6 +218,20 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whatever a test is about: every line of JSON that it sees is as the reference says.
+    #[track_caller]
+    fn fits_its_schema(&self, words: &[&str]) {
+        let ours: Vec<_> = words.iter().copied().take_while(|word| *word != "--").collect();
+        let json = ours.contains(&"--json") || ours.windows(2).any(|pair| pair == ["--output", "json"]);
+        for line in self.stdout.lines().filter(|line| json && line.starts_with('{')) {
+            // A line that is cut off is the test's own affair.
+            let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
+            if let Some(name) = schema::of_line(&ours, &value) {
+                schema::assert_fits(name, &value);
+            }
+        }
+    }
+
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);

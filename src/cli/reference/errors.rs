@@ -1,0 +1,141 @@
+//! `errors.md` and `exit-codes.md`: one of each error, asked for its code, exit code and hint.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::markdown::{code, codes, prose, table};
+use crate::error::{Error, ToolFailure};
+use crate::model::{Check, Operation, Phase};
+
+/// One of each, with values as they could be.
+fn samples() -> Vec<Error> {
+    let dir = || PathBuf::from("demo");
+    vec![
+        Error::InvalidValue {
+            flag: "--cluster-size".into(),
+            value: "0".into(),
+            allowed: "a whole number from 1 to 64".into(),
+            suggestion: None,
+        },
+        Error::Usage {
+            message: "--refresh: libvirt is asked by every status".into(),
+            hint: Some("leave it out".into()),
+        },
+        Error::NotADeployment { dir: dir() },
+        Error::AlreadyInitialized { dir: dir(), deployment: "exasol-1a2b3c4d".into(), phase: Phase::Initialized },
+        Error::DirectoryNotEmpty { dir: dir(), found: "notes.txt".into() },
+        Error::BashDeployment { dir: dir() },
+        Error::WrongPhase {
+            operation: Operation::Start,
+            phase: Phase::Initialized,
+            next: vec!["exasol deploy -d demo".into()],
+        },
+        Error::NotYet {
+            message: "there are no nodes yet".into(),
+            hint: Some("make them: exasol deploy -d demo".into()),
+        },
+        Error::BrokenState { file: dir().join("deployment.json"), why: "cannot be read: EOF at line 1".into() },
+        Error::EditedFiles { files: vec!["terraform/main.tf".into()] },
+        Error::Preflight { checks: vec![Check::failed("pool_active", "storage pool 'default'", "it is not running")] },
+        Error::ToolMissing { tool: "tofu 1.6 or newer".into(), needed: None, install: "how to install it".into() },
+        Error::LibvirtUnreachable {
+            uri: "qemu:///system".into(),
+            cause: "Permission denied".into(),
+            fix: vec!["the command that mends it here".into()],
+        },
+        Error::Locked { holder: None },
+        Error::Tool(Box::new(ToolFailure {
+            tool: "terraform".into(),
+            status: "exit status 1".into(),
+            diagnostics: vec!["storage pool not found".into()],
+            log: Some("logs/20260102T030405Z-deploy/terraform.jsonl".into()),
+            ..ToolFailure::default()
+        })),
+        Error::PlanRefused {
+            changes: vec!["replace the data disk n11-1".into()],
+            hint: "what would allow it, if anything does".into(),
+        },
+        Error::Timeout { what: "SSH on n11".into(), limit_s: 600, last_seen: None, hint: None },
+        Error::Download { url: "https://example.com/image".into(), cause: "404 Not Found".into(), hint: None },
+        Error::Api { call: "POST /servers/42/actions/poweroff".into(), cause: "403 Forbidden".into(), hint: None },
+        Error::Checksum { what: "image.img".into(), expected: "3f1a…".into(), found: "99b0…".into() },
+        Error::SqlConnection { host: "n11".into(), cause: "connection refused".into(), code: None, hint: None },
+        Error::SqlStatement { code: "42000".into(), text: "object T not found".into() },
+        Error::Fingerprint { host: "n11".into(), expected: "3f1a…".into(), found: "99b0…".into(), hint: None },
+        Error::LeftBehind { things: vec!["volume exasol-1a2b3c4d-n11-root".into()] },
+        Error::Interrupted { signal: 15 },
+        Error::Io { context: "deployment.json".into(), source: std::io::Error::from_raw_os_error(28) },
+        Error::other("anything else; the message says what"),
+    ]
+}
+
+pub(super) fn codes_of_all() -> Vec<&'static str> {
+    samples().iter().map(Error::code).collect()
+}
+
+pub(super) fn page() -> String {
+    let mut text = "# Errors\n\n\
+        With `--json` a command that fails prints as its last line\n\n\
+        ```json\n\
+        {\"schema\":1,\"error\":{\"code\":\"locked\",\"message\":\"…\",\"hint\":\"…\",\"exit_code\":75}}\n\
+        ```\n\n\
+        The code is stable; message and hint are for people. Further fields are in the\n\
+        [schema](schemas/error.json): `operation`, `now` (what exists), `next` (commands), `checks` (those that failed),\n\
+        `tool` (the program that failed, with its own words). The messages and hints below are examples.\n\n"
+        .to_owned();
+    let row = |error: Error| {
+        vec![code(error.code()), exit_code(&error), prose(&error.to_string()), prose(&error.hint().unwrap_or_default())]
+    };
+    text += &table(&["Code", "Exit code", "Message", "Hint"], &samples().into_iter().map(row).collect::<Vec<_>>());
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+fn exit_code(error: &Error) -> String {
+    match error {
+        Error::Interrupted { .. } => "128 + signal".into(),
+        // Those of the checks that failed.
+        Error::Preflight { .. } => "4, or 2 for a wrong value".into(),
+        other => other.exit_code().to_string(),
+    }
+}
+
+pub(super) fn exit_codes() -> String {
+    let mut by_exit: BTreeMap<u8, Vec<&'static str>> = BTreeMap::new();
+    let lasting = samples().into_iter().filter(|error| !matches!(error, Error::Interrupted { .. }));
+    lasting.for_each(|error| by_exit.entry(error.exit_code()).or_default().push(error.code()));
+    let meaning = |exit: u8| match exit {
+        1 => "the operation failed; `health` found a problem; time is up for `status --wait`",
+        2 => "wrong usage, or a value that is not valid",
+        3 => "wrong directory or phase",
+        4 => "a tool, permission, credential or resource is missing; a check of `doctor` failed",
+        75 => "another operation holds the lock",
+        _ => panic!("exit code {exit} has no meaning here"),
+    };
+    let mut rows = vec![vec!["0".to_owned(), "done, healthy".to_owned(), String::new()]];
+    rows.extend(by_exit.iter().map(|(exit, all)| vec![exit.to_string(), meaning(*exit).into(), codes(all)]));
+    rows.push(vec![
+        "128 + n".into(),
+        "ended by signal n, after the tools were stopped in order and the state was saved".into(),
+        code("interrupted"),
+    ]);
+    let mut text = "# Exit codes\n\n".to_owned();
+    text += &table(&["Exit code", "Meaning", "[Error codes](errors.md)"], &rows);
+    text += "`exasol ssh n11 -- CMD` ends as `ssh` ends: with the exit code of `CMD`, or 255 where there was no connection.\n";
+    text
+}
+
+/// The source is the list of what there is: a new variant without a sample is found.
+#[test]
+fn every_error_is_in_the_reference() {
+    let source = include_str!("../../error.rs");
+    let (_, method) = source.split_once("pub fn code(&self)").unwrap();
+    let method = method.split("pub fn exit_code").next().unwrap();
+    let written: Vec<_> = method.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(written.len() > 20);
+    let mut known = codes_of_all();
+    written.iter().for_each(|code| assert!(known.contains(code), "{code}: add one to samples()"));
+    known.sort_unstable();
+    known.dedup();
+    assert_eq!(known.len(), written.len());
+}

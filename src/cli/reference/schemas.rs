@@ -1,0 +1,138 @@
+//! `schemas/*.json`: one JSON Schema for each result, for events and for the error object.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::errors;
+use crate::events::Stamped;
+use crate::model::*;
+
+/// A result: the name of its schema, the commands that answer with it, and the schema.
+pub(super) struct Result {
+    pub name: &'static str,
+    pub commands: &'static str,
+    pub schema: Value,
+}
+
+/// In the order of the commands' help.
+pub(super) fn results() -> Vec<Result> {
+    vec![
+        result::<InitReport>("init", "exasol init"),
+        result::<UpdateReport>("update", "exasol init --update"),
+        result::<Vec<Listed>>("listed", "exasol init --list-providers, exasol init --list-versions"),
+        result::<PermissionsReport>("permissions", "exasol init --show-permissions"),
+        result::<DeployReport>("deploy", "exasol deploy"),
+        result::<PlanReport>("plan", "exasol deploy --plan"),
+        result::<StatusReport>("status", "exasol status"),
+        result::<PowerReport>("power", "exasol stop, exasol start"),
+        result::<HealthReport>("health", "exasol health"),
+        result::<DestroyReport>("destroy", "exasol destroy"),
+        result::<DoctorReport>("doctor", "exasol doctor"),
+        result::<InfoReport>("info", "exasol info"),
+        result::<SqlReport>("sql", "exasol sql"),
+        result::<LogList>("logs", "exasol logs --list"),
+        result::<DeploymentsReport>("list", "exasol list"),
+        result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),
+        result::<ScriptReport>("script", "exasol completions, exasol man"),
+        result::<WrittenReport>("written", "exasol man --dir"),
+        result::<VersionReport>("version", "exasol version"),
+    ]
+}
+
+/// By name.
+pub(super) fn all() -> Vec<(&'static str, Value)> {
+    let mut all: Vec<_> = results().into_iter().map(|result| (result.name, result.schema)).collect();
+    all.push(("event", event()));
+    all.push(("error", error()));
+    all
+}
+
+pub(super) fn event() -> Value {
+    titled(root::<Stamped>(), "An event: a line of a long command's output before the result")
+}
+
+fn root<T: JsonSchema>() -> Value {
+    let schema: Schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    serde_json::to_value(schema).unwrap()
+}
+
+/// A result is an object that begins with its schema's number; a list stands below `items`.
+fn result<T: JsonSchema>(name: &'static str, commands: &'static str) -> Result {
+    let mut schema = root::<T>();
+    if schema["type"] == "array" {
+        let defs = schema["$defs"].take();
+        schema = json!({
+            "$schema": schema["$schema"],
+            "type": "object",
+            "properties": { "items": { "type": "array", "items": schema["items"] } },
+            "required": ["items"],
+            "$defs": defs,
+        });
+    }
+    let mut properties = serde_json::Map::new();
+    properties.insert("schema".into(), json!({ "description": "Version of the result's form.", "const": SCHEMA }));
+    properties.extend(schema["properties"].as_object().cloned().unwrap_or_default());
+    schema["properties"] = properties.into();
+    let mut required = schema["required"].as_array().cloned().unwrap_or_default();
+    required.insert(0, "schema".into());
+    schema["required"] = required.into();
+    Result { name, commands, schema: titled(schema, &format!("The result of {commands}")) }
+}
+
+fn titled(mut schema: Value, title: &str) -> Value {
+    schema["title"] = title.into();
+    schema
+}
+
+/// What `ui` makes of an error; a test in `tests/cli` holds real ones against it.
+fn error() -> Value {
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Failure {
+        /// Stable, for programs.
+        code: String,
+        /// For people.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+        exit_code: u8,
+        /// The operation that failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        operation: Option<Operation>,
+        /// What exists now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        now: Option<String>,
+        /// Commands that lead on from here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<Vec<String>>,
+        /// The preflight checks that failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checks: Option<Vec<Check>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tool: Option<Tool>,
+    }
+    /// A program that failed.
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Tool {
+        name: String,
+        /// Without secrets.
+        command: String,
+        /// `exit status 1`, `signal 9`
+        status: String,
+        /// Its own words, the cause first.
+        diagnostics: Vec<String>,
+        /// The last lines that it printed.
+        tail: Vec<String>,
+        log: Option<String>,
+    }
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Answer {
+        error: Failure,
+    }
+    let mut schema = result::<Answer>("error", "a command that failed").schema;
+    schema["$defs"]["Failure"]["properties"]["code"]["enum"] = errors::codes_of_all().into();
+    schema
+}
