@@ -1,0 +1,130 @@
+# From a program to packages: everything is laid out in one folder with fixed
+# modes and times, then packed from there. Sourced by scripts/package.
+# shellcheck shell=bash
+
+NFPM_MODULE=$REPO/packaging/nfpm
+PACKAGE_MAINTAINER=${EXASOL_PACKAGE_MAINTAINER:-The exasol maintainers <maintainers@exasol.invalid>}
+
+# The checkout's files, and nothing that only lies about in it.
+DOCUMENTS=(README.md CHANGELOG.md CLOUD_SETUP_LIBVIRT.md CONTRIBUTING.md docs)
+
+# pack BINARY VERSION WORK OUT
+pack() {
+  local binary=$1 version=$2 work=$3 out=$4 stage=$3/stage machine nfpm name
+  machine=$(machine_of "$binary")
+  nfpm=$(nfpm_program)
+  stage_files "$binary" "$version" "$stage"
+  name=exasol-$version-$machine-linux
+
+  tarball "$stage" "$work" "$name"
+  cp "$stage/sbom.json" "$work/$name.cdx.json"
+  run_nfpm "$nfpm" "$stage" deb "$machine" "$version" "$work/exasol_$version-1_$(debian_name "$machine").deb"
+  run_nfpm "$nfpm" "$stage" rpm "$machine" "$version" "$work/exasol-$version-1.$machine.rpm"
+
+  (
+    cd "$work"
+    sha256sum exasol[-_]*"$version"* >SHA256SUMS
+    mv exasol[-_]*"$version"* SHA256SUMS "$out/"
+  )
+  (cd "$out" && cat SHA256SUMS)
+}
+
+# machine_of BINARY: as `uname -m` would say, from the program itself.
+machine_of() {
+  case $(readelf --file-header "$1" | sed -n 's/^ *Machine: *//p') in
+    *X86-64) echo x86_64 ;;
+    AArch64) echo aarch64 ;;
+    *) die 1 "$1 is for neither x86_64 nor aarch64" ;;
+  esac
+}
+
+debian_name() { case $1 in x86_64) echo amd64 ;; aarch64) echo arm64 ;; esac; }
+
+# glibc_of BINARY: the newest version of the C library that it asks for.
+glibc_of() {
+  objdump --dynamic-syms "$1" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort --unique --version-sort | tail -n 1
+}
+
+# libraries_of BINARY: what it can't start without.
+libraries_of() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort; }
+
+# stage_files BINARY VERSION STAGE
+stage_files() {
+  local binary=$1 version=$2 stage=$3 library shell_file
+  mkdir -p "$stage"/{completions,man,man-compressed,doc}
+  for library in $(libraries_of "$binary"); do
+    case $library in
+      libc.so.* | libm.so.* | libgcc_s.so.* | ld-linux-*) ;;
+      *) die 1 "the program needs $library, which the packages do not ask for: packaging/nfpm.yaml" ;;
+    esac
+  done
+  install -m 755 "$binary" "$stage/exasol"
+
+  for shell_file in bash:exasol.bash zsh:_exasol fish:exasol.fish; do
+    "$stage/exasol" completions "${shell_file%%:*}" >"$stage/completions/${shell_file#*:}" ||
+      die 1 "exasol completions ${shell_file%%:*} failed"
+  done
+  "$stage/exasol" man --dir "$stage/man" >/dev/null || die 1 "exasol man failed"
+  [ -e "$stage/man/exasol.1" ] || die 1 "exasol man wrote no exasol.1"
+
+  git -C "$REPO" ls-files -z -- "${DOCUMENTS[@]}" |
+    tar -C "$REPO" --create --null --files-from=- | tar -C "$stage/doc" --extract
+  cp "$REPO"/LICENSE "$REPO"/packaging/{copyright,lintian-overrides} "$stage/"
+  (cd "$REPO" && cargo metadata --locked --format-version 1 --filter-platform "$(machine_of "$binary")-unknown-linux-gnu") |
+    python3 "$REPO/packaging/dependencies.py" --lock "$REPO/Cargo.lock" \
+      --sbom "$stage/sbom.json" --notices "$stage/doc/THIRD-PARTY.txt"
+
+  # Debian wants its own changelog beside the project's.
+  printf 'exasol (%s-1) unstable; urgency=medium\n\n  * Release %s; see CHANGELOG.md.\n\n -- %s  %s\n' \
+    "$version" "$version" "$PACKAGE_MAINTAINER" "$(date --utc --rfc-email --date "@$SOURCE_DATE_EPOCH")" |
+    gzip -9n >"$stage/changelog.Debian.gz"
+  for page in "$stage"/man/*; do gzip -9nc "$page" >"$stage/man-compressed/${page##*/}.gz"; done
+
+  find "$stage" -type d -exec chmod 755 {} +
+  find "$stage" -type f -exec chmod 644 {} +
+  chmod 755 "$stage/exasol"
+  find "$stage" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
+}
+
+# tarball STAGE WORK NAME
+tarball() {
+  local stage=$1 work=$2 name=$3 folder=$2/$3
+  mkdir -p "$folder"
+  cp -a "$stage"/{exasol,completions,man,LICENSE} "$stage"/doc/. "$folder/"
+  find "$folder" -type d -exec touch --date "@$SOURCE_DATE_EPOCH" {} +
+  tar -C "$work" --create --format=gnu --sort=name --mtime="@$SOURCE_DATE_EPOCH" \
+    --owner=0 --group=0 --numeric-owner "$name" | gzip -9n >"$work/$name.tar.gz"
+  rm -rf "$folder"
+}
+
+# run_nfpm PROGRAM STAGE deb|rpm MACHINE VERSION TARGET
+run_nfpm() {
+  local glibc
+  glibc=$(glibc_of "$2/exasol")
+  (
+    cd "$2"
+    env GLIBC="$glibc" PACKAGE_ARCH="$(debian_name "$4")" PACKAGE_VERSION="$5" \
+      PACKAGE_MAINTAINER="$PACKAGE_MAINTAINER" \
+      "$1" package --config "$REPO/packaging/nfpm.yaml" --packager "$3" --target "$6" >&2
+  ) || die 1 "nfpm could not make the .$3"
+}
+
+# nfpm_program: built once from the pinned module, and kept by its hash.
+nfpm_program() {
+  local target
+  target=$LAB_HOME/nfpm/$(hash_of "$NFPM_MODULE/go.mod" "$NFPM_MODULE/go.sum")/nfpm
+  if [ ! -e "$target" ]; then
+    need_go nfpm
+    say "building nfpm (under a minute)"
+    build_once nfpm "$target" build_nfpm
+  fi
+  echo "$target"
+}
+
+build_nfpm() {
+  local work=$1 target=$2
+  cp "$NFPM_MODULE"/go.{mod,sum} "$work/" &&
+    (cd "$work" && go build -mod=mod -trimpath -o nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm) &&
+    cmp "$NFPM_MODULE/go.sum" "$work/go.sum" &&
+    mv "$work/nfpm" "$target"
+}
