@@ -34,6 +34,7 @@ LAB_PACKAGES=(
   "shellcheck shellcheck"
   "file:/usr/sbin/sshd openssh-server"
   "jq jq"
+  "rpm rpm"
 )
 
 # present WHAT

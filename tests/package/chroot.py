@@ -1,0 +1,110 @@
+"""A clean Debian in a folder: made from a kept archive, entered for single commands, removed."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+SUITE = "bookworm"
+# What pip and apt need to get out of this machine, if anything.
+PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
+
+
+def lab_home():
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(os.environ.get("EXASOL_LAB_HOME") or os.path.join(cache, "exasol-lab"))
+
+
+class Done:
+    def __init__(self, command, done):
+        self.command, self.code, self.stdout, self.stderr = command, done.returncode, done.stdout, done.stderr
+
+    def expect(self, code=0):
+        assert self.code == code, f"{self.command}\nexit {self.code}, not {code}\n{self.stdout}\n{self.stderr}"
+        return self
+
+
+class Chroot:
+    """`with Chroot(log) as chroot:`; the folder is gone afterwards."""
+
+    def __init__(self, log):
+        self.home = lab_home() / "chroot"
+        self.log = log
+        self.root = None
+
+    def __enter__(self):
+        archive = self.base()
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.home))
+        self.root.chmod(0o755)
+        try:
+            subprocess.run(["tar", "-C", self.root, "-xf", archive, "--numeric-owner"], check=True)
+            shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
+            if "PIP_CERT" in os.environ:
+                (self.root / "opt/pip-cert.pem").write_bytes(pathlib.Path(os.environ["PIP_CERT"]).read_bytes())
+            # Nothing that is installed here may start a service.
+            (self.root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
+            (self.root / "usr/sbin/policy-rc.d").chmod(0o755)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        # No mount of ours is in this namespace; the option is for the case that I am wrong.
+        subprocess.run(["rm", "-rf", "--one-file-system", self.root], check=True)
+
+    def base(self):
+        """The archive of the bare system, made once."""
+        archive = self.home / f"{SUITE}-minbase.tar"
+        if not archive.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            part = tempfile.NamedTemporaryFile(dir=self.home, suffix=".tar", delete=False).name
+            try:
+                make = ["mmdebstrap", "--quiet", "--variant=minbase", SUITE, part]
+                subprocess.run(make, check=True, stdin=subprocess.DEVNULL)
+                os.rename(part, archive)
+            finally:
+                pathlib.Path(part).unlink(missing_ok=True)
+        return archive
+
+    def run(self, script, user="root", folder="/root", lab=None, env=None, limit=900):
+        """Runs a shell script inside; in the network and beside the libvirt of that lab, if named."""
+        archives = self.home / "archives"
+        archives.mkdir(exist_ok=True)
+        binds = ["--rw", f"{archives}=/var/cache/apt/archives"]
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root" if user == "root" else f"/home/{user}",
+            "LANG": "C.UTF-8",
+            "DEBIAN_FRONTEND": "noninteractive",
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        }
+        if "PIP_CERT" in os.environ:
+            environment["PIP_CERT"] = "/opt/pip-cert.pem"
+        prefix = []
+        if lab:
+            prefix = [str(REPO / "scripts/lab"), "exec", "--name", lab.name, "--"]
+            environment.update(lab.environment)
+            # The mark is how `scripts/lab down` finds what runs in its lab.
+            binds += ["--rw", "/run/libvirt", "--ro", "/run/exasol-lab-id"]
+            for place in ("mirror", "images"):
+                binds += ["--ro", str(lab_home() / place)]
+        variables = [f"{name}={value}" for name, value in {**environment, **(env or {})}.items()]
+        done = subprocess.run(
+            [
+                *prefix,
+                *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"),
+                *(str(HERE / "enter.sh"), str(self.root), user, *binds, "--"),
+                *("env", "-i", *variables, "bash", "-euc", f"cd {folder}\n{script}"),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+        )
+        self.log.write(f"\n$ {script}   # {user}, exit {done.returncode}\n{done.stdout}{done.stderr}")
+        self.log.flush()
+        return Done(script, done)

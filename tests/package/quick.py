@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""One program packed twice, under other circumstances, gives the same bytes; and what is in them.
+
+Usage: quick.py [PROGRAM]      (default: the debug build, stripped)
+
+Needs no root. Started by scripts/test-package --quick.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+
+REPO = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def call(*command, **options):
+    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True, **options).stdout
+
+
+def program(folder):
+    """A debug build is ten times as large for what this test does not look at."""
+    call("cargo", "build", "--locked", "--quiet", "--bin", "exasol", cwd=REPO)
+    call("strip", "-o", folder / "exasol", REPO / "target/debug/exasol")
+    return folder / "exasol"
+
+
+def pack(binary, out, umask, **environment):
+    try:
+        done = subprocess.run(
+            [REPO / "scripts/package", "--binary", binary, "--out", out],
+            env={**os.environ, **environment},
+            umask=umask,
+            cwd="/",
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"scripts/package failed:\n{error.stdout}{error.stderr}")
+    return done.stdout
+
+
+def same(first, second):
+    names = sorted(path.name for path in first.iterdir())
+    assert names == sorted(path.name for path in second.iterdir())
+    different = [name for name in names if (first / name).read_bytes() != (second / name).read_bytes()]
+    assert not different, f"packed twice, and different: {different}"
+    return names
+
+
+def one(folder, pattern):
+    found = list(folder.glob(pattern))
+    assert len(found) == 1, f"{pattern}: {found}"
+    return found[0]
+
+
+def check_deb(deb):
+    """Read with Python alone where there is no dpkg-deb."""
+    if not shutil.which("dpkg-deb"):
+        return "not looked into: no dpkg-deb"
+    fields = dict(line.split(": ", 1) for line in call("dpkg-deb", "--field", deb).splitlines() if line[:1] != " ")
+    depends = [part.split(" ")[0] for part in fields["Depends"].split(", ")]
+    assert depends == ["libc6", "libgcc-s1", "openssh-client"], fields["Depends"]
+    names = {line.split(None, 5)[5]: line.split() for line in call("dpkg-deb", "--contents", deb).splitlines()}
+    for name in (
+        "./usr/bin/exasol",
+        "./usr/share/man/man1/exasol.1.gz",
+        "./usr/share/bash-completion/completions/exasol",
+        "./usr/share/zsh/vendor-completions/_exasol",
+        "./usr/share/fish/vendor_completions.d/exasol.fish",
+        "./usr/share/doc/exasol/copyright",
+        "./usr/share/doc/exasol/changelog.Debian.gz",
+        "./usr/share/doc/exasol/README.md",
+    ):
+        assert name in names, f"{name} is not in the .deb"
+    odd = [
+        name
+        for name, line in names.items()
+        if line[1] != "root/root" or line[0] not in ("drwxr-xr-x", "-rw-r--r--" if name != "./usr/bin/exasol" else "-rwxr-xr-x")
+    ]
+    assert not odd, f"owner or mode: {odd}"
+    if shutil.which("lintian"):
+        done = subprocess.run(["lintian", "--fail-on", "error,warning", deb], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return "lintian has nothing to say"
+    return "looked into; no lintian here"
+
+
+def check_rpm(rpm):
+    if not shutil.which("rpm"):
+        return "not looked into: no rpm"
+    requires = [line for line in call("rpm", "-qp", "--requires", rpm).splitlines() if not line.startswith("rpmlib(")]
+    assert len(requires) == 3 and requires[0].startswith("libc.so.6(GLIBC_"), requires
+    files = call("rpm", "-qpl", rpm).splitlines()
+    for name in ("/usr/bin/exasol", "/usr/share/zsh/site-functions/_exasol", "/usr/share/licenses/exasol/LICENSE"):
+        assert name in files, f"{name} is not in the .rpm"
+    # Folders that belong to the system would conflict with the package that has them.
+    assert not {"/usr", "/usr/bin", "/usr/share", "/usr/share/man", "/usr/share/man/man1"} & set(files)
+    return "looked into"
+
+
+def check_tarball(archive):
+    with tarfile.open(archive) as tar:
+        members = tar.getmembers()
+    top = archive.name.removesuffix(".tar.gz")
+    names = [member.name.removeprefix(f"{top}/") for member in members]
+    assert names[1:] == sorted(names[1:]), "not sorted"
+    for name in ("exasol", "man/exasol.1", "completions/_exasol", "LICENSE", "README.md", "CHANGELOG.md", "THIRD-PARTY.txt"):
+        assert name in names, f"{name} is not in the tarball"
+    assert {(member.uid, member.gid) for member in members} == {(0, 0)}
+    assert len({member.mtime for member in members}) == 1
+
+
+def check_sbom(path):
+    bom = json.loads(path.read_text())
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
+    components = {(row["name"], row["version"]): row for row in bom["components"]}
+    manifest = tomllib.loads((REPO / "Cargo.toml").read_text())
+    direct = {name for name, _version in components}
+    assert set(manifest["dependencies"]) <= direct, set(manifest["dependencies"]) - direct
+    assert components[next(key for key in components if key[0] == "virt")]["scope"] == "required"
+    assert components[next(key for key in components if key[0] == "clap_derive")]["scope"] == "excluded"
+    assert not (set(manifest["dev-dependencies"]) - {"proc-macro2"}) & {key[0] for key in components}, "a test's crate is listed"
+    references = {row["bom-ref"] for row in bom["components"]} | {bom["metadata"]["component"]["bom-ref"]}
+    assert references == {row["ref"] for row in bom["dependencies"]}
+    assert all(to in references for row in bom["dependencies"] for to in row["dependsOn"])
+    locked = {(row["name"], row["version"]): row.get("checksum") for row in tomllib.loads((REPO / "Cargo.lock").read_text())["package"]}
+    for key, row in components.items():
+        assert row["hashes"][0]["content"] == locked[key], key
+    return f"{len(components)} crates"
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="package-") as name:
+        folder = pathlib.Path(name)
+        binary = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else program(folder)
+        first, second = folder / "first", folder / "a folder with another name"
+        said = pack(binary, first, 0o022, TZ="UTC")
+        pack(binary, second, 0o077, TZ="Pacific/Chatham", LANG="de_DE.UTF-8", LC_ALL="C.UTF-8", HOSTNAME="other")
+        names = same(first, second)
+        assert len(names) == 5, names
+        call("sha256sum", "--check", "SHA256SUMS", cwd=first)
+        assert said.splitlines() == (first / "SHA256SUMS").read_text().splitlines()
+        print("  .deb:", check_deb(one(first, "*.deb")))
+        print("  .rpm:", check_rpm(one(first, "*.rpm")))
+        check_tarball(one(first, "*.tar.gz"))
+        print("  bill of materials:", check_sbom(one(first, "*.cdx.json")))
+    print("test-package: packed twice, the same bytes")
+
+
+if __name__ == "__main__":
+    main()
