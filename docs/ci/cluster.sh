@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# A cluster for the time of one test: deploy it, run the test, destroy it whatever happens.
+#
+# Usage: cluster.sh run [INIT OPTION]... -- TEST COMMAND...
+#        cluster.sh destroy
+#
+#   run      makes the deployment if there is none, deploys, runs the test with the
+#            variables below, destroys. The exit code is the test's; if the test passed
+#            and the destroy failed, the destroy's; 128+n after signal n
+#   destroy  removes what an interrupted run has left; exit 0 if there is nothing
+#
+# INIT OPTION is what `exasol init` takes: --cloud-provider libvirt --cluster-size 3 …
+#
+# Read from the environment:
+#   CLUSTER_DIR        the deployment's directory (default: exasol-cluster)
+#   CLUSTER_ARTIFACTS  where logs are copied (default: cluster-logs); no passwords in it
+#   CLUSTER_POLL       seconds between two tries of a destroy (default: 2)
+#   CLUSTER_KEEP       set to 1, run destroys nothing: to look at a failed test by hand
+#
+# The test finds CLUSTER_DSN (hosts/FINGERPRINT:port, as Exasol's drivers take it),
+# CLUSTER_HOST, CLUSTER_PORT, CLUSTER_USER, CLUSTER_FINGERPRINT, and CLUSTER_PASSWORD_FILE:
+# a file, so that the password is in no environment and no command line.
+set -uo pipefail
+
+dir=${CLUSTER_DIR:-exasol-cluster}
+artifacts=${CLUSTER_ARTIFACTS:-cluster-logs}
+private='' child='' signal=''
+
+note() { printf 'cluster: %s\n' "$*" >&2; }
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p;}' "$0"; }
+
+# Every command runs in a process group of its own, so that a signal reaches all of it
+# and reaches it once: CI systems differ in whom they send one. No standard input: a
+# question would stop it for ever.
+set -m
+
+# attend COMMAND...: runs it and waits for it, also when a signal comes meanwhile.
+attend() {
+  local status
+  "$@" </dev/null &
+  child=$!
+  while :; do
+    wait "$child"
+    status=$?
+    kill -0 "$child" 2>/dev/null || break
+  done
+  child=''
+  return $status
+}
+
+on_signal() {
+  signal=${signal:-$1}
+  [ -z "$child" ] || kill -s TERM -- "-$child" 2>/dev/null
+}
+
+# destroy: until nothing is left. 75 is "another operation holds the lock": what an
+# interrupted deploy still has to finish. A failure is tried once more.
+destroy() {
+  local status=0 tries=0 deadline=$((SECONDS + 900))
+  # init writes it last: without it nothing has been made.
+  [ -e "$dir/deployment.json" ] || { note "nothing to destroy in $dir"; return 0; }
+  while :; do
+    exasol destroy -d "$dir" --yes </dev/null
+    status=$?
+    case $status in
+      0) break ;;
+      75) [ $SECONDS -lt $deadline ] || break ;;
+      *) tries=$((tries + 1)); [ $tries -lt 2 ] || break ;;
+    esac
+    sleep "${CLUSTER_POLL:-2}"
+  done
+  return $status
+}
+
+# keep_logs: destroy leaves them in the directory; none of them has a password.
+keep_logs() {
+  mkdir -p "$artifacts" && { [ ! -d "$dir/logs" ] || cp -R "$dir/logs/." "$artifacts/"; }
+}
+
+# field NAME: one value of the answer of `exasol info --json`.
+field() {
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]] or "")' "$private/info.json" "$1"
+}
+
+connection() {
+  (umask 077 && exasol info -d "$dir" --json --show-password >"$private/info.json") || return
+  (umask 077 && field password >"$private/password") || return
+  # GitHub then replaces it wherever it would appear in the job's log.
+  [ "${GITHUB_ACTIONS-}" != true ] || echo "::add-mask::$(cat "$private/password")"
+  CLUSTER_DSN=$(field dsn)
+  CLUSTER_HOST=$(field host)
+  CLUSTER_PORT=$(field port)
+  CLUSTER_USER=$(field user)
+  CLUSTER_FINGERPRINT=$(field certificate_fingerprint)
+  CLUSTER_PASSWORD_FILE=$private/password
+  export CLUSTER_DSN CLUSTER_HOST CLUSTER_PORT CLUSTER_USER CLUSTER_FINGERPRINT CLUSTER_PASSWORD_FILE
+}
+
+# steps: init, deploy, the test; the first that fails ends it.
+steps() {
+  if [ ! -e "$dir/deployment.json" ]; then
+    attend exasol init "${options[@]}" -d "$dir" || return
+    [ -z "$signal" ] || return 1
+  fi
+  attend exasol deploy -d "$dir" --yes || return
+  [ -z "$signal" ] || return 1
+  connection || return
+  note "running: ${test[*]}"
+  attend "${test[@]}"
+}
+
+run() {
+  local status=0 destroyed=0
+  trap 'on_signal 1' HUP
+  trap 'on_signal 2' INT
+  trap 'on_signal 15' TERM
+  private=$(mktemp -d "${RUNNER_TEMP:-${TMPDIR:-/tmp}}/cluster.XXXXXX") || return
+  steps
+  status=$?
+  # From here on a signal would only leave more behind.
+  trap '' HUP INT TERM
+  [ -z "$signal" ] || { status=$((128 + signal)); note "interrupted by signal $signal"; }
+  rm -rf "$private"
+  if [ "${CLUSTER_KEEP-}" = 1 ]; then
+    note "kept, as CLUSTER_KEEP says; end it with: $0 destroy"
+  else
+    destroy
+    destroyed=$?
+    [ $destroyed -eq 0 ] || note "NOT DESTROYED (exit $destroyed): run again: $0 destroy"
+  fi
+  keep_logs
+  [ $status -ne 0 ] || status=$destroyed
+  note "exit $status"
+  return $status
+}
+
+case ${1-} in
+  run)
+    shift
+    options=() test=()
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
+    [ $# -gt 1 ] || { usage >&2; exit 2; }
+    shift
+    test=("$@")
+    run
+    ;;
+  destroy)
+    destroy
+    status=$?
+    keep_logs
+    exit $status
+    ;;
+  -h | --help) usage ;;
+  *) usage >&2; exit 2 ;;
+esac

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Checks the recipes of docs/ci: their syntax, and cluster.sh with a fake exasol.
+# Needs no root and no guests; tests/ci/lab.py is the part with real ones.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib.sh
+source "$HERE/../../scripts/lib.sh"
+# shellcheck source=tests/lab/artifacts.sh
+source "$REPO/tests/lab/artifacts.sh"
+
+build_actionlint() {
+  local work=$1 target=$2
+  cp "$HERE"/actionlint/go.{mod,sum} "$work/" &&
+    (cd "$work" && go build -mod=mod -trimpath -o actionlint github.com/rhysd/actionlint/cmd/actionlint) &&
+    cmp "$HERE/actionlint/go.sum" "$work/go.sum" &&
+    mv "$work/actionlint" "$target"
+}
+
+actionlint=$LAB_HOME/actionlint/$(hash_of "$HERE"/actionlint/go.{mod,sum})/actionlint
+if [ ! -e "$actionlint" ]; then
+  need_go actionlint
+  say "building actionlint (seconds)"
+  build_once actionlint "$actionlint" build_actionlint
+fi
+"$actionlint" -config-file "$HERE/actionlint/config.yaml" "$REPO"/docs/ci/{github,build-arm64}.yml
+# PyYAML comes with ansible-core.
+"$(lab_venv)/bin/python3" -B -m unittest discover -s "$HERE" -p 'test_*.py'

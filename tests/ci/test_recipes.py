@@ -1,0 +1,64 @@
+"""The recipes: what must hold in them, beyond their syntax."""
+
+import pathlib
+import unittest
+
+import yaml
+
+CI = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/ci"
+SCRIPT = "docs/ci/cluster.sh"
+
+
+def load(name):
+    # PyYAML takes `on:` for a boolean, as YAML 1.1 says.
+    return yaml.safe_load((CI / name).read_text(encoding="utf-8"))
+
+
+class Github(unittest.TestCase):
+    def test_every_job_destroys_also_when_it_failed_or_was_cancelled(self):
+        for name, job in load("github.yml")["jobs"].items():
+            with self.subTest(job=name):
+                steps = job["steps"]
+                run = next(i for i, step in enumerate(steps) if f"{SCRIPT} run" in step.get("run", ""))
+                destroy = next(i for i, step in enumerate(steps) if f"{SCRIPT} destroy" in step.get("run", ""))
+                self.assertLess(run, destroy)
+                self.assertEqual(steps[destroy]["if"], "always()")
+                logs = steps[-1]
+                self.assertTrue(logs["uses"].startswith("actions/upload-artifact@"))
+                self.assertEqual(logs["if"], "always()")
+                # The shell is replaced, so that a cancellation's signal meets the script.
+                self.assertTrue(steps[run]["run"].startswith("exec "))
+                self.assertIn("timeout-minutes", job)
+
+    def test_a_newer_push_does_not_cut_a_run_short(self):
+        self.assertEqual(load("github.yml")["concurrency"]["cancel-in-progress"], False)
+
+    def test_the_build_for_arm64_says_that_it_was_not_run(self):
+        self.assertIn("NOT BUILT", (CI / "build-arm64.yml").read_text(encoding="utf-8"))
+        self.assertEqual(load("build-arm64.yml")["jobs"]["package"]["runs-on"], "ubuntu-24.04-arm")
+
+
+class Gitlab(unittest.TestCase):
+    def test_every_job_destroys_also_when_it_failed_or_was_cancelled(self):
+        recipe = load("gitlab-ci.yml")
+        common = recipe.pop(".cluster")
+        self.assertEqual(common["after_script"], [f"{SCRIPT} destroy"])
+        self.assertEqual(common["artifacts"]["when"], "always")
+        self.assertTrue(recipe)
+        for name, job in recipe.items():
+            with self.subTest(job=name):
+                self.assertEqual(job["extends"], ".cluster")
+                self.assertNotIn("after_script", job)
+                self.assertTrue(any(f"{SCRIPT} run" in line for line in job["script"]))
+                # The script and after_script are shells of their own.
+                self.assertIn("CLUSTER_DIR", job["variables"])
+
+    def test_the_limits_fit_into_the_job(self):
+        common = load("gitlab-ci.yml")[".cluster"]
+        limit = int(common["timeout"].removesuffix(" minutes"))
+        parts = [int(common["variables"][f"RUNNER_{name}_TIMEOUT"].removesuffix("m")) for name in ("SCRIPT", "AFTER_SCRIPT")]
+        self.assertLess(sum(parts), limit)
+
+
+if __name__ == "__main__":
+    unittest.main()
