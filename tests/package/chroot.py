@@ -74,7 +74,7 @@ class Chroot:
 
     def run(self, script, user="root", folder="/root", lab=None, env=None, limit=900):
         """Runs a shell script inside; in the network and beside the libvirt of that lab, if named."""
-        archives = self.home / "archives"
+        archives = self.home / "archives-package"
         archives.mkdir(exist_ok=True)
         binds = ["--rw", f"{archives}=/var/cache/apt/archives"]
         environment = {

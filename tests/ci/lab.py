@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""docs/ci/cluster.sh with real guests: a passing test, a failing one, and a signal in the middle.
+
+Usage: scripts/lab exec --name NAME -- python3 tests/ci/lab.py [EXASOL]
+
+EXASOL is the program (default: target/release/exasol). Nothing is left in the lab.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+REPO = pathlib.Path(__file__).resolve().parent.parent.parent
+SCRIPT = REPO / "docs/ci/cluster.sh"
+OPTIONS = [
+    *("--cloud-provider", "libvirt", "--db-version", "rehearsal", "--libvirt-memory", "1", "--libvirt-vcpus", "1"),
+    *("--root-volume-size", "5", "--data-volume-size", "2"),
+]
+# What a user's test would do: log in with what the script hands over.
+LOGIN = """
+import os, pyexasol, sys
+password = open(os.environ["CLUSTER_PASSWORD_FILE"]).read().rstrip("\\n")
+connection = pyexasol.connect(dsn=os.environ["CLUSTER_DSN"], user=os.environ["CLUSTER_USER"], password=password)
+assert connection.execute("SELECT 1").fetchval() == 1
+open("password-seen", "w").write(password)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def virsh(*arguments):
+    done = subprocess.run(["virsh", "-q", "-c", "qemu:///system", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def ours():
+    """Domains and volumes, but for base images, which stay for the next deployment."""
+    volumes = [name for name in virsh("vol-list", "default")[::2] if not name.startswith("exasol-base-")]
+    return virsh("list", "--all", "--name") + volumes
+
+
+class Runner:
+    def __init__(self, exasol):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ci-lab."))
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin/exasol").symlink_to(exasol)
+        (self.folder / "tmp").mkdir()
+        (self.folder / "login.py").write_text(LOGIN)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name not in ("GITHUB_ACTIONS", "RUNNER_TEMP")},
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+            "TMPDIR": str(self.folder / "tmp"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+        }
+
+    def start(self, name, *arguments):
+        self.log = self.folder / f"{name}.log"
+        self.environment |= {"CLUSTER_DIR": str(self.folder / name), "CLUSTER_ARTIFACTS": str(self.folder / f"{name}-logs")}
+        with open(self.log, "w") as log:
+            return subprocess.Popen(
+                [SCRIPT, *arguments], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def destroyed(self, name):
+        """The end of every story: nothing in libvirt, a deployment that says so, logs, no password."""
+        assert not ours(), f"left in libvirt: {ours()}"
+        assert not list((self.folder / "tmp").glob("cluster.*")), "the password is left behind"
+        state = json.loads((self.folder / name / "deployment.json").read_text())
+        assert state["phase"] == "destroyed", state["phase"]
+        logs = self.folder / f"{name}-logs"
+        assert list(logs.glob("*-deploy/events.jsonl")) and list(logs.glob("*-destroy/events.jsonl")), list(logs.iterdir())
+        seen = self.folder / "password-seen"
+        if seen.exists():
+            password = seen.read_bytes()
+            for path in [self.log, *(path for path in logs.rglob("*") if path.is_file())]:
+                assert password not in path.read_bytes(), f"the password is in {path}"
+            seen.unlink()
+
+    def story(self, name, code, *test):
+        """A run with this test command ends with this exit code."""
+        process = self.start(name, "run", *OPTIONS, "--", *test)
+        end(process, code, self.log)
+        assert (self.folder / "password-seen").exists(), "the test did not run"
+        self.destroyed(name)
+
+    def interrupted(self, name):
+        """SIGTERM while a machine boots."""
+        process = self.start(name, "run", *OPTIONS, "--", "touch", "ran")
+        limit = time.monotonic() + 300
+        while not virsh("list", "--name"):
+            assert process.poll() is None and time.monotonic() < limit, self.log.read_text()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        end(process, 143, self.log)
+        assert not (self.folder / "ran").exists()
+        self.destroyed(name)
+        # A second destroy, as the recipes call it, finds nothing to do.
+        end(self.start(name, "destroy"), 0, self.log)
+
+
+def end(process, code, log):
+    got = process.wait(timeout=900)
+    assert got == code, f"exit {got}, not {code}\n{log.read_text()}"
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    exasol = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else REPO / "target/release/exasol").resolve()
+    assert not ours(), f"the lab is not empty: {ours()}"
+    runner = Runner(exasol)
+    for about, story in (
+        ("a test that passes", lambda: runner.story("passes", 0, "python3", "login.py", "0")),
+        ("a test that fails: its exit code, and destroyed", lambda: runner.story("fails", 7, "python3", "login.py", "7")),
+        ("SIGTERM while a machine boots: 143, and destroyed", lambda: runner.interrupted("interrupted")),
+    ):
+        begin = time.monotonic()
+        story()
+        print(f"  {time.monotonic() - begin:6.1f} s  {about}", flush=True)
+    shutil.rmtree(runner.folder)
+    print("ci recipes: passed")
+
+
+if __name__ == "__main__":
+    main()
