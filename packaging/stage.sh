@@ -8,12 +8,13 @@ PACKAGE_MAINTAINER=${EXASOL_PACKAGE_MAINTAINER:-The exasol maintainers <maintain
 # The checkout's files, and nothing that only lies about in it.
 DOCUMENTS=(README.md CHANGELOG.md CLOUD_SETUP_LIBVIRT.md CONTRIBUTING.md docs)
 
-# pack BINARY VERSION WORK OUT
+# pack BINARY GENERATOR VERSION WORK OUT: GENERATOR is the program, or the same for
+# this machine if it is for another.
 pack() {
-  local binary=$1 version=$2 work=$3 out=$4 stage=$3/stage machine nfpm name
+  local binary=$1 generator=$2 version=$3 work=$4 out=$5 stage=$4/stage machine nfpm name
   machine=$(machine_of "$binary")
   nfpm=$(nfpm_program)
-  stage_files "$binary" "$version" "$stage"
+  stage_files "$binary" "$generator" "$version" "$stage"
   name=exasol-$version-$machine-linux
 
   tarball "$stage" "$work" "$name"
@@ -42,15 +43,15 @@ debian_name() { case $1 in x86_64) echo amd64 ;; aarch64) echo arm64 ;; esac; }
 
 # glibc_of BINARY: the newest version of the C library that it asks for.
 glibc_of() {
-  objdump --dynamic-syms "$1" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort --unique --version-sort | tail -n 1
+  readelf --dyn-syms --wide "$1" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort --unique --version-sort | tail -n 1
 }
 
 # libraries_of BINARY: what it can't start without.
 libraries_of() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort; }
 
-# stage_files BINARY VERSION STAGE
+# stage_files BINARY GENERATOR VERSION STAGE
 stage_files() {
-  local binary=$1 version=$2 stage=$3 library shell_file
+  local binary=$1 generator=$2 version=$3 stage=$4 library shell_file
   mkdir -p "$stage"/{completions,man,man-compressed,doc}
   for library in $(libraries_of "$binary"); do
     case $library in
@@ -61,10 +62,10 @@ stage_files() {
   install -m 755 "$binary" "$stage/exasol"
 
   for shell_file in bash:exasol.bash zsh:_exasol fish:exasol.fish; do
-    "$stage/exasol" completions "${shell_file%%:*}" >"$stage/completions/${shell_file#*:}" ||
+    "$generator" completions "${shell_file%%:*}" >"$stage/completions/${shell_file#*:}" ||
       die 1 "exasol completions ${shell_file%%:*} failed"
   done
-  "$stage/exasol" man --dir "$stage/man" >/dev/null || die 1 "exasol man failed"
+  "$generator" man --dir "$stage/man" >/dev/null || die 1 "exasol man failed"
   [ -e "$stage/man/exasol.1" ] || die 1 "exasol man wrote no exasol.1"
 
   git -C "$REPO" ls-files -z -- "${DOCUMENTS[@]}" |
