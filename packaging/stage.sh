@@ -49,6 +49,9 @@ glibc_of() {
 # libraries_of BINARY: what it can't start without.
 libraries_of() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort; }
 
+# clean COMMAND...: without the user's environment, which help texts may show.
+clean() { env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C.UTF-8 "$@"; }
+
 # stage_files BINARY GENERATOR VERSION STAGE
 stage_files() {
   local binary=$1 generator=$2 version=$3 stage=$4 library shell_file
@@ -62,10 +65,10 @@ stage_files() {
   install -m 755 "$binary" "$stage/exasol"
 
   for shell_file in bash:exasol.bash zsh:_exasol fish:exasol.fish; do
-    "$generator" completions "${shell_file%%:*}" >"$stage/completions/${shell_file#*:}" ||
+    clean "$generator" completions "${shell_file%%:*}" >"$stage/completions/${shell_file#*:}" ||
       die 1 "exasol completions ${shell_file%%:*} failed"
   done
-  "$generator" man --dir "$stage/man" >/dev/null || die 1 "exasol man failed"
+  clean "$generator" man --dir "$stage/man" >/dev/null || die 1 "exasol man failed"
   [ -e "$stage/man/exasol.1" ] || die 1 "exasol man wrote no exasol.1"
 
   git -C "$REPO" ls-files -z -- "${DOCUMENTS[@]}" |
