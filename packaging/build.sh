@@ -6,7 +6,7 @@ PACKAGE_TARGET=$REPO/target/package
 
 # build_program: prints the path of the release binary.
 build_program() {
-  local cargo_home=${CARGO_HOME:-$HOME/.cargo} sysroot commit maps commit_built
+  local cargo_home=${CARGO_HOME:-$HOME/.cargo} sysroot commit maps
   sysroot=$(rustc --print sysroot)
   commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
   # The crates' sources, the standard library's (where they are installed, the
@@ -19,19 +19,28 @@ build_program() {
     die "$EXIT_PREFLIGHT" "cargo's home, Rust's or this folder has a blank in its path, which RUSTFLAGS can't carry" \
       "put them where there is none"
   fi
-  # A commit with changes on top is another program, and says so.
-  commit_built=${EXASOL_COMMIT:-$(git -C "$REPO" rev-parse HEAD)}
-  [ -n "${EXASOL_COMMIT-}" ] || [ -z "$(git -C "$REPO" status --porcelain)" ] || commit_built+=+changes
   # A folder of its own: other flags would make cargo build all of target/ again.
   # The C compiler's flags are for the crates that build C code.
   (
     cd "$REPO" &&
-      RUSTFLAGS=$maps CARGO_INCREMENTAL=0 EXASOL_COMMIT=$commit_built \
+      RUSTFLAGS=$maps CARGO_INCREMENTAL=0 EXASOL_COMMIT=$(commit_built) \
         CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$REPO=/exasol" \
         cargo build --release --locked --quiet --bin exasol --target-dir "$PACKAGE_TARGET" >&2
   ) || die 1 "the release build failed"
   no_paths_in "$PACKAGE_TARGET/release/exasol" "$cargo_home" "$REPO"
   echo "$PACKAGE_TARGET/release/exasol"
+}
+
+# commit_built: what the program is to say that it was built from. A commit with
+# changes on top is another program.
+commit_built() {
+  if [ -n "${EXASOL_COMMIT-}" ]; then
+    echo "$EXASOL_COMMIT"
+  elif [ -n "$(git -C "$REPO" status --porcelain)" ]; then
+    echo "$(git -C "$REPO" rev-parse HEAD)+changes"
+  else
+    git -C "$REPO" rev-parse HEAD
+  fi
 }
 
 # no_paths_in BINARY PATH...: fails if one of the paths is in the binary.
