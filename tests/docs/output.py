@@ -1,0 +1,43 @@
+"""Compares what a command printed with what a document says it prints."""
+
+import re
+
+ANYTHING = "…"
+
+
+def difference(expected, printed):
+    """None if they agree; else words that show the first expected line that was not found.
+
+    `…` stands for any text within a line; alone on a line, for any number of lines, also none.
+    """
+    wanted = [line.rstrip() for line in expected.strip("\n").splitlines()]
+    lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+    reach = _match(wanted, lines)
+    if reach is None:
+        return None
+    index, at = reach
+    line = wanted[index] if index < len(wanted) else None
+    got = lines[at] if at < len(lines) else None
+    words = [f"expected line {index + 1}: {line!r}" if line is not None else "expected: the end"]
+    words.append(f"printed line {at + 1}: {got!r}" if got is not None else "printed: nothing more")
+    return "\n".join(words)
+
+
+def _match(wanted, lines):
+    """None if all lines match; else the furthest point reached: (index of wanted, index of lines)."""
+    # Every number of printed lines that the expected lines so far can have taken.
+    reached = {0}
+    furthest = (0, 0)
+    for index, line in enumerate(wanted):
+        if line.strip() == ANYTHING:
+            reached = set(range(min(reached), len(lines) + 1))
+            continue
+        pattern = re.compile(".*".join(re.escape(part) for part in line.split(ANYTHING)))
+        after = {at + 1 for at in reached if at < len(lines) and pattern.fullmatch(lines[at])}
+        if not after:
+            return index, min(reached)
+        reached = after
+        furthest = (index + 1, max(reached))
+    if len(lines) in reached:
+        return None
+    return furthest[0] if furthest[0] == len(wanted) else len(wanted), min(reached)

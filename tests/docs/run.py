@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Executes a document: its `sh run` blocks, in order, in one bash session, and compares what they print.
+
+    scripts/lab exec -- python3 tests/docs/run.py docs/first-cluster.md --exasol target/release/exasol
+
+The session has an empty home and an empty working directory, and the given binary as `exasol`. It stops at
+the first block that fails or prints something else than the `text output` block after it. A cluster that a
+failed document left is destroyed, unless --keep.
+"""
+
+import argparse
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+import output
+from markdown import Document
+from session import Session
+
+# Of the caller's environment: what would change what the commands do.
+DROPPED = ("EXASOL_DB_", "EXASOL_ADMINUI_", "EXASOL_HOST_", "XDG_", "COLUMNS", "LINES")
+DROPPED_NAMES = ("EXASOL_DEPLOYMENT_DIR", "EXASOL_LOG_LEVEL", "CLICOLOR_FORCE", "BASH_ENV", "ENV")
+
+
+class Failure(Exception):
+    """A block did not do what the document says."""
+
+
+def environment(home, programs):
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(DROPPED) and name not in DROPPED_NAMES
+    }
+    path = f"{programs}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return {**kept, "HOME": str(home), "PATH": path, "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+
+
+def execute(document, session, place=None, limit=1800, report=print):
+    """Runs the blocks of one place; raises Failure at the first that is wrong. Returns how many ran."""
+    runs = document.runs(place)
+    for block, run, expected in runs:
+        begin = time.monotonic()
+        code, printed = session.run(block.text, may_fail=run.exit != 0, limit=limit)
+        seconds = time.monotonic() - begin
+        where = f"{document.path}:{block.line}"
+        if code != run.exit:
+            raise Failure(f"{where}: exit {code}, expected {run.exit}\n{quote(block.text)}\nprinted:\n{quote(printed)}")
+        different = output.difference(expected, printed) if expected is not None else None
+        if different:
+            raise Failure(
+                f"{where}: the output is not what the document says\n{quote(block.text)}\n{different}\n"
+                f"printed:\n{quote(printed)}"
+            )
+        report(f"ok {where}  {seconds:.1f} s  {block.text.strip().splitlines()[0]}")
+    return len(runs)
+
+
+def quote(text):
+    return "\n".join(f"  | {line}" for line in text.rstrip("\n").splitlines())
+
+
+def clean_up(folder, variables):
+    for state in sorted(pathlib.Path(folder).rglob("deployment.json")):
+        done = subprocess.run(
+            ["exasol", "destroy", "--yes", "-d", state.parent],
+            env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )
+        print(f"destroyed {state.parent}: exit {done.returncode}\n{quote(done.stderr)}", flush=True)
+
+
+def run_file(path, options):
+    with tempfile.TemporaryDirectory(prefix="exasol-docs-") as folder:
+        folder = pathlib.Path(folder)
+        for name in ("home", "work", "bin"):
+            (folder / name).mkdir()
+        if options.exasol:
+            (folder / "bin" / "exasol").symlink_to(os.path.abspath(options.exasol))
+        variables = environment(folder / "home", folder / "bin")
+        session = Session(variables, folder / "work", shlex.split(options.shell))
+        try:
+            count = execute(
+                Document(path), session, options.place, options.limit, report=lambda line: print(line, flush=True)
+            )
+            if not count:
+                raise Failure(f"{path}: nothing to run" + (f" in={options.place}" if options.place else ""))
+        except Failure:
+            if not options.keep:
+                clean_up(folder / "work", variables)
+            raise
+        finally:
+            session.close()
+        return count
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="+")
+    parser.add_argument("--exasol", help="the binary that the documents call exasol")
+    parser.add_argument("--in", dest="place", help="run the blocks marked in=PLACE instead of the unmarked ones")
+    parser.add_argument("--shell", default="bash", help="the command that starts bash, such as 'chroot DIR bash'")
+    parser.add_argument("--limit", type=float, default=1800, help="seconds for one block")
+    parser.add_argument("--keep", action="store_true", help="leave the clusters of a failed document")
+    options = parser.parse_args(arguments)
+    if options.exasol and not os.access(options.exasol, os.X_OK):
+        parser.error(f"{options.exasol} is not a program: cargo build --release")
+    failed = 0
+    for path in options.file:
+        begin = time.monotonic()
+        try:
+            count = run_file(path, options)
+        except Failure as failure:
+            failed += 1
+            print(f"FAILED {failure}", flush=True)
+        else:
+            print(f"ok {path}: {count} blocks, {time.monotonic() - begin:.0f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
