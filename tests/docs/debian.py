@@ -41,11 +41,12 @@ mount --bind "$archives" "$root/var/cache/apt/archives"
 exec chroot --userspec="$user:$user" --groups= "$root" env -C "/home/$user" "$@"
 """
 PREPARE = f"""
+echo "127.0.1.1 $(uname -n)" >>/etc/hosts
 apt-get update --quiet
 apt-get install --quiet --yes --no-install-recommends sudo ca-certificates
 useradd --create-home --shell /bin/bash {USER}
 echo '{USER} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{USER}
-echo 'Defaults env_keep += "DEBIAN_FRONTEND {' '.join(PASSED_ON)}"' >>/etc/sudoers.d/{USER}
+echo 'Defaults env_keep += "DEBIAN_FRONTEND SYSTEMD_OFFLINE {' '.join(PASSED_ON)}"' >>/etc/sudoers.d/{USER}
 chmod 440 /etc/sudoers.d/{USER}
 """
 
@@ -105,6 +106,8 @@ def enter(root, user):
         "USER": user,
         "LC_ALL": "C.UTF-8",
         "DEBIAN_FRONTEND": "noninteractive",
+        # There is no systemd to talk to: systemctl finds the units and enables them, and starts nothing.
+        "SYSTEMD_OFFLINE": "1",
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
     }
     if os.environ.get("PIP_CERT"):
@@ -121,7 +124,7 @@ def in_debian(binary):
     with chroot(binary) as root:
         session = Session(dict(os.environ), "/", [*enter(root, USER), "bash"])
         try:
-            return run.execute(Document(GUIDE), session, "debian", report=lambda line: print(line, flush=True))
+            return run.execute(Document(os.path.relpath(GUIDE)), session, "debian", report=lambda line: print(line, flush=True))
         finally:
             session.close()
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Executes a document: its `sh run` blocks, in order, in one bash session, and compares what they print.
+"""Executes documents: the `sh run` blocks of each, in order, in one bash session, and compares what they print.
 
-    scripts/lab exec -- python3 tests/docs/run.py docs/first-cluster.md --exasol target/release/exasol
+    scripts/lab exec -- python3 -B tests/docs/run.py --exasol target/release/exasol
+    scripts/lab exec -- python3 -B tests/docs/run.py docs/first-cluster.md --exasol target/release/exasol
 
-The session has an empty home and an empty working directory, and the given binary as `exasol`. It stops at
+Without a FILE, every document that has such blocks: nothing that is called `run` is left out. The session has an empty home and an empty working directory, and the given binary as `exasol`. It stops at
 the first block that fails or prints something else than the `text output` block after it. A cluster that a
 failed document left is destroyed, unless --keep.
 """
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 import output
+from documents import documents
 from markdown import Document
 from session import Session
 
@@ -99,7 +101,7 @@ def run_file(path, options):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="+")
+    parser.add_argument("file", nargs="*", help="a document; all that have something to run, if none is named")
     parser.add_argument("--exasol", help="the binary that the documents call exasol")
     parser.add_argument("--in", dest="place", help="run the blocks marked in=PLACE instead of the unmarked ones")
     parser.add_argument("--shell", default="bash", help="the command that starts bash, such as 'chroot DIR bash'")
@@ -109,7 +111,8 @@ def main(arguments=None):
     if options.exasol and not os.access(options.exasol, os.X_OK):
         parser.error(f"{options.exasol} is not a program: cargo build --release")
     failed = 0
-    for path in options.file:
+    files = options.file or [os.path.relpath(d.path) for d in documents() if options.place in d.places()]
+    for path in files:
         begin = time.monotonic()
         try:
             count = run_file(path, options)
