@@ -136,13 +136,18 @@ def in_lab(binary, name):
     def virsh(*arguments, check=True):
         subprocess.run([*lab, "virsh", "-q", "-c", "qemu:///system", *arguments], check=check)
 
+    listed = subprocess.run(
+        [*lab, "virsh", "-q", "-c", "qemu:///system", "list", "--name"], check=True, capture_output=True, text=True
+    )
+    if listed.stdout.strip():
+        raise run.Failure(f"the lab {name} has machines, which would lose their network: {listed.stdout.split()}")
     virsh("pool-destroy", "default")
     virsh("pool-undefine", "default")
     virsh("net-destroy", "default")
     virsh("net-undefine", "default")
     script = ROOT / "tests/docs/run.py"
     done = subprocess.run(
-        [*lab, sys.executable, "-B", str(script), str(GUIDE), "--in", "lab", "--exasol", str(binary)], check=False
+        [*lab, sys.executable, "-B", str(script), os.path.relpath(GUIDE), "--in", "lab", "--exasol", str(binary)], check=False
     )
     for words in (["pool-destroy"], ["pool-delete"], ["pool-undefine"]):
         virsh(*words, "exasol", check=False)

@@ -13,6 +13,7 @@ import argparse
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,9 @@ def run_file(path, options):
             )
             if not count:
                 raise Failure(f"{path}: nothing to run" + (f" in={options.place}" if options.place else ""))
-        except Failure:
+        except BaseException:
+            # Also when it is interrupted: what runs has the deployment's lock, so it ends first.
+            session.kill()
             if not options.keep:
                 clean_up(folder / "work", variables)
             raise
@@ -110,6 +113,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.exasol and not os.access(options.exasol, os.X_OK):
         parser.error(f"{options.exasol} is not a program: cargo build --release")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     failed = 0
     files = options.file or [os.path.relpath(d.path) for d in documents() if options.place in d.places()]
     for path in files:
