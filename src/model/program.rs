@@ -4,7 +4,9 @@ pub struct Program {
     pub name: &'static str,
     /// "makes the cloud-init disk".
     pub needed_for: &'static str,
-    /// The package that has it on Debian and Ubuntu, and on the RHEL family and Fedora.
+    /// The package that has it on Debian and Ubuntu, on the RHEL family and Fedora, on openSUSE, on Arch.
     pub debian: &'static str,
     pub fedora: &'static str,
+    pub suse: &'static str,
+    pub arch: &'static str,
 }

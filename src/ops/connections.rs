@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::cache_dirs::CacheDirs;
 use super::operation::Work;
 use super::{credentials, engine, known, render_input};
-use crate::deployment::{DeploymentDir, EditPolicy, Locked, State};
+use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, RenderedFile};
 use crate::providers::{self, Hypervisor, Provider, Route};
@@ -39,7 +39,19 @@ pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
         .log(work.log.file("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins())
         .holding(&work.dir.lock_fd())?;
-    Ok(credentials::give(&credentials::of(&work.dir, provider)?, workdir))
+    Ok(credentials::give(&credentials::of(&work.dir, provider)?, within_reason(provider, workdir)))
+}
+
+/// libvirt's provider was seen to hang for ever while it read a cloud-init disk; usually a plan takes
+/// seconds. A cloud's may take long for good reasons.
+const PLAN_LIMIT: Duration = Duration::from_secs(120);
+
+/// A limit for planning, where one can be named.
+pub(super) fn within_reason(provider: &Provider, workdir: Workdir) -> Workdir {
+    match provider.hypervisor {
+        Some(_) => workdir.plan_limit(PLAN_LIMIT),
+        None => workdir,
+    }
 }
 
 pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
@@ -48,6 +60,13 @@ pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
 
 pub(super) fn ssh(dir: &DeploymentDir) -> Result<Ssh> {
     Ssh::new(ssh_config(dir))
+}
+
+/// For commands that need nodes, before there are any and after.
+pub(super) fn no_nodes(dir: &DeploymentDir) -> Error {
+    let (root, phase) = (dir.root(), dir.state().phase);
+    let next = transitions::next_commands(phase, false).first().map(|next| next.at(root));
+    Error::NotYet { message: format!("{} has no nodes: it is {phase}", root.display()), hint: next }
 }
 
 /// Where a node's SQL port is, with the certificate that deploy recorded.

@@ -2,21 +2,18 @@
 
 use std::path::Path;
 
-use super::connections::{ADMIN_UI_PORT, SQL_PORT, SQL_USER};
+use super::connections::{self, ADMIN_UI_PORT, SQL_PORT, SQL_USER};
 use super::operation::in_dir;
 use crate::catalog;
 use crate::deployment::DeploymentDir;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::InfoReport;
 
 pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let dir = DeploymentDir::open(root)?;
     let state = dir.state();
     let Some(first) = state.nodes.first() else {
-        return Err(Error::Usage {
-            message: format!("{} has no nodes yet: it is {}", root.display(), state.phase),
-            hint: Some(in_dir("exasol deploy", root)),
-        });
+        return Err(connections::no_nodes(&dir));
     };
     let hosts: Vec<String> = state.nodes.iter().map(|n| n.public_ip.to_string()).collect();
     let host = first.public_ip.to_string();

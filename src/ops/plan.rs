@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cache_dirs::CacheDirs;
-use super::{Context, credentials, engine, render_input};
+use super::{Context, connections, credentials, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
@@ -16,10 +16,11 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
     let terraform_dir = copy_of(&dir, provider, copy.path())?;
     let terraform = engine::of(&dir).await?;
+    // No log: it would go with the copy, and an error shows what Terraform said.
     let terraform = terraform
         .workdir(terraform_dir, context.sink.clone(), context.interrupt.clone())
-        .log(copy.path().join("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins());
+    let terraform = connections::within_reason(provider, terraform);
     let terraform = credentials::give(&credentials::of(&dir, provider)?, terraform);
     terraform.init().await?;
     let plan = terraform.plan().await?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::blocking::blocking;
 use super::cluster::Cluster;
 use super::operation::{Work, unless_interrupted};
-use super::{apply, credentials, engine, render_input};
+use super::{apply, connections, credentials, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -171,7 +171,7 @@ pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Res
     let Some(Cloud { power: PowerControl::Terraform(power), .. }) = cluster.provider.cloud.as_ref() else {
         return Ok(false);
     };
-    let terraform = connections::workdir(work, &connections::engine(&work.dir).await?)?;
+    let terraform = connections::workdir(work, &engine::of(&work.dir).await?)?;
     terraform.init().await?;
     let seen = terraform.refreshed().await?;
     Ok(in_prior_state(&seen, power, &cluster.nodes).iter().all(|machine| machine.power == Power::Off))

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::connections;
-use super::operation::in_dir;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::closest;
@@ -13,10 +12,7 @@ pub fn run(root: &Path, node: &str, command: &[String]) -> Result<std::convert::
     let dir = DeploymentDir::open(root)?;
     let nodes = &dir.state().nodes;
     if nodes.is_empty() {
-        return Err(Error::Usage {
-            message: format!("{} has no nodes yet: it is {}", root.display(), dir.state().phase),
-            hint: Some(in_dir("exasol deploy", root)),
-        });
+        return Err(connections::no_nodes(&dir));
     }
     let names: Vec<String> = nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}-cos", n.plan.name)]).collect();
     if !names.iter().any(|n| n == node) {

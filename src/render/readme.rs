@@ -29,9 +29,13 @@ A deployment made by `exasol`: {kind} on {}, {nodes}. Commands, in this director
 
     exasol deploy          make it, or go on after a failure
     exasol status          what is true now
+    exasol health          every layer of every node
     exasol info            how to connect
     exasol sql             run SQL
     exasol ssh n11         a shell on a node
+    exasol stop            database down cleanly, then the machines off
+    exasol start           machines on, then the database up
+    exasol logs            what the last operation's tools printed
     exasol destroy         remove everything that was made
 
 | Here | Is |

@@ -22,17 +22,18 @@ pub fn program(program: &Program) -> Check {
     match process::find(program.name) {
         Some(path) => Check::ok("program", title, path.display().to_string()),
         None => Check::failed("program", title, format!("{} was not found on PATH", program.name))
-            .fix(install_command(program.debian, program.fedora)),
+            .fix(install_command(program)),
     }
 }
 
 /// The command that installs a package on this machine's distribution.
-pub fn install_command(debian: &str, fedora: &str) -> String {
+fn install_command(program: &Program) -> String {
+    let Program { debian, fedora, suse, arch, .. } = program;
     match family(&std::fs::read_to_string("/etc/os-release").unwrap_or_default()) {
         Family::Debian => format!("sudo apt-get install {debian}"),
         Family::Fedora => format!("sudo dnf install {fedora}"),
-        Family::Suse => format!("sudo zypper install {fedora}"),
-        Family::Arch => format!("sudo pacman -S {fedora}"),
+        Family::Suse => format!("sudo zypper install {suse}"),
+        Family::Arch => format!("sudo pacman -S {arch}"),
         Family::Other => format!("install the package {debian} (Debian) or {fedora} (Fedora)"),
     }
 }

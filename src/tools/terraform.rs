@@ -131,6 +131,7 @@ impl Terraform {
             env: Vec::new(),
             secret_env: Vec::new(),
             without_env: Vec::new(),
+            plan_limit: None,
             lock: None,
             sink,
             interrupt,
@@ -177,6 +178,7 @@ pub struct Workdir {
     env: Vec<(String, String)>,
     secret_env: Vec<(String, String)>,
     without_env: Vec<&'static str>,
+    plan_limit: Option<Duration>,
     lock: Option<OwnedFd>,
     sink: EventSink,
     interrupt: Interrupt,
@@ -210,6 +212,13 @@ impl Workdir {
     /// Takes a variable of ours away.
     pub fn without_env(mut self, name: &'static str) -> Self {
         self.without_env.push(name);
+        self
+    }
+
+    /// For providers that sometimes hang while they read what exists: a plan that takes longer is
+    /// ended, and made once more.
+    pub fn plan_limit(mut self, limit: Duration) -> Self {
+        self.plan_limit = Some(limit);
         self
     }
 
@@ -331,8 +340,18 @@ impl Workdir {
 
     async fn save_plan(&self, mode: &[&str]) -> Result<Plan> {
         let out = format!("-out={PLAN_FILE}");
-        let tool = self.tool(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
-        let result = match self.run(tool).await {
+        let plan = async || {
+            let tool = self.tool(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
+            self.run(self.plan_limit.into_iter().fold(tool, Tool::limit)).await
+        };
+        let planned = match plan().await {
+            Err(Error::Timeout { limit_s, .. }) => {
+                self.sink.warn(format!("planning gave no result within {limit_s} s: trying once more"));
+                plan().await
+            }
+            result => result,
+        };
+        let result = match planned {
             Ok(()) => self.show(PLAN_FILE).await,
             Err(error) => Err(error),
         };

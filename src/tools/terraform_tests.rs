@@ -109,6 +109,23 @@ async fn from_nothing_to_resources_and_back() {
 }
 
 #[tokio::test]
+async fn a_plan_that_hangs_is_made_once_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("terraform");
+    let script = "#!/bin/sh
+        case $1 in
+            plan) [ -e hung ] || { touch hung; exec sleep 600; } ;;
+            show) echo '{\"format_version\":\"1.2\",\"resource_changes\":[]}' ;;
+        esac";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let terraform = Terraform { engine: Engine::Terraform, program, version: "1.11.4".into() };
+    let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never());
+    let plan = workdir.plan_limit(Duration::from_secs(1)).plan().await.unwrap();
+    assert!(plan.is_empty() && dir.path().join("hung").exists());
+}
+
+#[tokio::test]
 async fn a_failure_tells_terraforms_own_cause_first() {
     let config = r#"resource "terraform_data" "x" {
         provisioner "local-exec" { command = "echo the disk is full; exit 28" }

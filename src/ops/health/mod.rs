@@ -22,8 +22,8 @@ use serde_json::json;
 use super::operation::{in_dir, millis, unless_interrupted};
 use super::{Context, connections};
 use crate::catalog;
-use crate::deployment::{DeploymentDir, LockStatus, transitions};
-use crate::error::{Error, Result};
+use crate::deployment::{DeploymentDir, LockStatus};
+use crate::error::Result;
 use crate::model::{HealthReport, Issue, Layer, Phase};
 use examine::Findings;
 
@@ -69,8 +69,7 @@ fn refuse_without_nodes(dir: &DeploymentDir) -> Result<()> {
     if !gone && !dir.state().nodes.is_empty() {
         return Ok(());
     }
-    let next = transitions::next_commands(phase, false).first().map(|next| next.at(dir.root()));
-    Err(Error::NotYet { message: format!("there are no nodes to examine: the deployment is {phase}"), hint: next })
+    Err(connections::no_nodes(dir))
 }
 
 async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport> {

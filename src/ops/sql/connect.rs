@@ -43,10 +43,7 @@ pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(
 pub(super) fn candidates<'a>(dir: &'a DeploymentDir, wanted: Option<&str>) -> Result<Vec<&'a Node>> {
     let nodes = &dir.state().nodes;
     if nodes.is_empty() {
-        return Err(Error::Usage {
-            message: format!("{} has no nodes yet: it is {}", dir.root().display(), dir.state().phase),
-            hint: Some(in_dir("exasol deploy", dir.root())),
-        });
+        return Err(connections::no_nodes(dir));
     }
     let Some(wanted) = wanted else { return Ok(nodes.iter().collect()) };
     let chosen: Vec<_> = nodes.iter().filter(|n| n.plan.name == wanted).collect();

@@ -33,7 +33,6 @@ async fn by_terraform(
     let workdir = engine::of(dir)
         .await?
         .workdir(folder, context.sink.clone(), context.interrupt.clone())
-        .log(copy.path().join("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins());
     let workdir = credentials::give(&credentials::of(dir, provider)?, workdir);
     workdir.init().await?;

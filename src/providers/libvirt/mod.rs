@@ -36,6 +36,8 @@ pub static PROVIDER: Provider = Provider {
         needed_for: "makes the cloud-init disks for the Terraform provider",
         debian: "genisoimage",
         fedora: "xorriso",
+        suse: "mkisofs",
+        arch: "cdrtools",
     }],
     machine_types: &["libvirt_domain", "libvirt_volume.root"],
     disk_types: &["libvirt_volume.data"],

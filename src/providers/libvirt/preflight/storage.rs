@@ -69,7 +69,7 @@ fn kind(context: &Context, pool: &Pool) -> Check {
         FILE_POOLS.join(", ")
     );
     Check::failed("pool_type", title, detail)
-        .fix(context.virsh("pool-define-as exasol dir --target /var/lib/libvirt/exasol"))
+        .fix(context.virsh("pool-define-as exasol dir --target /var/lib/libvirt/images/exasol"))
         .fix(context.virsh("pool-build exasol"))
         .fix(context.virsh("pool-start exasol"))
         .fix("then --libvirt-pool exasol")
