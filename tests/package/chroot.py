@@ -1,5 +1,6 @@
 """A clean Debian in a folder: made from a kept archive, entered for single commands, removed."""
 
+import fcntl
 import os
 import pathlib
 import shutil
@@ -36,6 +37,12 @@ class Chroot:
         self.root = None
 
     def __enter__(self):
+        self.home.mkdir(parents=True, exist_ok=True)
+        # One at a time: the lab and apt's archives have one name. Then other folders are those of killed runs.
+        self.lock = open(self.home / "package.lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        for folder in self.home.glob("run.*"):
+            self.remove(folder)
         archive = self.base()
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.home))
         self.root.chmod(0o755)
@@ -55,14 +62,18 @@ class Chroot:
         return self
 
     def __exit__(self, *_):
-        # No mount of ours is in this namespace; the option is for the case that I am wrong.
-        subprocess.run(["rm", "-rf", "--one-file-system", self.root], check=True)
+        self.remove(self.root)
+        self.lock.close()
+
+    @staticmethod
+    def remove(folder):
+        # The mounts were in another namespace; the option is for the case that one was not.
+        subprocess.run(["rm", "-rf", "--one-file-system", folder], check=True)
 
     def base(self):
         """The archive of the bare system, made once."""
         archive = self.home / f"{SUITE}-minbase.tar"
         if not archive.exists():
-            self.home.mkdir(parents=True, exist_ok=True)
             part = tempfile.NamedTemporaryFile(dir=self.home, suffix=".tar", delete=False).name
             try:
                 make = ["mmdebstrap", "--quiet", "--variant=minbase", SUITE, part]
