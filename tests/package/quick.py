@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One program packed twice, under other circumstances, gives the same bytes; and what is in them.
 
-Usage: quick.py [PROGRAM]      (default: the debug build, stripped)
+Usage: quick.py [PROGRAM]      (default: a small one, with the debug build's completions and man pages)
 
 Needs no root. Started by scripts/test-package --quick.
 """
@@ -23,17 +23,17 @@ def call(*command, **options):
     return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True, **options).stdout
 
 
-def program(folder):
-    """A debug build is ten times as large for what this test does not look at."""
+def programs(folder):
+    """What is packed, and what writes completions and man pages: the debug build, too large to be packed four times."""
     call("cargo", "build", "--locked", "--quiet", "--bin", "exasol", cwd=REPO)
-    call("strip", "-o", folder / "exasol", REPO / "target/debug/exasol")
-    return folder / "exasol"
+    call("cc", "-s", "-x", "c", "-o", folder / "small", "-", input="int main(void) { return 0; }\n")
+    return folder / "small", REPO / "target/debug/exasol"
 
 
-def pack(binary, out, umask, **environment):
+def pack(binary, generator, out, umask, **environment):
     try:
         done = subprocess.run(
-            [REPO / "scripts/package", "--binary", binary, "--out", out],
+            [REPO / "scripts/package", "--binary", binary, "--generator", generator, "--out", out],
             env={**os.environ, **environment},
             umask=umask,
             cwd="/",
@@ -139,10 +139,10 @@ def check_sbom(path):
 def main():
     with tempfile.TemporaryDirectory(prefix="package-") as name:
         folder = pathlib.Path(name)
-        binary = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else program(folder)
+        binary, generator = [pathlib.Path(sys.argv[1]).resolve()] * 2 if len(sys.argv) > 1 else programs(folder)
         first, second = folder / "first", folder / "a folder with another name"
-        said = pack(binary, first, 0o022, TZ="UTC")
-        pack(binary, second, 0o077, TZ="Pacific/Chatham", LANG="de_DE.UTF-8", LC_ALL="C.UTF-8", HOSTNAME="other")
+        said = pack(binary, generator, first, 0o022, TZ="UTC")
+        pack(binary, generator, second, 0o077, TZ="Pacific/Chatham", LANG="de_DE.UTF-8", LC_ALL="C.UTF-8", HOSTNAME="other")
         names = same(first, second)
         assert len(names) == 5, names
         call("sha256sum", "--check", "SHA256SUMS", cwd=first)
