@@ -124,3 +124,24 @@ fn after_any_failure_the_first_command_that_status_names_leads_on() {
         }
     }
 }
+
+#[test]
+fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.put(Phase::Stopped);
+    cluster.world.edit_state(|state| {
+        state["spec"]["db_version"] = "default".into();
+        state["told_addresses"]["n11"] = "192.0.2.7".into();
+    });
+    cluster
+        .exasol("start")
+        .run()
+        .code(1)
+        .says("n11 had 192.0.2.7, has 127.")
+        .says("give the nodes their old addresses");
+    assert_eq!(cluster.phase(), Phase::StartFailed);
+    // The way out that was named: the old address is back.
+    let address = cluster.world.state()["nodes"][0]["private_ip"].clone();
+    cluster.world.edit_state(|state| state["told_addresses"]["n11"] = address);
+    cluster.exasol("start").run().code(0);
+}

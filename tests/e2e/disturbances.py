@@ -94,3 +94,15 @@ def every_next(system):
         assert status(system)["status"] == end, status(system)
     # A lease of the deployment's own network never changes.
     assert addresses(system) == before
+
+
+@step
+def host_rebooted(system):
+    """Machines and network come back with their host, and status follows without anybody's help."""
+    before = boot_ids(system), addresses(system)
+    hypervisor.reboot_host()
+    assert status(system)["status"] != "database_ready"
+    wait_until(lambda: ready(system), "the database after a reboot of the host", every=2)
+    now = boot_ids(system), addresses(system)
+    assert now[0] != before[0] and now[1] == before[1], (before, now)
+    assert system.exasol("health", "--json").expect(0).json()["issues"] == []

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -55,6 +56,18 @@ def disks(domain):
             if row.startswith("Capacity:"):
                 found[wwn] = int(row.split()[1])
     return found
+
+
+def reboot_host():
+    """As a reboot of the host leaves its libvirt: nothing runs but what starts by itself."""
+    for domain in lines("list", "--name"):
+        virsh("destroy", domain)
+    for network in lines("net-list", "--name"):
+        virsh("net-destroy", network)
+    with without_daemon():
+        # By these libvirt knows that it has been started since the host was.
+        for driver in ("qemu", "network", "storage"):
+            pathlib.Path(f"/run/libvirt/{driver}/autostarted").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
