@@ -2,8 +2,10 @@
 //! whichever is there.
 //!
 //! Both take the same templates and the same form of state. OpenTofu takes over a state of
-//! Terraform's: it reads the addresses of Terraform's registry as those of its own. Terraform does
-//! not do that for OpenTofu's, so there is no way back while anything exists.
+//! Terraform's: it reads the addresses of Terraform's registry as those of its own, and writes those
+//! with its first apply (seen with 1.11.4 and 1.12: an empty plan). Terraform does no such thing: it
+//! wants the plugins of both registries, and what OpenTofu alone writes it does not know. So there is
+//! no way back while anything exists.
 
 use std::path::Path;
 
@@ -67,7 +69,7 @@ pub(super) fn change(state: &State, wanted: Option<&String>, terraform_dir: &Pat
     match parse(wanted) {
         None => Ok(Change { engine: state.engine.clone(), warning: None }),
         Some(Engine::Terraform) if of_tofu => Err(Error::Usage {
-            message: "--engine: OpenTofu has made what exists, and Terraform cannot read its state".into(),
+            message: "--engine: OpenTofu keeps the state of what exists, and there is no way back to Terraform".into(),
             hint: Some("leave it at tofu; or destroy, and init a new directory with --engine terraform".into()),
         }),
         Some(Engine::Tofu) if !of_tofu => Ok(Change {

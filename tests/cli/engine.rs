@@ -116,7 +116,7 @@ fn update_goes_from_terraform_to_opentofu_but_not_back() {
     assert!(calls(&world).contains("tofu plan"));
 
     make_a_machine(&world, "registry.opentofu.org");
-    world.exasol("init --update --engine terraform").run().code(2).says("cannot read its state");
+    world.exasol("init --update --engine terraform").run().code(2).says("no way back to Terraform");
     assert_eq!(world.state()["spec"]["engine"], "tofu");
 }
 

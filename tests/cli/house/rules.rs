@@ -7,12 +7,16 @@ use super::source::{Source, Token, continuations, is_path_separator};
 const SPAWNER: &str = "tools/process.rs";
 /// `client.rs`, or a folder `client/` with the forwarders that keep libvirt out of the link.
 const LIBVIRT_CLIENT: &str = "providers/libvirt/client";
-const CLOUDS: [&str; 7] = ["aws", "azure", "gcp", "hetzner", "digitalocean", "exoscale", "oci"];
 const LOCAL_PROVIDER: &str = "libvirt";
 const LONGEST_FILE: usize = 500;
 const VAGUE: [&str; 4] = ["util", "utils", "helpers", "misc"];
 const PRINT_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
 const CLIPPY_RULES: [&str; 4] = ["disallowed_macros", "disallowed_methods", "unwrap_used", "expect_used"];
+
+/// Whether a word is a cloud's name, as the table of providers has it.
+fn is_cloud(word: &str) -> bool {
+    deployer::providers::ALL.iter().any(|provider| provider.cloud.is_some() && provider.name == word)
+}
 
 /// Calls `found` at every token of every source and names the sources where it says something.
 fn scan(
@@ -97,7 +101,7 @@ pub fn clouds(sources: &[Source]) -> Vec<String> {
     scan(sources, exempt, |tokens, at| {
         // The database installer's own keys (CCC_AWS_PROFILE) are no providers of ours.
         let text = tokens[at].word().or_else(|| tokens[at].text()).filter(|text| !text.starts_with("CCC_"))?;
-        let cloud = words(text).into_iter().find(|word| CLOUDS.contains(&word.as_str()))?;
+        let cloud = words(text).into_iter().find(|word| is_cloud(word))?;
         Some(format!("names {cloud}: what is special to a provider belongs into providers/"))
     })
 }
@@ -122,7 +126,7 @@ fn words(text: &str) -> Vec<String> {
 pub fn provider_matches(sources: &[Source]) -> Vec<String> {
     let exempt = |path: &str| path.starts_with("providers/");
     scan(sources, exempt, |tokens, at| {
-        let name = tokens[at].text().filter(|text| *text == LOCAL_PROVIDER || CLOUDS.contains(text))?;
+        let name = tokens[at].text().filter(|text| *text == LOCAL_PROVIDER || is_cloud(text))?;
         let sign = |index: Option<usize>, sign| index.and_then(|index| tokens.get(index)) == Some(&Token::Sign(sign));
         let equals =
             |first: Option<usize>, second: Option<usize>| (sign(first, '=') || sign(first, '!')) && sign(second, '=');
