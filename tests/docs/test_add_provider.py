@@ -3,7 +3,7 @@
     python3 -B -m unittest tests/docs/test_add_provider.py
 
 Blocks with `file=` are new files; with `insert-after="LINE"` they go below that line of an existing
-file. The copy is built in a target folder of its own: target/add-provider, or what
+file, with `append` to its end. With EXASOL_QUICK=1 only the reader of blocks is tested. The copy is built in a target folder of its own: target/add-provider, or what
 EXASOL_ADD_PROVIDER_TARGET names. Its dependencies are compiled once (minutes), later runs take a minute.
 """
 
@@ -19,7 +19,8 @@ import unittest
 REPO = pathlib.Path(__file__).resolve().parents[2]
 PAGE = REPO / "docs" / "adding-a-provider.md"
 FENCE = re.compile(r"^```(?P<language>\w+) (?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r'\bfile=(?P<file>\S+)(?: insert-after="(?P<line>.*)")?$')
+FILE = re.compile(r'\bfile=(?P<file>\S+)(?: (?:insert-after="(?P<line>.*)"|(?P<append>append)))?$')
+END = object()
 
 
 class Step:
@@ -33,6 +34,9 @@ class Step:
                 raise AssertionError(f"{self.file} is there already: the page wants to make it")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.body)
+            return
+        if self.line is END:
+            path.write_text(path.read_text() + self.body)
             return
         lines = path.read_text().splitlines(keepends=True)
         places = [number for number, line in enumerate(lines) if line.rstrip("\n") == self.line]
@@ -48,7 +52,7 @@ def steps(text):
     for fence in FENCE.finditer(text):
         match = FILE.search(fence["info"])
         if match:
-            found.append(Step(match["file"], match["line"], fence["body"]))
+            found.append(Step(match["file"], END if match["append"] else match["line"], fence["body"]))
     return found
 
 
@@ -68,9 +72,10 @@ def copy_of_project(folder):
 class Blocks(unittest.TestCase):
     def test_both_kinds_of_blocks_are_read(self):
         text = 'a\n```rust file=new.rs\none\n```\n```sh run\nls\n```\n```rust file=old.rs insert-after="mod \\"a\\";"\ntwo\n```\n'
+        text += "```toml file=old.toml append\nthree\n```\n"
         self.assertEqual(
             [(step.file, step.line, step.body) for step in steps(text)],
-            [("new.rs", None, "one\n"), ("old.rs", 'mod \\"a\\";', "two\n")],
+            [("new.rs", None, "one\n"), ("old.rs", 'mod \\"a\\";', "two\n"), ("old.toml", END, "three\n")],
         )
 
     def test_a_line_that_is_not_there_is_an_error(self):
@@ -79,6 +84,8 @@ class Blocks(unittest.TestCase):
             (folder / "old.rs").write_text("x\ny\nx\n")
             Step("old.rs", "y", "z\n").apply(folder)
             self.assertEqual((folder / "old.rs").read_text(), "x\ny\nz\nx\n")
+            Step("old.rs", END, "end\n").apply(folder)
+            self.assertEqual((folder / "old.rs").read_text(), "x\ny\nz\nx\nend\n")
             for line in ["x", "w"]:
                 with self.assertRaises(AssertionError):
                     Step("old.rs", line, "z\n").apply(folder)
@@ -86,6 +93,7 @@ class Blocks(unittest.TestCase):
                 Step("old.rs", None, "z\n").apply(folder)
 
 
+@unittest.skipIf(os.environ.get("EXASOL_QUICK") == "1", "builds the program once more")
 class AddProvider(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
