@@ -88,5 +88,5 @@ fn networks_with_host_bits_get_the_network_suggested() {
 fn a_statement_is_needed_by_sql() {
     let world = World::complete().initialized();
     world.exasol("sql").stdin(" ; ;\n").run().code(2).says("no statement");
-    world.exasol("sql -c SELECT").run().code(2).says("exasol deploy");
+    world.exasol("sql -c SELECT").run().code(3).says("exasol deploy");
 }
