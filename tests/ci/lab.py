@@ -114,6 +114,7 @@ def main():
     exasol = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else REPO / "target/release/exasol").resolve()
     assert not ours(), f"the lab is not empty: {ours()}"
     runner = Runner(exasol)
+    print(f"ci recipes: folder, kept if this fails: {runner.folder}", flush=True)
     for about, story in (
         ("a test that passes", lambda: runner.story("passes", 0, "python3", "login.py", "0")),
         ("a test that fails: its exit code, and destroyed", lambda: runner.story("fails", 7, "python3", "login.py", "7")),

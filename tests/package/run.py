@@ -231,6 +231,7 @@ def main():
             test.step(test.remove)
             test.step(test.tarball)
             test.step(rpm, packages)
+    pathlib.Path(log.name).unlink()
     print("test-package: passed")
 
 
