@@ -154,12 +154,15 @@ def main():
     parser.add_argument("--only", action="append", help="run this system; repeatable")
     parser.add_argument("--skip", action="append", default=[], help="leave this system out; repeatable")
     parser.add_argument("--exasol", default="target/release/exasol", help="the binary under test")
-    parser.add_argument("--tofu", help="path of OpenTofu, for the step `engines`")
+    parser.add_argument("--tofu", help="path of OpenTofu, for the step `engines` and for systems that ask for it")
     parser.add_argument("--list", action="store_true", help="list the systems and their steps")
     options = parser.parse_args()
     if not options.list and not os.environ.get("EXASOL_LAB"):
         parser.error("this runs inside the lab: scripts/lab exec -- python3 tests/e2e/run.py …")
     binary = os.path.abspath(options.exasol)
+    if options.tofu:
+        # Behind everything: where nobody asks for an engine, Terraform comes first.
+        os.environ["PATH"] += os.pathsep + os.path.dirname(options.tofu)
     results = []
     for path in options.config:
         config = json.loads(path.read_text())

@@ -270,6 +270,14 @@ def engines(system):
 
 
 @step
+def made_by_tofu(system):
+    """The deployment knows its engine, and that engine has written the state."""
+    assert json.loads((system.dir / "deployment.json").read_text())["engine"] == "tofu"
+    lock = (system.dir / "terraform/.terraform.lock.hcl").read_text()
+    assert "registry.opentofu.org/" in lock, lock
+
+
+@step
 def destroy(system):
     dry = system.exasol("destroy", "--dry-run", "--json").expect(0).json()
     assert dry["dry_run"] is True
