@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::PlanReport;
 use crate::tools::plan::Protected;
-use crate::tools::terraform::Terraform;
+use crate::tools::terraform::{Terraform, Workdir};
 
 pub(super) const PLAN: StepInfo = StepInfo { id: "plan", title: "plan the infrastructure" };
 pub(super) const APPLY: StepInfo = StepInfo { id: "apply", title: "create the machines" };
@@ -24,6 +24,35 @@ pub(super) async fn run(
     work.begin(PLAN.id);
     work.dir.update(|state| state.engine = Some(terraform.engine.as_str().to_owned()))?;
     let terraform = connections::workdir(work, terraform)?;
+    let Some(report) = plan(work, cluster, &terraform, allow_replace).await? else {
+        work.unchanged("the infrastructure is as planned");
+        return Ok(());
+    };
+    work.done(counts(&report));
+    if let Err(refused) = agree(work, &report) {
+        terraform.forget_plan();
+        return Err(refused);
+    }
+    work.begin(APPLY.id);
+    match terraform.apply().await {
+        Err(Error::Timeout { limit_s, .. }) => {
+            work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));
+            match plan(work, cluster, &terraform, allow_replace).await? {
+                Some(_) => terraform.apply().await,
+                None => Ok(()),
+            }
+        }
+        result => result,
+    }
+}
+
+/// A saved plan that loses nothing, and what it would do; None if there is nothing to do.
+async fn plan(
+    work: &Work,
+    cluster: &Cluster,
+    terraform: &Workdir,
+    allow_replace: &[String],
+) -> Result<Option<PlanReport>> {
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
     let planned = terraform.plan().await?;
@@ -38,16 +67,9 @@ pub(super) async fn run(
     }
     if planned.is_empty() {
         terraform.forget_plan();
-        work.unchanged("the infrastructure is as planned");
-        return Ok(());
+        return Ok(None);
     }
-    work.done(counts(&planned.report()));
-    if let Err(refused) = agree(work, &planned.report()) {
-        terraform.forget_plan();
-        return Err(refused);
-    }
-    work.begin(APPLY.id);
-    terraform.apply().await
+    Ok(Some(planned.report()))
 }
 
 pub(super) fn counts(report: &PlanReport) -> String {

@@ -18,7 +18,7 @@ use crate::render::{self, SshInput};
 use crate::sql::Endpoint;
 use crate::tools::ssh::Ssh;
 use crate::tools::ssh_ready::Target;
-use crate::tools::terraform::{Terraform, Workdir};
+use crate::tools::terraform::{Limits, Terraform, Workdir};
 
 pub(super) const SSH_PORT: u16 = 22;
 pub(super) const SQL_PORT: u16 = 8563;
@@ -42,14 +42,14 @@ pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
     Ok(credentials::give(&credentials::of(&work.dir, provider)?, within_reason(provider, workdir)))
 }
 
-/// libvirt's provider was seen to hang for ever while it read a cloud-init disk; usually a plan takes
-/// seconds. A cloud's may take long for good reasons.
-const PLAN_LIMIT: Duration = Duration::from_secs(120);
+/// libvirt's provider (0.8.3) was seen to hang for ever while it reads back a cloud-init disk: its client
+/// library waits for a lock that is never given back (go-libvirt's issue 241). Usually it takes seconds.
+const LIMITS: Limits = Limits { plan: Duration::from_secs(120), apply: Duration::from_secs(180) };
 
-/// A limit for planning, where one can be named.
+/// With limits where some can be named: a cloud may take long for good reasons.
 pub(super) fn within_reason(provider: &Provider, workdir: Workdir) -> Workdir {
     match provider.hypervisor {
-        Some(_) => workdir.plan_limit(PLAN_LIMIT),
+        Some(_) => workdir.limits(LIMITS),
         None => workdir,
     }
 }

@@ -131,7 +131,7 @@ impl Terraform {
             env: Vec::new(),
             secret_env: Vec::new(),
             without_env: Vec::new(),
-            plan_limit: None,
+            limits: None,
             lock: None,
             sink,
             interrupt,
@@ -169,6 +169,13 @@ fn read_json<T: for<'de> Deserialize<'de>>(json: &[u8], what: &str) -> Result<T>
     serde_json::from_slice(json).map_err(|e| Error::other(format!("cannot read Terraform's answer to {what}: {e}")))
 }
 
+/// How long a run may take before its provider is thought to hang.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub plan: Duration,
+    pub apply: Duration,
+}
+
 /// Terraform in one folder (`<deployment>/terraform`), with everything that its runs share.
 pub struct Workdir {
     terraform: Terraform,
@@ -178,7 +185,7 @@ pub struct Workdir {
     env: Vec<(String, String)>,
     secret_env: Vec<(String, String)>,
     without_env: Vec<&'static str>,
-    plan_limit: Option<Duration>,
+    limits: Option<Limits>,
     lock: Option<OwnedFd>,
     sink: EventSink,
     interrupt: Interrupt,
@@ -215,10 +222,10 @@ impl Workdir {
         self
     }
 
-    /// For providers that sometimes hang while they read what exists: a plan that takes longer is
-    /// ended, and made once more.
-    pub fn plan_limit(mut self, limit: Duration) -> Self {
-        self.plan_limit = Some(limit);
+    /// For providers that sometimes hang: a plan that takes longer is ended and made once more; an
+    /// apply ends with [`Error::Timeout`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -294,7 +301,8 @@ impl Workdir {
 
     /// Applies the saved plan, then forgets it: a plan is good for one apply.
     pub async fn apply(&self) -> Result<()> {
-        let result = self.run(self.tool(&["apply", "-input=false", "-json", PLAN_FILE])?).await;
+        let tool = self.tool(&["apply", "-input=false", "-json", PLAN_FILE])?;
+        let result = self.run(within(tool, self.limits.map(|limits| limits.apply))).await;
         self.forget_plan();
         result
     }
@@ -342,7 +350,7 @@ impl Workdir {
         let out = format!("-out={PLAN_FILE}");
         let plan = async || {
             let tool = self.tool(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
-            self.run(self.plan_limit.into_iter().fold(tool, Tool::limit)).await
+            self.run(within(tool, self.limits.map(|limits| limits.plan))).await
         };
         let planned = match plan().await {
             Err(Error::Timeout { limit_s, .. }) => {
@@ -425,6 +433,10 @@ impl Workdir {
             self.sink.warn(format!("{}: {text}", self.terraform.engine.as_str()));
         }
     }
+}
+
+fn within(tool: Tool, limit: Option<Duration>) -> Tool {
+    limit.into_iter().fold(tool, Tool::limit)
 }
 
 fn failure(finished: Finished, errors: Errors) -> Error {

@@ -109,20 +109,22 @@ async fn from_nothing_to_resources_and_back() {
 }
 
 #[tokio::test]
-async fn a_plan_that_hangs_is_made_once_more() {
+async fn a_plan_that_hangs_is_made_once_more_and_an_apply_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("terraform");
     let script = "#!/bin/sh
         case $1 in
             plan) [ -e hung ] || { touch hung; exec sleep 600; } ;;
+            apply) exec sleep 600 ;;
             show) echo '{\"format_version\":\"1.2\",\"resource_changes\":[]}' ;;
         esac";
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let terraform = Terraform { engine: Engine::Terraform, program, version: "1.11.4".into() };
-    let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never());
-    let plan = workdir.plan_limit(Duration::from_secs(1)).plan().await.unwrap();
-    assert!(plan.is_empty() && dir.path().join("hung").exists());
+    let limits = Limits { plan: Duration::from_secs(1), apply: Duration::from_millis(100) };
+    let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never()).limits(limits);
+    assert!(workdir.plan().await.unwrap().is_empty() && dir.path().join("hung").exists());
+    assert!(matches!(workdir.apply().await, Err(Error::Timeout { .. })));
 }
 
 #[tokio::test]
