@@ -43,6 +43,8 @@ fn head(checkout: &Path) -> Option<String> {
         Some(text.trim().to_owned())
     };
     let head = read(folder.join("HEAD"))?;
+    // Every commit adds a line: the branch's own file may not be there yet.
+    read(folder.join("logs/HEAD"));
     let Some(name) = head.strip_prefix("ref: ") else { return Some(head) };
     let common = match read(folder.join("commondir")) {
         Some(path) => folder.join(path),

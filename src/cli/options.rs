@@ -187,7 +187,7 @@ impl Sources<'_> {
     }
 
     /// As [`Sources::is_given`], but a variable of the environment may be meant for other deployments.
-    fn is_asked_for(&self, def: &OptionDef) -> bool {
+    pub(super) fn is_asked_for(&self, def: &OptionDef) -> bool {
         self.is_typed(def) || self.file.is_some_and(|f| f.get(def.flag).is_some())
     }
 

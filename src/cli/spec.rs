@@ -143,8 +143,11 @@ pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
     take("instance-type", &mut |s| s.instance_type.clone_from(&asked.instance_type));
     take("owner", &mut |s| s.owner.clone_from(&asked.owner));
     take("allowed-cidr", &mut |s| s.allowed_cidrs.clone_from(&asked.allowed_cidrs));
-    take("engine", &mut |s| s.engine.clone_from(&asked.engine));
     take("enable-multicast-overlay", &mut |s| s.multicast_overlay = asked.multicast_overlay);
+    // Not by a variable, which may be meant for other deployments: from OpenTofu there is no way back.
+    if options::COMMON.iter().any(|def| def.flag == "engine" && sources.is_asked_for(def)) {
+        spec.engine.clone_from(&asked.engine);
+    }
     for def in options::of(provider).filter(|def| sources.is_given(def)) {
         spec.options.extend(asked.options.get(def.key).map(|value| (def.key.to_owned(), value.clone())));
     }

@@ -22,7 +22,7 @@ pub(super) async fn run(
     agree: impl FnOnce(&Work, &PlanReport) -> Result<()>,
 ) -> Result<()> {
     work.begin(PLAN.id);
-    work.dir.update(|state| state.engine = Some(terraform.engine.as_str().to_owned()))?;
+    let engine = terraform.engine.as_str();
     let terraform = connections::workdir(work, terraform)?;
     let Some(report) = plan(work, cluster, &terraform, allow_replace).await? else {
         work.unchanged("the infrastructure is as planned");
@@ -34,6 +34,7 @@ pub(super) async fn run(
         return Err(refused);
     }
     work.begin(APPLY.id);
+    work.dir.update(|state| state.engine = Some(engine.to_owned()))?;
     match terraform.apply().await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));

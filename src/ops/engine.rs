@@ -9,25 +9,26 @@
 
 use std::path::Path;
 
+use super::operation::in_dir;
 use super::terraform_dir;
-use crate::deployment::{DeploymentDir, State};
+use crate::deployment::{DeploymentDir, State, transitions};
 use crate::error::{Error, Result};
-use crate::model::Spec;
+use crate::model::{Operation, Spec};
 use crate::tools::terraform::{Engine, Terraform};
 
 /// For operations that did not look for programs before.
 pub(super) async fn of(dir: &DeploymentDir) -> Result<Terraform> {
-    find(&dir.state().spec, Some(dir.state())).await
+    find(&dir.state().spec, Some(dir)).await
 }
 
 /// # Errors
 /// [`Error::ToolMissing`] with the ways to mend it.
-pub(super) async fn find(spec: &Spec, recorded: Option<&State>) -> Result<Terraform> {
-    let used = recorded.and_then(|state| parse(state.engine.as_ref()));
+pub(super) async fn find(spec: &Spec, recorded: Option<&DeploymentDir>) -> Result<Terraform> {
+    let used = recorded.and_then(|dir| parse(dir.state().engine.as_ref()));
     let wanted = used.or_else(|| parse(spec.engine.as_ref()));
     let found = Terraform::find(wanted).await;
     found.map_err(|error| match (wanted, recorded) {
-        (Some(wanted), Some(_)) => with_other(error, wanted, used.is_some()),
+        (Some(wanted), Some(dir)) => with_other(error, wanted, used.is_some(), dir),
         _ => error,
     })
 }
@@ -37,7 +38,7 @@ fn parse(name: Option<&String>) -> Option<Engine> {
 }
 
 /// The deployment has chosen one that is not here: says how it can go on with the other.
-fn with_other(error: Error, wanted: Engine, used: bool) -> Error {
+fn with_other(error: Error, wanted: Engine, used: bool, dir: &DeploymentDir) -> Error {
     let Error::ToolMissing { tool, needed, install } = error else { return error };
     let switch = match (wanted, used) {
         (Engine::Terraform, _) => Some("exasol init --update --engine tofu"),
@@ -45,8 +46,9 @@ fn with_other(error: Error, wanted: Engine, used: bool) -> Error {
         (Engine::Tofu, true) => None,
     };
     let needed = needed.unwrap_or_else(|| format!("deployment.json says {}", wanted.as_str()));
-    let install = match switch {
-        Some(switch) => format!("{install}, or go on with the other engine: {switch}"),
+    let may_switch = transitions::allowed(Operation::Update, dir.state().phase).is_ok();
+    let install = match switch.filter(|_| may_switch) {
+        Some(switch) => format!("{install}, or go on with the other engine: {}", in_dir(switch, dir.root())),
         None => install,
     };
     Error::ToolMissing { tool, needed: Some(needed), install }

@@ -74,9 +74,12 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(POWER_ON.id);
     if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
         let machines = of_hypervisor(work, cluster, hypervisor).await?;
+        refuse_missing(&machines)?;
         let rests = [Power::Off, Power::Paused, Power::Crashed];
-        let off = machines.iter().filter(|m| rests.contains(&m.power)).map(|m| m.node.clone()).collect();
+        let off: BTreeSet<_> = machines.iter().filter(|m| rests.contains(&m.power)).map(|m| m.node.clone()).collect();
         each(work, cluster, &off, hypervisor.switch_on).await?;
+        // One that was paused may have been cut off meanwhile.
+        let machines = if off.is_empty() { machines } else { of_hypervisor(work, cluster, hypervisor).await? };
         replug(work, cluster, &machines).await?;
         // Also those that were on: `stop` may have failed in between.
         each(work, cluster, &all(cluster), |spec, node| (hypervisor.set_autostart)(spec, node, true)).await?;
@@ -86,9 +89,10 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
     match cluster.provider.cloud.as_ref() {
         Some(Cloud { power: PowerControl::Api(api), .. }) => {
             let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+            let machines = remote.machines().await?;
+            refuse_missing(&machines)?;
             // A machine that shut itself down may be neither on nor off for its cloud.
-            let off: BTreeSet<_> =
-                remote.machines().await?.into_iter().filter(|m| m.power != Power::Running).map(|m| m.node).collect();
+            let off: BTreeSet<_> = machines.into_iter().filter(|m| m.power != Power::Running).map(|m| m.node).collect();
             remote.switch(&off, Switch::On).await?;
             remote.wait(work, &all(cluster), Power::Running).await?;
             tell(work, &off);
@@ -96,6 +100,24 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
         }
         // `deploy` and `start` have just applied "running".
         Some(Cloud { power: PowerControl::Terraform(_), .. }) | None => Ok(()),
+    }
+}
+
+/// Machines that were paused go on, so that they can shut down by themselves.
+pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    each(work, cluster, &names(machines, Power::Paused), hypervisor.switch_on).await
+}
+
+/// Nobody can switch on what does not exist; `deploy` makes it again.
+fn refuse_missing(machines: &[Machine]) -> Result<()> {
+    let missing: Vec<_> = names(machines, Power::Missing).into_iter().collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Error::other(format!(
+            "the machine of {} does not exist any more: exasol deploy makes it again, with its data disks where they are              still there",
+            missing.join(", ")
+        ))),
     }
 }
 
@@ -122,8 +144,10 @@ fn tell(work: &mut Work, off: &BTreeSet<String>) {
 pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(POWER_OFF.id);
     if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
-        each(work, cluster, &all(cluster), |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
-        let on = names(&of_hypervisor(work, cluster, hypervisor).await?, Power::Running);
+        let machines = of_hypervisor(work, cluster, hypervisor).await?;
+        let there = machines.iter().filter(|m| m.power != Power::Missing).map(|m| m.node.clone()).collect();
+        each(work, cluster, &there, |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
+        let on = names(&machines, Power::Running);
         // For a guest that shuts down already it changes nothing.
         each(work, cluster, &on, hypervisor.shut_down).await?;
         let ask = async || of_hypervisor(work, cluster, hypervisor).await;
@@ -136,8 +160,9 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
             // A guest that goes down by itself is not cut off; one that does not is, after a while. For
             // some clouds only the call makes it what `off` means (no more costs).
             remote.until_down().await?;
+            let gone = [Power::Off, Power::Missing];
             let still_on: BTreeSet<_> =
-                remote.machines().await?.into_iter().filter(|m| m.power != Power::Off).map(|m| m.node).collect();
+                remote.machines().await?.into_iter().filter(|m| !gone.contains(&m.power)).map(|m| m.node).collect();
             remote.switch(&still_on, Switch::Off).await?;
             remote.wait(work, &all(cluster), Power::Off).await?;
             work.done("the cloud says that every machine is off");
@@ -232,7 +257,9 @@ async fn wait(
             work.detail(format!("{node} is {}", power.as_str()));
         }
         told = there;
-        let missing: Vec<_> = machines.iter().filter(|m| nodes.contains(&m.node) && m.power != power).collect();
+        // What does not exist is not on.
+        let is_so = |m: &Machine| m.power == power || (power == Power::Off && m.power == Power::Missing);
+        let missing: Vec<_> = machines.iter().filter(|m| nodes.contains(&m.node) && !is_so(m)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -287,7 +314,7 @@ impl<'a> Remote<'a> {
             let answer = self.send((self.api.ask)(&self.endpoint, id(node)?)).await?;
             Ok(Machine {
                 node: node.plan.name.clone(),
-                power: (self.api.state)(&answer),
+                power: if answer.is_null() { Power::Missing } else { (self.api.state)(&answer) },
                 addresses: Vec::new(),
                 unplugged: None,
             })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::blocking::blocking;
 use super::credentials::{self, Given};
 use super::{Confirm, Context, engine};
-use crate::deployment::State;
+use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::model::{Check, DeploymentId, NodePlan, Options, Spec};
@@ -31,8 +31,10 @@ impl Preflight {
         provider: &'static Provider,
         spec: &Spec,
         given: &Given,
-        recorded: Option<&State>,
+        recorded: Option<&DeploymentDir>,
     ) -> Result<Self> {
+        let dir = recorded;
+        let recorded = dir.map(DeploymentDir::state);
         let credentials = credentials::find(provider, spec, given, recorded.map(|state| &state.facts));
         let target = {
             let spec = spec.clone();
@@ -45,7 +47,7 @@ impl Preflight {
                 Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts, image_bytes: None }))
             })
         };
-        let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, recorded), Ansible::find());
+        let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, dir), Ansible::find());
         let target = target?;
         let mut checks: Vec<Check> =
             credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();

@@ -35,6 +35,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
     let steps = [POWER_ON, BOOT, ADDRESSES, DATABASE, LOGIN];
     with_operation(context, &root, Operation::Start, &steps, async |work| {
         let cluster = Cluster::of(work, EditPolicy::Refuse)?;
+        work.begin(POWER_ON.id);
         // Whoever cannot be asked now can be asked later, from the same phase.
         power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
         // On clouds sizes change while the machines are off.

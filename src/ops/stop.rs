@@ -36,10 +36,16 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
     with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
         let cluster = Cluster::of(work, EditPolicy::Refuse)?;
         let machines = power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
-        let on: Vec<_> = machines.iter().filter(|m| m.power != Power::Off).cloned().collect();
+        let on: Vec<_> = machines.iter().filter(|m| !matches!(m.power, Power::Off | Power::Missing)).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {
             work.begin(DATABASE.id);
-            power::replug(work, &cluster, &on).await?;
+            power::wake(work, &cluster, &on).await?;
+            if let Err(error) = power::replug(work, &cluster, &on).await {
+                if matches!(error, Error::Interrupted { .. }) {
+                    return Err(error);
+                }
+                work.sink.warn(error.to_string());
+            }
             let nodes = reachable(work, &cluster, &on).await?;
             stop_database(work, &nodes).await?;
             stop_services(work, &cluster, &nodes).await?;
@@ -69,11 +75,17 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
     let tried = work.unless_interrupted(async { Ok(tried.await) }).await?;
     let (nodes, silent): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, why)| why.is_none());
-    let why = silent.into_iter().map(|(node, why)| format!("{node}: {}", why.unwrap_or_default())).collect::<Vec<_>>();
+    let mut why =
+        silent.into_iter().map(|(node, why)| format!("{node}: {}", why.unwrap_or_default())).collect::<Vec<_>>();
     if nodes.is_empty() {
-        if power::all_off_for_terraform(work, cluster).await? {
-            work.unchanged("every machine is off");
-            return Ok(Vec::new());
+        match power::all_off_for_terraform(work, cluster).await {
+            Ok(true) => {
+                work.unchanged("every machine is off");
+                return Ok(Vec::new());
+            }
+            Ok(false) => {}
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            Err(error) => why.push(format!("whether they are off could not be asked: {error}")),
         }
         return Err(Error::Timeout {
             what: "opening an SSH session to stop the database".into(),

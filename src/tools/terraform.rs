@@ -169,6 +169,9 @@ fn read_json<T: for<'de> Deserialize<'de>>(json: &[u8], what: &str) -> Result<T>
     serde_json::from_slice(json).map_err(|e| Error::other(format!("cannot read Terraform's answer to {what}: {e}")))
 }
 
+/// A plan that does not hang but is slow gets its time at the second attempt.
+const PATIENCE: u32 = 10;
+
 /// How long a run may take before its provider is thought to hang.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -348,14 +351,15 @@ impl Workdir {
 
     async fn save_plan(&self, mode: &[&str]) -> Result<Plan> {
         let out = format!("-out={PLAN_FILE}");
-        let plan = async || {
+        let plan = async |limit| {
             let tool = self.tool(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
-            self.run(within(tool, self.limits.map(|limits| limits.plan))).await
+            self.run(within(tool, limit)).await
         };
-        let planned = match plan().await {
+        let limit = self.limits.map(|limits| limits.plan);
+        let planned = match plan(limit).await {
             Err(Error::Timeout { limit_s, .. }) => {
-                self.sink.warn(format!("planning gave no result within {limit_s} s: trying once more"));
-                plan().await
+                self.sink.warn(format!("planning gave no result within {limit_s} s: trying once more, for longer"));
+                plan(limit.map(|limit| limit * PATIENCE)).await
             }
             result => result,
         };

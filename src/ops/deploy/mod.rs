@@ -126,7 +126,8 @@ async fn check(context: &Context, work: &mut Work, plan: &Plan<'_>) -> Result<Pr
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
     let preflight =
-        Preflight::run(context, plan.cluster.provider, &state.spec, &work.dir.secrets()?.cloud, Some(state)).await?;
+        Preflight::run(context, plan.cluster.provider, &state.spec, &work.dir.secrets()?.cloud, Some(&work.dir))
+            .await?;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
     if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {

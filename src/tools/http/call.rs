@@ -18,8 +18,10 @@ const REASON_MAX: usize = 300;
 /// Another action on the machine still runs: each of the clouds has its own number for it.
 const BUSY: [StatusCode; 3] = [StatusCode::LOCKED, StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
 
-/// Sends a call with `Authorization: Bearer TOKEN`; null for an empty answer. What may be tried
-/// again is tried again a few times.
+const GONE: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
+
+/// Sends a call with `Authorization: Bearer TOKEN`; null for an empty answer, and for something that
+/// was asked for and is not there. What may be tried again is tried again a few times.
 ///
 /// # Errors
 /// [`Error::Api`] with the cloud's own words; [`Error::Interrupted`].
@@ -75,6 +77,9 @@ async fn send(client: &Client, call: &HttpCall, url: &reqwest::Url, token: Optio
         Body::Form(fields) => request.form(fields),
     };
     let response = request.send().await.map_err(|error| remote::trouble(&error))?;
+    if call.method == Method::Get && GONE.contains(&response.status()) {
+        return Ok(Value::Null);
+    }
     answer(response).await
 }
 
@@ -134,6 +139,15 @@ mod tests {
         assert!(
             request.contains("authorization: bearer hunter2") && request.contains("content-type: application/json")
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_no_error_of_a_question() {
+        let server = serve(|_, _| answered("404 Not Found", "", b"{}", 2)).await;
+        let ask = HttpCall::get(&server.url);
+        let answer = call_with(Patience::new(3, Duration::ZERO), &ask, Some("hunter2"), &Interrupt::never()).await;
+        assert_eq!(answer.unwrap(), Value::Null);
+        assert!(sent(&server, Body::Empty).await.unwrap_err().to_string().contains("404"));
     }
 
     #[tokio::test]

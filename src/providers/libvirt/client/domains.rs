@@ -68,10 +68,11 @@ impl Client {
     /// Starts a defined domain, or lets one go on that was paused; one that runs is left alone.
     pub fn start(&self, domain: &str) -> Answer<()> {
         let domain = Domain::lookup_by_name(&self.connect, domain)?;
-        match power(domain.get_state()?.0) {
-            Power::Paused => return Ok(domain.resume().map(drop)?),
+        match domain.get_state()?.0 {
+            sys::VIR_DOMAIN_PAUSED => return Ok(domain.resume().map(drop)?),
+            sys::VIR_DOMAIN_PMSUSPENDED => return Ok(domain.pm_wakeup(0).map(drop)?),
             // Kept for somebody to look at, by its `on_crash`; it will never run on.
-            Power::Crashed => domain.destroy()?,
+            sys::VIR_DOMAIN_CRASHED => domain.destroy()?,
             _ => {}
         }
         match domain.create() {

@@ -150,6 +150,7 @@ forward! {
     fn virDomainCreate(domain: sys::virDomainPtr) -> c_int;
     fn virDomainShutdown(domain: sys::virDomainPtr) -> c_int;
     fn virDomainResume(domain: sys::virDomainPtr) -> c_int;
+    fn virDomainPMWakeup(domain: sys::virDomainPtr, flags: c_uint) -> c_int;
     fn virDomainAttachDeviceFlags(domain: sys::virDomainPtr, xml: *const c_char, flags: c_uint) -> c_int;
     fn virDomainDetachDeviceFlags(domain: sys::virDomainPtr, xml: *const c_char, flags: c_uint) -> c_int;
     fn virDomainSetAutostart(domain: sys::virDomainPtr, autostart: c_int) -> c_int;
