@@ -34,7 +34,9 @@ impl ConfigFile {
                     suggestion: closest(&name, known.iter().map(String::as_str)),
                 });
             }
-            table.insert(name, value);
+            if table.insert(name.clone(), value).is_some() {
+                return Err(usage(format!("--config: {name} is given twice in {}", path.display())));
+            }
         }
         Ok(Self { path, table })
     }

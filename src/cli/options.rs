@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::config_file::ConfigFile;
 use crate::error::{Error, Result};
-use crate::model::{OptionDef, OptionKind, closest, env_name};
+use crate::model::{DISKS_MAX, NODES_MAX, OptionDef, OptionKind, closest, env_name};
 use crate::providers::{self, Provider, cloud};
 
 const fn option(flag: &'static str, value_name: &'static str, kind: OptionKind, help: &'static str) -> OptionDef {
@@ -25,7 +25,12 @@ const ROOT_VOLUME_SIZE: &str = "root-volume-size";
 /// Options that all providers share.
 pub(super) const COMMON: &[OptionDef] = &[
     with_default(
-        option("cluster-size", "N", OptionKind::Integer { min: 1, max: 64 }, "Number of nodes (n11, n12, …)"),
+        option(
+            "cluster-size",
+            "N",
+            OptionKind::Integer { min: 1, max: NODES_MAX as u64 },
+            "Number of nodes (n11, n12, …)",
+        ),
         "1",
     ),
     with_default(option("db-version", "V", OptionKind::Text, "Database version; see --list-versions"), "default"),
@@ -34,7 +39,12 @@ pub(super) const COMMON: &[OptionDef] = &[
         "100",
     ),
     with_default(
-        option("data-volumes-per-node", "N", OptionKind::Integer { min: 1, max: 16 }, "Data disks of each node"),
+        option(
+            "data-volumes-per-node",
+            "N",
+            OptionKind::Integer { min: 1, max: DISKS_MAX as u64 },
+            "Data disks of each node",
+        ),
         "1",
     ),
     with_default(

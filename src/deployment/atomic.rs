@@ -12,6 +12,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::error::{Error, Result};
 use crate::model::RenderedFile;
 
@@ -74,11 +76,16 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Reads a file; None if it is not there.
+/// Reads a file; None if it is not there, and cannot be.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(content) => Ok(Some(content)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+    const NOWHERE: [Errno; 4] = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NAMETOOLONG];
+    // Reading a pipe would wait for somebody to write.
+    let content =
+        fs::metadata(path).and_then(|there| if there.is_file() { fs::read(path).map(Some) } else { Ok(None) });
+    match content {
+        Ok(Some(content)) => Ok(Some(content)),
+        Ok(None) => Err(Error::BrokenState { file: path.to_path_buf(), why: "is not a file".into() }),
+        Err(e) if Errno::from_io_error(&e).is_some_and(|number| NOWHERE.contains(&number)) => Ok(None),
         Err(e) => Err(Error::io(format!("cannot read {}", path.display()))(e)),
     }
 }

@@ -126,7 +126,9 @@ fn parse(text: &[u8]) -> Result<State, String> {
         let which = if schema > SCHEMA { "newer" } else { "older" };
         return Err(format!("has schema {schema}; this version of exasol knows schema {SCHEMA}: use a {which} one"));
     }
-    serde_json::from_slice(text).map_err(unreadable)
+    let state: State = serde_json::from_slice(text).map_err(unreadable)?;
+    state.spec.check_counts()?;
+    Ok(state)
 }
 
 /// Now, as this directory's files write it: RFC 3339, UTC, seconds.
@@ -179,6 +181,16 @@ mod tests {
         let mut more = full;
         more["surprise"] = 1.into();
         assert!(parse(more.to_string().as_bytes()).unwrap_err().contains("surprise"));
+    }
+
+    #[test]
+    fn counts_that_nobody_can_have_asked_for_are_refused() {
+        for (key, count) in [("cluster_size", 4_000_000_000u32), ("cluster_size", 0), ("data_volumes_per_node", 17)] {
+            let mut state = serde_json::to_value(testing::state()).unwrap();
+            state["spec"][key] = count.into();
+            let why = parse(state.to_string().as_bytes()).unwrap_err();
+            assert!(why.contains(key) && why.contains(&count.to_string()), "{why}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use phase::{Operation, Phase};
 pub use program::Program;
 pub use quote::{command_line, quote};
 pub use report::*;
-pub use spec::{NodeSize, Spec};
+pub use spec::{DISKS_MAX, NODES_MAX, NodeSize, Spec};
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };

@@ -3,6 +3,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 
+/// Nodes of a cluster, and data disks of a node, at most.
+pub const NODES_MAX: u32 = 64;
+pub const DISKS_MAX: u32 = 16;
+
 /// What the user asked for: everything about a deployment that people choose, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +36,20 @@ pub struct Spec {
     /// The provider's own options, by key; checked against the provider's table by `init`.
     #[serde(default)]
     pub options: Options,
+}
+
+impl Spec {
+    /// Refuses numbers that no `init` has ever written: whoever counts up to them would not end.
+    pub fn check_counts(&self) -> Result<(), String> {
+        let counts = [
+            ("cluster_size", self.cluster_size, NODES_MAX),
+            ("data_volumes_per_node", self.data_volumes_per_node, DISKS_MAX),
+        ];
+        match counts.into_iter().find(|(_, count, max)| !(1..=*max).contains(count)) {
+            None => Ok(()),
+            Some((key, count, max)) => Err(format!("cannot be read: {key} is {count}, and 1 to {max} are possible")),
+        }
+    }
 }
 
 /// What one node gets, once instance type and explicit options are resolved.

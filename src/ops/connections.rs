@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::cache_dirs::CacheDirs;
-use super::operation::Work;
+use super::operation::{Work, in_dir};
 use super::{credentials, engine, known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
@@ -65,7 +65,10 @@ pub(super) fn ssh(dir: &DeploymentDir) -> Result<Ssh> {
 /// For commands that need nodes, before there are any and after.
 pub(super) fn no_nodes(dir: &DeploymentDir) -> Error {
     let (root, phase) = (dir.root(), dir.state().phase);
-    let next = transitions::next_commands(phase, false).first().map(|next| next.at(root));
+    let next = match transitions::allowed(Operation::Deploy, phase) {
+        Ok(()) => Some(in_dir("exasol deploy", root)),
+        Err(_) => transitions::next_commands(phase, false).first().map(|next| next.at(root)),
+    };
     Error::NotYet { message: format!("{} has no nodes: it is {phase}", root.display()), hint: next }
 }
 

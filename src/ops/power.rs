@@ -94,7 +94,7 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
             // A machine that shut itself down may be neither on nor off for its cloud.
             let off: BTreeSet<_> = machines.into_iter().filter(|m| m.power != Power::Running).map(|m| m.node).collect();
             remote.switch(&off, Switch::On).await?;
-            remote.wait(work, &all(cluster), Power::Running).await?;
+            remote.wait(work, &remote.names(), Power::Running).await?;
             tell(work, &off);
             Ok(())
         }
@@ -157,6 +157,11 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
     match cluster.provider.cloud.as_ref() {
         Some(Cloud { power: PowerControl::Api(api), .. }) => {
             let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+            if let Some(unknown) = all(cluster).difference(&remote.names()).next() {
+                return Err(Error::other(format!(
+                    "deployment.json knows no machine of {unknown}: nothing was switched off"
+                )));
+            }
             // A guest that goes down by itself is not cut off; one that does not is, after a while. For
             // some clouds only the call makes it what `off` means (no more costs).
             remote.until_down().await?;
@@ -259,12 +264,15 @@ async fn wait(
         told = there;
         // What does not exist is not on.
         let is_so = |m: &Machine| m.power == power || (power == Power::Off && m.power == Power::Missing);
-        let missing: Vec<_> = machines.iter().filter(|m| nodes.contains(&m.node) && !is_so(m)).collect();
+        let proven = |node: &&String| machines.iter().any(|m| m.node == **node && is_so(m));
+        let missing: Vec<_> = nodes.iter().filter(|node| !proven(node)).collect();
         if missing.is_empty() {
             return Ok(());
         }
         if since.elapsed() >= limit {
-            let seen = missing.iter().map(|m| format!("{} is {}", m.node, m.power.as_str())).collect::<Vec<_>>();
+            let power_of =
+                |node: &String| machines.iter().find(|m| m.node == *node).map_or(Power::Unknown, |m| m.power);
+            let seen = missing.iter().map(|node| format!("{node} is {}", power_of(node).as_str())).collect::<Vec<_>>();
             return Err(Error::Timeout {
                 what: format!("waiting until every machine is {}", power.as_str()),
                 limit_s: limit.as_secs(),
@@ -307,6 +315,11 @@ impl<'a> Remote<'a> {
             nodes: dir.state().nodes.clone(),
             interrupt,
         })
+    }
+
+    /// The nodes whose machines are known.
+    fn names(&self) -> BTreeSet<String> {
+        self.nodes.iter().map(|node| node.plan.name.clone()).collect()
     }
 
     async fn machines(&self) -> Result<Vec<Machine>> {

@@ -193,6 +193,38 @@ fn a_cloud_s_api_is_asked_until_every_machine_is_off() {
 }
 
 #[test]
+fn machines_that_nobody_knows_are_not_proven_to_be_off() {
+    let world = ready("hetzner");
+    world.edit_state(|state| state["nodes"] = serde_json::json!([]));
+    let api = api();
+    account(world.exasol("stop")).env("HCLOUD_ENDPOINT", &api.url).run().code(1).says("no machine of n11");
+    assert_eq!(world.state()["phase"], "stop_failed");
+}
+
+#[test]
+fn a_machine_that_was_deleted_in_the_cloud_is_for_deploy_to_make_again() {
+    let world = ready("hetzner");
+    world.edit_state(|state| state["phase"] = "stopped".into());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for tcp in listener.incoming() {
+            let mut tcp = tcp.unwrap();
+            let mut reader = BufReader::new(tcp.try_clone().unwrap());
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            let _ = tcp.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+        }
+    });
+    account(world.exasol("start")).env("HCLOUD_ENDPOINT", &url).run().code(1).says("does not exist any more");
+    assert_eq!(world.state()["phase"], "start_failed");
+    let next = account(world.exasol("status --json")).run().code(0).json()["next"].to_string();
+    assert!(next.contains("exasol deploy"), "{next}");
+}
+
+#[test]
 fn a_token_that_was_lost_stops_stop_before_anything_happens() {
     let world = ready("hetzner");
     world.exasol("stop").run().code(4).says("HCLOUD_TOKEN");

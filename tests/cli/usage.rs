@@ -90,3 +90,27 @@ fn a_statement_is_needed_by_sql() {
     world.exasol("sql").stdin(" ; ;\n").run().code(2).says("no statement");
     world.exasol("sql -c SELECT").run().code(3).says("exasol deploy");
 }
+
+#[test]
+fn a_damaged_record_is_refused_by_every_command_and_takes_none_with_it() {
+    let world = World::complete().initialized();
+    world.edit_state(|state| state["spec"]["cluster_size"] = 4_000_000_000u32.into());
+    for words in ["status", "logs", "info", "deploy", "destroy --yes", "init --update --owner x"] {
+        world.exasol(words).run().code(3).says("cluster_size is 4000000000");
+    }
+    world.exasol("list").run().code(0).says("broken");
+    let file = world.deployment().join("deployment.json");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    world.exasol("status").run().code(3).says("is not a file");
+    std::os::unix::fs::symlink("loop", world.path("loop")).unwrap();
+    world.exasol(&format!("status -d {}", world.path("loop").display())).run().code(3).says("not a deployment");
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_refused() {
+    let world = World::complete();
+    std::fs::write(world.path("c.toml"), "cluster_size = 2\ncluster-size = 3\n").unwrap();
+    world.init("--config c.toml").run().code(2).says("cluster-size is given twice");
+    assert!(!world.deployment().exists());
+}
