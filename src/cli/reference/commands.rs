@@ -17,7 +17,8 @@ pub(super) fn page() -> String {
         })
         .collect();
     text += &table(&["Command", "Does"], &rows);
-    text += "## Global options\n\nThey stand before or after the command.\n\n";
+    text += "## Global options\n\nThey stand before or after the command; what follows `--` belongs to the command on the node. `--color` is \
+             stronger than `NO_COLOR` and `CLICOLOR_FORCE`.\n\n";
     text += &options(&root, true);
     root.get_subcommands().for_each(|sub| describe(sub, &mut text));
     text.truncate(text.trim_end().len());

@@ -81,7 +81,9 @@ pub(super) fn page() -> String {
         ```\n\n\
         The code is stable; message and hint are for people. Further fields are in the\n\
         [schema](schemas/error.json): `operation`, `now` (what exists), `next` (commands), `checks` (those that failed),\n\
-        `tool` (the program that failed, with its own words). The messages and hints below are examples.\n\n"
+        `tool` (the program that failed, with its own words). The messages and hints below are examples.\n\n\
+        A command that could look, and does not like what it saw, is no failed one: `health`, and `status --wait` whose time\n\
+        is up, print their usual result and end with 1.\n\n"
         .to_owned();
     let row = |error: Error| {
         vec![code(error.code()), exit_code(&error), prose(&error.to_string()), prose(&error.hint().unwrap_or_default())]
