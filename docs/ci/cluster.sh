@@ -15,6 +15,7 @@
 #   CLUSTER_DIR        the deployment's directory (default: exasol-cluster)
 #   CLUSTER_ARTIFACTS  where logs are copied (default: cluster-logs); no passwords in it
 #   CLUSTER_POLL       seconds between two tries of a destroy (default: 2)
+#   CLUSTER_GRACE      seconds that an interrupted test has to end by itself (default: 10)
 #   CLUSTER_KEEP       set to 1, run destroys nothing: to look at a failed test by hand
 #
 # The test finds CLUSTER_DSN (hosts/FINGERPRINT:port, as Exasol's drivers take it),
@@ -24,7 +25,7 @@ set -uo pipefail
 
 dir=${CLUSTER_DIR:-exasol-cluster}
 artifacts=${CLUSTER_ARTIFACTS:-cluster-logs}
-private='' child='' signal=''
+private='' child='' signal='' told='' grace='' killer=''
 
 note() { printf 'cluster: %s\n' "$*" >&2; }
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p;}' "$0"; }
@@ -34,23 +35,45 @@ usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p;}' "$0"; }
 # question would stop it for ever.
 set -m
 
-# attend COMMAND...: runs it and waits for it, also when a signal comes meanwhile.
+# attend COMMAND...: runs it and waits for it, also when a signal comes meanwhile. After
+# a signal nothing is started any more.
 attend() {
   local status
+  [ -z "$signal" ] || return 1
   "$@" </dev/null &
   child=$!
+  # One that came before there was a child to tell.
+  [ -z "$signal" ] || [ -n "$told" ] || tell
   while :; do
     wait "$child"
     status=$?
     kill -0 "$child" 2>/dev/null || break
   done
-  child=''
+  while [ -n "$killer" ] && kill -0 "$killer" 2>/dev/null; do wait "$killer"; done
+  child='' killer=''
   return $status
+}
+
+# tell: ends what runs. exasol gets the time that it needs, since it leaves everything so
+# that it can be destroyed; a test may ignore the signal, and would cost for ever.
+tell() {
+  told=1
+  kill -s TERM -- "-$child" 2>/dev/null
+  [ -z "$grace" ] || [ -n "$killer" ] || { outlive "$child" "$grace" & killer=$!; }
+}
+
+# outlive GROUP SECONDS: waits until nothing of it runs, and kills what does not end.
+outlive() {
+  local deadline=$((SECONDS + $2))
+  while kill -0 -- "-$1" 2>/dev/null; do
+    [ $SECONDS -lt $deadline ] || { kill -s KILL -- "-$1" 2>/dev/null; return; }
+    sleep 0.1
+  done
 }
 
 on_signal() {
   signal=${signal:-$1}
-  [ -z "$child" ] || kill -s TERM -- "-$child" 2>/dev/null
+  [ -z "$child" ] || tell
 }
 
 # destroy: until nothing is left. 75 is "another operation holds the lock": what an
@@ -77,21 +100,23 @@ keep_logs() {
   mkdir -p "$artifacts" && { [ ! -d "$dir/logs" ] || cp -R "$dir/logs/." "$artifacts/"; }
 }
 
-# field NAME: one value of the answer of `exasol info --json`.
+# field FILE NAME: one value of an answer in JSON.
 field() {
-  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]] or "")' "$private/info.json" "$1"
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]] or "")' "$private/$1" "$2"
 }
 
 connection() {
-  (umask 077 && exasol info -d "$dir" --json --show-password >"$private/info.json") || return
-  (umask 077 && field password >"$private/password") || return
+  # The mode is there before the password: redirections keep it.
+  (umask 077 && : >"$private/info" && : >"$private/password") || return
+  attend exasol info -d "$dir" --json --show-password >"$private/info" || return
+  field info password >"$private/password" || return
   # GitHub then replaces it wherever it would appear in the job's log.
   [ "${GITHUB_ACTIONS-}" != true ] || echo "::add-mask::$(cat "$private/password")"
-  CLUSTER_DSN=$(field dsn)
-  CLUSTER_HOST=$(field host)
-  CLUSTER_PORT=$(field port)
-  CLUSTER_USER=$(field user)
-  CLUSTER_FINGERPRINT=$(field certificate_fingerprint)
+  CLUSTER_DSN=$(field info dsn)
+  CLUSTER_HOST=$(field info host)
+  CLUSTER_PORT=$(field info port)
+  CLUSTER_USER=$(field info user)
+  CLUSTER_FINGERPRINT=$(field info certificate_fingerprint)
   CLUSTER_PASSWORD_FILE=$private/password
   export CLUSTER_DSN CLUSTER_HOST CLUSTER_PORT CLUSTER_USER CLUSTER_FINGERPRINT CLUSTER_PASSWORD_FILE
 }
@@ -105,7 +130,9 @@ steps() {
   attend exasol deploy -d "$dir" --yes || return
   [ -z "$signal" ] || return 1
   connection || return
+  [ -z "$signal" ] || return 1
   note "running: ${test[*]}"
+  grace=${CLUSTER_GRACE:-10}
   attend "${test[@]}"
 }
 

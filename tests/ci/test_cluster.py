@@ -170,6 +170,38 @@ class Cluster(unittest.TestCase):
         self.assertFalse(self.runs(inner), "the test's own child still runs")
         self.assertEqual(self.verbs()[-1], "destroy")
 
+    def test_a_signal_before_the_test_is_not_lost(self):
+        (self.folder / "info-waits").touch()
+        process = self.start("run", "--", "touch", "ran")
+        self.wait_for("waiting")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.finish(process), 143)
+        self.assertEqual((self.folder / "calls").read_text().splitlines()[-2:], ["info ended by 15", "destroy -d exasol-cluster --yes"])
+        self.assertFalse((self.folder / "ran").exists())
+
+    def test_a_test_that_ignores_the_signal_is_killed(self):
+        stubborn = "trap '' TERM; echo $$ >inner.new; mv inner.new inner; while :; do sleep 600; done"
+        # By itself, and as what is left of a test that has ended.
+        for script in (stubborn, 'sh -c "$0" & wait'):
+            with self.subTest(script=script):
+                (self.folder / "inner").unlink(missing_ok=True)
+                subprocess.run(["rm", "-rf", self.folder / "exasol-cluster"], check=True)
+                process = self.start("run", "--", "sh", "-c", script, stubborn, CLUSTER_GRACE="1")
+                self.wait_for("inner")
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(self.finish(process), 143)
+                self.assertFalse(self.runs((self.folder / "inner").read_text().strip()))
+                self.assertEqual(self.verbs()[-1], "destroy")
+
+    def test_an_interrupted_test_has_time_to_end(self):
+        # What the group's first process leaves behind has it too.
+        script = "(trap 'sleep 0.5; touch tidied; exit' TERM; touch waiting; while :; do sleep 0.1; done) & wait"
+        process = self.start("run", "--", "sh", "-c", script)
+        self.wait_for("waiting")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.finish(process), 143)
+        self.assertTrue((self.folder / "tidied").exists())
+
     @staticmethod
     def runs(pid):
         try:
