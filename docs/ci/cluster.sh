@@ -16,6 +16,7 @@
 #   CLUSTER_ARTIFACTS  where logs are copied (default: cluster-logs); no passwords in it
 #   CLUSTER_POLL       seconds between two tries of a destroy (default: 2)
 #   CLUSTER_GRACE      seconds that an interrupted test has to end by itself (default: 10)
+#   CLUSTER_CLEAR      set to 1, the directory is removed too, after a destroy that succeeded
 #   CLUSTER_KEEP       set to 1, run destroys nothing: to look at a failed test by hand
 #
 # The test finds CLUSTER_DSN (hosts/FINGERPRINT:port, as Exasol's drivers take it),
@@ -100,6 +101,12 @@ keep_logs() {
   mkdir -p "$artifacts" && { [ ! -d "$dir/logs" ] || cp -R "$dir/logs/." "$artifacts/"; }
 }
 
+# clear_away: after a destroy that has proved that nothing is left, and after keep_logs.
+clear_away() {
+  [ "${CLUSTER_CLEAR-}" = 1 ] && [ -e "$dir/deployment.json" ] || return 0
+  rm -rf -- "$dir"
+}
+
 # field FILE NAME: one value of an answer in JSON.
 field() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]] or "")' "$private/$1" "$2"
@@ -121,8 +128,20 @@ connection() {
   export CLUSTER_DSN CLUSTER_HOST CLUSTER_PORT CLUSTER_USER CLUSTER_FINGERPRINT CLUSTER_PASSWORD_FILE
 }
 
+# set_aside: a directory whose cluster is destroyed is not deployed again.
+set_aside() {
+  local old
+  [ -e "$dir/deployment.json" ] || return 0
+  attend exasol status -d "$dir" --json >"$private/status" || return
+  [ "$(field status status)" = destroyed ] || return 0
+  old=${dir%/}.old-$(date -u +%Y%m%dT%H%M%SZ)-$$
+  note "$dir was destroyed before: moved to $old"
+  mv -- "$dir" "$old"
+}
+
 # steps: init, deploy, the test; the first that fails ends it.
 steps() {
+  set_aside || return
   if [ ! -e "$dir/deployment.json" ]; then
     attend exasol init "${options[@]}" -d "$dir" || return
     [ -z "$signal" ] || return 1
@@ -155,7 +174,7 @@ run() {
     destroyed=$?
     [ $destroyed -eq 0 ] || note "NOT DESTROYED (exit $destroyed): run again: $0 destroy"
   fi
-  keep_logs
+  keep_logs && [ "${CLUSTER_KEEP-}" != 1 ] && [ $destroyed -eq 0 ] && clear_away
   [ $status -ne 0 ] || status=$destroyed
   note "exit $status"
   return $status
@@ -174,7 +193,7 @@ case ${1-} in
   destroy)
     destroy
     status=$?
-    keep_logs
+    keep_logs && [ $status -eq 0 ] && clear_away
     exit $status
     ;;
   -h | --help) usage ;;

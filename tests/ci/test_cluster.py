@@ -19,11 +19,17 @@ verb = sys.argv[1]
 with open(here / "calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\n")
 folder = pathlib.Path(sys.argv[sys.argv.index("-d") + 1])
+def phase(name):
+    (folder / "deployment.json").write_text(json.dumps({"status": name}))
 if verb == "init":
     folder.mkdir()
-    (folder / "deployment.json").write_text("{}")
+    phase("initialized")
     (folder / "logs").mkdir()
     (folder / "logs/events.jsonl").write_text("log\n")
+if verb == "status":
+    print((folder / "deployment.json").read_text())
+if verb == "deploy" and "destroyed" in (folder / "deployment.json").read_text():
+    sys.exit(3)
 if verb == "info":
     print(json.dumps({"dsn": "192.0.2.1/AB:8563", "host": "192.0.2.1", "port": 8563, "user": "sys",
         "password": (here / "password").read_text(), "certificate_fingerprint": None}))
@@ -40,7 +46,10 @@ codes = here / f"{verb}-codes"
 if codes.exists():
     first, *rest = codes.read_text().split()
     codes.write_text(" ".join(rest or [first]))
-    sys.exit(int(first))
+    if first != "0":
+        sys.exit(int(first))
+if verb == "destroy":
+    phase("destroyed")
 """
 
 
@@ -212,9 +221,30 @@ class Cluster(unittest.TestCase):
 
     def test_an_existing_deployment_is_taken(self):
         (self.folder / "exasol-cluster").mkdir()
-        (self.folder / "exasol-cluster/deployment.json").write_text("{}")
+        (self.folder / "exasol-cluster/deployment.json").write_text('{"status": "initialized"}')
         self.assertEqual(self.call("run", "--", "true"), 0)
-        self.assertEqual(self.verbs(), ["deploy", "info", "destroy"])
+        self.assertEqual(self.verbs(), ["status", "deploy", "info", "destroy"])
+
+    def test_a_destroyed_deployment_is_moved_aside(self):
+        for _ in range(2):
+            self.assertEqual(self.call("run", "--", "true"), 0, self.__dict__.get("output"))
+        self.assertEqual(self.verbs(), ["init", "deploy", "info", "destroy", "status", "init", "deploy", "info", "destroy"])
+        old = list(self.folder.glob("exasol-cluster.old-*"))
+        self.assertEqual(len(old), 1)
+        self.assertTrue((old[0] / "logs/events.jsonl").exists())
+
+    def test_a_destroyed_directory_is_removed_where_that_is_asked_for(self):
+        self.codes("destroy", 1)
+        self.assertEqual(self.call("run", "--", "true", CLUSTER_CLEAR="1"), 1)
+        self.assertTrue((self.folder / "exasol-cluster").exists(), "nothing to destroy it with")
+        self.codes("destroy", 0)
+        self.assertEqual(self.call("destroy", CLUSTER_CLEAR="1"), 0)
+        self.assertFalse((self.folder / "exasol-cluster").exists())
+        self.assertTrue((self.folder / "cluster-logs/events.jsonl").exists())
+        self.assertEqual(self.call("run", "--", "sh", "-c", "exit 7", CLUSTER_CLEAR="1", CLUSTER_KEEP="1"), 7)
+        self.assertTrue((self.folder / "exasol-cluster").exists(), "it is to be kept")
+        self.assertEqual(self.call("run", "--", "sh", "-c", "exit 7", CLUSTER_CLEAR="1"), 7)
+        self.assertFalse((self.folder / "exasol-cluster").exists())
 
     def test_keep(self):
         self.assertEqual(self.call("run", "--", "sh", "-c", "exit 7", CLUSTER_KEEP="1"), 7)
