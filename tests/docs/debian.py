@@ -137,7 +137,7 @@ def in_lab(binary, name):
         subprocess.run([*lab, "virsh", "-q", "-c", "qemu:///system", *arguments], check=check)
 
     listed = subprocess.run(
-        [*lab, "virsh", "-q", "-c", "qemu:///system", "list", "--name"], check=True, capture_output=True, text=True
+        [*lab, "virsh", "-q", "-c", "qemu:///system", "list", "--all", "--name"], check=True, capture_output=True, text=True
     )
     if listed.stdout.strip():
         raise run.Failure(f"the lab {name} has machines, which would lose their network: {listed.stdout.split()}")
