@@ -59,6 +59,9 @@ program_version() {
     die 1 "$1 --version names no version"
 }
 
+# checkout_version: what Cargo.toml says.
+checkout_version() { sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$REPO/Cargo.toml"; }
+
 # check_reproducible WORK: the commit is built in two clones that differ in all
 # that must not count: folder, cargo home, time zone, language, umask.
 check_reproducible() {

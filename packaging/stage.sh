@@ -22,12 +22,22 @@ pack() {
   run_nfpm "$nfpm" "$stage" deb "$machine" "$version" "$work/exasol_$version-1_$(debian_name "$machine").deb"
   run_nfpm "$nfpm" "$stage" rpm "$machine" "$version" "$work/exasol-$version-1.$machine.rpm"
 
+  (cd "$work" && mv "$name.tar.gz" "$name.cdx.json" exasol[-_]"$version"-1[_.]* "$out/")
+  sum_up "$version" "$out"
+}
+
+# sum_up VERSION DIR: writes and prints SHA256SUMS over all packages of this version,
+# those for another kind of machine from an earlier run too.
+sum_up() {
+  local version=$1 out=$2
   (
-    cd "$work"
-    sha256sum exasol[-_]*"$version"* >SHA256SUMS
-    mv exasol[-_]*"$version"* SHA256SUMS "$out/"
+    cd "$out"
+    find . -maxdepth 1 -type f \( -name "exasol-$version-*-linux.tar.gz" -o -name "exasol-$version-*-linux.cdx.json" \
+      -o -name "exasol_$version-1_*.deb" -o -name "exasol-$version-1.*.rpm" \) -printf '%P\0' |
+      sort -z | xargs -0 sha256sum >SHA256SUMS.new
+    mv SHA256SUMS.new SHA256SUMS
+    cat SHA256SUMS
   )
-  (cd "$out" && cat SHA256SUMS)
 }
 
 # machine_of BINARY: as `uname -m` would say, from the program itself.

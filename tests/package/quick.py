@@ -46,6 +46,37 @@ def pack(binary, generator, out, umask, **environment):
     return done.stdout
 
 
+def check_sums(binary, generator, out):
+    """SHA256SUMS covers what an earlier run has put there, for another kind of machine, and nothing else."""
+    before = (out / "SHA256SUMS").read_text().splitlines()
+    deb = one(out, "*.deb")
+    other = deb.with_name(deb.name.replace("_amd64", "_other"))
+    assert other != deb
+    other.write_text("of an earlier run\n")
+    (out / "exasol-0.0.0-1.x86_64.rpm").write_text("of another version\n")
+    pack(binary, generator, out, 0o022)
+    names = [line.split("  ")[1] for line in (out / "SHA256SUMS").read_text().splitlines()]
+    assert sorted(names) == sorted([line.split("  ")[1] for line in before] + [other.name]), names
+    call("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=out)
+
+
+def check_refusals(folder, binary):
+    """Another version, or no checkout: said at once, with the reason."""
+    older = folder / "older"
+    older.write_text("#!/bin/sh\necho exasol 0.0.1\n")
+    older.chmod(0o755)
+    copy = folder / "no-checkout"
+    for part in ("scripts", "packaging", "tests/lab"):
+        shutil.copytree(REPO / part, copy / part)
+    for script, generator, code, words in (
+        (REPO / "scripts/package", older, 1, "is version 0.0.1, and this checkout is "),
+        (copy / "scripts/package", older, 4, "this is no git checkout"),
+    ):
+        command = [script, "--binary", binary, "--generator", generator, "--out", folder / "refused"]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
+        assert done.returncode == code and words in done.stderr, (done.returncode, done.stderr)
+
+
 def same(first, second):
     names = sorted(path.name for path in first.iterdir())
     assert names == sorted(path.name for path in second.iterdir())
@@ -151,6 +182,8 @@ def main():
         print("  .rpm:", check_rpm(one(first, "*.rpm")))
         check_tarball(one(first, "*.tar.gz"))
         print("  bill of materials:", check_sbom(one(first, "*.cdx.json")))
+        check_sums(binary, generator, second)
+        check_refusals(folder, binary)
     print("test-package: packed twice, the same bytes")
 
 
