@@ -28,6 +28,8 @@ from session import Session
 DROPPED = ("EXASOL_DB_", "EXASOL_ADMINUI_", "EXASOL_HOST_", "XDG_", "COLUMNS", "LINES")
 DROPPED_NAMES = ("EXASOL_DEPLOYMENT_DIR", "EXASOL_LOG_LEVEL", "CLICOLOR_FORCE", "BASH_ENV", "ENV")
 
+STOPPED_BY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
 
 class Failure(Exception):
     """A block did not do what the document says."""
@@ -67,13 +69,30 @@ def quote(text):
     return "\n".join(f"  | {line}" for line in text.rstrip("\n").splitlines())
 
 
-def clean_up(folder, variables):
+def clean_up(folder, variables, limit=900, pause=2):
+    """Destroys what is there; returns what could not be. 75: an interrupted operation still holds the lock."""
+    left = []
     for state in sorted(pathlib.Path(folder).rglob("deployment.json")):
-        done = subprocess.run(
-            ["exasol", "destroy", "--yes", "-d", state.parent],
-            env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )
+        end = time.monotonic() + limit
+        while True:
+            done = subprocess.run(
+                ["exasol", "destroy", "--yes", "-d", state.parent],
+                env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            )
+            if done.returncode != 75 or time.monotonic() >= end:
+                break
+            time.sleep(pause)
         print(f"destroyed {state.parent}: exit {done.returncode}\n{quote(done.stderr)}", flush=True)
+        if done.returncode != 0:
+            left.append(f"NOT DESTROYED: {state.parent}, exit {done.returncode}\n{quote(done.stderr)}")
+    return left
+
+
+def stop(number, _frame):
+    """Once: a second signal would only leave more behind."""
+    for each in STOPPED_BY:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def run_file(path, options):
@@ -91,11 +110,14 @@ def run_file(path, options):
             )
             if not count:
                 raise Failure(f"{path}: nothing to run" + (f" in={options.place}" if options.place else ""))
-        except BaseException:
+        except BaseException as error:
             # Also when it is interrupted: what runs has the deployment's lock, so it ends first.
             session.kill()
-            if not options.keep:
-                clean_up(folder / "work", variables)
+            left = [] if options.keep else clean_up(folder / "work", variables)
+            if left and isinstance(error, Exception):
+                raise Failure("\n".join([str(error), *left])) from error
+            if left:
+                print("\n".join(left), file=sys.stderr, flush=True)
             raise
         finally:
             session.close()
@@ -113,7 +135,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.exasol and not os.access(options.exasol, os.X_OK):
         parser.error(f"{options.exasol} is not a program: cargo build --release")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in STOPPED_BY:
+        signal.signal(number, stop)
     failed = 0
     files = options.file or [os.path.relpath(d.path) for d in documents() if options.place in d.places()]
     for path in files:

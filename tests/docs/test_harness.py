@@ -4,8 +4,13 @@ import contextlib
 import io
 import os
 import pathlib
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import unittest
+import unittest.mock
 
 import links
 import output
@@ -223,6 +228,52 @@ class Running(unittest.TestCase):
         self.assertEqual(self.main(page, program), 1)
         page.write_text("nothing to run\n")
         self.assertEqual(self.main(page, program), 1)
+
+    def failing_page(self, *codes):
+        """What a failed document leaves is destroyed by a program that exits with these codes."""
+        calls = pathlib.Path(self.folder, "calls")
+        calls.write_text("")
+        program = pathlib.Path(self.folder, "program")
+        program.write_text(f"#!/bin/sh\necho \"$1\" >>{calls}\nset -- {' '.join(map(str, codes))}\n"
+                           f"shift $(($(wc -l <{calls}) - 1))\nexit $1\n")
+        program.chmod(0o755)
+        page = pathlib.Path(self.folder, "page.md")
+        page.write_text("```sh run\nmkdir d; touch d/deployment.json; false\n```\n")
+        with contextlib.redirect_stdout(io.StringIO()) as printed, unittest.mock.patch.object(run.time, "sleep"):
+            self.assertEqual(run.main([str(page), "--exasol", str(program)]), 1)
+        self.assertEqual(calls.read_text().split(), ["destroy"] * len(codes))
+        return printed.getvalue().split("FAILED ")[1]
+
+    def test_the_clean_up_waits_for_the_lock(self):
+        self.assertNotIn("NOT DESTROYED", self.failing_page(75, 75, 0))
+
+    def test_what_could_not_be_destroyed_is_part_of_the_failure(self):
+        failure = self.failing_page(75, 1)
+        self.assertIn("exit 1, expected 0", failure)
+        self.assertIn("NOT DESTROYED", failure)
+
+    def test_signals_end_a_document_with_the_clean_up(self):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            with self.subTest(signal=number):
+                folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+                program = folder / "program"
+                # A second signal while it tidies up must not end that.
+                program.write_text(f"#!/bin/sh\nkill -{int(number)} $PPID\nsleep 0.2\ntouch {folder}/destroyed\n")
+                program.chmod(0o755)
+                (folder / "page.md").write_text(
+                    f"```sh run\nmkdir d; touch d/deployment.json {folder}/waiting; exec tail -f /dev/null\n```\n"
+                )
+                process = subprocess.Popen(
+                    [sys.executable, "-B", run.__file__, folder / "page.md", "--exasol", program],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )
+                end = time.monotonic() + 30
+                while not (folder / "waiting").exists():
+                    self.assertLess(time.monotonic(), end)
+                    time.sleep(0.02)
+                process.send_signal(number)
+                self.assertEqual(process.wait(timeout=60), 128 + number)
+                self.assertTrue((folder / "destroyed").exists())
 
     def main(self, page, program):
         with contextlib.redirect_stdout(io.StringIO()):
