@@ -19,6 +19,7 @@ import time
 from chroot import REPO, Chroot, lab_home
 from document import blocks
 
+STOPPED_BY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 USER = "reader"
 HOME = f"/home/{USER}"
 INIT = (
@@ -32,8 +33,13 @@ class Lab:
 
     def __enter__(self):
         self.command("down")
-        self.command("up")
-        lines = (lab_home() / "labs" / self.name / "environment").read_text().splitlines()
+        try:
+            self.command("up")
+            lines = (lab_home() / "labs" / self.name / "environment").read_text().splitlines()
+        except BaseException:
+            # __exit__ is for those that were entered; half a lab would be left.
+            self.command("down")
+            raise
         self.environment = {"CHECKPOINT_DISABLE": "1", "EXASOL_LAB": self.name}
         self.environment.update(line.split("=", 1) for line in lines if not line.startswith("LAB_VENV="))
         return self
@@ -211,11 +217,14 @@ def with_clusters(test):
 
 
 def stop(number, _frame):
+    # A second signal would only interrupt the tidying up.
+    for each in STOPPED_BY:
+        signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def main():
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in STOPPED_BY:
         signal.signal(number, stop)
     packages = pathlib.Path(sys.argv[1]).resolve()
     clusters = "--no-clusters" not in sys.argv
