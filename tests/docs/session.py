@@ -1,5 +1,6 @@
 """One bash session for the blocks of a document: variables, functions and folder stay from block to block."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -19,6 +20,12 @@ done
 """
 
 
+def moved(descriptor):
+    other = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 20)
+    os.close(descriptor)
+    return other
+
+
 class Session:
     """`shell` is the command that starts bash, such as `chroot DIR bash`; descriptors must pass through it."""
 
@@ -26,6 +33,8 @@ class Session:
         self.output = tempfile.TemporaryFile()
         blocks, self._blocks = os.pipe()
         self._codes, codes = os.pipe()
+        # Away from 8 and 9, which may be their numbers if the caller has other files open.
+        blocks, codes = moved(blocks), moved(codes)
         self.process = subprocess.Popen(
             # The numbers 8 and 9 are given by the first shell: pass_fds keeps numbers as they are.
             ["bash", "-c", f'exec 8<&{blocks} 9>&{codes} {blocks}<&- {codes}>&-; exec "$@"', "bash",

@@ -209,6 +209,13 @@ class Running(unittest.TestCase):
                 document("```sh run\ntail -f /dev/null\n```\n"), self.session, limit=0.2, report=lambda line: None
             )
 
+    def test_the_caller_may_have_other_files_open(self):
+        for _ in range(6):
+            self.addCleanup(open(os.devnull).close)
+            session = Session(dict(os.environ), self.folder)
+            self.addCleanup(session.close)
+            self.assertEqual(session.run("echo a"), (0, "a\n"))
+
     def test_the_environment_is_clean(self):
         os.environ["EXASOL_DB_PASSWORD"] = "secret"
         self.addCleanup(os.environ.pop, "EXASOL_DB_PASSWORD")
