@@ -9,13 +9,13 @@ libvirtd of a lab that is up, after its pool and its network have been taken awa
 """
 
 import argparse
-import contextlib
+import io
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import run
@@ -23,23 +23,12 @@ from documents import ROOT
 from markdown import Document
 from session import Session
 
+# At the end: it has a run.py as well.
+sys.path.append(str(ROOT / "tests/package"))
+from chroot import PASSED_ON, Chroot  # noqa: E402
+
 GUIDE = ROOT / "CLOUD_SETUP_LIBVIRT.md"
-SUITE = "bookworm"
 USER = "reader"
-# What apt and pip need to get out of this machine, if anything.
-PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
-CERTIFICATES = "/opt/pip-certificates.pem"
-# Mounts end with this namespace, and so does whatever was started inside.
-ENTER = r"""
-set -e
-root=$1 archives=$2 user=$3
-shift 3
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mkdir -p "$root/var/cache/apt/archives"
-mount --bind "$archives" "$root/var/cache/apt/archives"
-exec chroot --userspec="$user:$user" --groups= "$root" env -C "/home/$user" "$@"
-"""
 PREPARE = f"""
 echo "127.0.1.1 $(uname -n)" >>/etc/hosts
 apt-get update --quiet
@@ -49,80 +38,16 @@ echo '{USER} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{USER}
 echo 'Defaults env_keep += "DEBIAN_FRONTEND SYSTEMD_OFFLINE {' '.join(PASSED_ON)}"' >>/etc/sudoers.d/{USER}
 chmod 440 /etc/sudoers.d/{USER}
 """
-
-
-def home():
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return pathlib.Path(os.environ.get("EXASOL_LAB_HOME") or os.path.join(cache, "exasol-lab")) / "chroot"
-
-
-def base():
-    """The archive of a bare system, made once and kept."""
-    archive = home() / f"{SUITE}-minbase.tar"
-    if not archive.exists():
-        home().mkdir(parents=True, exist_ok=True)
-        part = pathlib.Path(tempfile.mkdtemp(dir=home()), "base.tar")
-        try:
-            subprocess.run(
-                ["mmdebstrap", "--quiet", "--variant=minbase", SUITE, part], check=True, stdin=subprocess.DEVNULL
-            )
-            part.rename(archive)
-        finally:
-            shutil.rmtree(part.parent)
-    return archive
-
-
-@contextlib.contextmanager
-def chroot(binary):
-    """A fresh system in a folder, with the program and a user; gone afterwards."""
-    archive = base()
-    root = pathlib.Path(tempfile.mkdtemp(prefix="docs.", dir=home()))
-    try:
-        root.chmod(0o755)
-        subprocess.run(["tar", "-C", root, "-xf", archive, "--numeric-owner"], check=True)
-        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-        policy = root / "usr/sbin/policy-rc.d"
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-        if os.environ.get("PIP_CERT"):
-            shutil.copy(os.environ["PIP_CERT"], root / CERTIFICATES.lstrip("/"))
-        shutil.copy(binary, root / "usr/local/bin/exasol")
-        (home() / "archives").mkdir(exist_ok=True)
-        subprocess.run(
-            [*enter(root, "root"), "bash", "-euc", f"cd /\n{PREPARE}"],
-            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )
-        yield root
-    finally:
-        # The mounts were in another namespace; the option is for the case that one was not.
-        subprocess.run(["rm", "-rf", "--one-file-system", root], check=True)
-
-
-def enter(root, user):
-    folder = "/root" if user == "root" else f"/home/{user}"
-    variables = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": folder,
-        "USER": user,
-        "LC_ALL": "C.UTF-8",
-        "DEBIAN_FRONTEND": "noninteractive",
-        # There is no systemd to talk to: systemctl finds the units and enables them, and starts nothing.
-        "SYSTEMD_OFFLINE": "1",
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-    }
-    if os.environ.get("PIP_CERT"):
-        variables["PIP_CERT"] = CERTIFICATES
-    return [
-        *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"),
-        *("bash", "-c", ENTER if user != "root" else ENTER.replace('-C "/home/$user"', "-C /root"), "enter"),
-        *(str(root), str(home() / "archives"), user),
-        *("-i", *(f"{name}={value}" for name, value in variables.items())),
-    ]
+# There is no systemd to talk to: systemctl finds the units and enables them, and starts nothing.
+OFFLINE = {"SYSTEMD_OFFLINE": "1"}
 
 
 def in_debian(binary):
-    with chroot(binary) as root:
-        session = Session(dict(os.environ), "/", [*enter(root, USER), "bash"])
+    with Chroot(io.StringIO(), "docs") as debian:
+        shutil.copy(binary, debian.root / "usr/local/bin/exasol")
+        debian.run(PREPARE, folder="/", env=OFFLINE).expect(0)
+        inside = debian.command(USER, env={**OFFLINE, "USER": USER, "LC_ALL": "C.UTF-8"})
+        session = Session(dict(os.environ), "/", [*inside, "env", "-C", f"/home/{USER}", "bash"])
         try:
             return run.execute(Document(os.path.relpath(GUIDE)), session, "debian", report=lambda line: print(line, flush=True))
         finally:
@@ -133,28 +58,49 @@ def in_lab(binary, name):
     """The lab ends up with what it had: the commands of the guide make its pool and network anew."""
     lab = [str(ROOT / "scripts/lab"), "exec", "--name", name, "--"]
 
-    def virsh(*arguments, check=True):
-        subprocess.run([*lab, "virsh", "-q", "-c", "qemu:///system", *arguments], check=check)
+    def virsh(*arguments, check=True, **options):
+        command = [*lab, "virsh", "-q", "-c", "qemu:///system", *arguments]
+        return subprocess.run(command, check=check, stdout=subprocess.PIPE, text=True, **options).stdout
 
-    listed = subprocess.run(
-        [*lab, "virsh", "-q", "-c", "qemu:///system", "list", "--all", "--name"], check=True, capture_output=True, text=True
-    )
-    if listed.stdout.strip():
-        raise run.Failure(f"the lab {name} has machines, which would lose their network: {listed.stdout.split()}")
-    virsh("pool-destroy", "default")
-    virsh("pool-undefine", "default")
-    virsh("net-destroy", "default")
-    virsh("net-undefine", "default")
-    script = ROOT / "tests/docs/run.py"
-    done = subprocess.run(
-        [*lab, sys.executable, "-B", str(script), os.path.relpath(GUIDE), "--in", "lab", "--exasol", str(binary)], check=False
-    )
-    for words in (["pool-destroy"], ["pool-delete"], ["pool-undefine"]):
-        virsh(*words, "exasol", check=False)
-    for words in (["net-destroy"], ["net-undefine"]):
-        virsh(*words, "lan2", check=False)
-    if done.returncode != 0:
+    machines = virsh("list", "--all", "--name").split()
+    if machines:
+        raise run.Failure(f"the lab {name} has machines, which would lose their network: {machines}")
+    kept = {kind: virsh(f"{kind}-dumpxml", "--inactive", "default") for kind in ("pool", "net")}
+    try:
+        for kind in kept:
+            virsh(f"{kind}-destroy", "default")
+            virsh(f"{kind}-undefine", "default")
+        script = str(ROOT / "tests/docs/run.py")
+        code = attend([*lab, sys.executable, "-B", script, os.path.relpath(GUIDE), "--in", "lab", "--exasol", str(binary)])
+    finally:
+        for words in (["pool-destroy"], ["pool-delete"], ["pool-undefine"]):
+            virsh(*words, "exasol", check=False)
+        for words in (["net-destroy"], ["net-undefine"]):
+            virsh(*words, "lan2", check=False)
+        for kind, definition in kept.items():
+            restore(virsh, kind, definition)
+    if code != 0:
         raise run.Failure(f"{GUIDE.name}: the blocks in=lab failed, see above")
+
+
+def attend(command):
+    """Runs it; if this is interrupted, it is asked to end, and tidies up first."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def restore(virsh, kind, definition):
+    """What the guide's commands have not made anew, since they did not come so far."""
+    if "default" not in virsh(f"{kind}-list", "--all", "--name").split():
+        virsh(f"{kind}-define", "/dev/stdin", input=definition)
+        virsh(f"{kind}-autostart", "default")
+    if "default" not in virsh(f"{kind}-list", "--name").split():
+        virsh(f"{kind}-start", "default")
 
 
 def main():
@@ -168,6 +114,8 @@ def main():
     binary = options.exasol.resolve()
     if not os.access(binary, os.X_OK):
         parser.error(f"{binary} is not a program: cargo build --release")
+    for number in run.STOPPED_BY:
+        signal.signal(number, run.stop)
     begin = time.monotonic()
     try:
         if not options.only_lab:

@@ -230,7 +230,7 @@ def main():
     clusters = "--no-clusters" not in sys.argv
     with tempfile.NamedTemporaryFile("w", prefix="test-package.", suffix=".log", delete=False) as log:
         print(f"test-package: log: {log.name}", flush=True)
-        with Chroot(log) as chroot, Lab() if clusters else contextlib.nullcontext() as lab:
+        with Chroot(log, "package") as chroot, Lab() if clusters else contextlib.nullcontext() as lab:
             test = Test(chroot, lab, packages)
             test.step(test.install)
             test.step(test.places)
