@@ -36,6 +36,11 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
     with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
         let cluster = Cluster::of(work, EditPolicy::Refuse)?;
         let machines = power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
+        // A wrong account or address sees no machine either: that proves nothing.
+        if !machines.is_empty() && machines.iter().all(|m| m.power == Power::Missing) {
+            let text = "none of the machines is there: exasol deploy makes them again, with data disks that are left";
+            return Err(Error::other(text).before_any_change());
+        }
         let on: Vec<_> = machines.iter().filter(|m| !matches!(m.power, Power::Off | Power::Missing)).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {
             work.begin(DATABASE.id);
