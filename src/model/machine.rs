@@ -15,6 +15,13 @@ pub struct Machine {
     pub unplugged: Option<String>,
 }
 
+impl Machine {
+    /// One of which nothing but its power is known.
+    pub fn with_power(node: &str, power: Power) -> Self {
+        Self { node: node.to_owned(), power, addresses: Vec::new(), unplugged: None }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +37,11 @@ pub enum Power {
 }
 
 impl Power {
+    /// It exists and does not run: `start` switches it on.
+    pub fn is_at_rest(self) -> bool {
+        matches!(self, Power::Off | Power::Paused | Power::Crashed)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Power::Running => "running",

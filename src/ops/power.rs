@@ -59,9 +59,7 @@ pub(super) async fn ask(
 }
 
 fn unknown(cluster: &Cluster) -> Vec<Machine> {
-    let machine =
-        |node: &String| Machine { node: node.clone(), power: Power::Unknown, addresses: Vec::new(), unplugged: None };
-    cluster.nodes.iter().map(|plan| machine(&plan.name)).collect()
+    cluster.nodes.iter().map(|plan| Machine::with_power(&plan.name, Power::Unknown)).collect()
 }
 
 async fn of_hypervisor(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<Vec<Machine>> {
@@ -69,14 +67,16 @@ async fn of_hypervisor(work: &Work, cluster: &Cluster, hypervisor: &'static Hype
     unless_interrupted(&work.interrupt, blocking(move || (hypervisor.machines)(&spec, &nodes))).await
 }
 
-/// Switches on what is off. Machines that are on are left alone.
-pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
-    work.begin(POWER_ON.id);
+/// Switches on what is off. Machines that are on are left alone. The caller has begun the step, and may
+/// have `seen` the machines in it.
+pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Machine>>) -> Result<()> {
     if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
-        let machines = of_hypervisor(work, cluster, hypervisor).await?;
+        let machines = match seen {
+            Some(machines) => machines,
+            None => of_hypervisor(work, cluster, hypervisor).await?,
+        };
         refuse_missing(&machines)?;
-        let rests = [Power::Off, Power::Paused, Power::Crashed];
-        let off: BTreeSet<_> = machines.iter().filter(|m| rests.contains(&m.power)).map(|m| m.node.clone()).collect();
+        let off = names(&machines, Power::is_at_rest);
         each(work, cluster, &off, hypervisor.switch_on).await?;
         // One that was paused may have been cut off meanwhile.
         let machines = if off.is_empty() { machines } else { of_hypervisor(work, cluster, hypervisor).await? };
@@ -89,10 +89,13 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
     match cluster.provider.cloud.as_ref() {
         Some(Cloud { power: PowerControl::Api(api), .. }) => {
             let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
-            let machines = remote.machines().await?;
+            let machines = match seen {
+                Some(machines) => machines,
+                None => remote.machines().await?,
+            };
             refuse_missing(&machines)?;
             // A machine that shut itself down may be neither on nor off for its cloud.
-            let off: BTreeSet<_> = machines.into_iter().filter(|m| m.power != Power::Running).map(|m| m.node).collect();
+            let off = names(&machines, |power| power != Power::Running);
             remote.switch(&off, Switch::On).await?;
             remote.wait(work, &remote.names(), Power::Running).await?;
             tell(work, &off);
@@ -106,16 +109,16 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster) -> Result<()> {
 /// Machines that were paused go on, so that they can shut down by themselves.
 pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
-    each(work, cluster, &names(machines, Power::Paused), hypervisor.switch_on).await
+    each(work, cluster, &names(machines, |power| power == Power::Paused), hypervisor.switch_on).await
 }
 
 /// Nobody can switch on what does not exist; `deploy` makes it again.
 fn refuse_missing(machines: &[Machine]) -> Result<()> {
-    let missing: Vec<_> = names(machines, Power::Missing).into_iter().collect();
+    let missing: Vec<_> = names(machines, |power| power == Power::Missing).into_iter().collect();
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::other(format!(
-            "the machine of {} does not exist any more: exasol deploy makes it again, with its data disks where they are              still there",
+            "the machine of {} does not exist any more: exasol deploy makes it again, with its data disks where they are still there",
             missing.join(", ")
         ))),
     }
@@ -145,9 +148,9 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(POWER_OFF.id);
     if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
         let machines = of_hypervisor(work, cluster, hypervisor).await?;
-        let there = machines.iter().filter(|m| m.power != Power::Missing).map(|m| m.node.clone()).collect();
+        let there = names(&machines, |power| power != Power::Missing);
         each(work, cluster, &there, |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
-        let on = names(&machines, Power::Running);
+        let on = names(&machines, |power| power == Power::Running);
         // For a guest that shuts down already it changes nothing.
         each(work, cluster, &on, hypervisor.shut_down).await?;
         let ask = async || of_hypervisor(work, cluster, hypervisor).await;
@@ -165,9 +168,7 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
             // A guest that goes down by itself is not cut off; one that does not is, after a while. For
             // some clouds only the call makes it what `off` means (no more costs).
             remote.until_down().await?;
-            let gone = [Power::Off, Power::Missing];
-            let still_on: BTreeSet<_> =
-                remote.machines().await?.into_iter().filter(|m| !gone.contains(&m.power)).map(|m| m.node).collect();
+            let still_on = names(&remote.machines().await?, |power| !is_proof(power, Power::Off));
             remote.switch(&still_on, Switch::Off).await?;
             remote.wait(work, &all(cluster), Power::Off).await?;
             work.done("the cloud says that every machine is off");
@@ -209,26 +210,26 @@ pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Res
 
 /// What Terraform has just read of the machines.
 pub(super) fn in_prior_state(seen: &PriorState, power: &TerraformPower, plans: &[NodePlan]) -> Vec<Machine> {
-    let machine = |plan: &NodePlan| Machine {
-        node: plan.name.clone(),
-        power: match seen.attribute(power.resource, &plan.name, power.attribute) {
-            Some(word) if power.running.contains(&word) => Power::Running,
-            Some(word) if power.off.contains(&word) => Power::Off,
-            Some(_) => Power::Unknown,
-            None => Power::Missing,
-        },
-        addresses: Vec::new(),
-        unplugged: None,
+    let of = |plan: &NodePlan| match seen.attribute(power.resource, &plan.name, power.attribute) {
+        Some(word) if power.running.contains(&word) => Power::Running,
+        Some(word) if power.off.contains(&word) => Power::Off,
+        Some(_) => Power::Unknown,
+        None => Power::Missing,
     };
-    plans.iter().map(machine).collect()
+    plans.iter().map(|plan| Machine::with_power(&plan.name, of(plan))).collect()
 }
 
 fn all(cluster: &Cluster) -> BTreeSet<String> {
     cluster.nodes.iter().map(|plan| plan.name.clone()).collect()
 }
 
-fn names(machines: &[Machine], power: Power) -> BTreeSet<String> {
-    machines.iter().filter(|m| m.power == power).map(|m| m.node.clone()).collect()
+fn names(machines: &[Machine], wanted: impl Fn(Power) -> bool) -> BTreeSet<String> {
+    machines.iter().filter(|m| wanted(m.power)).map(|m| m.node.clone()).collect()
+}
+
+/// What does not exist is not on.
+fn is_proof(now: Power, wanted: Power) -> bool {
+    now == wanted || (wanted == Power::Off && now == Power::Missing)
 }
 
 /// Does something to each of these machines, in order.
@@ -257,15 +258,13 @@ async fn wait(
     let mut told = BTreeSet::new();
     loop {
         let machines = ask().await?;
-        let there = names(&machines, power);
+        let there = names(&machines, |now| now == power);
         for node in there.difference(&told) {
             work.detail(format!("{node} is {}", power.as_str()));
         }
         told = there;
-        // What does not exist is not on.
-        let is_so = |m: &Machine| m.power == power || (power == Power::Off && m.power == Power::Missing);
-        let proven = |node: &&String| machines.iter().any(|m| m.node == **node && is_so(m));
-        let missing: Vec<_> = nodes.iter().filter(|node| !proven(node)).collect();
+        let proven = names(&machines, |now| is_proof(now, power));
+        let missing: Vec<_> = nodes.difference(&proven).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -325,12 +324,8 @@ impl<'a> Remote<'a> {
     async fn machines(&self) -> Result<Vec<Machine>> {
         try_join_all(self.nodes.iter().map(async |node| {
             let answer = self.send((self.api.ask)(&self.endpoint, id(node)?)).await?;
-            Ok(Machine {
-                node: node.plan.name.clone(),
-                power: if answer.is_null() { Power::Missing } else { (self.api.state)(&answer) },
-                addresses: Vec::new(),
-                unplugged: None,
-            })
+            let power = if answer.is_null() { Power::Missing } else { (self.api.state)(&answer) };
+            Ok(Machine::with_power(&node.plan.name, power))
         }))
         .await
     }

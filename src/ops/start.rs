@@ -37,14 +37,15 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         let cluster = Cluster::of(work, EditPolicy::Refuse)?;
         work.begin(POWER_ON.id);
         // Whoever cannot be asked now can be asked later, from the same phase.
-        power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
+        let mut seen = Some(power::machines(work, &cluster).await.map_err(Error::before_any_change)?);
         // On clouds sizes change while the machines are off.
         let resized = work.dir.state().update_pending && cluster.provider.cloud.is_some();
         if power::is_terraforms(&cluster) || resized {
-            work.begin(POWER_ON.id);
             power::by_terraform(work, &cluster, true).await?;
+            work.begin(POWER_ON.id);
+            seen = None;
         }
-        power::on(work, &cluster).await?;
+        power::on(work, &cluster, seen).await?;
         let now = boot::wait(work, &cluster).await?;
         addresses(work, &cluster, &now).await?;
         database_up(work, &now).await?;

@@ -63,7 +63,8 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         apply::run(work, &plan.cluster, &programs.terraform, allow_replace, |work, p| agree(work, &plan, p)).await?;
         // What was just made is on; what an earlier run made may have been switched off since.
         if !work.dir.state().nodes.is_empty() {
-            power::on(work, &plan.cluster).await?;
+            work.begin(POWER_ON.id);
+            power::on(work, &plan.cluster, None).await?;
         }
         let nodes = boot::wait(work, &plan.cluster).await?;
         let release = artifacts::wait(work, release).await?;

@@ -32,11 +32,8 @@ fn all_ready(nodes: &[NodeStatus]) -> bool {
 fn mending(nodes: &[NodeStatus]) -> Vec<Next> {
     let start = Next::run(Operation::Start, "switches on and connects what was lost");
     let health = Next::look("exasol health", "looks at every layer of every node");
-    let lost = |node: &NodeStatus| match node.vm {
-        Power::Off | Power::Paused | Power::Crashed => true,
-        Power::Running => node.vm_reason.is_some() || node.address_now.is_some(),
-        Power::Missing | Power::Unknown => false,
-    };
+    let cut_off = |node: &NodeStatus| node.vm_reason.is_some() || node.address_now.is_some();
+    let lost = |node: &NodeStatus| node.vm.is_at_rest() || (node.vm == Power::Running && cut_off(node));
     if nodes.iter().any(|node| node.vm == Power::Missing) {
         vec![Next::run(Operation::Deploy, "makes the lost machines again"), health]
     } else if nodes.iter().any(lost) {

@@ -123,12 +123,7 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     let state = dir.state();
     // Nothing was made, or everything removed: there is nobody to ask about.
     if matches!(state.phase, Phase::Initialized | Phase::Destroyed) {
-        let missing = |plan: &NodePlan| Machine {
-            node: plan.name.clone(),
-            power: Power::Missing,
-            addresses: Vec::new(),
-            unplugged: None,
-        };
+        let missing = |plan: &NodePlan| Machine::with_power(&plan.name, Power::Missing);
         return Machines::Known(plans.iter().map(missing).collect());
     }
     let hypervisor = match providers::find(&state.spec.provider) {

@@ -45,10 +45,7 @@ impl Verdict {
             let reason = format!("SQL login on {} of {} nodes", nodes.len(), nodes.len());
             return Self { status: Phase::DatabaseReady.to_string(), reason };
         }
-        let off: Vec<_> = nodes
-            .iter()
-            .filter(|n| matches!(n.vm, Power::Off | Power::Crashed | Power::Missing | Power::Paused))
-            .collect();
+        let off: Vec<_> = nodes.iter().filter(|n| n.vm.is_at_rest() || n.vm == Power::Missing).collect();
         let (status, reason) = if off.is_empty() {
             let silent = nodes.iter().filter(|n| !n.sql.is_ok()).map(|n| format!("{}: {}", n.name, why_silent(n)));
             let unreachable = nodes.iter().all(|n| matches!(n.sql.state, "unreachable" | "timeout"));

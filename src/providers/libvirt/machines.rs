@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::client::{Answer, Client, InterfaceSource};
+use super::client::{Answer, Client, Interface, InterfaceSource};
 use super::options::Options;
 use super::reach;
 use crate::error::{Error, Result};
@@ -20,23 +20,30 @@ pub(super) fn machines(spec: &Spec, nodes: &[NodePlan]) -> Result<Vec<Machine>> 
             let power =
                 client.power(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
             let runs = power == Power::Running;
-            let addresses = if runs { addresses(&client, node) } else { Vec::new() };
+            let ours = if runs { interfaces(&client, node) } else { None };
+            let addresses = if runs { addresses(&client, node, ours.as_deref()) } else { Vec::new() };
             // Only this host's own interfaces can be looked at.
-            let unplugged = if runs && options.uri.is_local() { unplugged(&client, node) } else { None };
+            let unplugged = ours.filter(|_| options.uri.is_local()).and_then(|ours| unplugged(&ours));
             Ok(Machine { node: node.name.clone(), power, addresses, unplugged })
         })
         .collect()
 }
 
+/// The running machine's interfaces with the deployment's address; None where it cannot be asked now.
+fn interfaces(client: &Client, node: &NodePlan) -> Option<Vec<Interface>> {
+    let mut all = client.interfaces(&node.machine).ok()?;
+    all.retain(|interface| interface.mac.eq_ignore_ascii_case(&node.mac));
+    Some(all)
+}
+
 /// A network that is stopped and started again makes its bridge anew, and leaves the taps of guests
 /// that run beside it (seen with libvirt 9.0). What cannot be asked now is no finding.
-fn unplugged(client: &Client, node: &NodePlan) -> Option<String> {
-    let interfaces = client.interfaces(&node.machine).ok()?;
-    let Some(interface) = interfaces.into_iter().find(|i| i.mac.eq_ignore_ascii_case(&node.mac)) else {
+fn unplugged(ours: &[Interface]) -> Option<String> {
+    let Some(interface) = ours.first() else {
         return Some("it has no network interface any more".into());
     };
-    let (tap, bridge) = interface.tap?;
-    let device = Path::new("/sys/class/net").join(&tap);
+    let (tap, bridge) = interface.tap.as_ref()?;
+    let device = Path::new("/sys/class/net").join(tap);
     let alone = device.exists() && !device.join("master").exists();
     alone.then(|| format!("its network interface {tap} is not on the bridge {bridge}: was the network restarted?"))
 }
@@ -59,22 +66,21 @@ pub(super) fn replug(spec: &Spec, node: &NodePlan) -> Result<()> {
 
 /// From the first source that knows one: the network's leases, the guest's agent, the hypervisor's
 /// neighbours. A source that cannot be asked now is one that knows none.
-fn addresses(client: &Client, node: &NodePlan) -> Vec<IpAddr> {
-    let sources: [&dyn Fn() -> Answer<Vec<IpAddr>>; 3] =
-        [&|| leased(client, node), &|| client.addresses_by_agent(&node.machine, &node.mac), &|| {
-            client.addresses_by_arp(&node.machine, &node.mac)
-        }];
+fn addresses(client: &Client, node: &NodePlan, ours: Option<&[Interface]>) -> Vec<IpAddr> {
+    let sources: [&dyn Fn() -> Answer<Vec<IpAddr>>; 3] = [
+        &|| leased(client, node, ours.unwrap_or_default()),
+        &|| client.addresses_by_agent(&node.machine, &node.mac),
+        &|| client.addresses_by_arp(&node.machine, &node.mac),
+    ];
     sources.iter().map(|ask| usable(ask().unwrap_or_default())).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 /// The lease that ends last is the newest: an interface has several after its range was changed.
-fn leased(client: &Client, node: &NodePlan) -> Answer<Vec<IpAddr>> {
+fn leased(client: &Client, node: &NodePlan, ours: &[Interface]) -> Answer<Vec<IpAddr>> {
     let mut leases = Vec::new();
-    for interface in client.interfaces(&node.machine)? {
+    for interface in ours {
         let InterfaceSource::Network(network) = &interface.source else { continue };
-        if interface.mac.eq_ignore_ascii_case(&node.mac) {
-            leases.extend(client.leases(network, Some(&node.mac))?);
-        }
+        leases.extend(client.leases(network, Some(&node.mac))?);
     }
     leases.sort_by_key(|lease| std::cmp::Reverse(lease.expires));
     Ok(leases.into_iter().map(|lease| lease.address).collect())

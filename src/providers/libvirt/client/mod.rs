@@ -20,7 +20,7 @@ use virt::error::{ErrorNumber, clear_error_callback};
 
 pub(super) use domains::Ended;
 pub(super) use host::Host;
-pub(super) use interfaces::InterfaceSource;
+pub(super) use interfaces::{Interface, InterfaceSource};
 pub(super) use networks::Network;
 pub(super) use pools::Pool;
 pub(super) use volumes::{Upload, Volume};
