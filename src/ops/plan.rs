@@ -8,30 +8,40 @@ use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
 use crate::providers::{self, Provider};
+use crate::tools::terraform::Workdir;
 
 pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let dir = DeploymentDir::open(root)?;
     dir.check_allowed(Operation::Deploy)?;
     let provider = providers::find(&dir.state().spec.provider)?;
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
-    let terraform_dir = copy_of(&dir, provider, copy.path())?;
-    let terraform = engine::of(&dir).await?;
-    // No log: it would go with the copy, and an error shows what Terraform said.
-    let terraform = terraform
-        .workdir(terraform_dir, context.sink.clone(), context.interrupt.clone())
-        .plugin_cache(CacheDirs::of_user()?.plugins());
-    let terraform = connections::within_reason(provider, terraform);
-    let terraform = credentials::give(&credentials::of(&dir, provider)?, terraform);
-    terraform.init().await?;
-    let plan = terraform.plan().await?;
+    let plan = in_copy(context, &dir, provider, copy.path()).await?.plan().await?;
     let mut report = plan.report();
     let state = dir.state();
     report.summary = summary(&state.spec, &state.facts, provider)?;
     Ok(report)
 }
 
+/// Terraform in a copy of the deployment's files, ready to plan. It has no log: that would go with the
+/// copy, and an error shows what Terraform said.
+pub(super) async fn in_copy(
+    context: &Context,
+    dir: &DeploymentDir,
+    provider: &'static Provider,
+    to: &Path,
+) -> Result<Workdir> {
+    let terraform = engine::of(dir)
+        .await?
+        .workdir(copy_of(dir, provider, to)?, context.sink.clone(), context.interrupt.clone())
+        .plugin_cache(CacheDirs::of_user()?.plugins());
+    let terraform = connections::within_reason(provider, terraform);
+    let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);
+    terraform.init().await?;
+    Ok(terraform)
+}
+
 /// The files as `deploy` would render them, with the state and the plugin lock beside them.
-pub(super) fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBuf> {
+fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBuf> {
     let state = dir.state();
     let nodes = NodePlan::all(&state.id, &state.spec);
     let files = render_input::terraform(provider, state, &dir.secrets()?, &nodes, true)?;

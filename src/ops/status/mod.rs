@@ -4,6 +4,8 @@
 mod next;
 mod probes;
 mod refresh;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 use std::path::{Path, PathBuf};

@@ -45,21 +45,12 @@ fn mending(nodes: &[NodeStatus]) -> Vec<Next> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
     use crate::model::Probe;
 
     fn node(vm: Power, ready: bool) -> NodeStatus {
-        let probe = if ready { Probe::ok(1) } else { Probe::not_probed("it is silent") };
-        NodeStatus {
-            name: "n12".into(),
-            vm,
-            vm_reason: None,
-            private_ip: None,
-            public_ip: None,
-            address_now: None,
-            ssh: probe.clone(),
-            sql: probe,
-        }
+        testing::node(vm, if ready { Probe::ok(1) } else { Probe::not_probed("it is silent") })
     }
 
     fn first(phase: Phase, vm: Power, ready: bool) -> &'static str {

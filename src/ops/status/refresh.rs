@@ -1,8 +1,7 @@
 //! `status --refresh`: how a cloud says its machines are. Everything happens in a temporary copy, so
 //! that the deployment stays as it is.
 
-use super::super::cache_dirs::CacheDirs;
-use super::super::{Context, credentials, engine, plan, power};
+use super::super::{Context, plan, power};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan};
@@ -29,12 +28,6 @@ async fn by_terraform(
     plans: &[NodePlan],
 ) -> Result<Vec<Machine>> {
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
-    let folder = plan::copy_of(dir, provider, copy.path())?;
-    let workdir = engine::of(dir)
-        .await?
-        .workdir(folder, context.sink.clone(), context.interrupt.clone())
-        .plugin_cache(CacheDirs::of_user()?.plugins());
-    let workdir = credentials::give(&credentials::of(dir, provider)?, workdir);
-    workdir.init().await?;
+    let workdir = plan::in_copy(context, dir, provider, copy.path()).await?;
     Ok(power::in_prior_state(&workdir.refreshed().await?, switch, plans))
 }

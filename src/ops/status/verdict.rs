@@ -79,21 +79,12 @@ fn seen(nodes: &[NodeStatus]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
     use crate::model::Probe;
 
     fn node(vm: Power, sql: &'static str) -> NodeStatus {
-        let probe = Probe { state: sql, reason: None, ms: 1 };
-        NodeStatus {
-            name: "n11".into(),
-            vm,
-            vm_reason: None,
-            private_ip: None,
-            public_ip: None,
-            address_now: None,
-            ssh: probe.clone(),
-            sql: probe,
-        }
+        testing::node(vm, Probe { state: sql, reason: None, ms: 1 })
     }
 
     fn verdict(phase: Phase, lock: &LockStatus, nodes: &[NodeStatus]) -> String {
