@@ -135,10 +135,4 @@ nfpm_program() {
   echo "$target"
 }
 
-build_nfpm() {
-  local work=$1 target=$2
-  cp "$NFPM_MODULE"/go.{mod,sum} "$work/" &&
-    (cd "$work" && go build -mod=mod -trimpath -o nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm) &&
-    cmp "$NFPM_MODULE/go.sum" "$work/go.sum" &&
-    mv "$work/nfpm" "$target"
-}
+build_nfpm() { build_go "$NFPM_MODULE" github.com/goreleaser/nfpm/v2/cmd/nfpm "$@"; }

@@ -8,13 +8,7 @@ source "$HERE/../../scripts/lib.sh"
 # shellcheck source=tests/lab/artifacts.sh
 source "$REPO/tests/lab/artifacts.sh"
 
-build_actionlint() {
-  local work=$1 target=$2
-  cp "$HERE"/actionlint/go.{mod,sum} "$work/" &&
-    (cd "$work" && go build -mod=mod -trimpath -o actionlint github.com/rhysd/actionlint/cmd/actionlint) &&
-    cmp "$HERE/actionlint/go.sum" "$work/go.sum" &&
-    mv "$work/actionlint" "$target"
-}
+build_actionlint() { build_go "$HERE/actionlint" github.com/rhysd/actionlint/cmd/actionlint "$@"; }
 
 actionlint=$LAB_HOME/actionlint/$(hash_of "$HERE"/actionlint/go.{mod,sum})/actionlint
 if [ ! -e "$actionlint" ]; then

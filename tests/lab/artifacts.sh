@@ -96,12 +96,16 @@ lab_tofu() {
   echo "$target"
 }
 
-build_tofu() {
-  local work=$1 target=$2
-  cp "$LAB_SOURCES"/tofu/go.{mod,sum} "$work/" &&
-    (cd "$work" && go build -mod=mod -trimpath -o tofu github.com/opentofu/opentofu/cmd/tofu) &&
-    cmp "$LAB_SOURCES/tofu/go.sum" "$work/go.sum" &&
-    mv "$work/tofu" "$target"
+build_tofu() { build_go "$LAB_SOURCES/tofu" github.com/opentofu/opentofu/cmd/tofu "$@"; }
+
+# build_go SOURCES PACKAGE WORK TARGET: for functions of build_once: a Go program at
+# the versions that SOURCES pins; go.sum must not have wanted more.
+build_go() {
+  local sources=$1 package=$2 work=$3 target=$4
+  cp "$sources"/go.{mod,sum} "$work/" &&
+    (cd "$work" && go build -mod=mod -trimpath -o program "$package") &&
+    cmp "$sources/go.sum" "$work/go.sum" &&
+    mv "$work/program" "$target"
 }
 
 # ansible-core and pyexasol. The key has the Python version in it, since a
