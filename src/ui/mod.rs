@@ -159,16 +159,14 @@ impl Ui {
     }
 
     /// Shows why the command failed: text on standard error, or the error object as the last line
-    /// of standard output.
+    /// of standard output. Where that takes nothing (a full disk), it is told on standard error too.
     pub fn error(&self, error: &Error) {
-        match self.settings.format {
-            Format::Json => self.out.try_print(&json::error(error)),
-            Format::Text => {
-                let mut page = Page::new(self.settings.stderr_colors);
-                error::describe(&mut page, error);
-                self.err.try_print(&page.into_text());
-            }
+        if self.settings.format == Format::Json && self.out.print(&json::error(error)).is_ok() {
+            return;
         }
+        let mut page = Page::new(self.settings.stderr_colors);
+        error::describe(&mut page, error);
+        self.err.try_print(&page.into_text());
     }
 
     /// Tells a warning on standard error, each one once.

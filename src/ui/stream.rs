@@ -62,16 +62,24 @@ pub(super) fn captured() -> (Stream, impl Fn() -> String) {
     (Stream::new(shared), move || String::from_utf8(copy.0.lock().unwrap().clone()).unwrap())
 }
 
+/// A stream on a disk that is full.
+#[cfg(test)]
+pub(super) fn full() -> Stream {
+    Stream::new(tests::Failing(ErrorKind::StorageFull, None))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Failing(ErrorKind, usize);
+    /// Fails each time; how often it may be written to, where that counts.
+    pub(super) struct Failing(pub ErrorKind, pub Option<usize>);
 
     impl Write for Failing {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            assert_eq!(self.1, 0, "written to again after the reader had gone");
-            self.1 += 1;
+            if let Some(left) = &mut self.1 {
+                *left = left.checked_sub(1).expect("written to again after the reader had gone");
+            }
             Err(self.0.into())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -81,14 +89,13 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_error_and_is_not_written_to_again() {
-        let stream = Stream::new(Failing(ErrorKind::BrokenPipe, 0));
+        let stream = Stream::new(Failing(ErrorKind::BrokenPipe, Some(1)));
         assert!(stream.print("one\n").is_ok());
         assert!(stream.print("two\n").is_ok());
     }
 
     #[test]
     fn a_full_disk_is_an_error() {
-        let stream = Stream::new(Failing(ErrorKind::StorageFull, 0));
-        assert_eq!(stream.print("one\n").unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(full().print("one\n").unwrap_err().kind(), ErrorKind::StorageFull);
     }
 }

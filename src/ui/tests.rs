@@ -34,6 +34,15 @@ fn both(report: &impl Report) -> String {
     format!("{}{separator}--- json\n{}", (text.out)(), serde_json::to_string_pretty(&object).unwrap())
 }
 
+#[test]
+fn an_error_that_standard_output_does_not_take_is_told_on_standard_error() {
+    let (err, read_err) = stream::captured();
+    let ui = Ui::on(Settings::resolve(JSON, &Environment::default()), stream::full(), err);
+    let error = ui.result(&samples::versions()).unwrap_err();
+    ui.error(&error);
+    assert!(read_err().starts_with("error: the result could not be written to standard output"), "{}", read_err());
+}
+
 // The same reader of schemas as in the command-line tests: some results need a cluster, and are seen here only.
 #[path = "../../tests/cli/schema.rs"]
 #[expect(dead_code, reason = "the samples know their schemas' names")]
