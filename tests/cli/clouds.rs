@@ -2,7 +2,7 @@
 //! machines are switched by a cloud's API and by Terraform.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{Call, World};
@@ -134,50 +134,61 @@ struct Api {
     calls: Arc<Mutex<Vec<String>>>,
 }
 
-fn api() -> Api {
+/// An API that gives every request line its answer: status line and body.
+fn api(mut answer: impl FnMut(&str) -> (&'static str, String) + Send + 'static) -> Api {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = calls.clone();
     std::thread::spawn(move || {
-        let mut status = "running";
         for tcp in listener.incoming() {
             let mut tcp = tcp.unwrap();
-            let mut reader = BufReader::new(tcp.try_clone().unwrap());
-            let mut first = String::new();
-            reader.read_line(&mut first).unwrap();
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            std::io::copy(&mut reader.take(length), &mut std::io::sink()).unwrap();
-            if first.contains("/actions/poweroff") {
-                status = "off";
-            }
-            seen.lock().unwrap().push(first.trim().to_owned());
-            let body = format!("{{\"server\":{{\"status\":\"{status}\"}}}}");
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let call = read_request(&tcp);
+            seen.lock().unwrap().push(call.clone());
+            let (status, body) = answer(&call);
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             let _ = tcp.write_all(format!("{head}{body}").as_bytes());
-            // The guest goes down when it was asked to: two looks later.
-            if seen.lock().unwrap().len() >= 3 {
-                status = "off";
-            }
         }
     });
     Api { url, calls }
 }
 
+/// Reads a request to its end; its first line.
+fn read_request(tcp: &TcpStream) -> String {
+    let mut reader = BufReader::new(tcp);
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    std::io::copy(&mut reader.take(length), &mut std::io::sink()).unwrap();
+    first.trim().to_owned()
+}
+
+/// A machine that runs until it is switched off, or has gone down by itself: it was asked to, two looks ago.
+fn going_down() -> Api {
+    let (mut looks, mut status) = (0, "running");
+    api(move |call| {
+        if looks == 3 || call.contains("/actions/poweroff") {
+            status = "off";
+        }
+        looks += 1;
+        ("200 OK", format!("{{\"server\":{{\"status\":\"{status}\"}}}}"))
+    })
+}
+
 #[test]
 fn a_cloud_s_api_is_asked_until_every_machine_is_off() {
     let world = ready("hetzner");
-    let api = api();
+    let api = going_down();
     let stop = || account(world.exasol("stop --json")).env("HCLOUD_ENDPOINT", &api.url).run();
     let json = stop().code(0).json();
     assert_eq!(json["status"], "stopped");
@@ -196,7 +207,7 @@ fn a_cloud_s_api_is_asked_until_every_machine_is_off() {
 fn machines_that_nobody_knows_are_not_proven_to_be_off() {
     let world = ready("hetzner");
     world.edit_state(|state| state["nodes"] = serde_json::json!([]));
-    let api = api();
+    let api = going_down();
     account(world.exasol("stop")).env("HCLOUD_ENDPOINT", &api.url).run().code(1).says("no machine of n11");
     assert_eq!(world.state()["phase"], "stop_failed");
 }
@@ -205,20 +216,8 @@ fn machines_that_nobody_knows_are_not_proven_to_be_off() {
 fn a_machine_that_was_deleted_in_the_cloud_is_for_deploy_to_make_again() {
     let world = ready("hetzner");
     world.edit_state(|state| state["phase"] = "stopped".into());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for tcp in listener.incoming() {
-            let mut tcp = tcp.unwrap();
-            let mut reader = BufReader::new(tcp.try_clone().unwrap());
-            let mut line = String::new();
-            while reader.read_line(&mut line).unwrap() > 2 {
-                line.clear();
-            }
-            let _ = tcp.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
-        }
-    });
-    account(world.exasol("start")).env("HCLOUD_ENDPOINT", &url).run().code(1).says("does not exist any more");
+    let api = api(|_| ("404 Not Found", "{}".into()));
+    account(world.exasol("start")).env("HCLOUD_ENDPOINT", &api.url).run().code(1).says("does not exist any more");
     assert_eq!(world.state()["phase"], "start_failed");
     let next = account(world.exasol("status --json")).run().code(0).json()["next"].to_string();
     assert!(next.contains("exasol deploy"), "{next}");
