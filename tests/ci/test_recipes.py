@@ -7,6 +7,8 @@ import yaml
 
 CI = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/ci"
 SCRIPT = "docs/ci/cluster.sh"
+# Left out where the variable is empty.
+CLOSED = '${RUNNER_CIDR:+--allowed-cidr "$RUNNER_CIDR"}'
 
 
 def load(name):
@@ -33,6 +35,12 @@ class Github(unittest.TestCase):
     def test_a_newer_push_does_not_cut_a_run_short(self):
         self.assertEqual(load("github.yml")["concurrency"]["cancel-in-progress"], False)
 
+    def test_a_cloud_can_be_closed_to_all_but_the_runner(self):
+        cloud = load("github.yml")["jobs"]["cloud"]
+        self.assertEqual(cloud["env"]["RUNNER_CIDR"], "${{ vars.RUNNER_CIDR }}")
+        run = next(step["run"] for step in cloud["steps"] if f"{SCRIPT} run" in step.get("run", ""))
+        self.assertIn(CLOSED, run)
+
     def test_the_build_for_arm64_says_that_it_was_not_run(self):
         self.assertIn("NOT BUILT", (CI / "build-arm64.yml").read_text(encoding="utf-8"))
         self.assertEqual(load("build-arm64.yml")["jobs"]["package"]["runs-on"], "ubuntu-24.04-arm")
@@ -52,6 +60,9 @@ class Gitlab(unittest.TestCase):
                 self.assertTrue(any(f"{SCRIPT} run" in line for line in job["script"]))
                 # The script and after_script are shells of their own.
                 self.assertIn("CLUSTER_DIR", job["variables"])
+
+    def test_a_cloud_can_be_closed_to_all_but_the_runner(self):
+        self.assertTrue(any(CLOSED in line for line in load("gitlab-ci.yml")["cloud"]["script"]))
 
     def test_the_limits_fit_into_the_job(self):
         common = load("gitlab-ci.yml")[".cluster"]
