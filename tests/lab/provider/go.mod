@@ -1,4 +1,4 @@
-// Builds the libvirt provider for machines that cannot reach its registry.
+// Builds the libvirt provider from source, at a pinned version, for the lab.
 // Nothing here is shipped: users' machines get it by `terraform init`.
 module exasol.lab/provider
 
