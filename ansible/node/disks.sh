@@ -31,3 +31,16 @@ size_of() {
   read -r sectors <"/sys/class/block/${1##*/}/size"
   echo $((sectors * 512))
 }
+
+# contents DEVICE: what is recognized on it; nothing if it is raw. Two kinds at once (LVM over an old
+# file system) are as little empty as one, and what cannot be read is not known to be empty.
+contents() {
+  code=0
+  said=$(blkid -p -o export "$1" 2>&1) || code=$?
+  case $code in
+    2) ;;
+    0) echo "$said" | grep TYPE= | xargs ;;
+    8) echo "several signatures" ;;
+    *) echo "cannot be read: $said" ;;
+  esac
+}

@@ -146,8 +146,8 @@ check_disks() {
     bytes=$(size_of "$found")
     if [ "$bytes" -lt "$least" ] || [ "$bytes" -gt "$most" ]; then fail "$link has $bytes bytes, not $least to $most"; fi
     case $seen in *"$identity"*) continue ;; esac
-    found=$(blkid -p -o export "/dev/$name" 2>&1) &&
-      fail "$link is not empty ($(echo "$found" | grep TYPE= | xargs)): it is not wiped here"
+    found=$(contents "/dev/$name")
+    [ -z "$found" ] || fail "$link is not empty ($found): it is not wiped here"
     ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$link is mounted"
     echo "$identity" >>"$state/raw-disks"
   done
