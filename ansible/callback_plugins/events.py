@@ -67,7 +67,7 @@ class CallbackModule(CallbackBase):
         # What node/*.sh have to say although all is well.
         for line in text(result._result.get("stdout")).splitlines():
             if line.startswith("warning: "):
-                self._emit("warning", message=f"{result._host.get_name()}: {line[9:][:MAX_LINE]}")
+                self._emit("warning", message=f"{result._host.get_name()}: {line[9:]}")
         self._result(result, "changed" if result._result.get("changed") else "ok")
 
     def v2_runner_on_skipped(self, result):
@@ -122,11 +122,12 @@ class CallbackModule(CallbackBase):
             line = line[os.write(1, line):]
 
     def _clean(self, value):
+        """Without secrets, then not too long: a secret that is cut in two is not found any more."""
         if isinstance(value, list):
-            return [self._clean(line) for line in value]
+            return [self._clean(line)[:MAX_LINE] for line in value]
         for secret in self._secrets:
             value = value.replace(secret, HIDDEN)
-        return value
+        return value[:MAX_MESSAGE]
 
 
 def key(result):
@@ -140,14 +141,14 @@ def cause(data):
     errors = last_lines(data.get("stderr") or data.get("module_stderr"))
     errors = errors or last_lines(data.get("stdout") or data.get("module_stdout"))
     message = text(data.get("msg")).strip() or (errors[-1] if errors else "failed without a message")
-    return {"message": message[:MAX_MESSAGE], "stderr": errors or None, "rc": data.get("rc")}
+    return {"message": message, "stderr": errors or None, "rc": data.get("rc")}
 
 
 def last_lines(output):
     lines = [line.rstrip() for line in text(output).splitlines() if line.strip()]
     # ssh's good-bye; a script runs on a terminal, so that it is all there is on stderr.
     lines = [line for line in lines if not SSH_CLOSED.fullmatch(line)]
-    return [line[:MAX_LINE] for line in lines[-MAX_LINES:]]
+    return lines[-MAX_LINES:]
 
 
 def text(value):

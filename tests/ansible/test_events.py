@@ -96,6 +96,13 @@ class Results(unittest.TestCase):
         self.assertEqual((len(failed["message"]), len(failed["stderr"])), (events.MAX_MESSAGE, events.MAX_LINES))
         self.assertTrue(failed["stderr"][-1].startswith("99 ") and len(failed["stderr"][-1]) == events.MAX_LINE)
 
+    def test_a_secret_across_the_cut_is_hidden_too(self):
+        secret = "correct horse battery staple"
+        for limit in (events.MAX_LINE, events.MAX_MESSAGE):
+            words = "x" * (limit - 10) + secret
+            [failed] = told([secret], ("v2_runner_on_failed", result({"msg": words, "stderr": words})))
+            self.assertNotIn("correct", json.dumps(failed))
+
     def test_messages_of_any_kind_become_text(self):
         self.assertEqual(events.cause({"msg": ["a", 1, None]})["message"], "a; 1;")
         self.assertEqual(events.cause({})["message"], "failed without a message")
