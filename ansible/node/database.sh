@@ -23,7 +23,8 @@ patience=15
 grace=60
 # How long the database may take to write back what it has in memory, in seconds.
 stop_limit=600
-since=/tmp/exasol-database-down.$(id -u)
+# Where nobody else can make it first.
+since=$HOME/.exasol-database-down
 
 fail() { echo "error: $*" >&2; exit 1; }
 

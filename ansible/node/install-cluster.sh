@@ -24,6 +24,8 @@ run() {
   limit=$1 log=$2
   shift 2
   status=0
+  # c4 tells its parameters, and passwords are among them: nobody else reads that.
+  (umask 077 && : >>"$log" && chmod 0600 "$log")
   timeout "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
   [ "$status" -ne 0 ] || return 0
   tail -n 30 "$log" >&2
