@@ -115,7 +115,6 @@ pub enum ItemState {
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     Bytes,
-    Items,
 }
 
 type Reader = Box<dyn FnMut(&Stamped) + Send>;

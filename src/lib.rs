@@ -32,16 +32,16 @@
 //!
 //! `tests/cli/house.rs` reads every `use crate::` and fails on any other arrow.
 
-pub mod catalog;
+pub(crate) mod catalog;
 pub mod cli;
 pub mod deployment;
 pub mod error;
-pub mod events;
+pub(crate) mod events;
 pub mod model;
-pub mod ops;
+pub(crate) mod ops;
 pub mod providers;
 pub mod render;
-pub mod signal;
+pub(crate) mod signal;
 pub mod sql;
-pub mod tools;
-pub mod ui;
+pub(crate) mod tools;
+pub(crate) mod ui;

@@ -11,4 +11,4 @@ mod versions;
 pub use providers::{
     InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region, regions,
 };
-pub use versions::{Artifact, DbVersion, RELEASE_TREE, Source, find_version, versions};
+pub use versions::{Artifact, DbVersion, RELEASE_TREE, find_version, versions};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::config_file::ConfigFile;
 use crate::error::{Error, Result};
-use crate::model::{DISKS_MAX, NODES_MAX, OptionDef, OptionKind, closest, env_name};
+use crate::model::{DISKS_MAX, NODES_MAX, OptionDef, OptionKind, closest};
 use crate::providers::{self, Provider, cloud};
 
 const fn option(flag: &'static str, value_name: &'static str, kind: OptionKind, help: &'static str) -> OptionDef {
@@ -165,7 +165,7 @@ impl Sources<'_> {
             let label = format!("--{}", def.flag);
             return self.typed(def, &label).map(Some);
         }
-        for name in [env_name(def.flag)].into_iter().chain(def.env.iter().map(|name| (*name).to_owned())) {
+        for name in def.variables() {
             if let Some(text) = (self.env)(&name) {
                 return parse(def, &name, &split(def, &text)).map(Some);
             }
@@ -192,8 +192,7 @@ impl Sources<'_> {
 
     /// Whether somebody gave it, here or in the environment or the file; a default does not count.
     pub(super) fn is_given(&self, def: &OptionDef) -> bool {
-        let named = || [env_name(def.flag)].into_iter().chain(def.env.iter().map(|name| (*name).to_owned()));
-        self.is_asked_for(def) || named().any(|name| (self.env)(&name).is_some())
+        self.is_asked_for(def) || def.variables().any(|name| (self.env)(&name).is_some())
     }
 
     /// As [`Sources::is_given`], but a variable of the environment may be meant for other deployments.

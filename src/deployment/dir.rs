@@ -63,11 +63,6 @@ impl DeploymentDir {
         self.root.join(LOGS_DIR)
     }
 
-    /// The folder of the operation that began last; None before the first.
-    pub fn latest_log_dir(&self) -> Option<PathBuf> {
-        oplog::latest(&self.logs_dir())
-    }
-
     /// The operations' log folders, oldest first.
     pub fn log_folders(&self) -> Result<Vec<LogFolder>> {
         oplog::all(&self.logs_dir())

@@ -18,7 +18,6 @@ use crate::model::Operation;
 const KEPT: usize = 50;
 const EVENTS_FILE: &str = "events.jsonl";
 const TIME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
-const TIME_LENGTH: usize = "20261123T031200Z".len();
 
 /// Writes into one operation's folder. Cheap to clone, for readers of events and consoles.
 ///
@@ -130,15 +129,10 @@ fn parse(logs: &Path, name: &str) -> Option<LogFolder> {
     })
 }
 
-/// The folder of the operation that began last.
-pub(super) fn latest(logs: &Path) -> Option<PathBuf> {
-    folders(logs).ok()?.pop().map(|name| logs.join(name))
-}
-
 /// The operations' folders, oldest first; other things that people put there are not among them.
 fn folders(logs: &Path) -> Result<Vec<String>> {
     let mut names = dir::entries(logs)?;
-    names.retain(|name| is_folder_name(name));
+    names.retain(|name| parse(logs, name).is_some());
     Ok(names)
 }
 
@@ -153,17 +147,6 @@ fn unused_name(earlier: &[String], operation: Operation, now: Timestamp) -> Stri
     }
 }
 
-fn is_folder_name(name: &str) -> bool {
-    name.split_at_checked(TIME_LENGTH).is_some_and(|(time, rest)| {
-        rest.strip_prefix('-').is_some_and(|operation| Operation::ALL.iter().any(|o| o.as_str() == operation))
-            && time.bytes().enumerate().all(|(i, b)| match i {
-                8 => b == b'T',
-                15 => b == b'Z',
-                _ => b.is_ascii_digit(),
-            })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,12 +159,11 @@ mod tests {
     fn folders_sort_by_time_even_within_one_second() {
         let dir = tempfile::tempdir().unwrap();
         let logs = dir.path().join("logs");
-        assert_eq!(latest(&logs), None);
+        assert_eq!(all(&logs).unwrap(), []);
         let first = OpLog::start_at(&logs, Operation::Destroy, at(0)).unwrap();
         assert_eq!(first.path(), logs.join("20261123T031200Z-destroy"));
         let second = OpLog::start_at(&logs, Operation::Deploy, at(0)).unwrap();
         assert_eq!(second.path(), logs.join("20261123T031201Z-deploy"));
-        assert_eq!(latest(&logs).unwrap(), second.path());
         let found: Vec<_> = all(&logs).unwrap().into_iter().map(|f| (f.operation, f.started_at)).collect();
         assert_eq!(found, [(Operation::Destroy, at(0)), (Operation::Deploy, at(1))]);
     }

@@ -22,6 +22,13 @@ pub struct OptionDef {
     pub help: &'static str,
 }
 
+impl OptionDef {
+    /// The environment variables that give it, the first that is set and not empty wins.
+    pub fn variables(&self) -> impl Iterator<Item = String> {
+        [env_name(self.flag)].into_iter().chain(self.env.iter().map(|name| (*name).to_owned()))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub enum OptionKind {
     Integer {

@@ -44,7 +44,7 @@ impl Preflight {
                 let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
                 let nodes = NodePlan::all(&planned, &spec);
                 let (id, facts) = (id.as_ref(), facts.as_ref());
-                Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts, image_bytes: None }))
+                Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts }))
             })
         };
         let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, dir), Ansible::find());

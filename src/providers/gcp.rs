@@ -337,7 +337,7 @@ mod tests {
         let run = |options: Value, facts: Option<Value>| {
             let spec = testing::spec(&PROVIDER, options);
             let facts = facts.map(|facts| serde_json::from_value(facts).unwrap());
-            let input = PreflightInput { spec: &spec, id: None, nodes: &[], facts: facts.as_ref(), image_bytes: None };
+            let input = PreflightInput { spec: &spec, id: None, nodes: &[], facts: facts.as_ref() };
             preflight(&input).checks.pop().unwrap()
         };
         assert_eq!(run(json!({"project": "typed-one"}), Some(json!({"project": "of-the-key"}))).detail, "typed-one");

@@ -71,8 +71,6 @@ pub struct PreflightInput<'a> {
     pub nodes: &'a [NodePlan],
     /// What an earlier preflight found out and `init` recorded, and what credentials tell; None before.
     pub facts: Option<&'a Options>,
-    /// The image's size in bytes once it is local, for the room that it needs.
-    pub image_bytes: Option<u64>,
 }
 
 pub struct TfvarsInput<'a> {

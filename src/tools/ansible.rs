@@ -48,8 +48,6 @@ pub struct PlaybookRun {
     /// Relative to the directory's `ansible/`, as the other files.
     pub playbook: PathBuf,
     pub inventory: PathBuf,
-    /// A JSON or YAML file with further variables.
-    pub vars: Option<PathBuf>,
     /// Environment for lookups in the playbook.
     pub env: Vec<(String, String)>,
     /// Texts that must not appear in events, should a program on a node print them.
@@ -67,7 +65,6 @@ impl PlaybookRun {
             directory: directory.into(),
             playbook: playbook.into(),
             inventory: "inventory.json".into(),
-            vars: None,
             env: Vec::new(),
             secrets: Vec::new(),
             nodes: 1,
@@ -133,9 +130,6 @@ impl Ansible {
             .args(["--forks", &run.nodes.clamp(1, MAX_FORKS).to_string()])
             .arg("-i")
             .arg(&run.inventory);
-        if let Some(vars) = &run.vars {
-            tool = tool.arg("-e").arg(format!("@{}", vars.display()));
-        }
         tool = tool
             .arg(&run.playbook)
             .log(&run.log)

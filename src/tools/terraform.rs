@@ -128,7 +128,6 @@ impl Terraform {
             dir: dir.into(),
             log: None,
             plugin_cache: None,
-            env: Vec::new(),
             secret_env: Vec::new(),
             without_env: Vec::new(),
             limits: None,
@@ -185,7 +184,6 @@ pub struct Workdir {
     dir: PathBuf,
     log: Option<PathBuf>,
     plugin_cache: Option<PathBuf>,
-    env: Vec<(String, String)>,
     secret_env: Vec<(String, String)>,
     without_env: Vec<&'static str>,
     limits: Option<Limits>,
@@ -205,11 +203,6 @@ impl Workdir {
     /// The folder in which plugins are kept for all deployments; made if need be.
     pub fn plugin_cache(mut self, dir: impl Into<PathBuf>) -> Self {
         self.plugin_cache = Some(dir.into());
-        self
-    }
-
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -321,6 +314,7 @@ impl Workdir {
 
     /// Addresses of the managed resources in the state; none if there is no state yet. Needs no
     /// plugins, so it works before [`Workdir::init`].
+    #[cfg(test)]
     pub async fn state_resources(&self) -> Result<Vec<String>> {
         if !self.dir.join("terraform.tfstate").exists() {
             return Ok(Vec::new());
@@ -394,9 +388,6 @@ impl Workdir {
         let mut tool = base_tool(&self.terraform.program).cwd(&self.dir);
         for name in &self.without_env {
             tool = tool.without_env(name);
-        }
-        for (name, value) in &self.env {
-            tool = tool.env(name, value);
         }
         for (name, value) in &self.secret_env {
             tool = tool.secret_env(name, value);

@@ -53,7 +53,7 @@ impl Bench {
             .workdir(self.dir.path(), self.sink.clone(), Interrupt::never())
             .log(self.log())
             .plugin_cache(self.dir.path().join("cache/plugins"))
-            .env("TF_CLI_CONFIG_FILE", "/dev/null")
+            .secret_env("TF_CLI_CONFIG_FILE", "/dev/null")
             .secret_env("TF_VAR_password", "tiger")
     }
 

@@ -151,13 +151,6 @@ impl Ui {
         })
     }
 
-    /// A report on standard error, before a question about it. Nothing in JSON format.
-    pub fn preview<R: Report + ?Sized>(&self, report: &R) {
-        if self.settings.format == Format::Text {
-            self.err.try_print(&page(report, self.settings.stderr_colors));
-        }
-    }
-
     /// Shows why the command failed: text on standard error, or the error object as the last line
     /// of standard output. Where that takes nothing (a full disk), it is told on standard error too.
     pub fn error(&self, error: &Error) {

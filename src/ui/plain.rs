@@ -115,7 +115,6 @@ impl Lines {
         let percent = part * 100 / PARTS;
         Some(match unit {
             Unit::Bytes => format!("{DETAIL}{} of {} ({percent}%)\n", size(done), size(total)),
-            Unit::Items => format!("{DETAIL}{done} of {total} ({percent}%)\n"),
         })
     }
 

@@ -46,7 +46,6 @@ pub struct Environment {
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     pub format: Format,
-    pub color: ColorChoice,
     /// Every transition, also those that say that nothing changed.
     pub verbose: bool,
     /// Warnings, errors and the result only.
@@ -91,7 +90,6 @@ impl Settings {
         let Flags { format, color, verbose, quiet } = flags;
         Self {
             format,
-            color,
             verbose,
             quiet,
             terminal: environment.stdin_terminal && environment.stderr_terminal,

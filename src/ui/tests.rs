@@ -204,16 +204,6 @@ fn without_a_terminal_nothing_is_asked() {
 }
 
 #[test]
-fn a_preview_is_not_a_result() {
-    let text = ui(TEXT);
-    text.ui.preview(&samples::destroy_dry_run());
-    assert!((text.out)().is_empty() && (text.err)().contains("would be removed"));
-    let json = ui(JSON);
-    json.ui.preview(&samples::destroy_dry_run());
-    assert_eq!((json.out)() + &(json.err)(), "");
-}
-
-#[test]
 fn data_is_harmless_as_table_and_raw_only_where_no_terminal_reads_csv() {
     let report =
         SqlReport { columns: vec!["A".into()], rows: vec![vec!["x\u{1b}[2J\u{9b}1A\u{202e}".into()]], row_count: None };

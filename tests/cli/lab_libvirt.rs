@@ -33,7 +33,7 @@ fn spec(options: Value) -> Spec {
 fn look(spec: &Spec, facts: Option<&Options>) -> Outcome {
     let id = DeploymentId::from_random(ID);
     let nodes = NodePlan::all(&id, spec);
-    (libvirt().preflight)(&PreflightInput { spec, id: Some(&id), nodes: &nodes, facts, image_bytes: None })
+    (libvirt().preflight)(&PreflightInput { spec, id: Some(&id), nodes: &nodes, facts })
 }
 
 fn preflight(options: Value) -> Outcome {

@@ -42,7 +42,7 @@ pub(in crate::providers) fn variables(
     (provider.validate)(&spec).unwrap();
     let id = DeploymentId::from_random([1, 2, 3, 4]);
     let nodes = NodePlan::all(&id, &spec);
-    let input = PreflightInput { spec: &spec, id: None, nodes: &nodes, facts: None, image_bytes: None };
+    let input = PreflightInput { spec: &spec, id: None, nodes: &nodes, facts: None };
     let facts = (provider.preflight)(&input).facts;
     (provider.tfvars)(&TfvarsInput {
         id: &id,

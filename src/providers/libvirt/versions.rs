@@ -1,7 +1,7 @@
 //! The versions of libvirt and of what is behind it, as far as they can be had.
 
 use super::client::{Client, library_version};
-use super::options::DEFAULT_URI;
+use super::options::{DEFAULT_URI, OPTIONS};
 use super::uri::Uri;
 use crate::model::Component;
 
@@ -14,9 +14,7 @@ pub(super) fn versions() -> Vec<Component> {
         Ok(version) => Component::found(LIBRARY, dotted(version)),
         Err(fault) => return vec![Component::missing(LIBRARY, format!("not found ({fault})"))],
     };
-    // As virsh and the option --libvirt-uri do.
-    let named = ["EXASOL_LIBVIRT_URI", "LIBVIRT_DEFAULT_URI"].into_iter().find_map(|name| std::env::var(name).ok());
-    let address = named.filter(|uri| !uri.is_empty()).unwrap_or_else(|| DEFAULT_URI.to_owned());
+    let address = named_address().unwrap_or_else(|| DEFAULT_URI.to_owned());
     let Some(uri) = Uri::parse(&address) else {
         return vec![library, Component::missing(DAEMON, format!("{address} is no address of libvirt"))];
     };
@@ -30,6 +28,12 @@ pub(super) fn versions() -> Vec<Component> {
     };
     let driver = client.driver().unwrap_or_else(|_| "hypervisor".into());
     vec![library, answered(DAEMON, client.daemon_version()), answered(&driver, client.driver_version())]
+}
+
+/// As the option --libvirt-uri finds it in the environment.
+fn named_address() -> Option<String> {
+    let uri = OPTIONS.iter().find(|option| option.key == "uri")?;
+    uri.variables().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
 /// libvirt packs major, minor and release into one number, a thousand each.

@@ -123,7 +123,7 @@ mod tests {
             "data_volumes_per_node": 1, "root_volume_size": 10, "options": options,
         }))
         .unwrap();
-        let outcome = run(&PreflightInput { spec: &spec, id: None, nodes: &[], facts: None, image_bytes: None });
+        let outcome = run(&PreflightInput { spec: &spec, id: None, nodes: &[], facts: None });
         let installed = !outcome.checks.iter().any(|c| c.detail.contains("client library"));
         installed.then_some(outcome)
     }

@@ -87,7 +87,7 @@ fn image_bytes(context: &Context) -> u64 {
         ImageLocation::File(path) => path.metadata().ok().map(|m| m.len()),
         ImageLocation::Url(_) => None,
     };
-    local.or(context.input.image_bytes).unwrap_or_else(|| default_image().map_or(1 << 30, |i| i.download_bytes))
+    local.unwrap_or_else(|| default_image().map_or(1 << 30, |i| i.download_bytes))
 }
 
 fn room(pool: &Pool, spec: &Spec, image: u64) -> Check {
