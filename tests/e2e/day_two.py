@@ -42,8 +42,8 @@ def status_at_once(system):
 
 
 @step
-def health(system):
-    """Every layer of every node is well; wrong files and a changed certificate are named and repaired."""
+def well(system):
+    """Every layer of every node is well."""
     result = system.exasol("health", "--json").expect(0)
     report = result.json()
     system.note("health", result.seconds)
@@ -51,6 +51,12 @@ def health(system):
     assert [node["name"] for node in report["nodes"]] == system.names
     for node in report["nodes"]:
         assert len(node["layers"]) == 10 and set(node["layers"].values()) == {"ok"}, node
+
+
+@step
+def health(system):
+    """Every layer of every node is well; wrong files and a changed certificate are named and repaired."""
+    well(system)
     config = system.dir / "ssh/config"
     config.write_text(config.read_text().replace(addresses(system)["n12"], "192.0.2.12"))
     (system.dir / "ansible/inventory.json").unlink()
@@ -212,6 +218,19 @@ def undefined(system, node="n12"):
     wait_until(lambda: ready(system), "the database after a lost domain", every=2)
 
 
+@step
+def lost_disk(system, node="n12"):
+    """A data disk that is gone is gone with its data: deploy names it and makes no empty one in its place."""
+    hypervisor.virsh("destroy", domain(system, node))
+    hypervisor.virsh("undefine", domain(system, node))
+    disk = f"{domain(system, node)}-data-01"
+    hypervisor.virsh("vol-delete", disk, "--pool", "default")
+    refused = system.exasol("deploy", "--json").expect(1).json()["error"]
+    assert refused["code"] == "plan_refused" and node in refused["message"], refused
+    assert disk not in hypervisor.lines("vol-list", "default")
+    assert domain(system, node) not in hypervisor.lines("list", "--all", "--name")
+
+
 def addresses(system):
     state = json.loads((system.dir / "deployment.json").read_text())
     return {node["name"]: node["public_ip"] for node in state["nodes"]}
@@ -284,5 +303,8 @@ def other_addresses(system, network="default"):
         assert ready(system)
         known = system.exasol("ssh", system.names[0], "--", f"getent ahostsv4 {node} | head -n1").expect(0).stdout
         assert known.startswith(free), known
+        events = [json.loads(line) for line in system.exasol("start", "--json").expect(0).stdout.splitlines()]
+        told = [event["outcome"] for event in events if event.get("step") == "addresses" and "outcome" in event]
+        assert told == ["unchanged"] and addresses(system)[node] == free, events
     finally:
         hypervisor.virsh("net-update", network, "delete", "ip-dhcp-host", host, "--live", "--config")

@@ -7,16 +7,12 @@ leave the directory as it was.
 import contextlib
 import json
 import os
-import pathlib
 import shutil
-import signal
-import subprocess
 import tempfile
 
 import hypervisor
 import steps
 from hypervisor import virsh
-from program import wait_until
 
 STEPS = {}
 
@@ -101,14 +97,8 @@ def directory(system):
 
 @contextlib.contextmanager
 def daemon_down(system):
-    # The lab's own daemon: this /run is the lab's.
-    daemon = int(pathlib.Path("/run/libvirtd.pid").read_text())
-    os.kill(daemon, signal.SIGTERM)
-    wait_until(lambda: not os.path.exists(f"/proc/{daemon}/exe"), "the end of libvirtd", every=0.05)
-    try:
+    with hypervisor.without_daemon():
         yield
-    finally:
-        subprocess.run(["libvirtd", "-d"], check=True, stdin=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
