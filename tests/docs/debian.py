@@ -85,8 +85,13 @@ def in_lab(binary, name):
 
 def attend(command):
     """Runs it; if this is interrupted, it is asked to end, and tidies up first."""
-    process = subprocess.Popen(command)
+    # What comes before there is anything to end waits until there is.
+    signal.pthread_sigmask(signal.SIG_BLOCK, run.STOPPED_BY)
+    process = subprocess.Popen(
+        command, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, run.STOPPED_BY)
+    )
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, run.STOPPED_BY)
         return process.wait()
     except BaseException:
         process.terminate()
