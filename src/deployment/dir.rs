@@ -37,6 +37,33 @@ impl DeploymentDir {
         }
     }
 
+    /// Reads the deployment and asks for its lock, so that the two belong together: an operation that
+    /// ends between the two looks does not seem to have been interrupted.
+    ///
+    /// # Errors
+    /// Those of [`DeploymentDir::open`], and [`Error::Io`].
+    pub fn open_with_lock(path: &Path) -> Result<(DeploymentDir, LockStatus)> {
+        Self::open_asking(path, DeploymentDir::lock_status)
+    }
+
+    fn open_asking(
+        path: &Path,
+        mut ask: impl FnMut(&DeploymentDir) -> Result<LockStatus>,
+    ) -> Result<(DeploymentDir, LockStatus)> {
+        let mut dir = DeploymentDir::open(path)?;
+        loop {
+            let lock = ask(&dir)?;
+            if lock != LockStatus::Free || !dir.state.phase.is_in_progress() {
+                return Ok((dir, lock));
+            }
+            let now = DeploymentDir::open(path)?;
+            if now.state == dir.state {
+                return Ok((dir, lock));
+            }
+            dir = now;
+        }
+    }
+
     /// The state as it was read: before the lock was taken it may be stale by now.
     pub fn state(&self) -> &State {
         &self.state
@@ -123,6 +150,27 @@ pub(super) fn entries(path: &Path) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Phase;
+
+    #[test]
+    fn an_operation_that_ends_while_we_look_is_not_interrupted() {
+        let (_keep, dir) = super::super::testing::deployment();
+        let write = |phase: Phase| {
+            let file = dir.root().join(STATE_FILE);
+            let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+            state["phase"] = phase.as_str().into();
+            fs::write(&file, state.to_string()).unwrap();
+        };
+        write(Phase::DeployInProgress);
+        let (seen, _) = DeploymentDir::open_with_lock(dir.root()).unwrap();
+        assert_eq!(seen.state().phase, Phase::DeployInProgress, "nobody holds the lock: interrupted");
+        let ended = |_: &DeploymentDir| {
+            write(Phase::DatabaseReady);
+            Ok(LockStatus::Free)
+        };
+        let (seen, _) = DeploymentDir::open_asking(dir.root(), ended).unwrap();
+        assert_eq!(seen.state().phase, Phase::DatabaseReady);
+    }
     use crate::deployment::testing;
 
     #[test]
