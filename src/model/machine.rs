@@ -30,8 +30,10 @@ pub enum Power {
     Off,
     Paused,
     Crashed,
-    /// The machine does not exist.
+    /// The machine should exist, and does not.
     Missing,
+    /// Nothing has been made yet, or everything was removed.
+    Absent,
     /// The hypervisor could not be asked.
     Unknown,
 }
@@ -49,6 +51,7 @@ impl Power {
             Power::Paused => "paused",
             Power::Crashed => "crashed",
             Power::Missing => "missing",
+            Power::Absent => "absent",
             Power::Unknown => "unknown",
         }
     }

@@ -242,6 +242,18 @@ fn terraform_switches_where_it_can() {
 }
 
 #[test]
+fn nobody_is_asked_for_machines_that_were_not_made_or_were_removed() {
+    let world = ready("exoscale");
+    for phase in ["initialized", "destroyed"] {
+        world.edit_state(|state| state["phase"] = phase.into());
+        // No account, no secrets: there is nothing to ask about.
+        let _ = std::fs::remove_file(world.deployment().join("secrets.json"));
+        let json = world.exasol("status --refresh --json").run().code(0).json();
+        assert_eq!((&json["status"], &json["nodes"][0]["vm"]), (&phase.into(), &"absent".into()));
+    }
+}
+
+#[test]
 fn a_database_that_nobody_reaches_is_not_switched_off() {
     let world = ready("exoscale");
     world.fake("ssh", "echo 'ssh: connect to host n11 port 22: No route to host' >&2; exit 255");

@@ -111,6 +111,7 @@ impl Findings<'_> {
                 }
             }
             Power::Off => self.error(layer, "machine_off", "its machine is off", self.command("exasol start")),
+            Power::Absent => {}
             Power::Missing => {
                 let hint = format!("{} makes it again, with its data disks", self.command("exasol deploy"));
                 self.error(layer, "machine_missing", "its machine does not exist any more", hint);

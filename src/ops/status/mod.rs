@@ -40,8 +40,7 @@ impl StatusRequest {
 
 pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusReport> {
     let since = Instant::now();
-    let dir = DeploymentDir::open(&request.dir)?;
-    let lock = dir.lock_status()?;
+    let (dir, lock) = DeploymentDir::open_with_lock(&request.dir)?;
     let plans = NodePlan::all(&dir.state().id, &dir.state().spec);
     let refreshed = match request.refresh {
         true => Some(refresh::machines(context, &dir, &plans).await?),
@@ -88,11 +87,18 @@ pub async fn wait_for(
         if report.status == wished {
             return Ok(Ok(report));
         }
-        if since.elapsed() + LOOK_AGAIN > limit {
-            return Ok(Err(report));
+        match until_next_look(limit, since.elapsed()) {
+            Some(time) => pause(context, time).await?,
+            None => return Ok(Err(report)),
         }
-        pause(context).await?;
     }
+}
+
+/// For somebody who waits: how long from one look to the next, the last of which is at the end of the
+/// time; None when that has passed.
+pub(super) fn until_next_look(limit: Duration, elapsed: Duration) -> Option<Duration> {
+    let left = limit.saturating_sub(elapsed);
+    (!left.is_zero()).then(|| LOOK_AGAIN.min(left))
 }
 
 /// Looks for ever; `show` gets every report that says something new. Ends with a signal.
@@ -109,14 +115,28 @@ pub async fn watch(
             show(&report)?;
             last = Some(news);
         }
-        pause(context).await?;
+        pause(context, LOOK_AGAIN).await?;
     }
 }
 
-async fn pause(context: &Context) -> Result<()> {
+async fn pause(context: &Context, time: Duration) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
     tokio::select! {
-        () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
+        () = tokio::time::sleep(time) => Ok(()),
         pressed = interrupt.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_look_is_at_the_end_of_the_time() {
+        let seconds = Duration::from_secs;
+        assert_eq!(until_next_look(seconds(60), seconds(10)), Some(LOOK_AGAIN));
+        assert_eq!(until_next_look(seconds(60), seconds(59)), Some(seconds(1)));
+        assert_eq!(until_next_look(seconds(60), seconds(60)), None);
+        assert_eq!(until_next_look(seconds(0), seconds(0)), None);
     }
 }

@@ -1,12 +1,18 @@
 //! Pure: the commands that lead on from what is recorded and from what was seen.
 
+use super::verdict::{all_ready, is_lost};
 use crate::deployment::transitions::{self, Next, next_commands};
 use crate::model::{NodeStatus, Operation, Phase, Power};
 
 /// The most useful first.
 pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes: &[NodeStatus]) -> Vec<Next> {
+    let elsewhere = |node: &NodeStatus| node.vm == Power::Missing && !is_lost(node);
     let mut next = match phase {
         _ if running => return next_commands(phase, running),
+        // A machine made again beside the one that answers would be a second one.
+        Phase::DatabaseReady if all_ready(nodes) && nodes.iter().any(elsewhere) => {
+            vec![Next::look("exasol health", "looks at every layer of every node")]
+        }
         Phase::DatabaseReady if !all_ready(nodes) => mending(nodes),
         Phase::Stopped if all_ready(nodes) => vec![
             Next::run(Operation::Start, "records that it runs, and lets it start with its host"),
@@ -17,15 +23,19 @@ pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes:
         }
         phase => next_commands(phase, running),
     };
+    // `start` cannot switch on what does not exist.
+    if nodes.iter().any(is_lost) && transitions::allowed(Operation::Deploy, phase).is_ok() {
+        put_first(&mut next, Next::run(Operation::Deploy, "makes the lost machines again"));
+    }
     if update_pending && transitions::allowed(Operation::Deploy, phase).is_ok() {
-        next.retain(|next| next.operation != Some(Operation::Deploy));
-        next.insert(0, Next::run(Operation::Deploy, "applies the changed options"));
+        put_first(&mut next, Next::run(Operation::Deploy, "applies the changed options"));
     }
     next
 }
 
-fn all_ready(nodes: &[NodeStatus]) -> bool {
-    nodes.iter().all(|node| node.sql.is_ok())
+fn put_first(next: &mut Vec<Next>, first: Next) {
+    next.retain(|next| next.operation != first.operation);
+    next.insert(0, first);
 }
 
 /// For a cluster that was ready and is not any more.
@@ -34,8 +44,8 @@ fn mending(nodes: &[NodeStatus]) -> Vec<Next> {
     let health = Next::look("exasol health", "looks at every layer of every node");
     let cut_off = |node: &NodeStatus| node.vm_reason.is_some() || node.address_now.is_some();
     let lost = |node: &NodeStatus| node.vm.is_at_rest() || (node.vm == Power::Running && cut_off(node));
-    if nodes.iter().any(|node| node.vm == Power::Missing) {
-        vec![Next::run(Operation::Deploy, "makes the lost machines again"), health]
+    if nodes.iter().any(is_lost) {
+        vec![health]
     } else if nodes.iter().any(lost) {
         vec![start, health]
     } else {
@@ -62,7 +72,10 @@ mod tests {
         let ready = Phase::DatabaseReady;
         assert_eq!(first(ready, Power::Running, true), "exasol info");
         assert_eq!(first(ready, Power::Missing, false), "exasol deploy");
+        assert_eq!(first(ready, Power::Missing, true), "exasol health");
+        assert_eq!(first(Phase::StartFailed, Power::Missing, false), "exasol deploy");
         assert_eq!(first(ready, Power::Off, false), "exasol start");
+        assert_eq!(first(ready, Power::Off, true), "exasol start");
         assert_eq!(first(ready, Power::Paused, false), "exasol start");
         assert_eq!(first(ready, Power::Running, false), "exasol health");
         assert_eq!(first(Phase::Stopped, Power::Running, true), "exasol start");
@@ -74,7 +87,8 @@ mod tests {
 
     #[test]
     fn whatever_was_seen_only_allowed_operations_are_named() {
-        let powers = [Power::Running, Power::Off, Power::Paused, Power::Crashed, Power::Missing, Power::Unknown];
+        let powers =
+            [Power::Running, Power::Off, Power::Paused, Power::Crashed, Power::Missing, Power::Absent, Power::Unknown];
         for phase in Phase::ALL {
             for vm in powers {
                 for (ready, pending) in [(true, true), (true, false), (false, true), (false, false)] {

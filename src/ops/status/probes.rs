@@ -66,11 +66,11 @@ enum Machines {
 }
 
 impl Machines {
-    /// The nodes whose machines cannot answer.
+    /// The nodes whose machines cannot answer. One that is missing may be elsewhere.
     fn off(&self) -> BTreeSet<String> {
         match self {
             Machines::Known(machines) => {
-                let silent = |m: &&Machine| matches!(m.power, Power::Off | Power::Crashed | Power::Missing);
+                let silent = |m: &&Machine| matches!(m.power, Power::Off | Power::Crashed);
                 machines.iter().filter(silent).map(|m| m.node.clone()).collect()
             }
             Machines::Unknown(_) => BTreeSet::new(),
@@ -119,12 +119,16 @@ async fn unless_off(
     }
 }
 
+/// Where nothing was made, or everything removed: there is nobody to ask about.
+pub(super) fn none_made(phase: Phase, plans: &[NodePlan]) -> Option<Vec<Machine>> {
+    let absent = |plan: &NodePlan| Machine::with_power(&plan.name, Power::Absent);
+    matches!(phase, Phase::Initialized | Phase::Destroyed).then(|| plans.iter().map(absent).collect())
+}
+
 async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -> Machines {
     let state = dir.state();
-    // Nothing was made, or everything removed: there is nobody to ask about.
-    if matches!(state.phase, Phase::Initialized | Phase::Destroyed) {
-        let missing = |plan: &NodePlan| Machine::with_power(&plan.name, Power::Missing);
-        return Machines::Known(plans.iter().map(missing).collect());
+    if let Some(machines) = none_made(state.phase, plans) {
+        return Machines::Known(machines);
     }
     let hypervisor = match providers::find(&state.spec.provider) {
         Ok(provider) => provider.hypervisor.as_ref(),

@@ -2,6 +2,7 @@
 //! that the deployment stays as it is.
 
 use super::super::{Context, plan, power};
+use super::probes;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan};
@@ -10,6 +11,9 @@ use crate::providers::{self, Provider};
 
 pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[NodePlan]) -> Result<Vec<Machine>> {
     let provider = providers::find(&dir.state().spec.provider)?;
+    if let (Some(_), Some(machines)) = (&provider.cloud, probes::none_made(dir.state().phase, plans)) {
+        return Ok(machines);
+    }
     match provider.cloud.as_ref().map(|cloud| &cloud.power) {
         Some(PowerControl::Api(api)) => power::ask(dir, provider, api, &context.interrupt).await,
         Some(PowerControl::Terraform(power)) => by_terraform(context, dir, provider, power, plans).await,

@@ -25,27 +25,37 @@ impl Verdict {
         }
     }
 
-    /// Stopped on purpose; somebody else may have switched machines on since.
+    /// Stopped on purpose; somebody else may have switched machines on since, or removed some.
     fn of_stopped(nodes: &[NodeStatus]) -> Self {
-        let on: Vec<_> = nodes.iter().filter(|n| n.vm == Power::Running || n.sql.is_ok()).collect();
-        let (status, reason) = if on.is_empty() {
-            (Phase::Stopped.as_str(), "stopped by the last operation".to_owned())
-        } else if on.len() == nodes.len() && nodes.iter().all(|n| n.sql.is_ok()) {
+        let runs = |n: &NodeStatus| n.vm == Power::Running || (n.sql.is_ok() && !n.vm.is_at_rest());
+        let on = names(nodes, runs);
+        let lost: Vec<_> = nodes.iter().filter(|n| is_lost(n)).map(|n| format!("{} is missing", n.name)).collect();
+        let unseen = names(nodes, |n| n.vm == Power::Unknown);
+        let (status, reason) = if all_ready(nodes) {
             (Phase::DatabaseReady.as_str(), format!("stopped was recorded, but: {}", seen(nodes)))
+        } else if on.is_empty() && lost.is_empty() {
+            let reason = match unseen.is_empty() {
+                true => "stopped by the last operation".to_owned(),
+                false => format!("recorded by the last operation; the machine of {unseen} could not be asked"),
+            };
+            (Phase::Stopped.as_str(), reason)
         } else {
-            let names: Vec<_> = on.iter().map(|n| n.name.as_str()).collect();
-            ("degraded", format!("stopped was recorded, but {} runs", names.join(", ")))
+            let way = "exasol start says so too, and from there exasol deploy makes it again";
+            let mut found: Vec<_> = (!on.is_empty()).then(|| format!("{on} runs")).into_iter().collect();
+            found.extend((!lost.is_empty()).then(|| format!("{} ({way})", lost.join("; "))));
+            ("degraded", format!("stopped was recorded, but {}", found.join("; ")))
         };
         Self { status: status.to_owned(), reason }
     }
 
-    /// A cluster is ready while every node accepts a login, and for no other reason.
+    /// A cluster is ready while every node accepts a login and no machine is seen at rest. Which of the two
+    /// answers came first must not matter.
     fn of_ready(nodes: &[NodeStatus]) -> Self {
-        if nodes.iter().all(|n| n.sql.is_ok()) {
-            let reason = format!("SQL login on {} of {} nodes", nodes.len(), nodes.len());
+        if all_ready(nodes) {
+            let reason = format!("SQL login on {0} of {0} nodes{1}", nodes.len(), elsewhere(nodes));
             return Self { status: Phase::DatabaseReady.to_string(), reason };
         }
-        let off: Vec<_> = nodes.iter().filter(|n| n.vm.is_at_rest() || n.vm == Power::Missing).collect();
+        let off: Vec<_> = nodes.iter().filter(|n| n.vm.is_at_rest() || is_lost(n)).collect();
         let (status, reason) = if off.is_empty() {
             let silent = nodes.iter().filter(|n| !n.sql.is_ok()).map(|n| format!("{}: {}", n.name, why_silent(n)));
             let unreachable = nodes.iter().all(|n| matches!(n.sql.state, "unreachable" | "timeout"));
@@ -60,20 +70,48 @@ impl Verdict {
     }
 }
 
+pub(super) fn all_ready(nodes: &[NodeStatus]) -> bool {
+    nodes.iter().all(|node| node.sql.is_ok() && !node.vm.is_at_rest())
+}
+
+/// Missing where it should be, and not answering from elsewhere either.
+pub(super) fn is_lost(node: &NodeStatus) -> bool {
+    node.vm == Power::Missing && !node.sql.is_ok()
+}
+
+fn names(nodes: &[NodeStatus], which: impl Fn(&NodeStatus) -> bool) -> String {
+    nodes.iter().filter(|node| which(node)).map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// A machine's own trouble says more than that nothing answers.
 fn why_silent(node: &NodeStatus) -> &str {
     let of_machine = node.vm_reason.as_deref().filter(|_| node.vm == Power::Running);
     of_machine.or(node.sql.reason.as_deref()).unwrap_or(node.sql.state)
 }
 
-/// How many nodes are on and take logins, in words.
+/// How many nodes are on and take logins, and which machines are not where they should be, in words.
 fn seen(nodes: &[NodeStatus]) -> String {
     let all = nodes.len();
     let count = |what: &dyn Fn(&NodeStatus) -> bool| nodes.iter().filter(|n| what(n)).count();
-    let logins = format!("SQL login on {} of {all} nodes", count(&|n| n.sql.is_ok()));
-    match count(&|n| n.vm == Power::Unknown) {
-        0 => format!("{} of {all} machines run, {logins}", count(&|n| n.vm == Power::Running)),
-        _ => logins,
+    let mut seen = format!("SQL login on {} of {all} nodes", count(&|n| n.sql.is_ok()));
+    if count(&|n| n.vm == Power::Unknown) == 0 {
+        seen = format!("{} of {all} machines run, {seen}", count(&|n| n.vm == Power::Running));
+    }
+    let lost = names(nodes, is_lost);
+    if !lost.is_empty() {
+        seen.push_str(&format!("; missing: {lost}"));
+    }
+    seen + &elsewhere(nodes)
+}
+
+/// A database answers where no machine is known: nothing is lost, and nobody should make it again.
+fn elsewhere(nodes: &[NodeStatus]) -> String {
+    match names(nodes, |n| n.vm == Power::Missing && n.sql.is_ok()) {
+        names if names.is_empty() => names,
+        names => format!(
+            "; the hypervisor or cloud knows no machine of {names} though its database answers: is it another \
+             target now, or was the machine migrated?"
+        ),
     }
 }
 
@@ -104,10 +142,38 @@ mod tests {
     }
 
     #[test]
+    fn which_answer_came_first_does_not_matter() {
+        let of = |nodes: &[NodeStatus]| Verdict::of(Phase::DatabaseReady, &LockStatus::Free, nodes);
+        for vm in [Power::Off, Power::Paused, Power::Crashed] {
+            for sql in ["ok", "not_probed"] {
+                let found = of(&[node(Power::Running, "ok"), node(vm, sql)]);
+                assert_eq!((found.status.as_str(), found.reason), ("degraded", format!("n11 is {}", vm.as_str())));
+            }
+        }
+        assert_eq!(of(&[node(Power::Off, "ok")]).status, "stopped");
+        let elsewhere = of(&[node(Power::Missing, "ok")]);
+        assert_eq!(elsewhere.status, "database_ready");
+        assert!(elsewhere.reason.contains("knows no machine of n11"), "{}", elsewhere.reason);
+        assert_eq!(of(&[node(Power::Missing, "unreachable")]).status, "degraded");
+    }
+
+    #[test]
+    fn a_lost_machine_is_told_in_every_phase() {
+        let lost =
+            [node(Power::Off, "unreachable"), NodeStatus { name: "n12".into(), ..node(Power::Missing, "timeout") }];
+        let of = |phase| Verdict::of(phase, &LockStatus::Free, &lost);
+        assert_eq!(of(Phase::Stopped).status, "degraded");
+        assert!(of(Phase::Stopped).reason.contains("n12 is missing"));
+        assert!(of(Phase::StopFailed).reason.contains("missing: n12"));
+    }
+
+    #[test]
     fn stopped_is_what_nobody_has_switched_on_again() {
         let of = |nodes: &[NodeStatus]| verdict(Phase::Stopped, &LockStatus::Free, nodes);
         assert_eq!(of(&[node(Power::Off, "unreachable")]), "stopped");
         assert_eq!(of(&[node(Power::Unknown, "timeout")]), "stopped");
+        let unseen = Verdict::of(Phase::Stopped, &LockStatus::Free, &[node(Power::Unknown, "timeout")]);
+        assert!(unseen.reason.contains("the machine of n11 could not be asked"), "{}", unseen.reason);
         assert_eq!(of(&[node(Power::Running, "refused"), node(Power::Off, "timeout")]), "degraded");
         assert_eq!(of(&[node(Power::Running, "ok")]), "database_ready");
     }
