@@ -12,7 +12,7 @@ use super::operation::{Work, in_dir};
 use super::{credentials, engine, known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
-use crate::model::{Node, NodePlan, Operation, RenderedFile};
+use crate::model::{Node, NodePlan, Operation, Phase, RenderedFile};
 use crate::providers::{self, Hypervisor, Provider, Route};
 use crate::render::{self, SshInput};
 use crate::sql::Endpoint;
@@ -60,6 +60,18 @@ pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
 
 pub(super) fn ssh(dir: &DeploymentDir) -> Result<Ssh> {
     Ssh::new(ssh_config(dir))
+}
+
+/// The nodes, for commands that need some.
+///
+/// # Errors
+/// [`Error::NotYet`] before there are any, and for a destroyed deployment, whose record keeps them.
+pub(super) fn nodes(dir: &DeploymentDir) -> Result<&[Node]> {
+    let state = dir.state();
+    match state.phase == Phase::Destroyed || state.nodes.is_empty() {
+        true => Err(no_nodes(dir)),
+        false => Ok(&state.nodes),
+    }
 }
 
 /// For commands that need nodes, before there are any and after.

@@ -12,11 +12,9 @@ use crate::model::InfoReport;
 pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let dir = DeploymentDir::open(root)?;
     let state = dir.state();
-    let Some(first) = state.nodes.first() else {
-        return Err(connections::no_nodes(&dir));
-    };
-    let hosts: Vec<String> = state.nodes.iter().map(|n| n.public_ip.to_string()).collect();
-    let host = first.public_ip.to_string();
+    let nodes = connections::nodes(&dir)?;
+    let hosts: Vec<String> = nodes.iter().map(|n| n.public_ip.to_string()).collect();
+    let host = hosts.first().cloned().unwrap_or_default();
     let all = hosts.join(",");
     let fingerprint = state.certificate_fingerprint.clone();
     // Drivers take "hosts/FINGERPRINT:port"; without a fingerprint they would ask a CA.

@@ -10,10 +10,7 @@ use crate::model::closest;
 /// Returns only when it failed: otherwise the process is `ssh` now.
 pub fn run(root: &Path, node: &str, command: &[String]) -> Result<std::convert::Infallible> {
     let dir = DeploymentDir::open(root)?;
-    let nodes = &dir.state().nodes;
-    if nodes.is_empty() {
-        return Err(connections::no_nodes(&dir));
-    }
+    let nodes = connections::nodes(&dir)?;
     let names: Vec<String> = nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}-cos", n.plan.name)]).collect();
     if !names.iter().any(|n| n == node) {
         return Err(Error::InvalidValue {

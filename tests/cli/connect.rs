@@ -46,6 +46,20 @@ fn a_cluster_that_does_not_answer_is_not_called_ready() {
 }
 
 #[test]
+fn what_was_destroyed_is_no_place_to_connect_to() {
+    let world = ready();
+    world.edit_state(|state| state["phase"] = "destroyed".into());
+    std::fs::remove_file(world.deployment().join("secrets.json")).unwrap();
+    for words in ["info --json", "ssh n11 --json", "sql --json -c 1"] {
+        let json = world.exasol(words).run().code(3).json();
+        assert_eq!(json["error"]["code"], "not_yet", "{words}: {json}");
+        assert!(json["error"]["hint"].as_str().unwrap().contains("exasol init"), "{words}: {json}");
+    }
+    let json = world.exasol("status --json").run().code(0).json();
+    assert_eq!((&json["status"], &json["nodes"][0]["vm"]), (&"destroyed".into(), &"absent".into()));
+}
+
+#[test]
 fn sql_names_the_host_that_does_not_answer() {
     let world = ready();
     let json = world.exasol_with(["sql", "-c", "SELECT 1", "--json"]).run().code(1).json();

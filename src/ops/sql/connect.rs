@@ -17,9 +17,10 @@ const LOGIN_REFUSED: &str = "08004";
 ///
 /// Errors: those of [`Session::connect`], with a hint that names the directory.
 pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(String, Session)> {
+    let nodes = candidates(dir, node)?;
     let password = dir.secrets()?.db_password;
     let mut failed = Vec::new();
-    for node in candidates(dir, node)? {
+    for node in nodes {
         match Session::connect(&connections::sql_endpoint(dir, node), SQL_USER, &password, CONNECT_LIMIT).await {
             Ok(session) => return Ok((node.plan.name.clone(), session)),
             // Another certificate is told, not walked around; and every node has the same password.
@@ -41,10 +42,7 @@ pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(
 
 /// The nodes to try, in order.
 pub(super) fn candidates<'a>(dir: &'a DeploymentDir, wanted: Option<&str>) -> Result<Vec<&'a Node>> {
-    let nodes = &dir.state().nodes;
-    if nodes.is_empty() {
-        return Err(connections::no_nodes(dir));
-    }
+    let nodes = connections::nodes(dir)?;
     let Some(wanted) = wanted else { return Ok(nodes.iter().collect()) };
     let chosen: Vec<_> = nodes.iter().filter(|n| n.plan.name == wanted).collect();
     if chosen.is_empty() {
