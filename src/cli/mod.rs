@@ -76,6 +76,12 @@ fn start_tracing(globals: &args::Globals) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 
+/// Whether clap takes these words: for tests of commands that errors and reports name.
+#[cfg(test)]
+pub(crate) fn accepts(words: &[String]) -> bool {
+    command::build().try_get_matches_from(words).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -88,8 +88,11 @@ pub struct Issue {
     pub layer: Layer,
     pub severity: Severity,
     pub detail: String,
-    /// What to do, mostly a command.
+    /// What to do, in words.
     pub hint: String,
+    /// The command among them, where one mends it or looks closer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// What is known of one layer of a node.

@@ -1,9 +1,11 @@
 //! `doctor`: every preflight check at once; changes nothing.
 
+use serde_json::Value;
+
 use super::preflight::Preflight;
 use super::{Context, Given};
 use crate::error::Result;
-use crate::model::{Check, DoctorReport, Spec};
+use crate::model::{Check, DoctorReport, OptionDef, Spec, quote};
 use crate::providers;
 
 pub async fn run(context: &Context, spec: Spec, given: &Given) -> Result<DoctorReport> {
@@ -11,4 +13,46 @@ pub async fn run(context: &Context, spec: Spec, given: &Given) -> Result<DoctorR
     (provider.validate)(&spec)?;
     let Preflight { checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
     Ok(DoctorReport { provider: provider.name.into(), ok: !checks.iter().any(Check::is_failed), checks })
+}
+
+/// The command that checks this deployment's target: bare, it checks the usual one.
+pub(super) fn command(spec: &Spec) -> String {
+    let own = providers::find(&spec.provider).map_or(&[][..], |provider| provider.options);
+    let words = own.iter().filter_map(|def| word(def, spec.options.get(def.key)?));
+    std::iter::once(format!("exasol doctor --cloud-provider {}", spec.provider))
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The option as it would be typed; None where that would change nothing.
+fn word(def: &OptionDef, value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        // Nothing else tells where the target is.
+        _ => return None,
+    };
+    (def.default != Some(text.as_str())).then(|| format!("--{}={}", def.flag, quote(&text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deployments_own_target_is_looked_at() {
+        let spec = serde_json::from_value(serde_json::json!({
+            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 2,
+            "options": {"uri": "qemu+ssh://me@server/system?no_tty=1", "pool": "default", "memory": 8},
+        }))
+        .unwrap();
+        let command = command(&spec);
+        assert!(command.starts_with("exasol doctor --cloud-provider libvirt "), "{command}");
+        assert!(command.contains("--libvirt-uri='qemu+ssh://me@server/system?no_tty=1'"), "{command}");
+        assert!(command.contains("--libvirt-memory=8") && !command.contains("pool"), "{command}");
+        let words: Vec<_> = command.split(' ').map(|word| word.replace('\'', "")).collect();
+        assert!(crate::cli::accepts(&words), "{words:?}");
+    }
 }

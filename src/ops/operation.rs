@@ -172,6 +172,18 @@ pub(super) fn in_dir(command: &str, root: &Path) -> String {
     format!("{command} -d {}", quote(&root.to_string_lossy()))
 }
 
+/// What deploy `does`, as words and the first command in them: from some phases start has to come before.
+pub(super) fn by_deploy(root: &Path, phase: Phase, does: &str) -> (String, String) {
+    let deploy = in_dir("exasol deploy", root);
+    match transitions::allowed(Operation::Deploy, phase) {
+        Ok(()) => (format!("{deploy} {does}"), deploy),
+        Err(_) => {
+            let start = in_dir("exasol start", root);
+            (format!("{start}, and then, even if that fails, {deploy} {does}"), start)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

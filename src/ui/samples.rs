@@ -273,6 +273,7 @@ pub fn health() -> HealthReport {
         severity,
         detail: detail.into(),
         hint: hint.into(),
+        command: Some(hint.into()),
     };
     let start = "exasol start -d demo";
     let free = "900 MiB of 49000 MiB are free on /";

@@ -55,10 +55,27 @@ fn every_issue_is_counted_and_a_look_leaves_a_line() {
     assert_eq!(json["nodes"][0]["layers"]["disks"], "unknown");
     assert_eq!(world.files(), before, "only the history is written");
     world.exasol("health").run().code(1).says("problems:").says("machine does not exist").says("exasol deploy -d");
+    let next = json["next"][0].as_str().unwrap();
+    assert_eq!(next, format!("exasol deploy -d {}", world.deployment().display()), "a command and nothing else");
     let lines = history(&world);
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[2]["status"], "problems");
     assert_eq!(lines[2]["issues"][0]["type"], "machine_missing");
+}
+
+#[test]
+fn a_hypervisor_that_is_silent_is_looked_at_where_it_is() {
+    let world = ready();
+    world.edit_state(|state| {
+        state["spec"]["options"]["uri"] = "test:///nowhere/at/all.xml".into();
+        state["certificate_fingerprint"] = serde_json::Value::Null;
+    });
+    let json = world.exasol("health --json").run().code(1).json();
+    let kinds: Vec<_> = json["issues"].as_array().unwrap().iter().map(|issue| &issue["type"]).collect();
+    assert!(kinds.contains(&&"hypervisor_silent".into()) && kinds.contains(&&"sql_not_checked".into()), "{json}");
+    let next = json["next"][0].as_str().unwrap();
+    assert!(next.starts_with("exasol doctor --cloud-provider libvirt --libvirt-"), "{next}");
+    assert!(next.contains("--libvirt-uri=test:///nowhere/at/all.xml"), "{next}");
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 
-use super::super::connections;
-use super::super::status;
+use super::super::{connections, doctor, status};
 use super::facts::Facts;
 use super::judge::{self, Expected, Session};
 use crate::deployment::DeploymentDir;
@@ -39,10 +38,12 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
         Session::Told { facts, .. } => facts.stages.as_ref(),
         _ => None,
     });
-    let deployment = state.id.to_string();
+    let (deployment, doctor) = (state.id.to_string(), doctor::command(&state.spec));
     let expected = Expected {
         root,
         deployment: &deployment,
+        phase: state.phase,
+        doctor: &doctor,
         hypervisor: providers::find(&state.spec.provider)?.hypervisor.is_some(),
         cluster_size: plans.len(),
         fingerprint: state.certificate_fingerprint.as_deref(),

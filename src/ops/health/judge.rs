@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::super::operation::in_dir;
+use super::super::operation::{by_deploy, in_dir};
 use super::facts::{Disk, Facts, Space};
-use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Phase, Power, Severity};
+use crate::deployment::transitions;
+use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, Severity};
 use crate::tools::ssh::Refusal;
 
 /// Databases need clocks that agree; a second or two are lost on the way to a slow guest.
@@ -19,6 +20,10 @@ const SPACE_FULL: (u64, u64) = (200 * 1024, 1);
 pub(super) struct Expected<'a> {
     pub root: &'a Path,
     pub deployment: &'a str,
+    /// As recorded: it decides which commands lead on.
+    pub phase: Phase,
+    /// The command that looks at this deployment's hypervisor, which need not be the usual one.
+    pub doctor: &'a str,
     /// Whether a hypervisor can be asked for the machines at any time.
     pub hypervisor: bool,
     pub cluster_size: usize,
@@ -47,7 +52,7 @@ pub(super) fn node(expected: &Expected, status: &NodeStatus, session: &Session) 
     let mut findings = Findings { expected, node: &status.name, issues: Vec::new(), looked: BTreeSet::new() };
     findings.vm(status, session);
     findings.ssh(status, session);
-    findings.sql(status);
+    findings.sql(status, session);
     if let Session::Told { facts, before, after } = session {
         findings.clock(facts, *before, *after);
         findings.disks(&facts.disks);
@@ -60,6 +65,34 @@ pub(super) fn node(expected: &Expected, status: &NodeStatus, session: &Session) 
     let state = |layer: &Layer| (*layer, findings.state(*layer));
     let layers = Layer::ALL.iter().filter(|layer| **layer != Layer::Record).map(state).collect();
     (NodeHealth { name: status.name.clone(), layers }, findings.issues)
+}
+
+/// What to do, in words, and the command among them.
+struct Hint {
+    text: String,
+    command: Option<String>,
+}
+
+impl Hint {
+    fn run(command: String) -> Self {
+        Self { text: command.clone(), command: Some(command) }
+    }
+
+    fn then(mut self, words: &str) -> Self {
+        self.text.push_str(words);
+        self
+    }
+
+    fn after(mut self, words: &str) -> Self {
+        self.text.insert_str(0, words);
+        self
+    }
+}
+
+impl From<&str> for Hint {
+    fn from(words: &str) -> Self {
+        Self { text: words.to_owned(), command: None }
+    }
 }
 
 struct Findings<'a> {
@@ -79,26 +112,43 @@ impl Findings<'_> {
         }
     }
 
-    fn add(&mut self, layer: Layer, severity: Severity, kind: impl Into<String>, detail: String, hint: String) {
+    fn add(&mut self, layer: Layer, severity: Severity, kind: impl Into<String>, detail: String, hint: Hint) {
         let node = Some(self.node.to_owned());
-        self.issues.push(Issue { kind: kind.into(), node, layer, severity, detail, hint });
+        let Hint { text: hint, command } = hint;
+        self.issues.push(Issue { kind: kind.into(), node, layer, severity, detail, hint, command });
     }
 
-    fn error(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<String>) {
+    fn error(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<Hint>) {
         self.add(layer, Severity::Error, kind, detail.into(), hint.into());
     }
 
-    fn warning(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<String>) {
+    fn warning(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<Hint>) {
         self.add(layer, Severity::Warning, kind, detail.into(), hint.into());
     }
 
-    fn command(&self, command: &str) -> String {
-        in_dir(command, self.expected.root)
+    fn command(&self, command: &str) -> Hint {
+        Hint::run(in_dir(command, self.expected.root))
     }
 
     /// A command on the node, for somebody who looks closer.
-    fn there(&self, command: &str) -> String {
-        format!("{} -- {command}", self.command(&format!("exasol ssh {}", self.node)))
+    fn there(&self, command: &str) -> Hint {
+        let ssh = in_dir(&format!("exasol ssh {}", self.node), self.expected.root);
+        Hint::run(format!("{ssh} -- {command}"))
+    }
+
+    fn allows(&self, operation: Operation) -> bool {
+        transitions::allowed(operation, self.expected.phase).is_ok()
+    }
+
+    /// Switches on, connects and waits for what is not as it was; before the first login deploy does that.
+    fn start(&self) -> Hint {
+        self.command(if self.allows(Operation::Start) { "exasol start" } else { "exasol deploy" })
+    }
+
+    /// What deploy does about it: "makes it again".
+    fn deploy(&self, does: &str) -> Hint {
+        let (text, command) = by_deploy(self.expected.root, self.expected.phase, does);
+        Hint { text, command: Some(command) }
     }
 
     fn vm(&mut self, status: &NodeStatus, session: &Session) {
@@ -107,17 +157,22 @@ impl Findings<'_> {
             Power::Running => {
                 self.looked.insert(layer);
                 if let Some(reason) = &status.vm_reason {
-                    self.error(layer, "machine_unplugged", reason.clone(), self.command("exasol start"));
+                    self.error(layer, "machine_unplugged", reason.clone(), self.start());
                 }
             }
-            Power::Off => self.error(layer, "machine_off", "its machine is off", self.command("exasol start")),
+            Power::Off => self.error(layer, "machine_off", "its machine is off", self.start()),
             Power::Absent => {}
+            Power::Missing if status.sql.is_ok() => {
+                let detail = "the hypervisor or cloud knows no machine of it, though its database answers";
+                let hint = "is the target another one now, or was the machine migrated? deploy would make a second one";
+                self.warning(layer, "machine_elsewhere", detail, hint);
+            }
             Power::Missing => {
-                let hint = format!("{} makes it again, with its data disks", self.command("exasol deploy"));
+                let hint = self.deploy("makes it again, with its data disks");
                 self.error(layer, "machine_missing", "its machine does not exist any more", hint);
             }
             Power::Paused | Power::Crashed => {
-                let hint = self.command("exasol start");
+                let hint = self.start();
                 let kind = format!("machine_{}", status.vm.as_str());
                 self.error(layer, kind, format!("its machine is {}", status.vm.as_str()), hint);
             }
@@ -129,12 +184,12 @@ impl Findings<'_> {
                     Session::Told { .. } => Severity::Warning,
                     _ => Severity::Error,
                 };
-                self.add(layer, severity, "hypervisor_silent", detail, "exasol doctor".into());
+                self.add(layer, severity, "hypervisor_silent", detail, Hint::run(self.expected.doctor.into()));
             }
         }
         if let Some(now) = &status.address_now {
             let before = status.private_ip.as_deref().unwrap_or("none");
-            let hint = format!("{} tells everybody", self.command("exasol start"));
+            let hint = self.start().then(" tells everybody");
             self.error(layer, "address_changed", format!("its address is {now} now, not {before}"), hint);
         }
     }
@@ -157,7 +212,7 @@ impl Findings<'_> {
             }
             Session::Failed(why) => {
                 self.looked.insert(layer);
-                let hint = format!("{} lays the scripts down again", self.command("exasol deploy"));
+                let hint = self.deploy("lays the scripts down again");
                 self.error(Layer::Services, "not_prepared", format!("it could not be asked: {why}"), hint);
             }
             Session::Told { facts, .. } => {
@@ -167,12 +222,10 @@ impl Findings<'_> {
         }
     }
 
-    fn reach(&self, state: &str) -> String {
+    fn reach(&self, state: &str) -> Hint {
         match state {
             "identity_mismatch" => "another machine has its address: give one of them another".into(),
-            "denied" => {
-                format!("the deployment's key is refused; {} lays it down again", self.command("exasol deploy"))
-            }
+            "denied" => self.deploy("lays it down again").after("the deployment's key is refused; "),
             _ => "look at the network between here and there, and at --allowed-cidr".into(),
         }
     }
@@ -185,13 +238,14 @@ impl Findings<'_> {
                 self.error(Layer::Ssh, "other_node", detail, self.command("exasol status"));
             }
             None => {
-                let hint = self.command("exasol deploy");
+                let hint = self.deploy("tells it");
                 self.error(Layer::Services, "not_prepared", "it was not told which node it is", hint);
             }
         }
         if facts.identity.is_some() && !facts.complete {
+            // Most layers are unknown then, and an unknown layer is no healthy one.
             let detail = "it stopped answering in the middle";
-            self.warning(Layer::Ssh, "half_an_answer", detail, self.command("exasol health"));
+            self.error(Layer::Ssh, "half_an_answer", detail, self.there("uptime"));
         }
     }
 
@@ -278,7 +332,7 @@ impl Findings<'_> {
             let index = self.node.trim_start_matches('n').parse::<usize>().ok()?.checked_sub(11)?;
             stages.values().nth(index).filter(|_| stages.len() == self.expected.cluster_size)
         };
-        let hint = format!("{} waits for it, and starts what is down", self.command("exasol start"));
+        let hint = self.start().then(" waits for it, and starts what is down");
         match stages.get(self.node).or_else(by_order) {
             Some(stage) if stage == "d" => {}
             Some(stage) => {
@@ -294,20 +348,28 @@ impl Findings<'_> {
         }
     }
 
-    fn sql(&mut self, status: &NodeStatus) {
+    fn sql(&mut self, status: &NodeStatus, session: &Session) {
         let state = status.sql.state;
         match state {
-            "not_probed" => {}
+            // Without a machine there is no database: the layer below has said so.
+            "not_probed" if status.vm.is_at_rest() || status.vm == Power::Missing => {}
+            "not_probed" => {
+                self.error(Layer::Sql, "sql_not_checked", status_reason(status), self.deploy("records what is needed"));
+            }
             // It answers, and not as ours: see the certificate.
             "identity_mismatch" => {
-                self.error(Layer::Sql, "sql_identity_mismatch", status_reason(status), self.command("exasol health"));
+                let hint = match session {
+                    Session::Told { facts, .. } if self.shows_the_recorded(facts) => FOREIGN.into(),
+                    _ => self.command("exasol health --repair").then(" asks the node for its certificate, over SSH"),
+                };
+                self.error(Layer::Sql, "sql_identity_mismatch", status_reason(status), hint);
             }
             _ => {
                 self.looked.insert(Layer::Sql);
                 if !status.sql.is_ok() {
                     let hint = match state {
                         "failed" => "the database's own words are above; its password is in secrets.json".into(),
-                        _ => self.command("exasol start"),
+                        _ => self.start(),
                     };
                     self.error(Layer::Sql, format!("sql_{state}"), status_reason(status), hint);
                 }
@@ -320,15 +382,21 @@ impl Findings<'_> {
         self.looked.insert(Layer::Certificate);
         if shown != recorded {
             let detail = format!("it shows another certificate than the recorded one: SHA-256 {shown}");
-            let hint = format!("if that was you: {}", self.command("exasol health --repair"));
+            let hint = self.command("exasol health --repair").after("if that was you: ");
             self.error(Layer::Certificate, "certificate_changed", detail, hint);
         } else if status.sql.state == "identity_mismatch" {
             let detail = "the node shows the recorded certificate, and what answers here shows another";
-            let hint = "something answers in its place: look at proxies and routes between here and there";
-            self.error(Layer::Certificate, "certificate_foreign", detail, hint);
+            self.error(Layer::Certificate, "certificate_foreign", detail, FOREIGN);
         }
     }
+
+    fn shows_the_recorded(&self, facts: &Facts) -> bool {
+        facts.certificate.is_some() && facts.certificate.as_deref() == self.expected.fingerprint
+    }
 }
+
+/// The node itself shows the right certificate.
+const FOREIGN: &str = "something answers in its place: look at proxies and routes between here and there";
 
 fn status_reason(status: &NodeStatus) -> String {
     status.sql.reason.clone().unwrap_or_else(|| status.sql.state.to_owned())
@@ -343,14 +411,16 @@ pub(super) fn proven(recorded: Phase, nodes: &[NodeStatus]) -> Option<Phase> {
 
 /// What the deployment directory says, against what is true.
 pub(super) fn record(root: &Path, recorded: Phase, running: bool, nodes: &[NodeStatus], files: &Files) -> Vec<Issue> {
-    let issue = |kind: &str, severity, detail, hint| Issue {
+    let issue = |kind: &str, detail, hint: Hint| Issue {
         kind: kind.into(),
         node: None,
         layer: Layer::Record,
-        severity,
+        severity: Severity::Warning,
         detail,
-        hint,
+        hint: hint.text,
+        command: hint.command,
     };
+    let run = |command: &str| Hint::run(in_dir(command, root));
     let mut issues = Vec::new();
     if recorded != Phase::DatabaseReady && works(nodes) && !running {
         let command = match (proven(recorded, nodes), recorded) {
@@ -359,16 +429,17 @@ pub(super) fn record(root: &Path, recorded: Phase, running: bool, nodes: &[NodeS
             _ => "exasol deploy",
         };
         let detail = format!("every node accepts logins, and the recorded phase is {recorded}");
-        issues.push(issue("phase_differs", Severity::Warning, detail, in_dir(command, root)));
+        issues.push(issue("phase_differs", detail, run(command)));
     }
     if !files.stale.is_empty() {
         let detail = format!("not as the deployment's state has them: {}", files.stale.join(", "));
-        issues.push(issue("files_stale", Severity::Warning, detail, in_dir("exasol health --repair", root)));
+        issues.push(issue("files_stale", detail, run("exasol health --repair")));
     }
     if !files.edited.is_empty() {
         let detail = format!("edited by hand: {}", files.edited.join(", "));
+        // Their owner has to choose.
         let hint = format!("{}, or --keep-edits", in_dir("exasol deploy --overwrite-edits", root));
-        issues.push(issue("files_edited", Severity::Warning, detail, hint));
+        issues.push(issue("files_edited", detail, hint.as_str().into()));
     }
     issues
 }

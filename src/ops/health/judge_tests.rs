@@ -38,12 +38,24 @@ fn judged(
     let expected = Expected {
         root: Path::new("demo"),
         deployment: "exasol-1",
+        phase: Phase::DatabaseReady,
+        doctor: "exasol doctor --cloud-provider libvirt --libvirt-uri=qemu:///system",
         hypervisor: true,
         cluster_size: 2,
         fingerprint: Some(FINGERPRINT),
         stages,
     };
-    node(&expected, status, session)
+    let (health, issues) = node(&expected, status, session);
+    can_be_run(&issues);
+    (health, issues)
+}
+
+/// What is called a command is one, and not the beginning of a sentence.
+fn can_be_run(issues: &[Issue]) {
+    for command in issues.iter().filter_map(|issue| issue.command.as_deref()) {
+        let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
+        assert!(crate::cli::accepts(&words), "{command}");
+    }
 }
 
 fn kinds(issues: &[Issue]) -> Vec<&str> {
@@ -84,15 +96,40 @@ fn every_power_state_but_running_is_named() {
         (Power::Off, "machine_off"),
         (Power::Paused, "machine_paused"),
         (Power::Crashed, "machine_crashed"),
-        (Power::Missing, "machine_missing"),
+        (Power::Missing, "machine_elsewhere"),
         (Power::Unknown, "hypervisor_silent"),
     ] {
         let (_, issues) = judged(&changed(|s| s.vm = power), &Session::NotTried, None);
         assert_eq!(kinds(&issues)[0], kind);
     }
+    let (_, issues) = judged(&changed(|s| s.vm = Power::Unknown), &Session::NotTried, None);
+    assert!(issues[0].command.as_deref().is_some_and(|command| command.contains("--libvirt-uri=")), "{issues:?}");
     // A dead hypervisor's daemon does not stop machines.
     let (_, issues) = judged(&changed(|s| s.vm = Power::Unknown), &told(facts()), None);
     assert_eq!(issues[0].severity, Severity::Warning);
+}
+
+#[test]
+fn a_lost_machine_is_made_again_by_what_the_phase_allows() {
+    let lost = changed(|s| {
+        s.vm = Power::Missing;
+        s.sql = Probe { state: "unreachable", reason: None, ms: 1 };
+    });
+    let (_, issues) = judged(&lost, &Session::NotTried, None);
+    assert_eq!(issues[0].command.as_deref(), Some("exasol deploy -d demo"));
+    let of = |phase| super::super::super::operation::by_deploy(Path::new("demo"), phase, "makes it again");
+    assert_eq!(of(Phase::Stopped).1, "exasol start -d demo");
+    assert!(of(Phase::Stopped).0.contains("exasol deploy -d demo makes it again"));
+}
+
+#[test]
+fn nobody_who_has_not_tried_a_login_is_healthy() {
+    let unknown = changed(|s| s.sql = Probe::not_probed("no certificate is known yet"));
+    let (health, issues) = judged(&unknown, &told(facts()), None);
+    assert_eq!((kinds(&issues), issues[0].severity), (vec!["sql_not_checked"], Severity::Error));
+    assert_eq!(health.layers[&Layer::Sql], LayerState::Error);
+    let half = Facts::parse("clock 1000.5\nnode exasol-1 n12\n");
+    assert_eq!(judged(&status(), &told(half), None).1[0].severity, Severity::Error);
 }
 
 #[test]
@@ -172,11 +209,15 @@ fn a_changed_certificate_is_told_from_somebody_in_between() {
     let mismatch = changed(|s| s.sql = Probe { state: "identity_mismatch", reason: None, ms: 1 });
     let (_, issues) = judged(&mismatch, &told(facts()), None);
     assert_eq!(kinds(&issues), ["sql_identity_mismatch", "certificate_foreign"]);
+    assert!(issues.iter().all(|issue| issue.command.is_none()), "{issues:?}");
+    // Whoever cannot be asked here may be asked by the repair.
+    let (_, issues) = judged(&mismatch, &Session::Refused(Refusal::Unreachable("x".into())), None);
+    assert_eq!(issues[1].command.as_deref(), Some("exasol health --repair -d demo"));
     let mut other = facts();
     other.certificate = Some("cd".into());
     let (_, issues) = judged(&mismatch, &told(other), None);
     assert_eq!(kinds(&issues), ["sql_identity_mismatch", "certificate_changed"]);
-    assert!(issues[1].hint.contains("exasol health --repair -d demo"));
+    assert!(issues.iter().all(|issue| issue.command.as_deref() == Some("exasol health --repair -d demo")));
 }
 
 #[test]
@@ -187,6 +228,7 @@ fn the_record_is_mended_only_where_nothing_else_is_to_do() {
         let proven = proven(phase, &nodes);
         let issues = record(root, phase, false, &nodes, &Files::default());
         assert_eq!(issues.is_empty(), phase == Phase::DatabaseReady, "{phase}");
+        can_be_run(&issues);
         let hint = issues.first().map_or("", |issue| &issue.hint);
         assert_eq!(hint.contains("--repair"), proven.is_some(), "{phase}");
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::operation::{in_dir, millis, unless_interrupted};
-use super::{Context, connections};
+use super::{Context, connections, status};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
@@ -36,20 +36,19 @@ pub struct HealthRequest {
     pub repair: bool,
 }
 
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
 pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthReport> {
     let since = Instant::now();
     refuse_without_nodes(&DeploymentDir::open(&request.dir)?)?;
     let repaired = if request.repair { repair::run(context, &request).await? } else { Vec::new() };
     loop {
         let mut report = look(context, &request).await?;
-        let again = request
-            .wait
-            .is_some_and(|(layer, limit)| !report.works_up_to(layer) && since.elapsed() + LOOK_AGAIN < limit);
-        if again {
+        let again = match request.wait {
+            Some((layer, limit)) if !report.works_up_to(layer) => status::until_next_look(limit, since.elapsed()),
+            _ => None,
+        };
+        if let Some(pause) = again {
             unless_interrupted(&context.interrupt, async {
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(pause).await;
                 Ok(())
             })
             .await?;
@@ -64,17 +63,15 @@ pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthRepo
 
 /// Before there are nodes, and after, there is nothing to examine.
 fn refuse_without_nodes(dir: &DeploymentDir) -> Result<()> {
-    let phase = dir.state().phase;
-    let gone = matches!(phase, Phase::Destroyed | Phase::DestroyFailed | Phase::DestroyInProgress);
-    if !gone && !dir.state().nodes.is_empty() {
-        return Ok(());
+    match dir.state().phase {
+        // Half of it is gone.
+        Phase::DestroyFailed | Phase::DestroyInProgress => Err(connections::no_nodes(dir)),
+        _ => connections::nodes(dir).map(drop),
     }
-    Err(connections::no_nodes(dir))
 }
 
 async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport> {
-    let dir = DeploymentDir::open(&request.dir)?;
-    let lock = dir.lock_status()?;
+    let (dir, lock) = DeploymentDir::open_with_lock(&request.dir)?;
     let running = matches!(lock, LockStatus::Held(_));
     // A moved directory; where that cannot be mended now, its files are among the issues.
     let dir = if running { dir } else { connections::heal_ssh_config(dir.clone()).unwrap_or(dir) };
@@ -110,9 +107,9 @@ fn next(root: &std::path::Path, running: bool, issues: &[Issue]) -> Vec<String> 
     if running {
         return vec![in_dir("exasol status", root)];
     }
-    let commands = issues.iter().filter(|issue| issue.hint.starts_with("exasol "));
+    let commands = issues.iter().filter(|issue| issue.command.is_some());
     let lowest = commands.min_by_key(|issue| (std::cmp::Reverse(issue.severity), issue.layer));
-    lowest.map(|issue| issue.hint.clone()).into_iter().collect()
+    lowest.and_then(|issue| issue.command.clone()).into_iter().collect()
 }
 
 /// One line a look, for somebody who asks since when.
