@@ -20,6 +20,8 @@ pub(super) const BOOT: StepInfo = StepInfo { id: "boot", title: "wait for the no
 
 /// A guest under emulation needs a minute to its address; a machine that has none after this has none.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(600);
+/// A machine that boots has told its address on its console by then; one that runs already tells nothing more.
+const CONSOLE_LIMIT: Duration = Duration::from_secs(120);
 /// Asking libvirt costs a few milliseconds a node.
 const ADDRESS_POLL: Duration = Duration::from_millis(500);
 /// cloud-init under emulation takes a minute; a first boot with package set-up on a slow host several.
@@ -87,8 +89,14 @@ async fn from_hypervisor(
         let machines = machines(work, cluster, hypervisor).await?;
         for machine in &machines {
             refuse_dead(machine, consoles)?;
-            if let Some(address) = address_of(machine, consoles).filter(|_| !known.contains_key(&machine.node)) {
+            if known.contains_key(&machine.node) {
+                continue;
+            }
+            if let Some(address) = address_of(machine, consoles) {
                 work.detail(format!("{} has the address {address}", machine.node));
+                known.insert(machine.node.clone(), address);
+            } else if let Some(address) = recorded(&work.dir.state().nodes, &machine.node, since.elapsed()) {
+                work.detail(format!("nobody tells the address of {}: trying the recorded {address}", machine.node));
                 known.insert(machine.node.clone(), address);
             }
         }
@@ -128,6 +136,13 @@ async fn machines(work: &Work, cluster: &Cluster, hypervisor: &'static Hyperviso
     work.unless_interrupted(blocking(move || (hypervisor.machines)(&spec, &nodes))).await
 }
 
+/// Where addresses come from outside, a machine prints its own once a boot: of one that ran before, only the
+/// record knows it. SSH proves that it is the same machine, and another address that shows up later counts more.
+fn recorded(nodes: &[Node], node: &str, waited: Duration) -> Option<IpAddr> {
+    let node = nodes.iter().find(|known| known.plan.name == node)?;
+    (waited >= CONSOLE_LIMIT).then_some(node.private_ip)
+}
+
 fn refuse_dead(machine: &Machine, consoles: &console::Consoles) -> Result<()> {
     match machine.power {
         Power::Running | Power::Unknown => Ok(()),
@@ -136,5 +151,23 @@ fn refuse_dead(machine: &Machine, consoles: &console::Consoles) -> Result<()> {
             machine.node,
             other.as_str()
         )))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_ran_before_is_looked_for_where_it_was() {
+        let node: Node = serde_json::from_value(serde_json::json!({
+            "name": "n11", "index": 0, "machine": "x-n11", "mac": "52:54:00:00:00:01", "disks": [],
+            "private_ip": "192.0.2.7", "public_ip": "192.0.2.7",
+        }))
+        .unwrap();
+        let nodes = [node];
+        assert_eq!(recorded(&nodes, "n11", Duration::ZERO), None, "one that boots tells its own");
+        assert_eq!(recorded(&nodes, "n11", CONSOLE_LIMIT), Some("192.0.2.7".parse().unwrap()));
+        assert_eq!(recorded(&nodes, "n12", ADDRESS_LIMIT), None);
     }
 }
