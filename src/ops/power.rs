@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::blocking::blocking;
 use super::cluster::Cluster;
-use super::operation::{Work, unless_interrupted};
+use super::operation::{Work, in_dir, unless_interrupted};
 use super::{apply, connections, credentials, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -75,7 +75,7 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
             Some(machines) => machines,
             None => of_hypervisor(work, cluster, hypervisor).await?,
         };
-        refuse_missing(&machines)?;
+        refuse_missing(work, &machines)?;
         let off = names(&machines, Power::is_at_rest);
         each(work, cluster, &off, hypervisor.switch_on).await?;
         // One that was paused may have been cut off meanwhile.
@@ -93,7 +93,7 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
                 Some(machines) => machines,
                 None => remote.machines().await?,
             };
-            refuse_missing(&machines)?;
+            refuse_missing(work, &machines)?;
             // A machine that shut itself down may be neither on nor off for its cloud.
             let off = names(&machines, |power| power != Power::Running);
             remote.switch(&off, Switch::On).await?;
@@ -113,13 +113,14 @@ pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -
 }
 
 /// Nobody can switch on what does not exist; `deploy` makes it again.
-fn refuse_missing(machines: &[Machine]) -> Result<()> {
+fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
     let missing: Vec<_> = names(machines, |power| power == Power::Missing).into_iter().collect();
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::other(format!(
-            "the machine of {} does not exist any more: exasol deploy makes it again, with its data disks where they are still there",
-            missing.join(", ")
+            "the machine of {} does not exist any more: {} makes it again, with its data disks where they are still there",
+            missing.join(", "),
+            in_dir("exasol deploy", work.dir.root())
         ))),
     }
 }
@@ -155,7 +156,13 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
         each(work, cluster, &on, hypervisor.shut_down).await?;
         let ask = async || of_hypervisor(work, cluster, hypervisor).await;
         let proven = wait(work, &all(cluster), Power::Off, (OFF_LIMIT, LOCAL_POLL), ask).await;
-        return proven.map(|()| work.done("every machine is off"));
+        return match proven {
+            Ok(()) => {
+                work.done("every machine is off");
+                Ok(())
+            }
+            Err(error) => Err(advised(work, cluster, hypervisor, error).await),
+        };
     }
     match cluster.provider.cloud.as_ref() {
         Some(Cloud { power: PowerControl::Api(api), .. }) => {
@@ -217,6 +224,21 @@ pub(super) fn in_prior_state(seen: &PriorState, power: &TerraformPower, plans: &
         None => Power::Missing,
     };
     plans.iter().map(|plan| Machine::with_power(&plan.name, of(plan))).collect()
+}
+
+/// A guest that does not shut down: how it is switched off without its help.
+async fn advised(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor, error: Error) -> Error {
+    let Error::Timeout { what, limit_s, last_seen, .. } = error else { return error };
+    let machines = of_hypervisor(work, cluster, hypervisor).await.unwrap_or_default();
+    let on = names(&machines, |power| !is_proof(power, Power::Off));
+    let plans = cluster.nodes.iter().filter(|plan| on.contains(&plan.name));
+    let commands: Vec<_> = plans.filter_map(|plan| (hypervisor.cut_off)(&work.dir.state().spec, plan).ok()).collect();
+    let hint = (!commands.is_empty()).then(|| {
+        let again = in_dir("exasol stop", work.dir.root());
+        let commands = commands.join("\n");
+        format!("the guest does not shut down by itself; this is as if its plug were pulled:\n{commands}\n{again}")
+    });
+    Error::Timeout { what, limit_s, last_seen, hint }
 }
 
 fn all(cluster: &Cluster) -> BTreeSet<String> {

@@ -1,5 +1,6 @@
 //! `start`: the machines on, their addresses learned anew, the database up, and a login on every node.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Node, Operation, Phase, PowerReport};
 use crate::tools::ansible::Ansible;
+use crate::tools::ssh::{NO_SESSION, Refusal};
 
 pub struct StartRequest {
     pub dir: PathBuf,
@@ -27,6 +29,10 @@ const DATABASE: StepInfo = StepInfo { id: "database_start", title: "wait for the
 const DATABASE_LIMIT: Duration = Duration::from_secs(1200);
 /// One call waits a quarter of a minute and tells how far the nodes are.
 const STAGE_LIMIT: Duration = Duration::from_secs(180);
+/// Also the last call gets the time that an answer takes.
+const LAST_CALL: Duration = Duration::from_secs(60);
+/// After a session that could not be opened.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 const STAGE: &str = "exec /usr/local/lib/exasol-deployer/database.sh up";
 
 pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport> {
@@ -67,30 +73,44 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
 async fn addresses(work: &mut Work, cluster: &Cluster, now: &[Node]) -> Result<()> {
     work.begin(ADDRESSES.id);
     let told = work.dir.state().told_addresses.clone();
-    let moved: Vec<_> = now
-        .iter()
-        .filter_map(|node| {
-            let (name, address) = (&node.plan.name, node.private_ip);
-            let old = told.get(name).filter(|old| **old != address)?;
-            Some(format!("{name} had {old}, has {address}"))
-        })
-        .collect();
+    let old = |node: &Node| told.get(&node.plan.name).copied().filter(|old| *old != node.private_ip);
+    let moved: Vec<_> = now.iter().filter_map(|node| Some((node, old(node)?))).collect();
     if moved.is_empty() {
         work.unchanged("they are the same");
         return Ok(());
     }
     if !cluster.version.rehearsal {
         return Err(Error::other(format!(
-            "addresses have changed ({}), and the database does not survive that: give the nodes their old addresses \
-             (on a libvirt network: virsh net-update NETWORK add ip-dhcp-host \"<host mac='MAC' ip='OLD'/>\" --live \
-             --config), switch them off, and run exasol start again",
-            moved.join("; ")
+            "addresses have changed ({}), and the database does not survive that: give the nodes their old \
+             addresses{}, switch them off, and start again: {}",
+            text(&moved),
+            keep(work, cluster, &moved),
+            in_dir("exasol start", work.dir.root())
         )));
     }
-    work.detail(moved.join("; "));
+    work.detail(text(&moved));
     let release = artifacts::rehearsal_release()?;
     let ansible = Ansible::find().await?;
     nodes::prepare(work, cluster, now, &release, &ansible).await
+}
+
+fn text(moved: &[(&Node, IpAddr)]) -> String {
+    let each = moved.iter().map(|(node, old)| format!("{} had {old}, has {}", node.plan.name, node.private_ip));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// The commands for that, where the hypervisor's network gives addresses.
+fn keep(work: &Work, cluster: &Cluster, moved: &[(&Node, IpAddr)]) -> String {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return String::new() };
+    let state = work.dir.state();
+    let command = |(node, old): &(&Node, IpAddr)| {
+        (hypervisor.keep_address)(&state.spec, &state.facts, &node.plan, *old).ok().flatten()
+    };
+    let commands: Vec<_> = moved.iter().filter_map(command).collect();
+    match commands.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", commands.join("; ")),
+    }
 }
 
 /// Until every node is at the last stage. A database that stays down after the cluster is up is started once.
@@ -100,20 +120,46 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
     let ssh = connections::ssh(&work.dir)?;
     let since = Instant::now();
     loop {
-        let output = work.unless_interrupted(ssh.run_script(&first.plan.name, STAGE, STAGE_LIMIT)).await?.ok()?;
-        let said = output.stdout_text();
-        let last = said.lines().last().unwrap_or("it says nothing").trim().to_owned();
-        if let Some(stages) = last.strip_prefix("ready: ") {
-            work.done(stages.to_owned());
-            return Ok(());
-        }
-        work.detail(said.lines().collect::<Vec<_>>().join("; "));
+        let left = DATABASE_LIMIT.saturating_sub(since.elapsed()).max(LAST_CALL).min(STAGE_LIMIT);
+        let last = match work.unless_interrupted(ssh.run_script(&first.plan.name, STAGE, left)).await {
+            // A network or a slow node may lose a session: the database is not the worse for it.
+            Ok(output) if output.status.code() == Some(NO_SESSION) => match Refusal::read(&output.stderr_text()) {
+                Refusal::Unreachable(why) => {
+                    work.detail(format!("{}: {why}", first.plan.name));
+                    work.unless_interrupted(async {
+                        tokio::time::sleep(ASK_AGAIN).await;
+                        Ok(())
+                    })
+                    .await?;
+                    why
+                }
+                _ => return output.ok().map(drop),
+            },
+            Err(error @ Error::Timeout { .. }) => {
+                work.detail(error.to_string());
+                error.to_string()
+            }
+            answer => {
+                let said = answer?.ok()?.stdout_text();
+                let last = said.lines().last().unwrap_or("it says nothing").trim().to_owned();
+                if let Some(stages) = last.strip_prefix("ready: ") {
+                    work.done(stages.to_owned());
+                    return Ok(());
+                }
+                work.detail(said.lines().collect::<Vec<_>>().join("; "));
+                last
+            }
+        };
         if since.elapsed() > DATABASE_LIMIT {
             return Err(Error::Timeout {
                 what: "waiting for the database".into(),
                 limit_s: DATABASE_LIMIT.as_secs(),
                 last_seen: Some(last),
-                hint: Some("look at the nodes: exasol health; the services' own words: exasol ssh n11 -- sudo journalctl -u c4 -u c4_cloud_command".into()),
+                hint: Some(format!(
+                    "look at the nodes: {}; the services' own words: {} -- sudo journalctl -u c4 -u c4_cloud_command",
+                    in_dir("exasol health", work.dir.root()),
+                    in_dir(&format!("exasol ssh {}", first.plan.name), work.dir.root())
+                )),
             });
         }
     }

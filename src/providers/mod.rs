@@ -109,6 +109,11 @@ pub struct Hypervisor {
     pub switch_on: fn(&Spec, &NodePlan) -> Result<()>,
     /// Asks the guest to shut down, as the button on a machine does; returns at once.
     pub shut_down: fn(&Spec, &NodePlan) -> Result<()>,
+    /// The command with which a person switches a machine off that does not shut down.
+    pub cut_off: fn(&Spec, &NodePlan) -> Result<String>,
+    /// The command with which a person has the network give a node that address from now on; None where
+    /// addresses come from outside the hypervisor.
+    pub keep_address: fn(&Spec, &Options, &NodePlan, IpAddr) -> Result<Option<String>>,
     /// Whether the machine starts with its host.
     pub set_autostart: fn(&Spec, &NodePlan, bool) -> Result<()>,
     /// Follows a machine's serial console until the callback returns false or the console closes.

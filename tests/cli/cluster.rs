@@ -176,7 +176,13 @@ esac
 case "$asked" in
   *'exasol: session'*) echo 'exasol: session' ;;
   *certificate.sh*) cat "$HOME/fingerprint" ;;
-  *'database.sh up'*) echo 'ready: n11 at stage d' ;;
+  *'database.sh up'*)
+    if [ "$(cat "$HOME/session" 2>/dev/null)" = lost ]; then
+      echo 'client_loop: send disconnect: Broken pipe' >&2
+      : > "$HOME/session"
+      exit 255
+    fi
+    echo 'ready: n11 at stage d' ;;
 esac
 exit 0
 "#;

@@ -126,6 +126,15 @@ fn after_any_failure_the_first_command_that_status_names_leads_on() {
 }
 
 #[test]
+fn one_lost_session_does_not_end_the_wait_for_the_database() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.put(Phase::Stopped);
+    cluster.tell("session", "lost");
+    cluster.exasol("start").run().code(0).says("Broken pipe");
+    assert_eq!(cluster.phase(), Phase::DatabaseReady);
+}
+
+#[test]
 fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
     let Some(cluster) = Cluster::deployed() else { return };
     cluster.put(Phase::Stopped);

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::client::{Answer, Client, Interface, InterfaceSource};
+use super::facts::Facts;
 use super::options::Options;
 use super::reach;
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, Machine, NodePlan, Power, Spec};
+use crate::model::{DeploymentId, Machine, NodePlan, Options as Map, Power, Spec, quote};
 use crate::providers::{Leftover, LeftoverKind};
 
 /// State and addresses of the nodes' machines, in the nodes' order.
@@ -107,6 +108,25 @@ pub(super) fn shut_down(spec: &Spec, node: &NodePlan) -> Result<()> {
     client.shut_down(&node.machine).map_err(|f| f.during(format!("shut down {}", node.machine)))
 }
 
+/// `virsh destroy` removes nothing, whatever its name says.
+pub(super) fn cut_off(spec: &Spec, node: &NodePlan) -> Result<String> {
+    let uri = Options::from_spec(spec)?.uri;
+    Ok(format!("virsh -c {} destroy {}", quote(&uri.to_string()), quote(&node.machine)))
+}
+
+/// libvirt refuses a second entry for a MAC or an address.
+pub(super) fn keep_address(spec: &Spec, facts: &Map, node: &NodePlan, address: IpAddr) -> Result<Option<String>> {
+    let uri = Options::from_spec(spec)?.uri;
+    let Some(network) = Facts::from_map(facts)?.network_name else { return Ok(None) };
+    let entry = format!("<host mac='{}' ip='{address}'/>", node.mac);
+    Ok(Some(format!(
+        "virsh -c {} net-update {} add ip-dhcp-host {} --live --config",
+        quote(&uri.to_string()),
+        quote(&network),
+        quote(&entry)
+    )))
+}
+
 pub(super) fn set_autostart(spec: &Spec, node: &NodePlan, wanted: bool) -> Result<()> {
     let client = reach::open(&Options::from_spec(spec)?.uri)?;
     client.set_autostart(&node.machine, wanted).map_err(|f| f.during(format!("set autostart of {}", node.machine)))
@@ -184,14 +204,36 @@ mod tests {
         assert_eq!(found, [ip("192.0.2.7"), ip("2001:db8::1")]);
     }
 
-    #[test]
-    fn nothing_of_others_is_removed() {
-        let id = DeploymentId::from_random([1, 2, 3, 4]);
-        let spec = serde_json::from_value(serde_json::json!({
+    fn spec() -> Spec {
+        serde_json::from_value(serde_json::json!({
             "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
             "data_volumes_per_node": 1, "root_volume_size": 2, "options": {"uri": "test:///default"},
         }))
+        .unwrap()
+    }
+
+    #[test]
+    fn commands_for_people_name_everything_that_is_known() {
+        let id = DeploymentId::from_random([1, 2, 3, 4]);
+        let node = NodePlan::all(&id, &spec()).swap_remove(0);
+        let cut_off = cut_off(&spec(), &node).unwrap();
+        assert_eq!(cut_off, format!("virsh -c test:///default destroy {}", node.machine));
+        let mut facts: Map = serde_json::from_value(serde_json::json!({
+            "domain_type": "qemu", "cpu_mode": "maximum", "architecture": "x86_64", "uri": "test:///default",
+            "own_network": false, "network_name": "default", "external_addresses": false,
+        }))
         .unwrap();
+        let keep = keep_address(&spec(), &facts, &node, ip("192.0.2.7")).unwrap().unwrap();
+        assert!(keep.starts_with("virsh -c test:///default net-update default add ip-dhcp-host "), "{keep}");
+        assert!(keep.contains(&node.mac) && keep.contains("192.0.2.7") && keep.ends_with(" --live --config"), "{keep}");
+        facts.remove("network_name");
+        assert_eq!(keep_address(&spec(), &facts, &node, ip("192.0.2.7")).unwrap(), None);
+    }
+
+    #[test]
+    fn nothing_of_others_is_removed() {
+        let id = DeploymentId::from_random([1, 2, 3, 4]);
+        let spec = spec();
         let other = Leftover { kind: LeftoverKind::Domain, name: "test".into(), pool: None };
         assert!(remove(&spec, &id, &other).unwrap_err().to_string().contains("does not belong"));
     }

@@ -56,6 +56,8 @@ pub static PROVIDER: Provider = Provider {
         replug: machines::replug,
         switch_on: machines::switch_on,
         shut_down: machines::shut_down,
+        cut_off: machines::cut_off,
+        keep_address: machines::keep_address,
         set_autostart: machines::set_autostart,
         follow_console: machines::follow_console,
         console_address: console_line::parse,
