@@ -8,6 +8,7 @@ mod command;
 mod config_file;
 mod credentials;
 mod dispatch;
+mod environment;
 mod health;
 mod list;
 mod logs;
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
 fn usage_error(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let informative = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !informative && wants_json(std::env::args()) {
+    if !informative && wants_json(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())) {
         let text = error.render().to_string();
         let mut parts = text.trim_start_matches("error: ").splitn(2, "\n\n");
         let message = parts.next().unwrap_or_default().trim().to_owned();

@@ -154,7 +154,7 @@ fn help(def: &OptionDef) -> String {
 /// Where options are looked up, first hit wins: command line, environment, file, default.
 pub(super) struct Sources<'a> {
     pub matches: &'a ArgMatches,
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a dyn Fn(&str) -> Result<Option<String>>,
     pub file: Option<&'a ConfigFile>,
 }
 
@@ -166,7 +166,7 @@ impl Sources<'_> {
             return self.typed(def, &label).map(Some);
         }
         for name in def.variables() {
-            if let Some(text) = (self.env)(&name) {
+            if let Some(text) = (self.env)(&name)? {
                 return parse(def, &name, &split(def, &text)).map(Some);
             }
         }
@@ -192,7 +192,7 @@ impl Sources<'_> {
 
     /// Whether somebody gave it, here or in the environment or the file; a default does not count.
     pub(super) fn is_given(&self, def: &OptionDef) -> bool {
-        self.is_asked_for(def) || def.variables().any(|name| (self.env)(&name).is_some())
+        self.is_asked_for(def) || def.variables().any(|name| !matches!((self.env)(&name), Ok(None)))
     }
 
     /// As [`Sources::is_given`], but a variable of the environment may be meant for other deployments.
@@ -310,7 +310,7 @@ mod tests {
     fn get(def: &OptionDef, line: &str, env: &'static [(&str, &str)], file: Option<&str>) -> Result<Option<Value>> {
         let matches = add(Command::new("init")).get_matches_from(line.split(' '));
         let file = file.map(|text| ConfigFile::parse("c.toml".into(), text, keys().map(str::to_owned)).unwrap());
-        let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let env = |name: &str| Ok(env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
         Sources { matches: &matches, env: &env, file: file.as_ref() }.get(def)
     }
 

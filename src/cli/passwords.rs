@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Command};
 
 use super::config_file::ConfigFile;
+use super::environment;
 use super::secret_args::{self, file_flag};
 use crate::error::Result;
 use crate::model::env_name;
@@ -32,9 +33,9 @@ pub(super) fn read(matches: &ArgMatches, file: Option<&ConfigFile>, warnings: &m
     for (name, _) in NAMES {
         let value = match secret_args::typed(matches, name, warnings)? {
             Some(value) => Some(value),
-            None => match std::env::var(env_name(name)) {
-                Ok(value) => Some(value),
-                Err(_) => secret_args::from_config(file, name)?,
+            None => match environment::text(&env_name(name))? {
+                Some(value) => Some(value),
+                None => secret_args::from_config(file, name)?,
             },
         };
         if let Some(value) = &value {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::config_file::ConfigFile;
 use super::options::{self, Sources, invalid};
-use super::{credentials, passwords};
+use super::{credentials, environment, passwords};
 use crate::error::{Error, Result};
 use crate::model::{Options, Spec, env_name};
 use crate::ops::Given;
@@ -45,7 +45,7 @@ pub(super) fn of_options(matches: &ArgMatches) -> Result<Spec> {
 pub(super) fn provider(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<&'static Provider> {
     let name = match matches.try_get_one::<String>("cloud-provider").ok().flatten() {
         Some(typed) => Some(typed.clone()),
-        None => match env(&env_name("cloud-provider")) {
+        None => match env(&env_name("cloud-provider"))? {
             Some(value) => Some(value),
             None => file.map(|f| f.text("cloud-provider")).transpose()?.flatten(),
         },
@@ -59,8 +59,8 @@ fn config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
     path.map(|path| ConfigFile::read(path, names.chain(["cloud-provider".to_owned()]))).transpose()
 }
 
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|v| !v.is_empty())
+fn env(name: &str) -> Result<Option<String>> {
+    Ok(environment::text(name)?.filter(|v| !v.is_empty()))
 }
 
 fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {

@@ -173,6 +173,11 @@ impl Call<'_> {
         self
     }
 
+    pub fn arg(mut self, word: &std::ffi::OsStr) -> Self {
+        self.command.arg(word);
+        self
+    }
+
     pub fn stdin(mut self, text: &str) -> Self {
         self.input = Some(text.to_owned());
         self

@@ -18,6 +18,19 @@ fn values_out_of_range_name_flag_value_and_range() {
 }
 
 #[test]
+fn what_is_not_utf_8_is_refused_and_never_passed_over() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::complete();
+    let latin_1 = OsStr::from_bytes(b"gr\xfc\xdfe-Aus-1920");
+    for name in ["EXASOL_DB_PASSWORD", "EXASOL_CLUSTER_SIZE"] {
+        world.init("").env(name, latin_1).run().code(2).says(name).says("not UTF-8");
+        assert!(!world.deployment().exists(), "{name}");
+    }
+    world.exasol("init --json").arg(latin_1).run().code(2);
+}
+
+#[test]
 fn misspelt_names_get_a_suggestion() {
     let world = World::complete();
     world.exasol("init --cloud-provider libvrit").run().code(2).says("did you mean 'libvirt'?");
