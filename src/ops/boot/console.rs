@@ -44,8 +44,8 @@ pub(super) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
     for node in cluster.nodes.clone() {
         let (spec, log) = (work.dir.state().spec.clone(), work.log.clone());
         let (stop, seen) = (consoles.stop.clone(), consoles.seen.clone());
-        // A thread of its own: it may outlive the runtime by one blocking read.
-        std::thread::spawn(move || {
+        // The runtime waits a moment for it at its end, as for every thread that calls the hypervisor's library.
+        tokio::task::spawn_blocking(move || {
             let file = format!("console-{}.log", node.name);
             let mut take = |bytes: &[u8]| {
                 log.append(&file, bytes);
