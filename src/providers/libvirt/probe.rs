@@ -6,6 +6,7 @@
 //! ordinary guests (nested without support) it takes longer than emulation, and a Linux guest then
 //! shows "running" for ever. So KVM is used only if its probe ends, and not later than emulation's.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -69,7 +70,7 @@ enum What {
 
 impl Probe<'_> {
     fn run(self) {
-        let name = format!("exasol-probe-{}-{}", self.domain_type.as_str(), std::process::id());
+        let name = name(self.domain_type);
         if let Err(fault) = self.client.start_transient(&xml(&name, self.domain_type)) {
             return self.tell(What::Refused(fault.message));
         }
@@ -159,6 +160,11 @@ impl Race {
     }
 }
 
+/// A domain's name that nobody else has: process ids repeat, between containers at the same time.
+fn name(domain_type: DomainType) -> String {
+    format!("exasol-probe-{}-{:016x}", domain_type.as_str(), RandomState::new().build_hasher().finish())
+}
+
 fn xml(name: &str, domain_type: DomainType) -> String {
     format!(
         "<domain type='{}'><name>{name}</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>\
@@ -181,6 +187,12 @@ mod tests {
         let start = Instant::now();
         let run = |took: Option<u32>| took.map_or(Run::Since(start), |ms| Run::Took(ms * MS));
         Race { kvm: run(kvm), emulation: run(emulation) }.verdict(start + 3000 * MS)
+    }
+
+    #[test]
+    fn probes_of_one_process_id_do_not_meet() {
+        let [one, other] = [name(DomainType::Kvm), name(DomainType::Kvm)];
+        assert!(one.starts_with("exasol-probe-kvm-") && one != other, "{one} {other}");
     }
 
     #[test]
