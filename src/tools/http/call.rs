@@ -13,6 +13,10 @@ use crate::error::{Error, Result};
 use crate::model::{Body, HttpCall, Method};
 use crate::signal::Interrupt;
 
+/// From the connection to the answer's last byte.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// A machine's description has some kilobytes.
+const ANSWER_MAX_BYTES: usize = 1 << 20;
 /// A cloud says in its answer why it refuses; more than this is no reason any more.
 const REASON_MAX: usize = 300;
 /// Another action on the machine still runs: each of the clouds has its own number for it.
@@ -76,16 +80,23 @@ async fn send(client: &Client, call: &HttpCall, url: &reqwest::Url, token: Optio
         Body::Json(value) => request.header(CONTENT_TYPE, "application/json").body(value.to_string()),
         Body::Form(fields) => request.form(fields),
     };
-    let response = request.send().await.map_err(|error| remote::trouble(&error))?;
+    let response = request.timeout(CALL_LIMIT).send().await.map_err(|error| remote::trouble(&error))?;
     if call.method == Method::Get && GONE.contains(&response.status()) {
         return Ok(Value::Null);
     }
     answer(response).await
 }
 
-async fn answer(response: Response) -> Result<Value, Trouble> {
+async fn answer(mut response: Response) -> Result<Value, Trouble> {
     let status = response.status();
-    let text = response.text().await.map_err(|error| remote::trouble(&error))?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| remote::trouble(&error))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_MAX_BYTES {
+            return Err(Trouble::permanent(format!("its answer is larger than {ANSWER_MAX_BYTES} bytes")));
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes);
     if status.is_success() {
         return match text.trim() {
             "" => Ok(Value::Null),
@@ -139,6 +150,13 @@ mod tests {
         assert!(
             request.contains("authorization: bearer hunter2") && request.contains("content-type: application/json")
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_end_is_given_up() {
+        let server = serve(|_, _| ok(&vec![b' '; ANSWER_MAX_BYTES + 1])).await;
+        let error = sent(&server, Body::Empty).await.unwrap_err();
+        assert!(error.to_string().contains("its answer is larger than 1048576 bytes"), "{error}");
     }
 
     #[tokio::test]
