@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::user_dirs::user_dir;
 use crate::error::{Error, Result};
 
 /// `$XDG_CACHE_HOME/exasol`: what deployments share. Everything in it can be fetched again.
@@ -11,12 +12,7 @@ pub(super) struct CacheDirs {
 
 impl CacheDirs {
     pub(super) fn of_user() -> Result<Self> {
-        let base = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-            .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
-            .ok_or_else(|| Error::other("neither XDG_CACHE_HOME nor HOME says where to keep downloads"))?;
-        Ok(Self { root: base.join("exasol") })
+        Ok(Self { root: user_dir("XDG_CACHE_HOME", ".cache", "keep downloads")? })
     }
 
     pub(super) fn images(&self) -> PathBuf {

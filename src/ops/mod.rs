@@ -38,6 +38,7 @@ mod preflight;
 mod render_input;
 mod state_dirs;
 mod terraform_dir;
+mod user_dirs;
 
 pub use credentials::Given;
 pub use init::Passwords;

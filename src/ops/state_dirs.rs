@@ -1,6 +1,7 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
+use super::user_dirs::user_dir;
 use crate::error::{Error, Result};
 
 /// `$XDG_STATE_HOME/exasol`: what this tool remembers of what a user did. Nothing depends on it.
@@ -11,12 +12,7 @@ pub(super) struct StateDirs {
 
 impl StateDirs {
     pub(super) fn of_user() -> Result<Self> {
-        let base = std::env::var_os("XDG_STATE_HOME")
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-            .or_else(|| std::env::home_dir().filter(|p| p.is_absolute()).map(|home| home.join(".local/state")))
-            .ok_or_else(|| Error::other("neither XDG_STATE_HOME nor HOME says where to remember things"))?;
-        Ok(Self { root: base.join("exasol") })
+        Ok(Self { root: user_dir("XDG_STATE_HOME", ".local/state", "remember things")? })
     }
 
     /// The folder, made with mode 0700 if it was missing.
