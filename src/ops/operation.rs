@@ -118,7 +118,7 @@ pub(super) async fn with_operation<T>(
     work.finish(outcome, None);
     let recorded = record(&mut work, operation, result.as_ref().err());
     if let Some(error) = work.log.write_error() {
-        work.sink.warn(format!("the log is not complete: {error}"));
+        work.sink.warn(error);
     }
     work.sink.emit(Event::OperationFinished { operation, ok: result.is_ok(), elapsed_ms: millis(since) });
     match (result, recorded) {
