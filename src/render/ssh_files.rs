@@ -88,6 +88,8 @@ const OPTIONS: &str = "  GlobalKnownHostsFile /dev/null
 
 /// ssh itself to the jump host, so that the user's own configuration holds for it; `ProxyJump`
 /// would hand it this file instead. ssh runs the line in a shell and expands `%` in it.
+/// No `BatchMode`: a person at a terminal may unlock a key, and what runs in the background is kept from
+/// asking by its environment (`tools::process`).
 fn proxy_command(jump: &str, key: Option<&Path>) -> Result<String> {
     let (login, port) = match jump.rsplit_once(':') {
         Some((login, port)) if port.parse::<u16>().is_ok() && !login.ends_with(':') => (login, Some(port)),
@@ -101,7 +103,7 @@ fn proxy_command(jump: &str, key: Option<&Path>) -> Result<String> {
     let port = port.map(|p| format!("-p {p} ")).unwrap_or_default();
     let key = key.map(|k| shell::quoted(&k.to_string_lossy(), "the jump host's key")).transpose()?;
     let key = key.map(|k| format!("-i {} ", k.replace('%', "%%"))).unwrap_or_default();
-    Ok(format!("  ProxyCommand ssh {port}{key}-W '[%h]:%p' -- {login}\n"))
+    Ok(format!("  ProxyCommand ssh -o ConnectTimeout=10 {port}{key}-W '[%h]:%p' -- {login}\n"))
 }
 
 /// A path as ssh_config(5) has it: in double quotes, `%` doubled. A `${` would be taken for an
@@ -156,14 +158,20 @@ mod tests {
     fn a_jump_host_is_reached_by_the_users_own_ssh() {
         assert_eq!(
             proxy_command("me@kvm:2222", None).unwrap(),
-            "  ProxyCommand ssh -p 2222 -W '[%h]:%p' -- 'me@kvm'\n"
+            "  ProxyCommand ssh -o ConnectTimeout=10 -p 2222 -W '[%h]:%p' -- 'me@kvm'\n"
         );
-        assert_eq!(proxy_command("kvm", None).unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'kvm'\n");
+        assert_eq!(
+            proxy_command("kvm", None).unwrap(),
+            "  ProxyCommand ssh -o ConnectTimeout=10 -W '[%h]:%p' -- 'kvm'\n"
+        );
         assert_eq!(
             proxy_command("me@[fd00::1]:22", None).unwrap(),
-            "  ProxyCommand ssh -p 22 -W '[%h]:%p' -- 'me@fd00::1'\n"
+            "  ProxyCommand ssh -o ConnectTimeout=10 -p 22 -W '[%h]:%p' -- 'me@fd00::1'\n"
         );
-        assert_eq!(proxy_command("a'b%h", None).unwrap(), "  ProxyCommand ssh -W '[%h]:%p' -- 'a'\\''b%%h'\n");
+        assert_eq!(
+            proxy_command("a'b%h", None).unwrap(),
+            "  ProxyCommand ssh -o ConnectTimeout=10 -W '[%h]:%p' -- 'a'\\''b%%h'\n"
+        );
         assert!(proxy_command("-oProxyCommand=x", None).is_err());
         assert!(proxy_command("", None).is_err());
     }

@@ -320,6 +320,12 @@ impl Tool {
         };
         let mut command = self.command();
         command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
+        // In the background an ssh, of whatever depth, that wants to read a passphrase from the terminal would
+        // be stopped by the kernel (SIGTTIN) and wait for ever: a window may ask, or it gets no answer.
+        command.env("SSH_ASKPASS_REQUIRE", "force");
+        if std::env::var_os("SSH_ASKPASS").is_none() {
+            command.env("SSH_ASKPASS", "false");
+        }
         tracing::debug!(program = ?command.get_program(), args = ?command.get_args(), "spawn");
         let child = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;
         Ok(Child::new(child, context, on_drop))

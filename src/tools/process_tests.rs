@@ -103,6 +103,12 @@ async fn the_third_press_kills_the_group_and_who_has_left_it() {
 }
 
 #[tokio::test]
+async fn an_ssh_in_the_background_does_not_wait_for_a_terminal() {
+    let (_, lines) = lines_of(sh("echo $SSH_ASKPASS_REQUIRE ${SSH_ASKPASS:-nobody}")).await;
+    assert!(lines[0].starts_with("force ") && lines[0] != "force nobody", "{lines:?}");
+}
+
+#[tokio::test]
 async fn nothing_is_begun_after_an_interrupt() {
     let (interrupt, sender) = Interrupt::manual();
     press(&sender, 15);
