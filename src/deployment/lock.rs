@@ -113,7 +113,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 fn is_locked(file: &File) -> io::Result<bool> {
-    Ok(i32::from(fcntl(file, libc::F_OFD_GETLK)?.l_type) != libc::F_UNLCK)
+    Ok(fcntl(file, libc::F_OFD_GETLK)?.l_type != libc::F_UNLCK as libc::c_short)
 }
 
 /// One of the OFD commands, for a write lock on the whole file. rustix has only the POSIX ones.

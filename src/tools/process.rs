@@ -40,6 +40,9 @@ const PIPES_GRACE: Duration = Duration::from_millis(300);
 /// More output than this of a short command is read but not kept.
 const MAX_CAPTURE: usize = 64 << 20;
 
+/// A process's own open files, as paths.
+const OWN_DESCRIPTORS: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+
 /// The program of that name on PATH.
 pub fn find(program: &str) -> Option<PathBuf> {
     which::which(program).ok()
@@ -161,7 +164,7 @@ impl Tool {
     /// for secrets that are too long or too many for the environment.
     pub fn secret_file(mut self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<Self> {
         let file = memory_file(bytes).map_err(Error::io("cannot hold a secret in memory"))?;
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let path = format!("{OWN_DESCRIPTORS}/{}", file.as_raw_fd());
         self.inherit.push(file.into());
         Ok(self.env(name, path))
     }
@@ -428,12 +431,22 @@ async fn capture(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     }
 }
 
-/// No pipe that somebody has to feed, nothing on a disk.
+/// No pipe that somebody has to feed, nothing that has a name on a disk.
 fn memory_file(bytes: &[u8]) -> std::io::Result<File> {
-    let mut file = File::from(rustix::fs::memfd_create(c"exasol", rustix::fs::MemfdFlags::CLOEXEC)?);
+    let mut file = nameless_file()?;
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file)
+}
+
+#[cfg(target_os = "linux")]
+fn nameless_file() -> std::io::Result<File> {
+    Ok(File::from(rustix::fs::memfd_create(c"exasol", rustix::fs::MemfdFlags::CLOEXEC)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless_file() -> std::io::Result<File> {
+    tempfile::tempfile()
 }
 
 fn timeout(what: String, limit: Duration, last_seen: Option<&str>) -> Error {

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use virt_sys as sys;
 
 /// The major version is part of the name; libvirt has kept it since 2005.
-const LIBRARY: &str = "libvirt.so.0";
+const LIBRARY: &str = if cfg!(target_os = "macos") { "libvirt.0.dylib" } else { "libvirt.so.0" };
 
 static OPENED: OnceLock<Result<Library, String>> = OnceLock::new();
 
