@@ -25,7 +25,7 @@
 //! deployment → model, error
 //! providers  → model, catalog, error
 //! tools, sql → events, signal, model, error
-//! ui         → events, model, error
+//! ui         → events, signal, model, error
 //! events, signal, catalog, error → model
 //! model      → nothing
 //! ```

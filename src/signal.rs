@@ -2,7 +2,22 @@
 
 use std::sync::Arc;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+/// What people and systems end a program with: SIGINT, SIGTERM, SIGHUP.
+pub const ENDING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+
+/// Whether whoever started us wants us to survive that signal: `nohup` ignores SIGHUP, a shell's `&`
+/// in a script SIGINT. A handler would take that back.
+pub fn is_ignored(kind: SignalKind) -> bool {
+    // SAFETY: `sigaction` is a C struct of integers, pointers and a set of bits, for which all bits
+    // zero is a value; without a new action the call only writes what is set now.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(kind.as_raw_value(), std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
+}
 
 /// What has been pressed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,11 +39,10 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from now on. Needs a running tokio runtime.
+    /// Listens for [`ENDING`] signals from now on. Needs a running tokio runtime.
     pub fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
         let (interrupt, sender) = Self::manual();
-        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        for kind in ENDING.into_iter().filter(|kind| !is_ignored(*kind)) {
             let mut stream = signal(kind)?;
             let sender = sender.clone();
             tokio::spawn(async move {

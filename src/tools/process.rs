@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::signal::unix::SignalKind;
 use tokio::time::Instant;
 
 use super::child::Child;
@@ -31,7 +32,7 @@ use super::follow::Follower;
 use super::lines::tail_of;
 use crate::error::{Error, Result, ToolFailure};
 use crate::model::command_line;
-use crate::signal::Interrupt;
+use crate::signal::{self, Interrupt};
 
 /// How often a followed file is read while the program lives. Its end is noticed at once.
 const FOLLOW_EVERY: Duration = Duration::from_millis(40);
@@ -328,6 +329,16 @@ impl Tool {
         command.env("SSH_ASKPASS_REQUIRE", "force");
         if std::env::var_os("SSH_ASKPASS").is_none() {
             command.env("SSH_ASKPASS", "false");
+        }
+        if signal::is_ignored(SignalKind::interrupt()) {
+            // Ignored by us, it would be by the program too; and it is how we end one in order.
+            // SAFETY: between fork and exec only signal is called, which is async-signal-safe; it cannot fail.
+            unsafe {
+                command.pre_exec(|| {
+                    libc::signal(libc::SIGINT, libc::SIG_DFL);
+                    Ok(())
+                })
+            };
         }
         tracing::debug!(program = ?command.get_program(), args = ?command.get_args(), "spawn");
         let child = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;

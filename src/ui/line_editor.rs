@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::stream::Stream;
 use crate::model::Input;
+use crate::signal::is_ignored;
 
 type Lines = Editor<(), DefaultHistory>;
 
@@ -93,7 +94,7 @@ impl LineEditor {
 /// Whatever ends processes ends the wait for a line. Ctrl-C is a key like others while one is read.
 fn signalled(answer: &Sender<Input>) {
     let Ok(runtime) = Handle::try_current() else { return };
-    for kind in [SignalKind::terminate(), SignalKind::hangup()] {
+    for kind in [SignalKind::terminate(), SignalKind::hangup()].into_iter().filter(|kind| !is_ignored(*kind)) {
         let Ok(mut signals) = signal(kind) else { continue };
         let answer = answer.clone();
         runtime.spawn(async move {

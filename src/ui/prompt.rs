@@ -4,7 +4,9 @@ use std::io::BufRead;
 use std::sync::mpsc::{Sender, channel};
 
 use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::signal;
+
+use crate::signal::{ENDING, is_ignored};
 
 /// The line that was typed, with its line end; empty at the end of input, None after a signal.
 ///
@@ -25,7 +27,7 @@ pub(super) fn answer(mut input: impl BufRead + Send + 'static) -> Option<String>
 /// Outside a runtime nothing has changed what signals do: they end the process.
 fn none_at_a_signal(answered: &Sender<Option<String>>) {
     let Ok(runtime) = Handle::try_current() else { return };
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+    for kind in ENDING.into_iter().filter(|kind| !is_ignored(*kind)) {
         let Ok(mut signals) = signal(kind) else { continue };
         let answered = answered.clone();
         runtime.spawn(async move {

@@ -86,6 +86,20 @@ fn a_signal_ends_the_tool_in_order_and_the_next_deploy_is_offered() {
 }
 
 #[test]
+fn signals_that_were_ignored_from_the_beginning_stay_ignored_and_tools_still_end_in_order() {
+    let world = World::complete().with_a_machine();
+    tell(&world, "terraform-hangs", "plan");
+    let mut child = world.exasol("deploy").ignoring(libc::SIGHUP).ignoring(libc::SIGINT).start();
+    wait_for(&world, "terraform-is-running");
+    send(&child, "-HUP");
+    send(&child, "-INT");
+    send(&child, "-TERM");
+    // The first signal that counts decides the exit code.
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(world.path("home").join("terraform-was-interrupted").exists());
+}
+
+#[test]
 fn the_lock_outlives_a_killed_deploy_for_as_long_as_its_terraform_runs() {
     let world = World::complete().with_a_machine();
     tell(&world, "terraform-hangs", "plan");

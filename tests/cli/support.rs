@@ -2,6 +2,7 @@
 //! only fakes and the few programs that shell scripts need. A test reads as a sentence.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -207,6 +208,18 @@ impl Call<'_> {
         self.command.env("TERM", "xterm").stdin(Stdio::inherit());
         let options = rexpect::session::Options::new().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
         rexpect::session::spawn_with_options(self.command, options).unwrap()
+    }
+
+    /// Starts with this signal ignored, as `nohup` and a shell's `&` do it.
+    pub fn ignoring(mut self, signal: i32) -> Self {
+        // SAFETY: signal is async-signal-safe, and nothing else happens between fork and exec.
+        unsafe {
+            self.command.pre_exec(move || {
+                libc::signal(signal, libc::SIG_IGN);
+                Ok(())
+            })
+        };
+        self
     }
 
     /// Starts it and lets it run.
