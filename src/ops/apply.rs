@@ -1,6 +1,6 @@
 //! Terraform's plan, read before it is applied: nothing that holds data dies by accident.
 
-use super::blocking::blocking;
+use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::Work;
 use super::{connections, terraform_dir};
@@ -19,7 +19,7 @@ pub(super) async fn run(
     cluster: &Cluster,
     terraform: &Terraform,
     allow_replace: &[String],
-    agree: impl FnOnce(&Work, &PlanReport) -> Result<()>,
+    agree: impl AsyncFnOnce(&Work, &PlanReport) -> Result<()>,
 ) -> Result<()> {
     work.begin(PLAN.id);
     let engine = terraform.engine.as_str();
@@ -29,7 +29,7 @@ pub(super) async fn run(
         return Ok(());
     };
     work.done(counts(&report));
-    if let Err(refused) = agree(work, &report) {
+    if let Err(refused) = agree(work, &report).await {
         terraform.forget_plan();
         return Err(refused);
     }
@@ -85,7 +85,7 @@ async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     let state = work.dir.state();
     let known = terraform_dir::names(&work.dir.terraform_dir());
     let (spec, id) = (state.spec.clone(), state.id.clone());
-    let found = blocking(move || (hypervisor.leftovers)(&spec, &id)).await?;
+    let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await?;
     let orphans: Vec<_> = found.into_iter().filter(|l| !known.contains(&l.name)).collect();
     if orphans.is_empty() {
         return Ok(());
@@ -98,5 +98,6 @@ async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     }
     work.detail(format!("removing what an interrupted run left: {names}"));
     let (spec, id) = (state.spec.clone(), state.id.clone());
-    blocking(move || orphans.iter().try_for_each(|o| (hypervisor.remove)(&spec, &id, o))).await
+    let removing = blocking(move || orphans.iter().try_for_each(|o| (hypervisor.remove)(&spec, &id, o)));
+    work.unless_interrupted(removing).await
 }

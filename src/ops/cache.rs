@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::blocking::blocking;
+use super::blocking::{ANSWER_LIMIT, blocking, within};
 use super::cache_dirs::CacheDirs;
 use crate::error::{Error, Result};
 use crate::model::{CacheEntry, CacheReport, Spec};
@@ -81,7 +81,7 @@ fn being_written(path: &Path) -> bool {
 
 async fn volumes(hypervisor: &'static Hypervisor, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
     let spec = request.spec.clone();
-    for volume in blocking(move || (hypervisor.cached_volumes)(&spec)).await? {
+    for volume in within(ANSWER_LIMIT, move || (hypervisor.cached_volumes)(&spec)).await? {
         let entry = entry(&volume);
         if !request.prune || entry.in_use_by.is_some() {
             report.entries.push(entry);

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::blocking::ask_hypervisor;
 use super::cache_dirs::CacheDirs;
 use super::operation::{Work, in_dir};
 use super::{credentials, engine, known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
-use crate::model::{Node, NodePlan, Operation, Phase, RenderedFile};
-use crate::providers::{self, Hypervisor, Provider, Route};
+use crate::model::{Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec};
+use crate::providers::{self, Provider, Route};
 use crate::render::{self, SshInput};
+use crate::signal::Interrupt;
 use crate::sql::Endpoint;
 use crate::tools::ssh::Ssh;
 use crate::tools::ssh_ready::Target;
@@ -99,10 +101,15 @@ fn route(dir: &DeploymentDir, provider: &Provider) -> Result<Route> {
 }
 
 /// From where the nodes see this machine; nothing is known of that in a cloud.
-pub(super) fn deployer_addresses(dir: &DeploymentDir, provider: &Provider) -> Result<Vec<IpAddr>> {
-    let state = dir.state();
-    let ask = |h: &Hypervisor| (h.deployer_addresses)(&state.spec, &state.facts);
-    provider.hypervisor.as_ref().map_or_else(|| Ok(Vec::new()), ask)
+pub(super) async fn deployer_addresses(
+    interrupt: &Interrupt,
+    spec: &Spec,
+    facts: &Options,
+    provider: &'static Provider,
+) -> Result<Vec<IpAddr>> {
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let (spec, facts) = (spec.clone(), facts.clone());
+    ask_hypervisor(interrupt, move || (hypervisor.deployer_addresses)(&spec, &facts)).await
 }
 
 /// The SSH host through which nodes are reached; None where they are reached straight.

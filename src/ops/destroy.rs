@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::blocking::blocking;
-use super::operation::{Work, in_dir, millis, with_operation};
+use super::blocking::{ask_hypervisor, blocking};
+use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
 use super::{Confirm, Context, connections, engine, known, terraform_dir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{DestroyReport, Operation, Phase};
 use crate::providers::{self, Leftover, LeftoverKind, Provider};
+use crate::signal::Interrupt;
 
 pub struct DestroyRequest<'a> {
     pub dir: PathBuf,
@@ -31,13 +32,14 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     if dir.state().phase == Phase::Destroyed && !request.dry_run {
         return Ok(report(&id, Phase::Destroyed, false, Vec::new(), since));
     }
-    let doomed = doomed(&dir).await;
+    let doomed = doomed(context, &dir).await;
+    refuse_after_signal(&context.interrupt)?;
     if request.dry_run {
         return Ok(report(&id, dir.state().phase, true, doomed?, since));
     }
     // What cannot be listed now is an error of the operation itself, recorded there; the question needs no list then.
     let listed = doomed.unwrap_or_default();
-    ask(context, &request, &id, &listed)?;
+    confirm(context, &request, &id, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         let provider = providers::find(&work.dir.state().spec.provider)?;
@@ -55,14 +57,11 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     })
 }
 
-fn ask(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {
+fn confirm(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {
     let Some(confirm) = request.confirm else { return Ok(()) };
     let list: String = listed.iter().map(|thing| format!("  {thing}\n")).collect();
     let answer = confirm(&format!("{list}Destroy {id} with all its data?"));
-    if let Some(signal) = context.interrupt.signal() {
-        // Ctrl-C is no answer.
-        return Err(Error::Interrupted { signal });
-    }
+    refuse_after_signal(&context.interrupt)?;
     match answer {
         Some(true) => Ok(()),
         Some(false) => Err(Error::Usage { message: "nothing was destroyed".into(), hint: None }),
@@ -74,20 +73,20 @@ fn ask(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[Stri
 }
 
 /// Everything that exists of the deployment: what Terraform made and what else carries its name.
-async fn doomed(dir: &DeploymentDir) -> Result<Vec<String>> {
+async fn doomed(context: &Context, dir: &DeploymentDir) -> Result<Vec<String>> {
     let known = terraform_dir::resources(&dir.terraform_dir())
         .ok_or_else(|| Error::other("terraform/terraform.tfstate cannot be read"))?;
     let provider = providers::find(&dir.state().spec.provider)?;
-    let found = leftovers(dir, provider).await?;
+    let found = leftovers(&context.interrupt, dir, provider).await?;
     let names = terraform_dir::names(&dir.terraform_dir());
     let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| describe(&l));
     Ok(known.into_iter().chain(unknown).collect())
 }
 
-async fn leftovers(dir: &DeploymentDir, provider: &'static Provider) -> Result<Vec<Leftover>> {
+async fn leftovers(interrupt: &Interrupt, dir: &DeploymentDir, provider: &'static Provider) -> Result<Vec<Leftover>> {
     let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
     let (spec, id) = (dir.state().spec.clone(), dir.state().id.clone());
-    blocking(move || (hypervisor.leftovers)(&spec, &id)).await
+    ask_hypervisor(interrupt, move || (hypervisor.leftovers)(&spec, &id)).await
 }
 
 fn describe(leftover: &Leftover) -> String {
@@ -125,7 +124,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
 async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Result<()> {
     let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(()) };
     work.begin(REST.id);
-    let mut found = leftovers(&work.dir, provider).await?;
+    let mut found = leftovers(&work.interrupt, &work.dir, provider).await?;
     if found.is_empty() {
         work.unchanged("there is nothing");
         return Ok(());
@@ -142,7 +141,8 @@ async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Resul
 /// Asks again, after everything: the hypervisor by name, or Terraform's own state where there is no other witness.
 async fn prove(work: &mut Work, provider: &'static Provider) -> Result<()> {
     work.begin(PROOF.id);
-    let mut left: Vec<String> = leftovers(&work.dir, provider).await?.iter().map(describe).collect();
+    let found = leftovers(&work.interrupt, &work.dir, provider).await?;
+    let mut left: Vec<String> = found.iter().map(describe).collect();
     left.extend(terraform_dir::resources(&work.dir.terraform_dir()).unwrap_or_default());
     if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left }) }
 }

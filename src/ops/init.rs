@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::operation::in_dir;
+use super::operation::{in_dir, refuse_after_signal};
 use super::preflight::{self, CreateMissing};
 use super::{Context, Given, known, render_input};
 use crate::catalog::{self, DbVersion};
@@ -44,6 +44,8 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     warnings.extend(warnings_of(&spec, &checks));
     let secrets = (passwords, credentials);
     let deployment = new_deployment(provider, spec, version, secrets, facts)?;
+    // From here on nothing waits: the directory is made as a whole.
+    refuse_after_signal(&context.interrupt)?;
     let created = DeploymentDir::create(&dir, deployment)?;
     warnings.extend(known::remember(&created));
     Ok(report(&dir, created.state(), version, warnings, checks))

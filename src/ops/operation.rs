@@ -75,6 +75,11 @@ pub(super) async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Futu
     }
 }
 
+/// Nothing is begun after a signal; and Ctrl-C at a question is no answer.
+pub(super) fn refuse_after_signal(interrupt: &Interrupt) -> Result<()> {
+    interrupt.signal().map_or(Ok(()), |signal| Err(Error::Interrupted { signal }))
+}
+
 pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -88,6 +93,7 @@ pub(super) async fn with_operation<T>(
     steps: &[StepInfo],
     body: impl AsyncFnOnce(&mut Work) -> Result<T>,
 ) -> Result<T> {
+    refuse_after_signal(&context.interrupt)?;
     let mut dir = DeploymentDir::open(root)?.lock(operation)?;
     if let Some(warning) = known::remember(&dir) {
         context.sink.warn(warning);

@@ -8,6 +8,7 @@ use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
 use crate::providers::{self, Provider};
+use crate::signal::Interrupt;
 use crate::tools::terraform::Workdir;
 
 pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
@@ -18,7 +19,7 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let plan = in_copy(context, &dir, provider, copy.path()).await?.plan().await?;
     let mut report = plan.report();
     let state = dir.state();
-    report.summary = summary(&state.spec, &state.facts, provider)?;
+    report.summary = summary(&context.interrupt, &state.spec, &state.facts, provider).await?;
     Ok(report)
 }
 
@@ -61,7 +62,12 @@ fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBu
 }
 
 /// Sizes and access, for people.
-pub(super) fn summary(spec: &Spec, facts: &Options, provider: &Provider) -> Result<Vec<String>> {
+pub(super) async fn summary(
+    interrupt: &Interrupt,
+    spec: &Spec,
+    facts: &Options,
+    provider: &'static Provider,
+) -> Result<Vec<String>> {
     let size = match (provider.size)(spec)? {
         Some(size) => format!("{} vCPUs, {} MB of memory", size.vcpus, size.memory_mb),
         None => "as many vCPUs and as much memory as its type has".to_owned(),
@@ -84,8 +90,8 @@ pub(super) fn summary(spec: &Spec, facts: &Options, provider: &Provider) -> Resu
         },
         "closed outside the cluster: COS SSH (20002), confd (20003), BucketFS (2581)".to_owned(),
     ];
-    if let Some(hypervisor) = provider.hypervisor.as_ref() {
-        let addresses = (hypervisor.deployer_addresses)(spec, facts)?;
+    if provider.hypervisor.is_some() {
+        let addresses = connections::deployer_addresses(interrupt, spec, facts, provider).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::blocking::blocking;
+use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::{Work, in_dir, unless_interrupted};
 use super::{apply, connections, credentials, engine, render_input};
@@ -64,7 +64,7 @@ fn unknown(cluster: &Cluster) -> Vec<Machine> {
 
 async fn of_hypervisor(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<Vec<Machine>> {
     let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-    unless_interrupted(&work.interrupt, blocking(move || (hypervisor.machines)(&spec, &nodes))).await
+    ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await
 }
 
 /// Switches on what is off. Machines that are on are left alone. The caller has begun the step, and may
@@ -196,7 +196,7 @@ pub(super) async fn by_terraform(work: &mut Work, cluster: &Cluster, powered: bo
     let files = render_input::terraform(cluster.provider, work.dir.state(), &secrets, &cluster.nodes, powered)?;
     work.dir.write_files(&files, cluster.edits)?;
     let terraform = engine::of(&work.dir).await?;
-    apply::run(work, cluster, &terraform, &[], |_, _| Ok(())).await
+    apply::run(work, cluster, &terraform, &[], async |_, _| Ok(())).await
 }
 
 /// Whether Terraform switches the machines.
@@ -398,7 +398,8 @@ async fn token(interrupt: &Interrupt, api: &PowerApi, credentials: &Credentials)
             read(&answer).map(Some).ok_or_else(nothing)
         }
         Some(Authorization::Program(program, words, read)) => {
-            let output = Tool::new(program).args(words).output(Duration::from_secs(60)).await?.ok()?;
+            let running = Tool::new(program).args(words).output(Duration::from_secs(60));
+            let output = unless_interrupted(interrupt, running).await?.ok()?;
             let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
             read(&answer).map(Some).ok_or_else(nothing)
         }

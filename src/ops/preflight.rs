@@ -1,9 +1,11 @@
 //! Everything that must be right before anything is made: the provider's checks and the programs.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::blocking::blocking;
+use super::blocking::{blocking, within};
 use super::credentials::{self, Given};
+use super::operation::refuse_after_signal;
 use super::{Confirm, Context, engine};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
@@ -11,6 +13,9 @@ use crate::events::Event;
 use crate::model::{Check, DeploymentId, NodePlan, Options, Spec};
 use crate::providers::{Credentials, PreflightInput, Provider};
 use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
+
+/// Many questions, and the probe of KVM: seconds, on a slow machine half a minute.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// What was found out: all checks, facts for rendering, and the programs, so that nobody looks for them again.
 pub(super) struct Preflight {
@@ -40,7 +45,7 @@ impl Preflight {
             let spec = spec.clone();
             let id = recorded.map(|state| state.id.clone());
             let facts = known_facts(credentials.as_ref().and_then(|c| c.as_ref().ok()), recorded);
-            blocking(move || {
+            within(LIMIT, move || {
                 let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
                 let nodes = NodePlan::all(&planned, &spec);
                 let (id, facts) = (id.as_ref(), facts.as_ref());
@@ -113,7 +118,12 @@ pub(super) async fn run_or_create(
     let preflight = Preflight::run(context, provider, spec, given, None).await?;
     let missing = preflight.creatable();
     let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(preflight) };
-    if missing.is_empty() || !create.wanted(&missing) {
+    if missing.is_empty() {
+        return Ok(preflight);
+    }
+    let wanted = create.wanted(&missing);
+    refuse_after_signal(&context.interrupt)?;
+    if !wanted {
         return Ok(preflight);
     }
     for what in missing {

@@ -142,7 +142,8 @@ async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> 
         return Ok(());
     }
     // The session may end with the machine.
-    for (node, output) in join_all(nodes.iter().map(|node| stop(SHUT_DOWN, node))).await {
+    let shut_down = join_all(nodes.iter().map(|node| stop(SHUT_DOWN, node)));
+    for (node, output) in work.unless_interrupted(async { Ok(shut_down.await) }).await? {
         let output = output?;
         if !output.success() && output.status.code() != Some(NO_SESSION) {
             return Err(output.into_error(vec![format!("{node} does not shut down")]));

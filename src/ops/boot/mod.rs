@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::blocking::blocking;
+use super::blocking::ask_hypervisor;
 use super::cluster::Cluster;
 use super::connections;
 use super::operation::Work;
@@ -133,7 +133,7 @@ async fn from_outputs(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>> {
 
 async fn machines(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<Vec<Machine>> {
     let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-    work.unless_interrupted(blocking(move || (hypervisor.machines)(&spec, &nodes))).await
+    ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await
 }
 
 /// Where addresses come from outside, a machine prints its own once a boot: of one that ran before, only the

@@ -12,7 +12,7 @@ use super::apply::{self, APPLY, PLAN};
 use super::boot::{self, BOOT};
 use super::cluster::Cluster;
 use super::login::{self, LOGIN};
-use super::operation::{Work, in_dir, millis, with_operation};
+use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
 use super::{Confirm, Context, plan, render_input, terraform_dir};
@@ -60,7 +60,8 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         image::provide(work, &plan).await?;
         render(work, &plan).await?;
         let allow_replace = &plan.request.allow_replace;
-        apply::run(work, &plan.cluster, &programs.terraform, allow_replace, |work, p| agree(work, &plan, p)).await?;
+        let agree = async |work: &Work, report: &PlanReport| agree(work, &plan, report).await;
+        apply::run(work, &plan.cluster, &programs.terraform, allow_replace, agree).await?;
         // What was just made is on; what an earlier run made may have been switched off since.
         if !work.dir.state().nodes.is_empty() {
             work.begin(POWER_ON.id);
@@ -102,9 +103,9 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
 
 /// Says what is about to be made, and asks where somebody can answer and it costs money. Without a
 /// terminal it goes on, as scripts expect.
-fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
+async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
     let state = work.dir.state();
-    let summary = plan::summary(&state.spec, &state.facts, plan.cluster.provider)?;
+    let summary = plan::summary(&work.interrupt, &state.spec, &state.facts, plan.cluster.provider).await?;
     summary.iter().for_each(|line| work.detail(line.clone()));
     let costs = plan.cluster.provider.cloud.is_some() && report.create > 0;
     let Some(confirm) = plan.request.confirm.filter(|_| costs) else { return Ok(()) };
@@ -114,9 +115,7 @@ fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
         apply::counts(report),
         plan.cluster.provider.title
     ));
-    if let Some(signal) = work.interrupt.signal() {
-        return Err(Error::Interrupted { signal });
-    }
+    refuse_after_signal(&work.interrupt)?;
     match answer {
         Some(false) => Err(Error::Usage { message: "nothing was made".into(), hint: None }),
         Some(true) | None => Ok(()),
@@ -126,9 +125,9 @@ fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
 async fn check(context: &Context, work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
-    let preflight =
-        Preflight::run(context, plan.cluster.provider, &state.spec, &work.dir.secrets()?.cloud, Some(&work.dir))
-            .await?;
+    let given = work.dir.secrets()?.cloud;
+    let checking = Preflight::run(context, plan.cluster.provider, &state.spec, &given, Some(&work.dir));
+    let preflight = work.unless_interrupted(checking).await?;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
     if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {

@@ -21,7 +21,7 @@ pub(super) async fn install(
     ansible: &Ansible,
 ) -> Result<()> {
     work.begin(INSTALL.id);
-    write_files(work, cluster, nodes, release)?;
+    write_files(work, cluster, nodes, release).await?;
     let mut run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
     run.env = vec![
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
@@ -42,7 +42,7 @@ pub(in crate::ops) async fn prepare(
     release: &Release,
     ansible: &Ansible,
 ) -> Result<()> {
-    write_files(work, cluster, nodes, release)?;
+    write_files(work, cluster, nodes, release).await?;
     let run = playbook(work, nodes, "prepare-nodes.yml")?;
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
     work.dir.update(|state| state.told_addresses = addresses(nodes))
@@ -61,10 +61,16 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     Ok(run)
 }
 
-pub(in crate::ops) fn write_files(work: &mut Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<()> {
+pub(in crate::ops) async fn write_files(
+    work: &mut Work,
+    cluster: &Cluster,
+    nodes: &[Node],
+    release: &Release,
+) -> Result<()> {
     let state = work.dir.state();
     let secrets = work.dir.secrets()?;
-    let deployer_addresses = connections::deployer_addresses(&work.dir, cluster.provider)?;
+    let deployer_addresses =
+        connections::deployer_addresses(&work.interrupt, &state.spec, &state.facts, cluster.provider).await?;
     let files = render::ansible_files(&AnsibleInput {
         id: &state.id,
         spec: &state.spec,

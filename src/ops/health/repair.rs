@@ -1,7 +1,7 @@
 //! What follows from something else and has gone astray: addresses, rendered files, the pinned
 //! certificate, and a phase that a proof contradicts. Nothing on a node is touched.
 
-use super::super::blocking::blocking;
+use super::super::blocking::ask_hypervisor;
 use super::super::cluster::Cluster;
 use super::super::deploy::{artifacts, nodes};
 use super::super::operation::{Work, unless_interrupted, with_operation};
@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
         // Playbooks and Terraform files that somebody edited are theirs; ssh/ is ours.
         let cluster = Cluster::of(work, EditPolicy::Keep)?;
         let mut repaired = addresses(work, &cluster).await?;
-        repaired.extend(rendered(work, &cluster)?);
+        repaired.extend(rendered(work, &cluster).await?);
         work.begin(PROOF.id);
         repaired.extend(certificate(work).await?);
         repaired.extend(phase(work, request).await?);
@@ -36,7 +36,7 @@ async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     work.begin(FILES.id);
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
     let (spec, plans) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-    let machines = work.unless_interrupted(blocking(move || (hypervisor.machines)(&spec, &plans))).await?;
+    let machines = ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &plans)).await?;
     let mut repaired = Vec::new();
     let mut known = work.dir.state().nodes.clone();
     for node in &mut known {
@@ -51,14 +51,14 @@ async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     Ok(repaired)
 }
 
-fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
+async fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     let stale = files(&work.dir)?.stale;
     connections::write_ssh_files(&mut work.dir, EditPolicy::Overwrite)?;
     // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
     let has_key = work.dir.secrets()?.cluster_key.is_some();
     if let Some(release) = artifacts::known_release(cluster.version)?.filter(|_| has_key) {
         let nodes = work.dir.state().nodes.clone();
-        nodes::write_files(work, cluster, &nodes, &release)?;
+        nodes::write_files(work, cluster, &nodes, &release).await?;
     }
     let left = files(&work.dir)?.stale;
     Ok(stale.into_iter().filter(|file| !left.contains(file)).collect())

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Context;
-use super::operation::millis;
+use super::operation::{millis, unless_interrupted};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, LockStatus};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{NodePlan, StatusReport};
 pub(super) use probes::{moved_to, nodes};
 use verdict::Verdict;
@@ -46,7 +46,8 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         true => Some(refresh::machines(context, &dir, &plans).await?),
         false => None,
     };
-    let nodes = probes::nodes(&dir, &plans, refreshed, request.deadline).await;
+    let probing = probes::nodes(&dir, &plans, refreshed, request.deadline);
+    let nodes = unless_interrupted(&context.interrupt, async { Ok(probing.await) }).await?;
     let state = dir.state();
     let verdict = Verdict::of(state.phase, &lock, &nodes);
     let running = matches!(lock, LockStatus::Held(_));
@@ -120,11 +121,11 @@ pub async fn watch(
 }
 
 async fn pause(context: &Context, time: Duration) -> Result<()> {
-    let mut interrupt = context.interrupt.clone();
-    tokio::select! {
-        () = tokio::time::sleep(time) => Ok(()),
-        pressed = interrupt.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
-    }
+    unless_interrupted(&context.interrupt, async {
+        tokio::time::sleep(time).await;
+        Ok(())
+    })
+    .await
 }
 
 #[cfg(test)]
