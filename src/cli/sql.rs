@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::Globals;
 use super::command::simple;
-use super::dispatch::with_runtime;
+use super::dispatch::{with_own_signals, with_runtime};
 use crate::error::{Error, Result};
 use crate::model::{SqlFormat, SqlReport};
 use crate::ops::sql::{self, Shell, SqlRequest, Told};
@@ -89,6 +89,6 @@ fn shell(request: SqlRequest, format: SqlFormat, ui: &Ui) -> Result<u8> {
         format,
         format_is_fixed: ui.settings().format == Format::Json,
     };
-    with_runtime(ui, async |context| sql::shell(context, request, shell).await)?;
+    with_own_signals(ui, async |context| sql::shell(context, request, shell).await)?;
     Ok(0)
 }

@@ -1,5 +1,6 @@
 //! `deploy` with a Terraform that was told to fail or to hang: what is recorded, and what is said.
 
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use crate::support::World;
@@ -82,6 +83,59 @@ fn a_signal_ends_the_tool_in_order_and_the_next_deploy_is_offered() {
         let json = world.exasol("status --json").run().code(0).json();
         assert_eq!(json["status"], "interrupted");
         assert!(json["next"][0].as_str().unwrap().starts_with("exasol deploy"), "{json}");
+    }
+}
+
+/// What Terraform says of its version is part of every preflight.
+const ENDLESS_TERRAFORM: &str = r#"touch "$HOME/terraform-is-running"; while :; do sleep 0.05; done"#;
+
+#[test]
+fn a_signal_ends_a_preflight_that_waits_and_is_recorded() {
+    let world = World::complete().with_a_machine();
+    world.fake("terraform", ENDLESS_TERRAFORM);
+    let mut child = world.exasol("deploy").start();
+    wait_for(&world, "terraform-is-running");
+    send(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(world.state()["last_error"]["code"], "interrupted");
+}
+
+#[test]
+fn a_signal_ends_a_command_that_only_looks_and_leaves_no_directory() {
+    for words in ["doctor", "init"] {
+        let world = World::complete();
+        world.fake("terraform", ENDLESS_TERRAFORM);
+        let mut child = match words {
+            "init" => world.init("").start(),
+            _ => world.exasol("doctor --cloud-provider libvirt --libvirt-uri test:///default").start(),
+        };
+        wait_for(&world, "terraform-is-running");
+        send(&child, "-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{words}");
+        assert!(!world.deployment().exists(), "{words}");
+    }
+}
+
+/// A daemon that takes calls and answers none, as a stopped one does.
+fn hung_daemon(world: &World, name: &str) -> (UnixListener, String) {
+    let socket = world.path(name);
+    let uri = format!("qemu+unix:///system?socket={}", socket.display());
+    (UnixListener::bind(socket).unwrap(), uri)
+}
+
+#[test]
+fn a_hypervisor_that_hangs_keeps_nobody_who_gets_a_signal() {
+    let world = World::complete().initialized();
+    for (at, words) in ["doctor", "destroy --dry-run", "deploy", "destroy --yes"].into_iter().enumerate() {
+        let (daemon, uri) = hung_daemon(&world, &format!("daemon-{at}"));
+        world.edit_state(|state| state["spec"]["options"]["uri"] = uri.clone().into());
+        let mut child = match words {
+            "doctor" => world.exasol(&format!("doctor --cloud-provider libvirt --libvirt-uri {uri}")).start(),
+            words => world.exasol(words).start(),
+        };
+        let (_call, _) = daemon.accept().unwrap();
+        send(&child, "-TERM");
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{words}");
     }
 }
 
