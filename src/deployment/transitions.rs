@@ -68,7 +68,8 @@ pub fn succeeded(operation: Operation) -> Option<Phase> {
 /// Why an operation ended without doing its work, as far as the phase depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It was refused before anything was changed: preflight, the plan guard, edited files.
+    /// It was refused before anything was changed: preflight, the plan guard, edited files. Whoever knows
+    /// that something was changed before takes it for [`Cause::Other`].
     Refused,
     /// A signal ended it.
     Interrupted,

@@ -35,6 +35,7 @@ pub(super) async fn run(
     }
     work.begin(APPLY.id);
     work.dir.update(|state| state.engine = Some(engine.to_owned()))?;
+    work.changes();
     match terraform.apply().await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));

@@ -111,6 +111,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
     // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.
     terraform.plan_destroy(false).await?;
+    work.changes();
     match terraform.apply().await {
         Err(Error::Tool(_)) if work.interrupt.signal().is_none() => {
             work.detail("not everything was as recorded: looking at what there is");
@@ -130,6 +131,7 @@ async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Resul
         return Ok(());
     }
     found.sort_by_key(|l| l.kind);
+    work.changes();
     for leftover in found {
         work.detail(describe(&leftover));
         let (spec, id) = (work.dir.state().spec.clone(), work.dir.state().id.clone());

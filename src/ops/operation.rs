@@ -2,11 +2,12 @@
 //! No other code writes a phase.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::terraform_dir;
 use super::{Context, known};
-use crate::deployment::transitions::{self, Next};
+use crate::deployment::transitions::{self, Cause, Next};
 use crate::deployment::{DeploymentDir, Locked, OpLog};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
@@ -21,6 +22,8 @@ pub(super) struct Work {
     pub interrupt: Interrupt,
     /// The phase in which the operation found the deployment.
     pub from: Phase,
+    /// Whether something outside the directory may be another than it was.
+    changed: AtomicBool,
     current: Option<(&'static str, Instant)>,
 }
 
@@ -30,6 +33,19 @@ impl Work {
         self.finish(StepOutcome::Done, None);
         self.current = Some((step, Instant::now()));
         self.sink.emit(Event::StepStarted { step });
+    }
+
+    /// To be told before anything outside the directory is changed: what refuses to go on afterwards
+    /// leaves more than the phase that it found.
+    pub(super) fn changes(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    fn cause(&self, error: &Error) -> Cause {
+        match error.into() {
+            Cause::Refused if self.changed.load(Ordering::Relaxed) => Cause::Other,
+            cause => cause,
+        }
     }
 
     /// Ends the running step with a fact worth a line.
@@ -118,7 +134,15 @@ pub(super) async fn with_operation<T>(
     if let Some(phase) = transitions::begin(operation) {
         dir.set_phase(phase)?;
     }
-    let mut work = Work { dir, log, sink, interrupt: context.interrupt.clone(), from, current: None };
+    let mut work = Work {
+        dir,
+        log,
+        sink,
+        interrupt: context.interrupt.clone(),
+        from,
+        changed: AtomicBool::new(false),
+        current: None,
+    };
     let result = body(&mut work).await;
     let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };
     work.finish(outcome, None);
@@ -145,7 +169,7 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
     });
     let phase = match error {
         None => transitions::succeeded(operation),
-        Some(error) => transitions::failed(operation, error.into()),
+        Some(error) => transitions::failed(operation, work.cause(error)),
     };
     // One that has no phase of its own leaves the one that it found or proved, and the trouble before it.
     let (keeps, now) = (transitions::begin(operation).is_none(), work.dir.state().phase);
@@ -166,7 +190,7 @@ fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecor
         now.push_str(&format!("; the state could not be written ({error})"));
     }
     let next = match cause {
-        Error::Refused(_) => vec![Next::run(operation, "once that is mended")],
+        Error::Refused(_) if work.cause(&cause) == Cause::Refused => vec![Next::run(operation, "once that is mended")],
         _ => transitions::next_commands(work.dir.state().phase, false),
     };
     let next = next.iter().map(|next| next.at(root)).collect();

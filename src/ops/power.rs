@@ -77,6 +77,9 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
         };
         refuse_missing(work, &machines)?;
         let off = names(&machines, Power::is_at_rest);
+        if !off.is_empty() {
+            work.changes();
+        }
         each(work, cluster, &off, hypervisor.switch_on).await?;
         // One that was paused may have been cut off meanwhile.
         let machines = if off.is_empty() { machines } else { of_hypervisor(work, cluster, hypervisor).await? };
@@ -96,6 +99,9 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
             refuse_missing(work, &machines)?;
             // A machine that shut itself down may be neither on nor off for its cloud.
             let off = names(&machines, |power| power != Power::Running);
+            if !off.is_empty() {
+                work.changes();
+            }
             remote.switch(&off, Switch::On).await?;
             remote.wait(work, &remote.names(), Power::Running).await?;
             tell(work, &off);
@@ -109,7 +115,11 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
 /// Machines that were paused go on, so that they can shut down by themselves.
 pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
-    each(work, cluster, &names(machines, |power| power == Power::Paused), hypervisor.switch_on).await
+    let paused = names(machines, |power| power == Power::Paused);
+    if !paused.is_empty() {
+        work.changes();
+    }
+    each(work, cluster, &paused, hypervisor.switch_on).await
 }
 
 /// Nobody can switch on what does not exist; `deploy` makes it again.
@@ -130,6 +140,7 @@ pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine])
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
     for machine in machines {
         let Some(why) = &machine.unplugged else { continue };
+        work.changes();
         work.detail(format!("{}: {why}: connecting it again", machine.node));
         each(work, cluster, &BTreeSet::from([machine.node.clone()]), hypervisor.replug).await?;
     }
@@ -152,6 +163,9 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
         let there = names(&machines, |power| power != Power::Missing);
         each(work, cluster, &there, |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
         let on = names(&machines, |power| power == Power::Running);
+        if !on.is_empty() {
+            work.changes();
+        }
         // For a guest that shuts down already it changes nothing.
         each(work, cluster, &on, hypervisor.shut_down).await?;
         let ask = async || of_hypervisor(work, cluster, hypervisor).await;
@@ -176,6 +190,7 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
             // some clouds only the call makes it what `off` means (no more costs).
             remote.until_down().await?;
             let still_on = names(&remote.machines().await?, |power| !is_proof(power, Power::Off));
+            work.changes();
             remote.switch(&still_on, Switch::Off).await?;
             remote.wait(work, &all(cluster), Power::Off).await?;
             work.done("the cloud says that every machine is off");

@@ -118,6 +118,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
     work.begin(DATABASE.id);
     let Some(first) = nodes.first() else { return Err(Error::other("no node is known")) };
     let ssh = connections::ssh(&work.dir)?;
+    work.changes();
     let since = Instant::now();
     loop {
         let left = DATABASE_LIMIT.saturating_sub(since.elapsed()).max(LAST_CALL).min(STAGE_LIMIT);

@@ -115,6 +115,7 @@ async fn let_in(ssh: &Ssh, node: &str) -> Option<String> {
 async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
     let Some(first) = nodes.first() else { return Ok(()) };
     let ssh = connections::ssh(&work.dir)?;
+    work.changes();
     let script = ssh.run_script(first, STOP_DATABASE, DATABASE_LIMIT);
     let output = work.unless_interrupted(async { script.await?.ok() }).await?;
     let said = output.stdout_text();

@@ -154,3 +154,17 @@ fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
     cluster.world.edit_state(|state| state["told_addresses"]["n11"] = address);
     cluster.exasol("start").run().code(0);
 }
+
+#[test]
+fn what_is_missing_after_machines_were_switched_on_leaves_no_stopped_cluster() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.put(Phase::Stopped);
+    cluster.world.remove("ssh");
+    cluster.exasol("start").run().code(4).says("ssh");
+    assert_eq!(cluster.phase(), Phase::StartFailed);
+    // Before anything was changed it does.
+    cluster.put(Phase::Stopped);
+    cluster.world.remove("terraform");
+    cluster.exasol("start").run().code(4).says("terraform");
+    assert_eq!(cluster.phase(), Phase::Stopped);
+}

@@ -27,6 +27,7 @@ pub(super) async fn install(
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
         ("EXASOL_ARCHIVE_FILE".into(), release.archive.path.display().to_string()),
     ];
+    work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
     work.dir.update(|state| {
         state.installed = true;
@@ -44,6 +45,7 @@ pub(in crate::ops) async fn prepare(
 ) -> Result<()> {
     write_files(work, cluster, nodes, release).await?;
     let run = playbook(work, nodes, "prepare-nodes.yml")?;
+    work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
     work.dir.update(|state| state.told_addresses = addresses(nodes))
 }
