@@ -63,6 +63,9 @@ pub enum Error {
 
     #[error("{}", tool_message(.0))]
     Tool(Box<ToolFailure>),
+    /// What Terraform's state says and what exists are not the same, or nobody can tell.
+    #[error("{why}")]
+    TerraformState { why: String, hint: String },
     #[error("the plan would {}: refused", changes.join(", "))]
     PlanRefused { changes: Vec<String>, hint: String },
     #[error("{what}: gave up after {limit_s} s{}", last_seen.as_deref().map(|s| format!("; last seen: {s}")).unwrap_or_default())]
@@ -133,6 +136,7 @@ impl Error {
             Error::LibvirtUnreachable { .. } => "libvirt_unreachable",
             Error::Locked { .. } => "locked",
             Error::Tool(_) => "tool_failed",
+            Error::TerraformState { .. } => "terraform_state",
             Error::PlanRefused { .. } => "plan_refused",
             Error::Timeout { .. } => "timeout",
             Error::Download { .. } => "download_failed",
@@ -170,6 +174,7 @@ impl Error {
             Error::Interrupted { signal } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
             Error::Operation { cause, .. } | Error::Refused(cause) => cause.exit_code(),
             Error::Tool(_)
+            | Error::TerraformState { .. }
             | Error::PlanRefused { .. }
             | Error::Timeout { .. }
             | Error::Download { .. }
@@ -215,7 +220,7 @@ impl Error {
             Error::LibvirtUnreachable { fix, .. } => (!fix.is_empty()).then(|| fix.join("\n")),
             Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
-            Error::PlanRefused { hint, .. } => Some(hint.clone()),
+            Error::TerraformState { hint, .. } | Error::PlanRefused { hint, .. } => Some(hint.clone()),
             Error::Timeout { hint, .. } | Error::Download { hint, .. } | Error::Api { hint, .. } => hint.clone(),
             Error::Checksum { .. } => {
                 Some("the file is not what was expected: remove it or correct the checksum".into())

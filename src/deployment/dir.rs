@@ -95,6 +95,11 @@ impl DeploymentDir {
         oplog::all(&self.logs_dir())
     }
 
+    /// False once `destroy` has proven that nothing is left: they are the first that it removes then.
+    pub fn has_secrets(&self) -> bool {
+        self.root.join(SECRETS_FILE).exists()
+    }
+
     /// # Errors
     /// [`Error::BrokenState`] if the file is missing (as after `destroy`) or cannot be understood.
     pub fn secrets(&self) -> Result<Secrets> {

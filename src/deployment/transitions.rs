@@ -95,6 +95,7 @@ impl From<&Error> for Cause {
             | Error::Preflight { .. }
             | Error::ToolMissing { .. }
             | Error::Locked { .. }
+            | Error::TerraformState { .. }
             | Error::PlanRefused { .. } => Cause::Refused,
             Error::Interrupted { .. } => Cause::Interrupted,
             Error::SqlConnection { .. } | Error::SqlStatement { .. } | Error::Fingerprint { .. } => Cause::Connection,

@@ -3,6 +3,7 @@
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::Work;
+use super::terraform_dir::Doubt;
 use super::{connections, terraform_dir};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -84,7 +85,10 @@ pub(super) fn counts(report: &PlanReport) -> String {
 async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
     let state = work.dir.state();
-    let known = terraform_dir::names(&work.dir.terraform_dir());
+    let Some(known) = terraform_dir::names(&work.dir.terraform_dir()) else {
+        let why = Doubt::Unreadable.text().to_owned();
+        return Err(Error::TerraformState { why, hint: "put terraform/terraform.tfstate back from a backup".into() });
+    };
     let (spec, id) = (state.spec.clone(), state.id.clone());
     let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await?;
     let orphans: Vec<_> = found.into_iter().filter(|l| !known.contains(&l.name)).collect();

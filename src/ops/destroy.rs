@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use super::blocking::{ask_hypervisor, blocking};
 use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
+use super::terraform_dir::Doubt;
 use super::{Confirm, Context, connections, engine, known, terraform_dir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{DestroyReport, Operation, Phase};
+use crate::model::{DestroyReport, Operation, Phase, quote};
 use crate::providers::{self, Leftover, LeftoverKind, Provider};
 use crate::signal::Interrupt;
 
@@ -43,6 +44,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         let provider = providers::find(&work.dir.state().spec.provider)?;
+        believe(&work.dir, provider, work.from).map_err(Error::before_any_change)?;
         terraform_destroy(work).await?;
         remove_leftovers(work, provider).await?;
         prove(work, provider).await?;
@@ -74,13 +76,59 @@ fn confirm(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[
 
 /// Everything that exists of the deployment: what Terraform made and what else carries its name.
 async fn doomed(context: &Context, dir: &DeploymentDir) -> Result<Vec<String>> {
-    let known = terraform_dir::resources(&dir.terraform_dir())
-        .ok_or_else(|| Error::other("terraform/terraform.tfstate cannot be read"))?;
     let provider = providers::find(&dir.state().spec.provider)?;
+    believe(dir, provider, dir.state().phase)?;
+    let known = terraform_dir::resources(&dir.terraform_dir()).unwrap_or_default();
     let found = leftovers(&context.interrupt, dir, provider).await?;
-    let names = terraform_dir::names(&dir.terraform_dir());
+    let names = terraform_dir::names(&dir.terraform_dir()).unwrap_or_default();
     let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| describe(&l));
     Ok(known.into_iter().chain(unknown).collect())
+}
+
+/// Refuses a state that does not tell what exists, where nobody else can tell it: a cloud's machines would
+/// go on costing money, and nobody would know.
+fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> {
+    let destroying = matches!(from, Phase::DestroyInProgress | Phase::DestroyFailed);
+    // A run that was killed while it cleaned up had its proof.
+    if from == Phase::Destroyed || (destroying && !dir.has_secrets()) {
+        return Ok(());
+    }
+    let Some(doubt) = terraform_dir::doubt(dir) else { return Ok(()) };
+    let folder = dir.terraform_dir();
+    let folder = folder.to_string_lossy();
+    if provider.hypervisor.is_some() {
+        // It knows by name what there is, once Terraform is not asked.
+        return match doubt {
+            Doubt::Errored | Doubt::Lost => Ok(()),
+            Doubt::Unreadable => Err(Error::TerraformState {
+                why: doubt.text().into(),
+                hint: format!(
+                    "put it back from a backup; or move it away, and destroy finds everything by its name: mv {} {}",
+                    quote(&format!("{folder}/terraform.tfstate")),
+                    quote(&format!("{folder}/unreadable.tfstate"))
+                ),
+            }),
+        };
+    }
+    let mend = match doubt {
+        Doubt::Errored => format!(
+            "let Terraform take it over: {} -chdir={} state push errored.tfstate",
+            dir.state().engine.as_deref().unwrap_or("terraform"),
+            quote(&folder)
+        ),
+        Doubt::Unreadable | Doubt::Lost => {
+            format!("put it back from a backup: {}", quote(&format!("{folder}/terraform.tfstate")))
+        }
+    };
+    let (id, title) = (&dir.state().id, provider.title);
+    Err(Error::TerraformState {
+        why: format!("{}: nobody but the state knows what exists in {title}, so nothing was removed", doubt.text()),
+        hint: format!(
+            "{mend}\nwithout it: look in {title} for everything whose name begins with {id}, remove that by hand, and \
+             then this directory: rm -r {}",
+            quote(&dir.root().to_string_lossy())
+        ),
+    })
 }
 
 async fn leftovers(interrupt: &Interrupt, dir: &DeploymentDir, provider: &'static Provider) -> Result<Vec<Leftover>> {
@@ -145,7 +193,11 @@ async fn prove(work: &mut Work, provider: &'static Provider) -> Result<()> {
     work.begin(PROOF.id);
     let found = leftovers(&work.interrupt, &work.dir, provider).await?;
     let mut left: Vec<String> = found.iter().map(describe).collect();
-    left.extend(terraform_dir::resources(&work.dir.terraform_dir()).unwrap_or_default());
+    let unreadable = || Error::TerraformState {
+        why: Doubt::Unreadable.text().into(),
+        hint: "put it back from a backup, and run exasol destroy again".into(),
+    };
+    left.extend(terraform_dir::resources(&work.dir.terraform_dir()).ok_or_else(unreadable)?);
     if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left }) }
 }
 

@@ -185,7 +185,7 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
 }
 
 fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecorded: Option<Error>) -> Error {
-    let mut now = terraform_dir::what_exists(work.dir.root());
+    let mut now = terraform_dir::what_exists(&work.dir);
     if let Some(error) = unrecorded {
         now.push_str(&format!("; the state could not be written ({error})"));
     }

@@ -5,9 +5,17 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::deployment::DeploymentDir;
+
+/// Both lists and numbers are always there: JSON without them (OpenTofu's encrypted state, say) is no
+/// state that can be read here, and must not be taken for an empty one.
 #[derive(Deserialize)]
 struct TerraformState {
+    #[serde(rename = "version")]
+    _version: u32,
+    /// Counts the writes.
     #[serde(default)]
+    serial: u64,
     resources: Vec<Resource>,
 }
 
@@ -38,61 +46,129 @@ struct Attributes {
     name: Option<String>,
 }
 
+enum File {
+    /// Missing, or empty: Terraform truncates the file before it writes the first state.
+    Absent,
+    Unreadable,
+    State(TerraformState),
+}
+
+fn read(file: &Path) -> File {
+    match std::fs::read_to_string(file) {
+        Ok(text) if text.trim().is_empty() => File::Absent,
+        Ok(text) => serde_json::from_str(&text).map_or(File::Unreadable, File::State),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => File::Absent,
+        Err(_) => File::Unreadable,
+    }
+}
+
+fn current(terraform_dir: &Path) -> File {
+    read(&terraform_dir.join("terraform.tfstate"))
+}
+
 /// Addresses of everything that Terraform has made: `libvirt_domain.node["n11"]`.
 /// Empty when there is no state; None when there is one that cannot be read.
 pub(super) fn resources(terraform_dir: &Path) -> Option<Vec<String>> {
-    let text = match std::fs::read_to_string(terraform_dir.join("terraform.tfstate")) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Some(Vec::new()),
-        Err(_) => return None,
-    };
-    addresses(&text)
-}
-
-fn addresses(text: &str) -> Option<Vec<String>> {
-    // Terraform truncates the file before it writes the first state.
-    if text.trim().is_empty() {
-        return Some(Vec::new());
+    match current(terraform_dir) {
+        File::Absent => Some(Vec::new()),
+        File::Unreadable => None,
+        File::State(state) => Some(addresses(&state)),
     }
-    let state: TerraformState = serde_json::from_str(text).ok()?;
+}
+
+fn addresses(state: &TerraformState) -> Vec<String> {
     let managed = state.resources.iter().filter(|r| r.mode == "managed");
-    Some(
-        managed
-            .flat_map(|r| {
-                r.instances.iter().map(move |i| match &i.index_key {
-                    Some(key) => format!("{}.{}[{key}]", r.kind, r.name),
-                    None => format!("{}.{}", r.kind, r.name),
-                })
+    managed
+        .flat_map(|r| {
+            r.instances.iter().map(move |i| match &i.index_key {
+                Some(key) => format!("{}.{}[{key}]", r.kind, r.name),
+                None => format!("{}.{}", r.kind, r.name),
             })
-            .collect(),
-    )
+        })
+        .collect()
 }
 
-/// Whether Terraform has made anything of these types (`libvirt_domain`, `libvirt_volume.root`).
+/// Why the state file does not tell what exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It is there, and is no state that we can read.
+    Unreadable,
+    /// Terraform could not write its last state there, and left it in `errored.tfstate`.
+    Errored,
+    /// It is gone or empty, although something was made.
+    Lost,
+}
+
+impl Doubt {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Doubt::Unreadable => "terraform/terraform.tfstate cannot be read",
+            Doubt::Errored => "terraform/errored.tfstate has what terraform/terraform.tfstate lacks",
+            Doubt::Lost => "terraform/terraform.tfstate is gone or empty, although something was made",
+        }
+    }
+}
+
+/// None: what the state file tells is what exists.
+pub(super) fn doubt(dir: &DeploymentDir) -> Option<Doubt> {
+    doubt_in(&dir.terraform_dir(), !dir.state().nodes.is_empty())
+}
+
+fn doubt_in(terraform_dir: &Path, has_nodes: bool) -> Option<Doubt> {
+    let state = current(terraform_dir);
+    let is_newer = match (read(&terraform_dir.join("errored.tfstate")), &state) {
+        (File::Absent, _) => false,
+        // `state push` leaves the file where it was.
+        (File::State(errored), File::State(state)) => errored.serial > state.serial,
+        _ => true,
+    };
+    match state {
+        File::Unreadable => Some(Doubt::Unreadable),
+        _ if is_newer => Some(Doubt::Errored),
+        File::Absent if has_nodes => Some(Doubt::Lost),
+        File::Absent => match read(&terraform_dir.join("terraform.tfstate.backup")) {
+            File::Absent => None,
+            File::State(before) if before.resources.is_empty() => None,
+            _ => Some(Doubt::Lost),
+        },
+        File::State(_) => None,
+    }
+}
+
+/// Whether Terraform has made anything of these types (`libvirt_domain`, `libvirt_volume.root`). It may
+/// have where its state cannot be read.
 pub(super) fn has_any(terraform_dir: &Path, types: &[&str]) -> bool {
-    let known = resources(terraform_dir).unwrap_or_default();
     let is_of = |address: &str, kind: &str| address.strip_prefix(kind).is_some_and(|rest| rest.starts_with(['.', '[']));
-    known.iter().any(|address| types.iter().any(|kind| is_of(address, kind)))
+    let has = |known: Vec<String>| known.iter().any(|address| types.iter().any(|kind| is_of(address, kind)));
+    resources(terraform_dir).is_none_or(has)
 }
 
-/// The `name` attributes of everything that Terraform has made: how the provider calls it.
-pub(super) fn names(terraform_dir: &Path) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(terraform_dir.join("terraform.tfstate")).unwrap_or_default();
-    let Ok(state) = serde_json::from_str::<TerraformState>(&text) else { return BTreeSet::new() };
-    state.resources.into_iter().flat_map(|r| r.instances).filter_map(|i| i.attributes.name).collect()
+/// The `name` attributes of everything that Terraform has made: how the provider calls it. As
+/// [`resources`], None when the state cannot be read.
+pub(super) fn names(terraform_dir: &Path) -> Option<BTreeSet<String>> {
+    match current(terraform_dir) {
+        File::Absent => Some(BTreeSet::new()),
+        File::Unreadable => None,
+        File::State(state) => {
+            let instances = state.resources.into_iter().flat_map(|r| r.instances);
+            Some(instances.filter_map(|i| i.attributes.name).collect())
+        }
+    }
 }
 
 /// Whether OpenTofu wrote the state: its registry is part of every provider's address.
 pub(super) fn is_of_tofu(terraform_dir: &Path) -> bool {
-    let text = std::fs::read_to_string(terraform_dir.join("terraform.tfstate")).unwrap_or_default();
-    let state = serde_json::from_str::<TerraformState>(&text);
-    state.is_ok_and(|state| state.resources.iter().any(|r| r.provider.contains("registry.opentofu.org/")))
+    let is_tofus = |r: &Resource| r.provider.contains("registry.opentofu.org/");
+    matches!(current(terraform_dir), File::State(state) if state.resources.iter().any(is_tofus))
 }
 
 /// One sentence for a failure: what has been created so far.
-pub(super) fn what_exists(root: &Path) -> String {
-    match resources(&root.join("terraform")).as_deref() {
-        None => "terraform/terraform.tfstate cannot be read".into(),
+pub(super) fn what_exists(dir: &DeploymentDir) -> String {
+    if let Some(doubt) = doubt(dir) {
+        return doubt.text().into();
+    }
+    match resources(&dir.terraform_dir()).as_deref() {
+        None => Doubt::Unreadable.text().into(),
         Some([]) => "nothing has been created".into(),
         Some(some) => format!("{} resources exist ({})", some.len(), counts(some)),
     }
@@ -121,13 +197,49 @@ mod tests {
             {"mode":"data","type":"x","name":"y","instances":[{}]},
             {"mode":"managed","type":"libvirt_network","name":"own","instances":[{"index_key":0}]},
             {"mode":"managed","type":"k","name":"k","instances":[{}]}]}"#;
-        let found = addresses(text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("terraform.tfstate"), text).unwrap();
+        let found = resources(folder.path()).unwrap();
         assert_eq!(
             found,
             [r#"libvirt_domain.node["n11"]"#, r#"libvirt_domain.node["n12"]"#, "libvirt_network.own[0]", "k.k"]
         );
         assert_eq!(counts(&found), "2 libvirt_domain, 1 libvirt_network, 1 k");
-        assert_eq!(addresses(""), Some(vec![]));
-        assert_eq!(addresses("{"), None);
+    }
+
+    const SOME: &str =
+        r#"{"version":4,"serial":7,"resources":[{"mode":"managed","type":"k","name":"k","instances":[{}]}]}"#;
+    const NONE: &str = r#"{"version":4,"serial":8,"resources":[]}"#;
+
+    #[test]
+    fn only_a_state_that_can_be_read_tells_that_nothing_exists() {
+        // State, errored state, backup, whether nodes are recorded; the doubt.
+        let table = [
+            ("", "", "", false, None),
+            ("", "", "", true, Some(Doubt::Lost)),
+            ("", "", SOME, false, Some(Doubt::Lost)),
+            ("", "", NONE, false, None),
+            ("", SOME, "", false, Some(Doubt::Errored)),
+            (NONE, "", SOME, true, None),
+            (NONE, SOME, SOME, true, None),
+            (SOME, NONE, "", true, Some(Doubt::Errored)),
+            (SOME, "", "", true, None),
+            ("{", "", "", false, Some(Doubt::Unreadable)),
+            ("{}", "", "", false, Some(Doubt::Unreadable)),
+            (r#"{"version":4}"#, "", "", false, Some(Doubt::Unreadable)),
+            (r#"{"serial":1,"lineage":"x","encrypted_data":"eA=="}"#, "", "", false, Some(Doubt::Unreadable)),
+        ];
+        for (state, errored, backup, has_nodes, expected) in table {
+            let folder = tempfile::tempdir().unwrap();
+            for (name, text) in
+                [("terraform.tfstate", state), ("errored.tfstate", errored), ("terraform.tfstate.backup", backup)]
+            {
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+            let told = format!("{state} {errored} {backup} {has_nodes}");
+            assert_eq!(doubt_in(folder.path(), has_nodes), expected, "{told}");
+            let unreadable = expected == Some(Doubt::Unreadable);
+            assert_eq!((resources(folder.path()).is_none(), names(folder.path()).is_none()), (unreadable, unreadable));
+        }
     }
 }

@@ -262,6 +262,40 @@ fn a_database_that_nobody_reaches_is_not_switched_off() {
 }
 
 #[test]
+fn a_lost_state_is_no_proof_that_a_cloud_is_empty() {
+    let world = ready("hetzner");
+    let id = world.state()["id"].as_str().unwrap().to_owned();
+    let file = |name: &str| world.deployment().join("terraform").join(name);
+    let refused = |words: &str| {
+        let answer = account(world.exasol(words)).run().code(1).says(&id).says("rm -r ");
+        assert_eq!(world.state()["phase"], "database_ready");
+        answer
+    };
+    for words in ["destroy --yes", "destroy --dry-run"] {
+        refused(words).says("is gone or empty").says("from a backup");
+    }
+    std::fs::write(file("terraform.tfstate"), r#"{"serial":3,"lineage":"x","encrypted_data":"eA=="}"#).unwrap();
+    refused("destroy --yes").says("terraform.tfstate cannot be read");
+    std::fs::remove_file(file("terraform.tfstate")).unwrap();
+    std::fs::write(file("errored.tfstate"), r#"{"version":4,"serial":3,"resources":[]}"#).unwrap();
+    refused("destroy --yes").says("state push errored.tfstate");
+    // Terraform has taken it over.
+    std::fs::copy(file("errored.tfstate"), file("terraform.tfstate")).unwrap();
+    account(world.exasol("destroy --yes")).run().code(0);
+}
+
+#[test]
+fn a_destroy_that_was_killed_while_it_cleaned_up_ends_at_the_second_attempt() {
+    let world = ready("hetzner");
+    world.edit_state(|state| state["phase"] = "destroy_in_progress".into());
+    std::fs::remove_file(world.deployment().join("secrets.json")).unwrap();
+    std::fs::remove_dir_all(world.deployment().join("terraform")).unwrap();
+    world.exasol("destroy --yes").run().code(0);
+    assert_eq!(world.state()["phase"], "destroyed");
+    world.exasol("destroy --dry-run").run().code(0);
+}
+
+#[test]
 fn status_waits_and_says_when_time_is_up() {
     let world = World::complete().initialized();
     world.exasol("status --wait initialized").run().code(0);

@@ -208,6 +208,16 @@ fn edits_by_hand_are_noticed_and_never_overwritten_silently() {
 }
 
 #[test]
+fn a_state_that_cannot_be_read_is_no_proof_for_destroy_either() {
+    let world = World::complete().initialized();
+    let file = world.deployment().join("terraform/terraform.tfstate");
+    std::fs::write(&file, "{}").unwrap();
+    world.exasol("destroy --yes").run().code(1).says("cannot be read").says("mv ");
+    std::fs::remove_file(file).unwrap();
+    world.exasol("destroy --yes").run().code(0);
+}
+
+#[test]
 fn destroy_asks_and_without_a_terminal_refuses() {
     let world = World::complete().initialized();
     let before = world.files();

@@ -51,6 +51,10 @@ fn samples() -> Vec<Error> {
             log: Some("logs/20260102T030405Z-deploy/terraform.jsonl".into()),
             ..ToolFailure::default()
         })),
+        Error::TerraformState {
+            why: "terraform/terraform.tfstate cannot be read".into(),
+            hint: "put it back from a backup".into(),
+        },
         Error::PlanRefused {
             changes: vec!["replace the data disk n11-1".into()],
             hint: "what would allow it, if anything does".into(),
