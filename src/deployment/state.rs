@@ -1,6 +1,6 @@
 //! `deployment.json`: what is known of a deployment, without secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -60,6 +60,10 @@ pub struct State {
     /// `terraform` or `tofu`, whichever the last apply was made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// Names of what the apply that runs now is making, without data disks; after a kill, what it may have
+    /// made without a word in Terraform's state. None of it was there before, so none holds anything older.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub creating: BTreeSet<String>,
     /// What was rendered: relative path to the hash of what we wrote (see `edits`).
     #[serde(default)]
     pub rendered: BTreeMap<String, String>,
@@ -92,6 +96,7 @@ impl State {
             update_pending: false,
             ever_ready: false,
             engine: None,
+            creating: BTreeSet::new(),
             rendered: BTreeMap::new(),
             rendering: BTreeMap::new(),
         }

@@ -1,5 +1,7 @@
 //! Terraform's plan, read before it is applied: nothing that holds data dies by accident.
 
+use std::collections::BTreeSet;
+
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::Work;
@@ -8,7 +10,8 @@ use super::{connections, terraform_dir};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::PlanReport;
-use crate::tools::plan::Protected;
+use crate::providers::{Leftover, LeftoverKind};
+use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
 
 pub(super) const PLAN: StepInfo = StepInfo { id: "plan", title: "plan the infrastructure" };
@@ -25,10 +28,12 @@ pub(super) async fn run(
     work.begin(PLAN.id);
     let engine = terraform.engine.as_str();
     let terraform = connections::workdir(work, terraform)?;
-    let Some(report) = plan(work, cluster, &terraform, allow_replace).await? else {
+    let Some(planned) = plan(work, cluster, &terraform, allow_replace).await? else {
+        forget_creating(work)?;
         work.unchanged("the infrastructure is as planned");
         return Ok(());
     };
+    let report = planned.report();
     work.done(counts(&report));
     if let Err(refused) = agree(work, &report).await {
         terraform.forget_plan();
@@ -36,35 +41,55 @@ pub(super) async fn run(
     }
     work.begin(APPLY.id);
     work.dir.update(|state| state.engine = Some(engine.to_owned()))?;
-    work.changes();
-    match terraform.apply().await {
+    match apply(work, cluster, &terraform, &planned).await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));
             match plan(work, cluster, &terraform, allow_replace).await? {
-                Some(_) => terraform.apply().await,
-                None => Ok(()),
+                Some(planned) => apply(work, cluster, &terraform, &planned).await,
+                None => forget_creating(work),
             }
         }
         result => result,
     }
 }
 
-/// A saved plan that loses nothing, and what it would do; None if there is nothing to do.
-async fn plan(
-    work: &Work,
-    cluster: &Cluster,
-    terraform: &Workdir,
-    allow_replace: &[String],
-) -> Result<Option<PlanReport>> {
+/// Applies the saved plan. What it makes is recorded meanwhile: a provider that is killed leaves things
+/// that Terraform's state does not know.
+async fn apply(work: &mut Work, cluster: &Cluster, terraform: &Workdir, planned: &Plan) -> Result<()> {
+    work.changes();
+    let creating = match cluster.provider.hypervisor {
+        Some(_) => planned.creates(protected(work, cluster)),
+        None => BTreeSet::new(),
+    };
+    work.dir.update(|state| state.creating = creating)?;
+    terraform.apply().await?;
+    forget_creating(work)
+}
+
+/// Everything that was being made is in Terraform's state now.
+fn forget_creating(work: &mut Work) -> Result<()> {
+    match work.dir.state().creating.is_empty() {
+        true => Ok(()),
+        false => work.dir.update(|state| state.creating.clear()),
+    }
+}
+
+fn protected(work: &Work, cluster: &Cluster) -> Protected<'static> {
+    let provider = cluster.provider;
+    Protected {
+        machines: provider.machine_types,
+        data_disks: provider.disk_types,
+        frozen: provider.frozen,
+        holds_data: work.dir.state().installed,
+    }
+}
+
+/// A saved plan that loses nothing; None if there is nothing to do.
+async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace: &[String]) -> Result<Option<Plan>> {
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
     let planned = terraform.plan().await?;
-    let protected = Protected {
-        machines: cluster.provider.machine_types,
-        data_disks: cluster.provider.disk_types,
-        frozen: cluster.provider.frozen,
-    };
-    if let Err(refused) = planned.guard(protected, allow_replace) {
+    if let Err(refused) = planned.guard(protected(work, cluster), allow_replace) {
         terraform.forget_plan();
         return Err(refused);
     }
@@ -72,7 +97,7 @@ async fn plan(
         terraform.forget_plan();
         return Ok(None);
     }
-    Ok(Some(planned.report()))
+    Ok(Some(planned))
 }
 
 pub(super) fn counts(report: &PlanReport) -> String {
@@ -80,29 +105,50 @@ pub(super) fn counts(report: &PlanReport) -> String {
     format!("{create} to create, {update} to change, {replace} to replace, {delete} to remove")
 }
 
-/// A Terraform that was killed may have left things that its state does not know. Before the
-/// first success they hold no data, and would be in the way of the next attempt.
+/// A Terraform that was killed may have left things that its state does not know, and they would be in
+/// the way of the next attempt. Before the database is installed none of them holds data; later only
+/// what the killed apply had begun to make goes, and never a data disk.
 async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
     let state = work.dir.state();
+    let restore = "put terraform/terraform.tfstate back from a backup";
     let Some(known) = terraform_dir::names(&work.dir.terraform_dir()) else {
         let why = Doubt::Unreadable.text().to_owned();
-        return Err(Error::TerraformState { why, hint: "put terraform/terraform.tfstate back from a backup".into() });
+        return Err(Error::TerraformState { why, hint: restore.into() });
     };
     let (spec, id) = (state.spec.clone(), state.id.clone());
     let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await?;
-    let orphans: Vec<_> = found.into_iter().filter(|l| !known.contains(&l.name)).collect();
-    if orphans.is_empty() {
+    let orphans = found.into_iter().filter(|l| !known.contains(&l.name));
+    let holds_data = state.installed || state.ever_ready;
+    let was_begun = |o: &Leftover| o.kind != LeftoverKind::Network && state.creating.contains(&o.name);
+    let (orphans, kept): (Vec<_>, Vec<_>) = orphans.partition(|o| !holds_data || was_begun(o));
+    if !orphans.is_empty() {
+        work.changes();
+        work.detail(format!("removing what an interrupted run left: {}", names(&orphans)));
+        let (spec, id) = (state.spec.clone(), state.id.clone());
+        let removing = blocking(move || orphans.iter().try_for_each(|o| (hypervisor.remove)(&spec, &id, o)));
+        work.unless_interrupted(removing).await?;
+    }
+    if kept.is_empty() {
         return Ok(());
     }
-    let names = orphans.iter().map(|o| o.name.as_str()).collect::<Vec<_>>().join(", ");
-    if state.ever_ready {
-        return Err(Error::other(format!(
-            "{names} exist, but Terraform's state does not know them: they may hold data, so nothing was changed"
-        )));
-    }
-    work.detail(format!("removing what an interrupted run left: {names}"));
-    let (spec, id) = (state.spec.clone(), state.id.clone());
-    let removing = blocking(move || orphans.iter().try_for_each(|o| (hypervisor.remove)(&spec, &id, o)));
-    work.unless_interrupted(removing).await
+    let commands: Vec<_> = kept.iter().map(|o| (hypervisor.removal)(&state.spec, o)).collect::<Result<_>>()?;
+    let hint = match commands.into_iter().collect::<Option<Vec<_>>>() {
+        // Without its data disks the state is what was lost.
+        None => restore.to_owned(),
+        Some(commands) => format!(
+            "if the state was lost: {restore}. If they are left from an interrupted run, this removes them, and deploy \
+             makes them anew:\n{}",
+            commands.join("\n")
+        ),
+    };
+    let why = format!(
+        "{} exist, but Terraform's state does not know them: they may hold data, so they were left alone",
+        names(&kept)
+    );
+    Err(Error::TerraformState { why, hint })
+}
+
+fn names(leftovers: &[Leftover]) -> String {
+    leftovers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ")
 }

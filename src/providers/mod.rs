@@ -126,6 +126,8 @@ pub struct Hypervisor {
     pub leftovers: fn(&Spec, &DeploymentId) -> Result<Vec<Leftover>>,
     /// Removes one of them.
     pub remove: fn(&Spec, &DeploymentId, &Leftover) -> Result<()>,
+    /// The command with which a person removes one; None for a data disk, which nobody is told to remove.
+    pub removal: fn(&Spec, &Leftover) -> Result<Option<String>>,
     /// How SSH gets to the machines; nobody is asked.
     pub route: fn(&Spec) -> Result<Route>,
     /// Addresses of this workstation, or of the jump host, as guests see them: always allowed.

@@ -1,5 +1,7 @@
 //! A saved plan, as `terraform show -json` tells it, and the guard that reads it before an apply. Pure.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -27,6 +29,8 @@ pub struct Change {
     /// Of an update: what changes, as names divided by dots, without positions in lists:
     /// `source_details.source_id`.
     pub changed: Vec<String>,
+    /// Of a creation: how the provider will call it, where the plan knows.
+    pub new_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Protected<'a> {
     pub data_disks: &'a [&'a str],
     /// Attributes (kind, names from the outside in) whose update destroys what a machine holds.
     pub frozen: &'a [(&'a str, &'a [&'a str])],
+    /// The database is installed: a data disk that would be made now is one that was lost with its data.
+    pub holds_data: bool,
 }
 
 impl Action {
@@ -135,9 +141,11 @@ impl Plan {
         let changes = managed.filter_map(|raw| {
             let action = Action::from_list(&raw.change.actions)?;
             let changed = if action == Action::Update { raw.change.changed() } else { Vec::new() };
+            let new_name = raw.change.after.get("name").and_then(Value::as_str).filter(|_| action == Action::Create);
             Some(Change {
                 action,
                 changed,
+                new_name: new_name.map(str::to_owned),
                 address: raw.address,
                 kind: raw.kind,
                 name: raw.name,
@@ -170,9 +178,16 @@ impl Plan {
         }
     }
 
-    /// Refuses a plan that deletes or replaces a data disk, or a node that is not in
-    /// `allow_replace`. Error: [`Error::PlanRefused`] with the whole list.
+    /// The names of what would be made, without data disks.
+    pub fn creates(&self, protected: Protected<'_>) -> BTreeSet<String> {
+        let others = self.changes.iter().filter(|change| !change.is_one_of(protected.data_disks));
+        others.filter_map(|change| change.new_name.clone()).collect()
+    }
+
+    /// Refuses a plan that deletes or replaces a data disk, puts an empty one in the place of one that was
+    /// lost, or loses a node that is not in `allow_replace`. Error: [`Error::PlanRefused`] with the whole list.
     pub fn guard(&self, protected: Protected<'_>, allow_replace: &[String]) -> Result<()> {
+        self.guard_lost_disks(protected)?;
         let harmful =
             || self.changes.iter().filter(|change| !change.action.is_harmless() || change.thaws(protected.frozen));
         let disks: Vec<_> = harmful().filter(|change| change.is_one_of(protected.data_disks)).collect();
@@ -193,6 +208,20 @@ impl Plan {
         };
         let changes = disks.iter().chain(&nodes).map(|change| format!("{} {}", change.action.as_str(), change.address));
         Err(Error::PlanRefused { changes: changes.collect(), hint })
+    }
+
+    fn guard_lost_disks(&self, protected: Protected<'_>) -> Result<()> {
+        let anew = |change: &&Change| change.action == Action::Create && change.is_one_of(protected.data_disks);
+        let lost: Vec<_> = self.changes.iter().filter(anew).filter(|_| protected.holds_data).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let tell = |change: &&Change| {
+            let node = change.node().unwrap_or("a node");
+            format!("make {} anew and empty (the data disk of {node} is gone with its data)", change.address)
+        };
+        let hint = "restore the volume under its old name; or exasol destroy, and begin anew".to_owned();
+        Err(Error::PlanRefused { changes: lost.iter().map(tell).collect(), hint })
     }
 }
 
@@ -311,10 +340,15 @@ mod tests {
         machines: &["libvirt_domain", "libvirt_volume.root"],
         data_disks: &["libvirt_volume.data"],
         frozen: &[],
+        holds_data: false,
     };
     /// The fixtures' domains and volumes are of the built-in kind.
-    const IN_FIXTURES: Protected<'_> =
-        Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"], frozen: &[] };
+    const IN_FIXTURES: Protected<'_> = Protected {
+        machines: &["terraform_data.domain"],
+        data_disks: &["terraform_data.volume"],
+        frozen: &[],
+        holds_data: false,
+    };
 
     fn plan(json: &[u8]) -> Plan {
         Plan::parse(json).unwrap()
@@ -400,9 +434,34 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_data_disk_is_not_replaced_by_an_empty_one() {
+        let create = |kind: &str, name: &str, index: &str| {
+            serde_json::json!({"address": format!("{kind}.{name}[\"{index}\"]"), "mode": "managed", "type": kind,
+                "name": name, "index": index,
+                "change": {"actions": ["create"], "after": {"name": format!("x-{index}-{name}")}}})
+        };
+        let changes = [
+            create("libvirt_domain", "node", "n12"),
+            create("libvirt_volume", "root", "n12"),
+            create("libvirt_volume", "data", "n12-1"),
+        ];
+        let json = |changes: &[Value]| {
+            serde_json::json!({"format_version": "1.2", "resource_changes": changes}).to_string().into_bytes()
+        };
+        let installed = Protected { holds_data: true, ..PROTECTED };
+        plan(&json(&changes)).guard(PROTECTED, &[]).unwrap();
+        plan(&json(&changes[..2])).guard(installed, &[]).unwrap();
+        let refused = plan(&json(&changes)).guard(installed, &["n12".to_owned()]).unwrap_err();
+        assert!(refused.to_string().contains("the data disk of n12 is gone with its data"), "{refused}");
+        assert!(refused.hint().unwrap().contains("restore the volume"));
+        let names: Vec<_> = plan(&json(&changes)).creates(PROTECTED).into_iter().collect();
+        assert_eq!(names, ["x-n12-node", "x-n12-root"]);
+    }
+
+    #[test]
     fn an_update_in_place_that_destroys_is_refused_like_a_replacement() {
         let frozen: &[(&str, &[&str])] = &[("oci_core_instance", &["source_details", "source_id"])];
-        let protected = Protected { machines: &["oci_core_instance"], data_disks: &[], frozen };
+        let protected = Protected { machines: &["oci_core_instance"], data_disks: &[], frozen, holds_data: true };
         let update = |after: Value, unknown: Value| {
             let json = serde_json::json!({"format_version": "1.2", "resource_changes": [{
                 "address": "oci_core_instance.node[\"n11\"]", "mode": "managed", "type": "oci_core_instance",

@@ -25,8 +25,12 @@ resource "terraform_data" "domain" {
 output "nodes" { value = keys(terraform_data.domain) }
 "#;
 
-const PROTECTED: Protected<'_> =
-    Protected { machines: &["terraform_data.domain"], data_disks: &["terraform_data.volume"], frozen: &[] };
+const PROTECTED: Protected<'_> = Protected {
+    machines: &["terraform_data.domain"],
+    data_disks: &["terraform_data.volume"],
+    frozen: &[],
+    holds_data: false,
+};
 
 struct Bench {
     terraform: Terraform,

@@ -207,6 +207,74 @@ fn edits_by_hand_are_noticed_and_never_overwritten_silently() {
     assert_ne!(std::fs::read_to_string(&main).unwrap(), edited);
 }
 
+/// libvirt's mock hypervisor as a file has it: a domain of the deployment's that is off, and its volumes.
+fn hypervisor(world: &World, volumes: &[&str]) {
+    let id = world.state()["id"].as_str().unwrap().to_owned();
+    let volume = |name: &&str| format!("<volume><name>{id}-{name}</name><capacity>1</capacity></volume>");
+    let xml = format!(
+        "<node><domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>
+           <name>{id}-n11</name><memory>1048576</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+           <test:runstate>5</test:runstate></domain>
+         <network><name>default</name><bridge name='virbr0'/><ip address='192.168.122.1' netmask='255.255.255.0'>
+           <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip></network>
+         <pool type='dir'><name>default-pool</name><target><path>/default-pool</path></target>{}</pool></node>",
+        volumes.iter().map(volume).collect::<String>()
+    );
+    std::fs::write(world.path("node.xml"), xml).unwrap();
+    let uri = format!("test://{}", world.path("node.xml").display());
+    world.edit_state(|state| state["spec"]["options"]["uri"] = uri.into());
+}
+
+/// Terraform's state with a machine of that name.
+fn knows(world: &World, name: &str) {
+    let state = serde_json::json!({"version": 4, "resources": [{"mode": "managed", "type": "libvirt_domain",
+        "name": "node", "instances": [{"index_key": "n11", "attributes": {"name": name}}]}]});
+    std::fs::write(world.deployment().join("terraform/terraform.tfstate"), state.to_string()).unwrap();
+}
+
+#[test]
+fn what_the_state_does_not_know_of_an_installed_cluster_goes_only_if_the_killed_apply_was_making_it() {
+    let world = World::complete().with_a_machine();
+    let id = world.state()["id"].as_str().unwrap().to_owned();
+    let creating = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| format!("{id}-{name}")).collect();
+        world.edit_state(|state| {
+            state["installed"] = true.into();
+            state["creating"] = names.into();
+        });
+    };
+    hypervisor(&world, &["n11-root", "n11-data-01"]);
+    creating(&[]);
+    let refused = || world.exasol("deploy").run().code(1).says("they may hold data");
+    refused().says("from a backup").never_says("vol-delete").never_says("undefine");
+    std::fs::write(world.deployment().join("terraform/terraform.tfstate"), "{}").unwrap();
+    world.exasol("deploy").run().code(1).says("terraform.tfstate cannot be read");
+    knows(&world, "x");
+
+    hypervisor(&world, &["n11-root"]);
+    refused().says(&format!("undefine {id}-n11 --nvram")).says(&format!("vol-delete {id}-n11-root --pool"));
+    creating(&["n11"]);
+    refused().says(&format!("removing what an interrupted run left: {id}-n11\n")).says(&format!("{id}-n11-root exist"));
+    assert_eq!(world.state()["creating"], serde_json::json!([format!("{id}-n11")]));
+    creating(&["n11", "n11-root"]);
+    world.exasol("deploy").run().code(1).says("removing what").never_says("they may hold data");
+    assert!(world.state().get("creating").is_none(), "nothing is to be made any more");
+}
+
+#[test]
+fn what_an_apply_is_making_is_recorded_until_it_has_made_it() {
+    let world = World::complete().with_a_machine();
+    let plan = r#"{"format_version":"1.2","resource_changes":[{"address":"libvirt_domain.node[\"n12\"]","mode":"managed",
+        "type":"libvirt_domain","name":"node","index":"n12","change":{"actions":["create"],"after":{"name":"x-n12"}}}]}"#;
+    std::fs::write(world.path("home").join("terraform-plan"), plan).unwrap();
+    tell(&world, "terraform-fails", "apply");
+    world.exasol("deploy").run().code(1);
+    assert_eq!(world.state()["creating"], serde_json::json!(["x-n12"]));
+    tell(&world, "terraform-fails", "");
+    world.exasol("deploy").run().code(1);
+    assert!(world.state().get("creating").is_none());
+}
+
 #[test]
 fn a_state_that_cannot_be_read_is_no_proof_for_destroy_either() {
     let world = World::complete().initialized();

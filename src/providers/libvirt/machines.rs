@@ -183,6 +183,22 @@ pub(super) fn remove(spec: &Spec, id: &DeploymentId, leftover: &Leftover) -> Res
     removed.map(drop).map_err(|f| f.during(format!("remove {kind} {name}")))
 }
 
+/// What a person types to remove it; None for a data disk (see the template for its name).
+pub(super) fn removal(spec: &Spec, leftover: &Leftover) -> Result<Option<String>> {
+    let options = Options::from_spec(spec)?;
+    let virsh = format!("virsh -c {}", quote(&options.uri.to_string()));
+    let name = quote(&leftover.name);
+    Ok(match leftover.kind {
+        LeftoverKind::Domain => Some(format!("{virsh} destroy {name}; {virsh} undefine {name} --nvram")),
+        LeftoverKind::Volume if leftover.name.contains("-data-") => None,
+        LeftoverKind::Volume => {
+            let pool = quote(leftover.pool.as_deref().unwrap_or(&options.pool));
+            Some(format!("{virsh} vol-delete {name} --pool {pool}"))
+        }
+        LeftoverKind::Network => Some(format!("{virsh} net-destroy {name}; {virsh} net-undefine {name}")),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

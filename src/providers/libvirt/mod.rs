@@ -63,6 +63,7 @@ pub static PROVIDER: Provider = Provider {
         console_address: console_line::parse,
         leftovers: machines::leftovers,
         remove: machines::remove,
+        removal: machines::removal,
         route: route::route,
         deployer_addresses: route::deployer_addresses,
         cached_volumes: base_volume::cached,
