@@ -13,6 +13,8 @@ pub(super) struct Cluster {
     pub nodes: Vec<NodePlan>,
     /// What becomes of generated files that somebody edited.
     pub edits: EditPolicy,
+    /// The same of those in `ssh/`.
+    pub ssh_edits: EditPolicy,
 }
 
 impl Cluster {
@@ -23,6 +25,14 @@ impl Cluster {
             version: catalog::find_version(&state.spec.db_version)?,
             nodes: NodePlan::all(&state.id, &state.spec),
             edits,
+            ssh_edits: edits,
         })
+    }
+
+    /// For operations in which nobody has a word about edits, and which must not fail for them halfway:
+    /// playbooks and Terraform files that somebody edited are theirs; `ssh/` is ours, for nothing works
+    /// without it.
+    pub(super) fn leaving_edits(work: &Work) -> Result<Self> {
+        Ok(Self { ssh_edits: EditPolicy::Overwrite, ..Self::of(work, EditPolicy::Keep)? })
     }
 }

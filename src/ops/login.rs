@@ -97,7 +97,7 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
         learned.insert(node.name.clone(), output.stdout_text().lines().map(str::to_owned).collect());
     }
     work.dir.update(|state| state.cos_host_keys = learned)?;
-    connections::write_ssh_files(&mut work.dir, cluster.edits)
+    connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
 }
 
 pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> Result<()> {

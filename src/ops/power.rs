@@ -198,6 +198,7 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
         }
         Some(Cloud { power: PowerControl::Terraform(_), .. }) => {
             by_terraform(work, cluster, false).await?;
+            refuse_edits_that_keep_it_on(work, cluster).await?;
             work.done("Terraform's provider has stopped every machine");
             Ok(())
         }
@@ -212,6 +213,20 @@ pub(super) async fn by_terraform(work: &mut Work, cluster: &Cluster, powered: bo
     work.dir.write_files(&files, cluster.edits)?;
     let terraform = engine::of(&work.dir).await?;
     apply::run(work, cluster, &terraform, &[], async |_, _| Ok(())).await
+}
+
+/// Terraform's files stay as somebody edited them, and may not ask for machines that are off any more.
+async fn refuse_edits_that_keep_it_on(work: &Work, cluster: &Cluster) -> Result<()> {
+    let edited = work.dir.edited_files()?;
+    let edited: Vec<_> = edited.iter().filter(|file| file.starts_with("terraform")).collect();
+    if edited.is_empty() || all_off_for_terraform(work, cluster).await? {
+        return Ok(());
+    }
+    let edited = edited.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(Error::other(format!(
+        "the machines are still on: Terraform was asked for what {edited} says, edited by hand; undo the edit, and run \
+         exasol stop again"
+    )))
 }
 
 /// Whether Terraform switches the machines.

@@ -11,7 +11,6 @@ use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::{Context, connections};
-use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Node, Operation, Phase, PowerReport};
@@ -40,7 +39,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
     let root = request.dir.clone();
     let steps = [POWER_ON, BOOT, ADDRESSES, DATABASE, LOGIN];
     with_operation(context, &root, Operation::Start, &steps, async |work| {
-        let cluster = Cluster::of(work, EditPolicy::Refuse)?;
+        let cluster = Cluster::leaving_edits(work)?;
         work.begin(POWER_ON.id);
         // Whoever cannot be asked now can be asked later, from the same phase.
         let mut seen = Some(power::machines(work, &cluster).await.map_err(Error::before_any_change)?);

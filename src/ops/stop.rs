@@ -9,7 +9,6 @@ use super::cluster::Cluster;
 use super::operation::{Work, by_deploy, in_dir, millis, with_operation};
 use super::power::{self, POWER_OFF};
 use super::{Context, connections};
-use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, Operation, Phase, Power, PowerReport};
@@ -34,7 +33,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
     let since = Instant::now();
     let root = request.dir.clone();
     with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
-        let cluster = Cluster::of(work, EditPolicy::Refuse)?;
+        let cluster = Cluster::leaving_edits(work)?;
         let machines = power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
         // A wrong account or address sees no machine either: that proves nothing.
         if !machines.is_empty() && machines.iter().all(|m| m.power == Power::Missing) {
@@ -44,6 +43,8 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
         let on: Vec<_> = machines.iter().filter(|m| !matches!(m.power, Power::Off | Power::Missing)).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {
             work.begin(DATABASE.id);
+            // The directory may have been moved, and ssh/config names it.
+            connections::write_ssh_files(&mut work.dir, cluster.ssh_edits).map_err(Error::before_any_change)?;
             power::wake(work, &cluster, &on).await?;
             if let Err(error) = power::replug(work, &cluster, &on).await {
                 if matches!(error, Error::Interrupted { .. }) {

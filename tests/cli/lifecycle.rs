@@ -156,6 +156,39 @@ fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
 }
 
 #[test]
+fn files_that_were_edited_stop_neither_stop_nor_start() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    let edit = |name: &str| {
+        let file = cluster.world.deployment().join(name);
+        let text = std::fs::read_to_string(&file).unwrap() + "\n";
+        std::fs::write(&file, &text).unwrap();
+        text
+    };
+    let now = |name: &str| std::fs::read_to_string(cluster.world.deployment().join(name)).unwrap();
+    let main = edit("terraform/main.tf");
+    for words in ["stop", "start"] {
+        let config = edit("ssh/config");
+        cluster.exasol(words).run().code(0);
+        assert_eq!(now("terraform/main.tf"), main);
+        assert_ne!(now("ssh/config"), config);
+    }
+    // One in which the power is: kept, and so nothing was switched.
+    edit("terraform/terraform.tfvars.json");
+    cluster.exasol("stop").run().code(1).says("still on").says("terraform/terraform.tfvars.json");
+    assert_eq!(cluster.phase(), Phase::StopFailed);
+}
+
+#[test]
+fn stop_finds_the_nodes_from_a_directory_that_was_moved() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    let moved = cluster.world.path("moved");
+    std::fs::rename(cluster.world.deployment(), &moved).unwrap();
+    cluster.exasol("stop").env("EXASOL_DEPLOYMENT_DIR", &moved).run().code(0);
+    let config = std::fs::read_to_string(moved.join("ssh/config")).unwrap();
+    assert!(config.contains(&*moved.join("ssh/known_hosts").to_string_lossy()), "{config}");
+}
+
+#[test]
 fn what_is_missing_after_machines_were_switched_on_leaves_no_stopped_cluster() {
     let Some(cluster) = Cluster::deployed() else { return };
     cluster.put(Phase::Stopped);

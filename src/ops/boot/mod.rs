@@ -37,7 +37,7 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>
             None => from_outputs(work, cluster).await?,
         };
         work.dir.update(|state| state.nodes = nodes.clone())?;
-        connections::write_ssh_files(&mut work.dir, cluster.edits)?;
+        connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
         let ready = tokio::select! {
             result = shells(work, cluster) => result.map(|()| true),
             // A network remembers the address of a machine's former life until it has given it another.

@@ -8,7 +8,7 @@ use super::super::operation::{Work, unless_interrupted, with_operation};
 use super::super::{Context, connections, login, status};
 use super::judge::{self, Files};
 use super::{HealthRequest, examine};
-use crate::deployment::{DeploymentDir, EditPolicy};
+use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::Operation;
@@ -19,8 +19,7 @@ const PROOF: StepInfo = StepInfo { id: "proof", title: "look at the cluster" };
 /// What was put right, in words.
 pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Vec<String>> {
     with_operation(context, &request.dir, Operation::Repair, &[FILES, PROOF], async |work| {
-        // Playbooks and Terraform files that somebody edited are theirs; ssh/ is ours.
-        let cluster = Cluster::of(work, EditPolicy::Keep)?;
+        let cluster = Cluster::leaving_edits(work)?;
         let mut repaired = addresses(work, &cluster).await?;
         repaired.extend(rendered(work, &cluster).await?);
         work.begin(PROOF.id);
@@ -53,7 +52,7 @@ async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
 
 async fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     let stale = files(&work.dir)?.stale;
-    connections::write_ssh_files(&mut work.dir, EditPolicy::Overwrite)?;
+    connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
     // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
     let has_key = work.dir.secrets()?.cluster_key.is_some();
     if let Some(release) = artifacts::known_release(cluster.version)?.filter(|_| has_key) {
