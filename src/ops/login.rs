@@ -26,13 +26,18 @@ const LOGIN_POLL: Duration = Duration::from_millis(500);
 /// Pins the certificate, then logs in on every node.
 pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(LOGIN.id);
-    let fingerprint = fingerprint_over_ssh(&work.dir).await?;
-    work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))?;
+    pin(work).await?;
     learn_cos_host_keys(work, cluster).await?;
     work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT)).await?;
     work.dir.update(|state| state.ever_ready = true)?;
     work.done(format!("SELECT 1 came back from {} of {} nodes", cluster.nodes.len(), cluster.nodes.len()));
     Ok(())
+}
+
+/// Records the certificate to which alone the password is sent.
+async fn pin(work: &mut Work) -> Result<()> {
+    let fingerprint = work.unless_interrupted(fingerprint_over_ssh(&work.dir)).await?;
+    work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))
 }
 
 /// Gives `sys` the password that `init --update` recorded. A run that was killed in between finds the
@@ -41,6 +46,8 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
     let mut secrets = work.dir.secrets()?;
     let Some(next) = secrets.next_db_password.take() else { return Ok(()) };
     work.begin(LOGIN.id);
+    pin(work).await?;
+    work.changes();
     let Some(node) = work.dir.state().nodes.first().cloned() else { return Err(Error::other("no node is known")) };
     let endpoint = connections::sql_endpoint(&work.dir, &node);
     let statement = format!("ALTER USER {SQL_USER} IDENTIFIED BY \"{}\"", next.replace('"', "\"\""));
@@ -91,10 +98,22 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
         return Ok(());
     }
     let ssh = connections::ssh(&work.dir)?;
+    let known = &work.dir.state().cos_host_keys;
     let mut learned = BTreeMap::new();
     for node in &cluster.nodes {
-        let output = ssh.run_script(&node.name, render::COS_HOST_KEYS, connections::SSH_LIMIT).await?;
-        learned.insert(node.name.clone(), output.stdout_text().lines().map(str::to_owned).collect());
+        let asking = ssh.run_script(&node.name, render::COS_HOST_KEYS, connections::SSH_LIMIT);
+        let output = work.unless_interrupted(asking).await?;
+        let mut keys: Vec<_> =
+            output.stdout_text().lines().filter(|line| line.contains(' ')).map(str::to_owned).collect();
+        if !output.success() || keys.is_empty() {
+            work.sink.warn(format!(
+                "the host keys of {}'s COS could not be read, so those of before stay: {}",
+                node.name,
+                output.stderr_text().trim()
+            ));
+            keys = known.get(&node.name).cloned().unwrap_or_default();
+        }
+        learned.insert(node.name.clone(), keys);
     }
     work.dir.update(|state| state.cos_host_keys = learned)?;
     connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)

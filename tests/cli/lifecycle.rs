@@ -141,6 +141,7 @@ fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
     cluster.world.edit_state(|state| {
         state["spec"]["db_version"] = "default".into();
         state["told_addresses"]["n11"] = "192.0.2.7".into();
+        state["cos_host_keys"]["n11"] = serde_json::json!(["ssh-ed25519 AAAA"]);
     });
     cluster
         .exasol("start")
@@ -152,7 +153,24 @@ fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
     // The way out that was named: the old address is back.
     let address = cluster.world.state()["nodes"][0]["private_ip"].clone();
     cluster.world.edit_state(|state| state["told_addresses"]["n11"] = address);
-    cluster.exasol("start").run().code(0);
+    cluster.exasol("start").run().code(0).says("host keys of n11's COS could not be read");
+    assert_eq!(cluster.world.state()["cos_host_keys"]["n11"], serde_json::json!(["ssh-ed25519 AAAA"]));
+}
+
+#[test]
+fn the_password_is_changed_only_at_the_database_whose_certificate_the_node_shows() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.put(Phase::DatabaseConnectionFailed);
+    cluster.exasol("init --update --db-password-file -").stdin("the next one").run().code(0);
+    cluster.world.edit_state(|state| drop(state.as_object_mut().unwrap().remove("certificate_fingerprint")));
+    let right = std::fs::read_to_string(cluster.world.path("home/fingerprint")).unwrap();
+    cluster.tell("fingerprint", &"00".repeat(32));
+    cluster.exasol("deploy").run().code(1).says("shows another certificate");
+    let secrets = std::fs::read_to_string(cluster.world.deployment().join("secrets.json")).unwrap();
+    assert!(secrets.contains("next_db_password"));
+    cluster.tell("fingerprint", &right);
+    // The fake goes on with the old one.
+    cluster.exasol("deploy").run().code(1).says("the password of sys was changed");
 }
 
 #[test]

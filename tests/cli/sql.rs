@@ -99,6 +99,29 @@ fn another_certificate_gets_no_password_and_the_command_that_clears_it_up() {
 }
 
 #[test]
+fn without_a_recorded_certificate_the_node_is_asked_for_it_before_the_password_is_sent() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let database = Database::answering(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    let world = World::complete().with_database(&database);
+    world.edit_state(|state| {
+        state["phase"] = "database_connection_failed".into();
+        state.as_object_mut().unwrap().remove("certificate_fingerprint");
+    });
+    let sql = || world.exasol_with(["sql", "-c", "SELECT 1"]).run();
+    world.fake("ssh", "exit 255");
+    sql().code(3).says("no password was sent").says(&format!("exasol deploy -d {}", world.deployment().display()));
+    world.fake("ssh", &format!("echo {}", "00".repeat(32)));
+    sql().code(1).says("shows another certificate");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    world.fake("ssh", &format!("echo {}", database.endpoint.fingerprint.as_deref().unwrap()));
+    sql().code(0).says("(1 row)");
+}
+
+#[test]
 fn the_first_node_that_answers_is_taken_and_where_none_does_each_is_named() {
     let database = Database::usual();
     let world = World::complete().with_database(&database);

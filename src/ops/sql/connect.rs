@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::{Node, closest};
 use crate::ops::connections::{self, SQL_USER};
 use crate::ops::operation::in_dir;
-use crate::sql::Session;
+use crate::sql::{Endpoint, Session};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// The server's code for a wrong user or password.
@@ -15,13 +15,16 @@ const LOGIN_REFUSED: &str = "08004";
 
 /// Logs in on the wanted node, or on the first that answers; returns its name too.
 ///
-/// Errors: those of [`Session::connect`], with a hint that names the directory.
+/// Errors: [`Error::NotYet`] without a certificate; those of [`Session::connect`], with a hint that names the directory.
 pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(String, Session)> {
     let nodes = candidates(dir, node)?;
     let password = dir.secrets()?.db_password;
+    // An operation that failed may have left none.
+    let fingerprint = connections::fingerprint(dir).await?;
     let mut failed = Vec::new();
     for node in nodes {
-        match Session::connect(&connections::sql_endpoint(dir, node), SQL_USER, &password, CONNECT_LIMIT).await {
+        let endpoint = Endpoint { fingerprint: Some(fingerprint.clone()), ..connections::sql_endpoint(dir, node) };
+        match Session::connect(&endpoint, SQL_USER, &password, CONNECT_LIMIT).await {
             Ok(session) => return Ok((node.plan.name.clone(), session)),
             // Another certificate is told, not walked around; and every node has the same password.
             Err(error @ (Error::Fingerprint { .. } | Error::SqlConnection { code: Some(_), .. })) => {
