@@ -233,6 +233,17 @@ fn knows(world: &World, name: &str) {
 }
 
 #[test]
+fn a_machine_that_is_off_before_its_address_was_known_is_switched_on() {
+    let world = World::complete().with_a_machine();
+    hypervisor(&world, &[]);
+    knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
+    // The mock forgets it with each connection, so more cannot be seen.
+    let answer = world.exasol("deploy --json").run().code(1);
+    let step = answer.stdout.lines().find(|l| l.contains("step_finished") && l.contains("power_on"));
+    assert!(step.is_some_and(|l| l.contains("n11")), "{answer:?}");
+}
+
+#[test]
 fn what_the_state_does_not_know_of_an_installed_cluster_goes_only_if_the_killed_apply_was_making_it() {
     let world = World::complete().with_a_machine();
     let id = world.state()["id"].as_str().unwrap().to_owned();

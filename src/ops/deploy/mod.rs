@@ -62,8 +62,9 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         let allow_replace = &plan.request.allow_replace;
         let agree = async |work: &Work, report: &PlanReport| agree(work, &plan, report).await;
         apply::run(work, &plan.cluster, &programs.terraform, allow_replace, agree).await?;
-        // What was just made is on; what an earlier run made may have been switched off since.
-        if !work.dir.state().nodes.is_empty() {
+        // What was just made is on; what an earlier run made may have been switched off since, even if that
+        // run ended before it knew addresses. A cloud can only be asked for machines that are known.
+        if plan.cluster.provider.hypervisor.is_some() || !work.dir.state().nodes.is_empty() {
             work.begin(POWER_ON.id);
             power::on(work, &plan.cluster, None).await?;
         }
