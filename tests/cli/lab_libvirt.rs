@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use deployer::model::{Check, DeploymentId, NodePlan, Options, Outcome, Power, Spec};
 use deployer::providers::{self, Hypervisor, PreflightInput, Provider};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 const ID: [u8; 4] = [0x1a, 0xb0, 0, 1];
 
@@ -127,13 +128,15 @@ struct Image {
 }
 
 impl Image {
-    /// Its content is no image's, and its checksum that of no run before.
+    /// Its content is no image's, and that of no run before.
     fn new() -> Self {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let content: Vec<u8> = (0..24 * 1024 * 1024u32).map(|i| (i % 251) as u8).collect();
-        std::fs::write(file.path(), &content).unwrap();
+        let mut content: Vec<u8> = (0..24 * 1024 * 1024u32).map(|i| (i % 251) as u8).collect();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Self { file, content, sha256: format!("{:016x}", now.as_nanos() as u64).repeat(4) }
+        content[..16].copy_from_slice(&now.as_nanos().to_be_bytes());
+        std::fs::write(file.path(), &content).unwrap();
+        let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { file, content, sha256 }
     }
 
     fn upload(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> deployer::error::Result<String> {
@@ -144,6 +147,12 @@ impl Image {
 #[test]
 #[ignore = "needs the lab"]
 fn an_image_is_uploaded_once_whatever_happens() {
+    // As a file that was changed after its hash was taken.
+    let changed = Image { sha256: "0".repeat(64), ..Image::new() };
+    let refused = changed.upload(&mut |_, _| true).unwrap_err();
+    assert_eq!(refused.code(), "checksum_mismatch");
+    assert!(!virsh("vol-list default").contains("exasol-base-0000000000000000"));
+
     let image = Image::new();
     let given_up = image.upload(&mut |done, _| done < 4 << 20).unwrap_err();
     assert!(given_up.to_string().contains("given up"), "{given_up}");

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use sha2::{Digest, Sha256};
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
@@ -28,9 +29,10 @@ pub(in super::super) struct Volume {
 }
 
 /// How an upload ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Upload {
-    Complete,
+    /// With the SHA-256 of the bytes that went, lower-case hex.
+    Complete { sha256: String },
     /// The callback asked to stop: the volume is incomplete.
     GivenUp,
 }
@@ -92,7 +94,7 @@ impl Client {
         }
     }
 
-    /// Writes `length` bytes from `source` over the beginning of a volume.
+    /// Writes `length` bytes from `source` over the beginning of a volume. Fewer are a fault.
     pub fn upload(
         &self,
         pool: &str,
@@ -105,34 +107,51 @@ impl Client {
         let volume = StorageVol::lookup_by_name(&handle, name)?;
         let stream = Stream::new(&self.connect, 0)?;
         volume.upload(&stream, 0, length, 0)?;
-        // libvirt's packets carry at most 256 KiB of a stream.
-        let mut buffer = vec![0; 256 * 1024];
-        let mut done = 0;
-        loop {
-            if !progress(done, length) {
-                let _ = stream.abort();
-                return Ok(Upload::GivenUp);
-            }
-            let count = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) => {
-                    let _ = stream.abort();
-                    return Err(Fault { kind: FaultKind::Other, message: format!("reading the image: {error}") });
-                }
-            };
-            let mut rest = &buffer[..count];
-            while !rest.is_empty() {
-                let sent = stream.send(rest)?;
-                rest = &rest[sent..];
-            }
-            done += count as u64;
+        let ended = send(source, length, progress, &mut |bytes| Ok(stream.send(bytes)?));
+        if !matches!(ended, Ok(Upload::Complete { .. })) {
+            let _ = stream.abort();
+            return ended;
         }
         stream.finish()?;
         // libvirt learns the format from the content when it looks again.
         handle.refresh(0)?;
-        Ok(Upload::Complete)
+        ended
     }
+}
+
+fn send(
+    source: &mut dyn Read,
+    length: u64,
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+    stream: &mut dyn FnMut(&[u8]) -> Answer<usize>,
+) -> Answer<Upload> {
+    let unusable = |message| Fault { kind: FaultKind::Other, message };
+    // libvirt's packets carry at most 256 KiB of a stream.
+    let mut buffer = vec![0; 256 * 1024];
+    let mut source = source.take(length);
+    let mut digest = Sha256::new();
+    let mut done = 0;
+    loop {
+        if !progress(done, length) {
+            return Ok(Upload::GivenUp);
+        }
+        let count = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) => return Err(unusable(format!("reading the image: {error}"))),
+        };
+        let mut rest = &buffer[..count];
+        digest.update(rest);
+        while !rest.is_empty() {
+            let sent = stream(rest)?;
+            rest = &rest[sent..];
+        }
+        done += count as u64;
+    }
+    if done != length {
+        return Err(unusable(format!("the image ended after {done} of {length} bytes: it was changed meanwhile")));
+    }
+    Ok(Upload::Complete { sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
 }
 
 fn describe(pool: &str, volume: &StorageVol) -> Answer<Volume> {
@@ -180,6 +199,25 @@ mod unit {
     <format type='qcow2'/>
   </backingStore>
 </volume>";
+
+    #[test]
+    fn an_upload_is_complete_only_with_all_its_bytes_and_says_what_they_were() {
+        let mut sent = Vec::new();
+        let mut upload = |mut image: &[u8], length| {
+            send(&mut image, length, &mut |_, _| true, &mut |bytes| {
+                sent.extend_from_slice(&bytes[..bytes.len().min(2)]);
+                Ok(bytes.len().min(2))
+            })
+        };
+        let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(upload(b"image", 5), Ok(Upload::Complete { sha256: hash(b"image") }));
+        // One that has grown since its length was read.
+        assert_eq!(upload(b"image", 3), Ok(Upload::Complete { sha256: hash(b"ima") }));
+        let cut_off = upload(b"image", 6).unwrap_err();
+        assert!(cut_off.message.contains("after 5 of 6 bytes"), "{cut_off}");
+        assert_eq!(sent, b"imageimaimage");
+        assert_eq!(send(&mut &b"x"[..], 1, &mut |_, _| false, &mut |_| Ok(1)), Ok(Upload::GivenUp));
+    }
 
     #[test]
     fn a_layer_names_what_it_needs() {
