@@ -232,12 +232,12 @@ fn cache() -> Command {
         Arg::new("libvirt-uri").long("libvirt-uri").value_name("URI").help("Hypervisor whose pool holds base images")
     };
     let pool = || Arg::new("libvirt-pool").long("libvirt-pool").value_name("NAME").help("Its storage pool");
-    simple("cache", "Images and artifacts that are kept between deployments", examples)
+    simple("cache", "Images, artifacts and plugins that are kept between deployments", examples)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(simple("list", "Lists them with their sizes", examples).arg(uri()).arg(pool()))
         .subcommand(
-            simple("prune", "Removes those that no deployment needs", examples)
+            simple("prune", "Empties the cache; removes base images from the pool that no node uses", examples)
                 .arg(uri())
                 .arg(pool())
                 .arg(flag("dry-run", "Only list what would be removed")),

@@ -1,13 +1,13 @@
 //! `cache list` and `cache prune`: what deployments share, and who still needs it.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::blocking::{ANSWER_LIMIT, blocking, within};
 use super::cache_dirs::CacheDirs;
 use crate::error::{Error, Result};
 use crate::model::{CacheEntry, CacheReport, Spec};
 use crate::providers::{self, CachedVolume, Hypervisor};
+use crate::tools::{http, plugin_cache};
 
 pub struct CacheRequest {
     /// A spec that says how to reach the hypervisor; only its provider and options count.
@@ -16,16 +16,16 @@ pub struct CacheRequest {
     pub dry_run: bool,
 }
 
-/// A download that another process may be writing just now is younger than this, in seconds.
-const PART_AGE: u64 = 24 * 3600;
-
 pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     let dirs = CacheDirs::of_user()?;
     let mut report =
         CacheReport { directory: dirs.root.clone(), entries: Vec::new(), removed: Vec::new(), warnings: Vec::new() };
-    for (kind, dir) in [("image", dirs.images()), ("artifact", dirs.artifacts()), ("plugin", dirs.plugins())] {
-        local(kind, &dir, &request, &mut report)?;
+    let user = "a download";
+    for (kind, dir) in [("image", dirs.images()), ("artifact", dirs.artifacts())] {
+        let shelf = Shelf { kind, dir: &dir, user, is_used: &is_being_fetched, remove: &remove_fetched };
+        local(&shelf, &request, &mut report)?;
     }
+    plugins(&dirs.plugins(), &request, &mut report)?;
     let provider = providers::find(&request.spec.provider)?;
     if let Some(hypervisor) = provider.hypervisor.as_ref()
         && let Err(error) = volumes(hypervisor, &request, &mut report).await
@@ -35,25 +35,48 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     Ok(report)
 }
 
-fn local(kind: &'static str, dir: &Path, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
-    for path in children(dir)? {
-        let entry = CacheEntry {
-            kind,
+/// A folder of the cache.
+struct Shelf<'a> {
+    kind: &'static str,
+    dir: &'a Path,
+    /// Who may be using an entry.
+    user: &'static str,
+    is_used: &'a dyn Fn(&Path) -> Result<bool>,
+    /// False: somebody has begun to use it.
+    remove: &'a dyn Fn(&Path) -> Result<bool>,
+}
+
+fn local(shelf: &Shelf<'_>, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
+    for path in children(shelf.dir)? {
+        let mut entry = CacheEntry {
+            kind: shelf.kind,
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             bytes: size(&path)?,
-            in_use_by: being_written(&path).then(|| "a download".to_owned()),
+            in_use_by: (shelf.is_used)(&path)?.then(|| shelf.user.to_owned()),
         };
-        if !request.prune || entry.in_use_by.is_some() {
-            report.entries.push(entry);
-            continue;
+        if request.prune && !request.dry_run && entry.in_use_by.is_none() && !(shelf.remove)(&path)? {
+            entry.in_use_by = Some(shelf.user.to_owned());
         }
-        if !request.dry_run {
-            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            removed.map_err(Error::io(path.display().to_string()))?;
+        match request.prune && entry.in_use_by.is_none() {
+            true => report.removed.push(entry),
+            false => report.entries.push(entry),
         }
-        report.removed.push(entry);
     }
     Ok(())
+}
+
+/// Terraform's plugins, all of them or none: an `init` may be linking to any.
+fn plugins(dir: &Path, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let idle = plugin_cache::lock_if_idle(dir)?;
+    let remove = |path: &Path| {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.map(|()| true).map_err(Error::io(path.display().to_string()))
+    };
+    let is_used = |_: &Path| Ok(idle.is_none());
+    local(&Shelf { kind: "plugin", dir, user: "terraform init", is_used: &is_used, remove: &remove }, request, report)
 }
 
 fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
@@ -72,11 +95,37 @@ fn size(path: &Path) -> Result<u64> {
     if meta.is_dir() { children(path)?.iter().map(|p| size(p)).sum() } else { Ok(meta.len()) }
 }
 
-fn being_written(path: &Path) -> bool {
-    let part = path.extension().is_some_and(|e| e == "part" || e == "lock");
-    let age =
-        std::fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|t| SystemTime::now().duration_since(t).ok());
-    part && age.is_none_or(|a| a.as_secs() < PART_AGE)
+/// Whether a download runs that made this file, or anything in this folder.
+fn is_being_fetched(path: &Path) -> Result<bool> {
+    if !is_folder(path) {
+        return Ok(http::is_being_fetched(path));
+    }
+    for child in children(path)? {
+        if is_being_fetched(&child)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// File by file, so that a download that begins meanwhile keeps what is its own.
+fn remove_fetched(path: &Path) -> Result<bool> {
+    if !is_folder(path) {
+        return http::discard(path);
+    }
+    let mut all = true;
+    for child in children(path)? {
+        all &= remove_fetched(&child)?;
+    }
+    match std::fs::remove_dir(path) {
+        Ok(()) => Ok(all),
+        Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        Err(e) => Err(Error::io(path.display().to_string())(e)),
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
 }
 
 async fn volumes(hypervisor: &'static Hypervisor, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {

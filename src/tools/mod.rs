@@ -11,7 +11,7 @@ mod follow;
 pub mod http;
 mod lines;
 pub mod plan;
-mod plugin_cache;
+pub mod plugin_cache;
 pub mod process;
 mod process_tree;
 pub mod requirements;

@@ -24,6 +24,18 @@ pub(super) const LOCK_FILE: &str = ".terraform.lock.hcl";
 
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 
+/// The cache's lock, unless an `init` has its turn: none begins as long as it is held.
+pub fn lock_if_idle(cache: &Path) -> Result<Option<File>> {
+    let path = beside(cache, "lock");
+    let lock = File::open(&path).or_else(|_| File::create(&path));
+    let lock = lock.map_err(Error::io(format!("cannot open {}", path.display())))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(cause) => Err(Error::Io { context: format!("cannot lock {}", path.display()), source: cause.into() }),
+    }
+}
+
 /// One `init`'s turn at the cache.
 pub(super) struct Turn {
     /// Holds the lock; a program that inherits it prolongs the turn.
@@ -107,9 +119,11 @@ mod tests {
         let cache = dir.path().join("plugins");
         let (interrupt, sender) = Interrupt::manual();
         let first = Turn::take(&cache, &interrupt).await.unwrap();
+        assert!(lock_if_idle(&cache).unwrap().is_none());
         press(&sender, 2);
         let second = Turn::take(&cache, &interrupt).await;
         assert!(matches!(second, Err(Error::Interrupted { signal: 2 })));
         drop(first);
+        assert!(lock_if_idle(&cache).unwrap().is_some());
     }
 }

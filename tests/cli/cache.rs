@@ -1,6 +1,18 @@
 //! `cache`: what deployments share; nothing that is in use is removed.
 
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
 use crate::support::{TEST_URI, World};
+
+/// As a process that works there: locked as long as it is held.
+fn at_work(lock: &Path) -> File {
+    let file = File::create(lock).unwrap();
+    flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+    file
+}
 
 fn with_files() -> World {
     let world = World::complete();
@@ -26,23 +38,47 @@ fn names(list: &serde_json::Value) -> Vec<&str> {
 #[test]
 fn the_list_has_sizes_and_says_what_is_in_use() {
     let world = with_files();
+    let _download = at_work(&world.path("cache/exasol/images/new.img.lock"));
     let json = cache(&world, "list");
-    assert_eq!(names(&json["entries"]), ["new.img.part", "old.img", "rehearsal"]);
-    assert_eq!(json["entries"][1]["bytes"], 2048);
-    assert_eq!(json["entries"][0]["in_use_by"], "a download");
+    assert_eq!(names(&json["entries"]), ["new.img.lock", "new.img.part", "old.img", "rehearsal"]);
+    assert_eq!(json["entries"][2]["bytes"], 2048);
+    assert_eq!(json["entries"][1]["in_use_by"], "a download");
 }
 
 #[test]
-fn prune_removes_what_nobody_needs_and_keeps_a_running_download() {
+fn prune_removes_what_nobody_needs_and_keeps_running_downloads() {
     let world = with_files();
-    let json = cache(&world, "prune --dry-run");
-    assert_eq!(names(&json["removed"]), ["old.img", "rehearsal"]);
+    let release = world.path("cache/exasol/artifacts/2025.1.8");
+    std::fs::create_dir(&release).unwrap();
+    for file in ["c4", "exasol.tar.gz.part"] {
+        std::fs::write(release.join(file), "x").unwrap();
+    }
+    let download = at_work(&release.join("exasol.tar.gz.lock"));
+    let removed = ["new.img.part", "old.img", "rehearsal"];
+    assert_eq!(names(&cache(&world, "prune --dry-run")["removed"]), removed);
     assert!(world.path("cache/exasol/images/old.img").exists());
     let json = cache(&world, "prune");
-    assert_eq!(names(&json["removed"]), ["old.img", "rehearsal"]);
+    assert_eq!(names(&json["removed"]), removed);
+    assert_eq!(json["entries"][0]["in_use_by"], "a download");
+    assert!(release.join("exasol.tar.gz.part").exists() && release.join("exasol.tar.gz.lock").exists());
     assert!(!world.path("cache/exasol/images/old.img").exists());
-    assert!(world.path("cache/exasol/images/new.img.part").exists());
-    assert_eq!(names(&cache(&world, "list")["entries"]), ["new.img.part"]);
+    drop(download);
+    assert_eq!(names(&cache(&world, "prune")["removed"]), ["2025.1.8"]);
+    assert!(!release.exists());
+}
+
+#[test]
+fn plugins_stay_while_an_init_links_to_them() {
+    let world = with_files();
+    let plugins = world.path("cache/exasol/plugins/registry.terraform.io");
+    std::fs::create_dir_all(&plugins).unwrap();
+    let init = at_work(&world.path("cache/exasol/plugins.lock"));
+    let json = cache(&world, "prune");
+    assert_eq!(json["entries"][0]["in_use_by"], "terraform init");
+    assert!(plugins.exists());
+    drop(init);
+    assert_eq!(names(&cache(&world, "prune")["removed"]), ["registry.terraform.io"]);
+    assert!(!plugins.exists());
 }
 
 #[test]

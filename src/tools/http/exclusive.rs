@@ -24,6 +24,12 @@ impl Exclusive {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Whether somebody holds it now. Writes nothing.
+    pub(super) fn is_held(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    }
 }
 
 impl Drop for Exclusive {
@@ -52,8 +58,9 @@ mod tests {
         let path = folder.path().join("c4.lock");
         let first = Exclusive::take(&path).unwrap().unwrap();
         assert!(Exclusive::take(&path).unwrap().is_none());
+        assert!(Exclusive::is_held(&path));
         drop(first);
-        assert!(!path.exists());
+        assert!(!path.exists() && !Exclusive::is_held(&path));
         assert!(Exclusive::take(&path).unwrap().is_some());
     }
 }

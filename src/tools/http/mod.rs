@@ -106,6 +106,32 @@ async fn download_with(
     Fetch { address, request, patience }.run(report, interrupt).await
 }
 
+/// Whether a download runs now that made this file: the destination, its `.part` or its `.lock`.
+pub fn is_being_fetched(file: &Path) -> bool {
+    Exclusive::is_held(&beside(&destination(file), ".lock"))
+}
+
+/// Removes a file that was fetched and what is left of attempts; false while a download of it runs.
+pub fn discard(file: &Path) -> Result<bool> {
+    let dest = destination(file);
+    let failed = || Error::io(format!("removing {}", dest.display()));
+    let Some(_exclusive) = Exclusive::take(&beside(&dest, ".lock")).map_err(failed())? else { return Ok(false) };
+    for file in [beside(&dest, ".part"), dest.clone()] {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed()(error)),
+            _ => {}
+        }
+    }
+    Ok(true)
+}
+
+fn destination(file: &Path) -> PathBuf {
+    match file.extension() {
+        Some(extension) if extension == "part" || extension == "lock" => file.with_extension(""),
+        _ => file.to_owned(),
+    }
+}
+
 /// Reads a small text, such as a `SHA256SUMS` file. https or `file://` only.
 ///
 /// Errors: `Download`, also when it is larger than 1 MiB or no UTF-8.
