@@ -3,6 +3,7 @@
 //! Belongs here: plain data and its pure rules. Does not belong here: I/O, text for people
 //! beyond a `Display`, and anything that knows a provider.
 
+mod address;
 mod check;
 mod file;
 mod health;
@@ -22,6 +23,7 @@ mod report;
 mod spec;
 mod version;
 
+pub use address::{address_file_name, shown_address};
 pub use check::{Check, CheckStatus, Outcome};
 pub use file::RenderedFile;
 pub use health::{HealthReport, Issue, Layer, LayerState, NodeHealth, Severity};

@@ -12,7 +12,7 @@ use super::{Context, Given, engine, known};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
-use crate::model::{Operation, OptionChange, Phase, Spec, UpdateReport};
+use crate::model::{Operation, OptionChange, Phase, Spec, UpdateReport, shown_address};
 use crate::providers::{self, Provider};
 
 pub struct UpdateRequest {
@@ -32,6 +32,8 @@ const SIZES: [&str; 3] = ["data_volume_size", "instance_type", "root_volume_size
 const GROWING: [&str; 2] = ["data_volume_size", "root_volume_size"];
 /// A tag or label of a cloud's resources.
 const TAG: &str = "owner";
+/// Its address may hold a password or a signature.
+const IMAGE: &str = "options.image";
 /// The database does not notice; the state decides (see [`engine::change`]).
 const ENGINE: &str = "engine";
 
@@ -68,6 +70,10 @@ pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateRep
         warnings.extend(engine.as_ref().and_then(|change| change.warning.clone()));
         locked.update(|state| {
             state.spec = spec;
+            if changed.iter().any(|change| change.option == IMAGE) {
+                // That of another image.
+                state.image_sha256 = None;
+            }
             if let Some(change) = engine {
                 state.engine = change.engine;
             }
@@ -109,6 +115,13 @@ fn changes(old: &Spec, new: &Spec) -> Result<Vec<OptionChange>> {
     let options = |map: &Map<String, Value>| map.get("options").and_then(Value::as_object).cloned().unwrap_or_default();
     changes.retain(|change| change.option != "options");
     changes.extend(differences("options.", &options(&old), &options(&new)));
+    for change in changes.iter_mut().filter(|change| change.option == IMAGE) {
+        for value in [&mut change.from, &mut change.to] {
+            if let Some(url) = value.as_str().filter(|text| text.contains("://")) {
+                *value = shown_address(url).into();
+            }
+        }
+    }
     Ok(changes)
 }
 

@@ -12,6 +12,7 @@ mod deploy;
 mod engine;
 mod health;
 mod house;
+mod image;
 mod init;
 mod lab_libvirt;
 mod lifecycle;

@@ -1,6 +1,9 @@
 //! The base image: local, checked against its SHA-256, and in the hypervisor's pool once.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
 
 use super::super::blocking::blocking;
 use super::super::cache_dirs::CacheDirs;
@@ -9,7 +12,7 @@ use super::super::terraform_dir;
 use super::{IMAGE, Plan};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, Unit};
-use crate::model::{BaseImage, ImageLocation};
+use crate::model::{BaseImage, ImageLocation, address_file_name};
 use crate::tools::http::{self, Progress};
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
@@ -34,7 +37,7 @@ pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
 }
 
 /// The image as a local file, and its checksum.
-async fn local(work: &Work, plan: &Plan<'_>, image: BaseImage) -> Result<(PathBuf, String)> {
+async fn local(work: &mut Work, plan: &Plan<'_>, image: BaseImage) -> Result<(PathBuf, String)> {
     // What was pinned at the first download stays, whatever the server says today.
     let pinned = image.sha256.or_else(|| work.dir.state().image_sha256.clone());
     match image.location {
@@ -50,29 +53,46 @@ async fn local(work: &Work, plan: &Plan<'_>, image: BaseImage) -> Result<(PathBu
         }
         ImageLocation::Url(url) => {
             let expected = match (pinned, image.checksums_url) {
-                (Some(sha256), _) => sha256,
-                (None, Some(sums)) => published_checksum(work, plan, &sums, &url).await?,
-                (None, None) => {
-                    return Err(Error::Usage {
-                        message: format!("the image {url} has no checksum"),
-                        hint: Some("give it with --libvirt-image-sha256".into()),
-                    });
-                }
+                (Some(sha256), _) => Some(sha256),
+                (None, Some(sums)) => Some(published_checksum(work, plan, &sums, &url).await?),
+                (None, None) => None,
             };
-            let name = url.rsplit('/').next().unwrap_or("image");
-            let dest = CacheDirs::of_user()?.images().join(format!("{}-{name}", &expected[..16]));
+            let dest = CacheDirs::of_user()?.images().join(cache_name(expected.as_deref(), &url));
             let request =
-                http::Request { url: &url, dest: &dest, sha256: Some(&expected), offline: plan.request.offline };
+                http::Request { url: &url, dest: &dest, sha256: expected.as_deref(), offline: plan.request.offline };
             let done = http::download(&request, &mut |n| tell(&work.sink, work.step(), n), &work.interrupt).await?;
-            Ok((dest, done.sha256))
+            if expected.is_none() {
+                work.detail(format!("the image is pinned from now on: SHA-256 {}", done.sha256));
+            }
+            // Here, not after the upload: a second attempt shall not take another image.
+            work.dir.update(|state| state.image_sha256 = Some(done.sha256.clone()))?;
+            let kept = dest.with_file_name(cache_name(Some(&done.sha256), &url));
+            match std::fs::rename(&dest, &kept) {
+                // Another deployment waited for the same download, and was faster here.
+                Err(error) if error.kind() == ErrorKind::NotFound && kept.is_file() => {}
+                renamed => renamed.map_err(Error::io(format!("storing {}", kept.display())))?,
+            }
+            Ok((kept, done.sha256))
         }
     }
+}
+
+/// Named by content, or by address while the content is not known. The name itself is for people.
+fn cache_name(sha256: Option<&str>, url: &str) -> String {
+    // A file system takes 255 bytes; a download adds its own endings.
+    const LONGEST: usize = 100;
+    let of_address = || Sha256::digest(url).iter().map(|byte| format!("{byte:02x}")).collect();
+    let id: String = sha256.map_or_else(of_address, str::to_owned);
+    let name = address_file_name(url);
+    let cut = (name.len().saturating_sub(LONGEST)..name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    let name = if name.is_empty() { "image" } else { &name[cut..] };
+    format!("{}-{name}", id.get(..16).unwrap_or(&id))
 }
 
 async fn published_checksum(work: &Work, plan: &Plan<'_>, sums: &str, url: &str) -> Result<String> {
     let mut report = |notice: Progress| tell(&work.sink, work.step(), notice);
     let text = http::get_text(sums, plan.request.offline, &mut report, &work.interrupt).await?;
-    let file = url.rsplit('/').next().unwrap_or_default();
+    let file = address_file_name(url);
     http::parse_sha256sums(&text, file).ok_or_else(|| Error::Download {
         url: sums.to_owned(),
         cause: format!("it has no line for {file}"),
@@ -103,5 +123,22 @@ pub(super) fn tell(sink: &EventSink, step: &'static str, progress: Progress) {
     match progress {
         Progress::Bytes { done, total } => sink.emit(Event::StepProgress { step, done, total, unit: Unit::Bytes }),
         Progress::Note(note) => sink.detail(step, note),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_in_the_cache_is_short_and_has_no_query() {
+        let sha256 = "0123456789abcdef".repeat(4);
+        let url = format!("https://h/a/noble.img?X-Amz-Signature={}", "f".repeat(300));
+        assert_eq!(cache_name(Some(&sha256), &url), "0123456789abcdef-noble.img");
+        let unknown = cache_name(None, &url);
+        assert!(unknown.ends_with("-noble.img") && !unknown.starts_with("0123456789abcdef"), "{unknown}");
+        let long = cache_name(Some(&sha256), &format!("https://h/{}.img", "ü".repeat(200)));
+        assert!(long.len() < 130 && long.ends_with("ü.img"), "{long}");
+        assert_eq!(cache_name(Some(&sha256), "https://h/"), "0123456789abcdef-image");
     }
 }

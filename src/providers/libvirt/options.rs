@@ -10,7 +10,7 @@ use super::default_image::default_image;
 use super::uri::{Refused, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
-use crate::model::{BaseImage, ImageLocation, NodeSize, OptionDef, OptionKind, Spec, closest};
+use crate::model::{BaseImage, ImageLocation, NodeSize, OptionDef, OptionKind, Spec, closest, shown_address};
 
 pub(super) const PROVIDER: &str = "libvirt";
 pub(super) const DEFAULT_URI: &str = "qemu:///system";
@@ -92,7 +92,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         value_name: "HEX",
         kind: OptionKind::Text,
         default: None,
-        help: "SHA-256 that the image must have",
+        help: "SHA-256 that the image must have [default: of a URL, that of the first download]",
     },
 ];
 
@@ -260,7 +260,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<BaseImage> {
     };
     let flag = "--libvirt-image";
     if location.is_empty() || location.chars().any(char::is_control) {
-        return Err(invalid(flag, location, "a path or an https:// address"));
+        return Err(invalid(flag, &shown_address(location), "a path or an https:// address"));
     }
     let location = match location.split_once("://") {
         None => ImageLocation::File(PathBuf::from(location)),
@@ -270,11 +270,11 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<BaseImage> {
         Some(("http", rest)) if !rest.is_empty() && sha256.is_some() => ImageLocation::Url(location.to_owned()),
         Some(("http", _)) => {
             return Err(Error::Usage {
-                message: format!("{flag}: '{location}' is not protected by TLS"),
+                message: format!("{flag}: '{}' is not protected by TLS", shown_address(location)),
                 hint: Some("use https://, or name the image's checksum with --libvirt-image-sha256".into()),
             });
         }
-        Some(_) => return Err(invalid(flag, location, "a path, an https:// or a file:/// address")),
+        Some(_) => return Err(invalid(flag, &shown_address(location), "a path, an https:// or a file:/// address")),
     };
     // Images of others: an address without checksum is pinned at its first download.
     Ok(BaseImage { location, sha256, checksums_url: None })

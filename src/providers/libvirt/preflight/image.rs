@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::default_image::default_image;
 use super::super::options::Options;
-use crate::model::{BaseImage, Check, ImageLocation, Spec, quote};
+use crate::model::{BaseImage, Check, ImageLocation, Spec, quote, shown_address};
 
 pub(super) fn check(options: &Options, spec: &Spec, checks: &mut Vec<Check>) {
     match &options.image.location {
@@ -23,7 +23,7 @@ pub(super) fn check(options: &Options, spec: &Spec, checks: &mut Vec<Check>) {
 }
 
 fn of_url(url: &str, image: &BaseImage, spec: &Spec) -> Vec<Check> {
-    let title = format!("image {url}");
+    let title = format!("image {}", shown_address(url));
     let first = match (&image.sha256, &image.checksums_url) {
         (Some(sha256), _) => Check::ok("image", title, format!("must have the SHA-256 {sha256}")),
         (None, Some(sums)) => Check::ok("image", title, format!("its SHA-256 comes from {sums} at the first download")),
@@ -182,6 +182,15 @@ mod tests {
             let check = &of_file(file(&content).path(), None, &spec())[0];
             assert!(check.is_failed() && check.detail.contains(words), "{check:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets_and_is_not_pinned_without_a_checksum() {
+        let url = "https://me:hush@h/i.img?signature=hush";
+        let location = ImageLocation::Url(url.into());
+        let checks = of_url(url, &BaseImage { location, sha256: None, checksums_url: None }, &spec());
+        assert_eq!((checks[0].title.as_str(), checks[0].status), ("image https://h/i.img", CheckStatus::Warning));
+        assert!(!format!("{checks:?}").contains("hush"));
     }
 
     #[test]

@@ -1,0 +1,59 @@
+//! Addresses of files as people give them: what of one may be shown, and how its file is called.
+
+/// An address as it may be shown and logged: without user, password, query and fragment, where
+/// passwords and signatures are.
+pub fn shown_address(url: &str) -> String {
+    let bare = without_query(url);
+    let Some((scheme, rest)) = bare.split_once("://") else { return bare.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let port = host.rsplit_once(']').map_or(host, |(_, after)| after).split_once(':').map(|(_, port)| port);
+    match port {
+        // No address: a password with a slash in it, for one.
+        Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) => format!("{scheme}://…"),
+        _ => format!("{scheme}://{host}{path}"),
+    }
+}
+
+/// The last part of an address's path. Empty if there is none.
+pub fn address_file_name(url: &str) -> &str {
+    let bare = without_query(url);
+    let rest = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+    rest.split_once('/').map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default())
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            ("https://me:secret@example.com/c4?X-Amz-Signature=abc", "https://example.com/c4"),
+            ("https://me:se@cret@example.com:8443/a/b.img#x", "https://example.com:8443/a/b.img"),
+            ("https://[fd00::1]:8443/b.img", "https://[fd00::1]:8443/b.img"),
+            ("file:///srv/c4", "file:///srv/c4"),
+            ("https://me:sec/ret@example.com/c4", "https://…"),
+            ("https://me:sec?ret@example.com/c4", "https://…"),
+            ("c4", "c4"),
+        ] {
+            assert_eq!(shown_address(url), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_called_by_the_end_of_its_path() {
+        for (url, name) in [
+            ("https://h/a/b.img?signature=a/b&x=1", "b.img"),
+            ("https://h/b.img#c/d", "b.img"),
+            ("https://h/a/", ""),
+            ("https://h", ""),
+        ] {
+            assert_eq!(address_file_name(url), name, "{url}");
+        }
+    }
+}
