@@ -40,9 +40,10 @@ impl DeploymentDir {
     /// # Errors
     /// [`Error::AlreadyInitialized`], [`Error::BashDeployment`], [`Error::DirectoryNotEmpty`],
     /// [`Error::BrokenState`], [`Error::Locked`] while another `init` works there,
-    /// [`Error::InvalidValue`] if the path is no directory, [`Error::Io`] where writing is not permitted.
+    /// [`Error::InvalidValue`] if the path is no directory or has a name that ssh cannot use, [`Error::Io`] where writing is not permitted.
     pub fn check_target(path: &Path) -> Result<()> {
         let root = dir::absolute(path)?;
+        dir::check_name(&root)?;
         check_contents(&root)?;
         check_writable(&root)
     }
@@ -54,6 +55,7 @@ impl DeploymentDir {
     /// Those of [`DeploymentDir::check_target`], and [`Error::Io`].
     pub fn create(path: &Path, new: NewDeployment) -> Result<DeploymentDir> {
         let root = dir::absolute(path)?;
+        dir::check_name(&root)?;
         check_contents(&root)?;
         let (files, state) = all_files(new)?;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::lock::{self, LockStatus};
 use super::{LogFolder, Secrets, State, edits, oplog};
 use crate::error::{Error, Result};
+use crate::model::ssh_path;
 
 pub(super) const STATE_FILE: &str = "deployment.json";
 pub(super) const SECRETS_FILE: &str = "secrets.json";
@@ -111,6 +112,11 @@ impl DeploymentDir {
         lock::status(&self.root.join(LOCK_FILE))
     }
 
+    /// Refuses a name that ssh cannot use: a directory may have been moved to it.
+    pub fn check_name(&self) -> Result<()> {
+        check_name(&self.root)
+    }
+
     /// Rendered files that were changed by hand, relative to the directory. Files that were removed by
     /// hand are not among them: the next rendering brings them back.
     pub fn edited_files(&self) -> Result<Vec<PathBuf>> {
@@ -134,6 +140,16 @@ pub(super) fn not_a_directory(path: &Path) -> Error {
         allowed: "a directory".into(),
         suggestion: None,
     }
+}
+
+/// `ssh/config` has to name the directory, and not every name can be written there.
+pub(super) fn check_name(root: &Path) -> Result<()> {
+    ssh_path(root).map(drop).map_err(|why| Error::InvalidValue {
+        flag: "--deployment-dir".into(),
+        value: root.display().to_string(),
+        allowed: format!("it {why}, and ssh cannot use such a path"),
+        suggestion: None,
+    })
 }
 
 /// The names in a directory, sorted; empty if there is no such directory.
@@ -190,6 +206,18 @@ mod tests {
         fs::write(dir.path().join(STATE_FILE), "{").unwrap();
         assert!(matches!(open(dir.path()), Error::BrokenState { .. }));
         assert!(matches!(open(&dir.path().join(STATE_FILE)), Error::NotADeployment { .. }));
+    }
+
+    #[test]
+    fn a_name_that_ssh_cannot_use_is_refused_before_anything_is_made() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        for name in [&b"a\"b"[..], b"${HOME}", b"a\nb", b"a\xffb"] {
+            let target = dir.path().join(std::ffi::OsStr::from_bytes(name));
+            let error = DeploymentDir::check_target(&target).unwrap_err();
+            assert!(matches!(error, Error::InvalidValue { .. }), "{error}");
+        }
+        DeploymentDir::check_target(&dir.path().join("50% of $my {clusters}")).unwrap();
     }
 
     #[test]

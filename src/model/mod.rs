@@ -21,6 +21,7 @@ mod program;
 mod quote;
 mod report;
 mod spec;
+mod ssh_path;
 mod version;
 
 pub use address::{address_file_name, shown_address};
@@ -41,6 +42,7 @@ pub use program::Program;
 pub use quote::{command_line, quote};
 pub use report::*;
 pub use spec::{DISKS_MAX, NODES_MAX, NodeSize, Spec};
+pub use ssh_path::ssh_path;
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };

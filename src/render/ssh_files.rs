@@ -6,7 +6,7 @@ use std::path::Path;
 use super::cluster_ssh::COS_PORT;
 use super::{Secrets, USER, shell};
 use crate::error::{Error, Result};
-use crate::model::{Node, RenderedFile};
+use crate::model::{Node, RenderedFile, ssh_path};
 
 pub struct SshInput<'a> {
     /// The deployment directory, absolute. See [`config`] for why it must be known.
@@ -65,12 +65,7 @@ fn config(input: &SshInput) -> Result<String> {
             "Host {name}-cos\n  HostName {address}\n  HostKeyAlias {name}-cos\n  User root\n  Port {COS_PORT}\n"
         );
     }
-    text += &format!(
-        "Host {}\n  IdentityFile {}\n  UserKnownHostsFile {}\n{proxy}{OPTIONS}",
-        all.join(" "),
-        path(input.directory, "ssh/id_ed25519")?,
-        path(input.directory, "ssh/known_hosts")?,
-    );
+    text += &format!("Host {}\n  {}\n{proxy}{OPTIONS}", all.join(" "), ssh_place(input.directory)?.join("\n  "));
     Ok(text)
 }
 
@@ -106,19 +101,20 @@ fn proxy_command(jump: &str, key: Option<&Path>) -> Result<String> {
     Ok(format!("  ProxyCommand ssh -o ConnectTimeout=10 {port}{key}-W '[%h]:%p' -- {login}\n"))
 }
 
-/// A path as ssh_config(5) has it: in double quotes, `%` doubled. A `${` would be taken for an
-/// environment variable and cannot be escaped.
+/// The lines of the configuration that name the directory, in the form that `ssh -o` takes too.
+pub fn ssh_place(directory: &Path) -> Result<[String; 2]> {
+    Ok([
+        format!("IdentityFile {}", path(directory, "ssh/id_ed25519")?),
+        format!("UserKnownHostsFile {}", path(directory, "ssh/known_hosts")?),
+    ])
+}
+
 fn path(directory: &Path, relative: &str) -> Result<String> {
     let refused = |why: &str| Error::other(format!("{} {why}: ssh cannot use it", directory.display()));
-    let path = directory.join(relative);
-    let text = path.to_str().ok_or_else(|| refused("is not UTF-8"))?;
     if !directory.is_absolute() {
         return Err(refused("is not an absolute path"));
     }
-    if text.contains("${") || text.contains('"') || text.chars().any(char::is_control) {
-        return Err(refused("contains ${, a double quote or a control character"));
-    }
-    Ok(format!("\"{}\"", text.replace('\\', r"\\").replace('%', "%%")))
+    ssh_path(&directory.join(relative)).map_err(refused)
 }
 
 #[cfg(test)]

@@ -98,3 +98,14 @@ fn deploy_of_a_cluster_that_fell_silent_goes_on_deploying() {
     world.exasol("deploy").run().code(1).says("not ready any more").says("the fake was told so");
     assert_eq!(world.state()["phase"], "deployment_failed");
 }
+
+#[test]
+fn a_directory_that_was_moved_to_a_name_that_ssh_cannot_use_is_not_deployed() {
+    let world = ready();
+    let moved = world.path("my\"cluster");
+    std::fs::rename(world.deployment(), &moved).unwrap();
+    world.exasol("deploy").env("EXASOL_DEPLOYMENT_DIR", &moved).run().code(2).says("ssh cannot use");
+    let calls = std::fs::read_to_string(world.path("home/terraform-calls")).unwrap_or_default();
+    assert!(!calls.contains("init"), "{calls}");
+    world.exasol("init --cloud-provider libvirt -d a${b}").run().code(2).says("ssh cannot use");
+}

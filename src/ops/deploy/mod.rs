@@ -50,6 +50,8 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
     let root = request.dir.clone();
     let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, APPLY, POWER_ON, BOOT, ARTIFACTS, INSTALL, LOGIN];
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
+        // It may have been moved: machines that ssh cannot reach are not made.
+        work.dir.check_name().map_err(Error::before_any_change)?;
         let plan = Plan { cluster: Cluster::of(work, request.edits)?, request };
         if is_still_ready(work, &plan).await {
             return Ok(report(work, &plan, since));
