@@ -245,7 +245,14 @@ impl Workdir {
             tool = tool.arg("-json");
         }
         let Some(cache) = &self.plugin_cache else { return self.run(tool).await };
-        let turn = Turn::take(cache, &self.interrupt).await?;
+        let turn = match Turn::take(cache, &self.interrupt).await {
+            Ok(turn) => turn,
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            Err(error) => {
+                self.sink.warn(format!("provider plugins are fetched anew, without the cache: {error}"));
+                return self.run(tool).await;
+            }
+        };
         tool = tool.inherit_fd(&turn.lock)?.env("TF_PLUGIN_CACHE_DIR", cache);
         if turn.may_define_checksums(&self.dir) {
             tool = tool.env("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1");

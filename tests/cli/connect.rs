@@ -109,3 +109,12 @@ fn a_directory_that_was_moved_to_a_name_that_ssh_cannot_use_is_not_deployed() {
     assert!(!calls.contains("init"), "{calls}");
     world.exasol("init --cloud-provider libvirt -d a${b}").run().code(2).says("ssh cannot use");
 }
+
+#[test]
+fn a_plugin_cache_that_cannot_be_written_costs_the_cache_only() {
+    let world = ready();
+    std::fs::create_dir_all(world.path("cache/exasol")).unwrap();
+    std::fs::write(world.path("cache/exasol/plugins"), "").unwrap();
+    std::fs::write(world.path("home").join("terraform-fails"), "plan").unwrap();
+    world.exasol("deploy").run().code(1).says("without the cache").says("the fake was told so");
+}
