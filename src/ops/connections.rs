@@ -60,8 +60,17 @@ pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
     dir.ssh_dir().join("config")
 }
 
+/// With the deployment's configuration, which may still name a place that the directory has left.
 pub(super) fn ssh(dir: &DeploymentDir) -> Result<Ssh> {
-    Ssh::new(ssh_config(dir))
+    let ssh = Ssh::new(ssh_config(dir))?;
+    let place = render::ssh_place(dir.root())?;
+    Ok(if names(dir, &place) { ssh } else { ssh.with_lines(place) })
+}
+
+/// Whether `ssh/config` has these lines, which are those of the place where the directory is now.
+fn names(dir: &DeploymentDir, place: &[String]) -> bool {
+    let config = std::fs::read_to_string(ssh_config(dir)).unwrap_or_default();
+    place.iter().all(|wanted| config.lines().any(|line| line.trim() == wanted))
 }
 
 /// The nodes, for commands that need some.
@@ -220,13 +229,15 @@ fn overlay_ip(state: &State, plan: &NodePlan) -> Option<IpAddr> {
 /// OpenSSH knows no paths relative to its configuration, so `ssh/config` names the directory; when
 /// that has been moved, it is written again.
 pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
-    let config = std::fs::read_to_string(ssh_config(&dir)).unwrap_or_default();
-    let here = dir.ssh_dir().join("known_hosts");
-    if config.contains(&*here.to_string_lossy()) {
+    if names(&dir, &render::ssh_place(dir.root())?) {
         return Ok(dir);
     }
     let root = dir.root().to_owned();
-    let mut locked = dir.lock(Operation::Repair)?;
+    let mut locked = match dir.clone().lock(Operation::Repair) {
+        // Another time: until then [`ssh`] says what the configuration has wrong.
+        Err(Error::Locked { .. }) => return Ok(dir),
+        locked => locked?,
+    };
     write_ssh_files(&mut locked, EditPolicy::Refuse)?;
     // It has moved, and nobody is listening to warnings here.
     let _ = known::remember(&locked);

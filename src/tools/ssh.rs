@@ -13,6 +13,8 @@ use crate::model::command_line;
 pub struct Ssh {
     program: PathBuf,
     config: PathBuf,
+    /// Lines that go before those of the configuration.
+    lines: Vec<String>,
 }
 
 impl Ssh {
@@ -23,13 +25,19 @@ impl Ssh {
             needed: None,
             install: "install the OpenSSH client: apt install openssh-client, or dnf install openssh-clients".into(),
         })?;
-        Ok(Ssh { program, config: config.into() })
+        Ok(Ssh { program, config: config.into(), lines: Vec::new() })
+    }
+
+    /// With lines that are in force instead of those in the configuration.
+    pub fn with_lines(mut self, lines: impl IntoIterator<Item = String>) -> Ssh {
+        self.lines.extend(lines);
+        self
     }
 
     /// For tests: another program in the place of ssh.
     #[cfg(test)]
     pub(super) fn fake(program: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Ssh {
-        Ssh { program: program.into(), config: config.into() }
+        Ssh { program: program.into(), config: config.into(), lines: Vec::new() }
     }
 
     pub fn config(&self) -> &Path {
@@ -55,7 +63,7 @@ impl Ssh {
     /// for the shell there, as with ssh itself; several arrive as they are.
     /// Returns only if ssh cannot be started.
     pub fn interactive(&self, node: &str, words: &[String]) -> Error {
-        let tool = Tool::new(&self.program).arg("-F").arg(&self.config).arg("--").arg(node);
+        let tool = self.tool().arg("--").arg(node);
         match words {
             [] => tool.exec(),
             [line] => tool.arg(line).exec(),
@@ -64,7 +72,12 @@ impl Ssh {
     }
 
     pub(super) fn quiet(&self, node: &str) -> Tool {
-        Tool::new(&self.program).arg("-F").arg(&self.config).args(["-o", "BatchMode=yes", "-T", "--"]).arg(node)
+        self.tool().args(["-o", "BatchMode=yes", "-T", "--"]).arg(node)
+    }
+
+    fn tool(&self) -> Tool {
+        let tool = Tool::new(&self.program).arg("-F").arg(&self.config);
+        self.lines.iter().fold(tool, |tool, line| tool.arg("-o").arg(line))
     }
 }
 

@@ -100,6 +100,37 @@ fn deploy_of_a_cluster_that_fell_silent_goes_on_deploying() {
 }
 
 #[test]
+fn a_percent_sign_in_the_directory_s_name_is_no_reason_to_write_the_configuration_again() {
+    let world = ready();
+    world.fake("ssh", r#"echo "$@""#);
+    let moved = world.path("50%");
+    std::fs::rename(world.deployment(), &moved).unwrap();
+    let ssh = || world.exasol("ssh n11 -- true").env("EXASOL_DEPLOYMENT_DIR", &moved).run();
+    ssh().code(0);
+    let config = moved.join("ssh/config");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains("/50%%/ssh/known_hosts"), "{text}");
+    std::fs::write(&config, format!("# mine\n{text}")).unwrap();
+    ssh().code(0).never_says("UserKnownHostsFile");
+    assert!(std::fs::read_to_string(&config).unwrap().starts_with("# mine"));
+}
+
+#[test]
+fn ssh_into_a_moved_directory_works_while_another_operation_runs() {
+    let world = ready();
+    world.fake("ssh", r#"echo "$@""#);
+    world.exasol("ssh n11 -- true").run().code(0);
+    // The old place's path contains the new one's.
+    let moved = world.path("d");
+    std::fs::rename(world.deployment(), &moved).unwrap();
+    let lock = std::fs::File::options().write(true).open(moved.join(".lock")).unwrap();
+    rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let answer = world.exasol("ssh n11 -- true").env("EXASOL_DEPLOYMENT_DIR", &moved).run().code(0);
+    let known_hosts = moved.join("ssh/known_hosts");
+    answer.says(&format!("-o UserKnownHostsFile \"{}\"", known_hosts.display()));
+}
+
+#[test]
 fn a_directory_that_was_moved_to_a_name_that_ssh_cannot_use_is_not_deployed() {
     let world = ready();
     let moved = world.path("my\"cluster");
