@@ -266,6 +266,9 @@ pub struct InfoReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_ui_password: Option<String>,
     pub ssh: String,
+    /// Where nodes are behind a jump host: the command after which the first node's SQL port is localhost's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<String>,
 }
 
 /// `list`: every deployment that is known, and how it is now.

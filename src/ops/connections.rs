@@ -17,7 +17,7 @@ use crate::model::{Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec
 use crate::providers::{self, Provider, Route};
 use crate::render::{self, SshInput};
 use crate::signal::Interrupt;
-use crate::sql::Endpoint;
+use crate::sql::{Endpoint, Stream, Tunnel};
 use crate::tools::ssh::Ssh;
 use crate::tools::ssh_ready::Target;
 use crate::tools::terraform::{Limits, Terraform, Workdir};
@@ -114,13 +114,25 @@ fn next(dir: &DeploymentDir) -> Option<String> {
     }
 }
 
-/// Where a node's SQL port is, with the certificate that deploy recorded.
-pub(super) fn sql_endpoint(dir: &DeploymentDir, node: &Node) -> Endpoint {
-    Endpoint {
+/// Where a node's SQL port is and how it is reached, with the certificate that deploy recorded.
+pub(super) fn sql_endpoint(dir: &DeploymentDir, node: &Node) -> Result<Endpoint> {
+    let tunnel = match jump_host(dir)? {
+        None => None,
+        Some(_) => Some(sql_tunnel(ssh(dir)?, node.plan.name.clone())),
+    };
+    Ok(Endpoint {
         host: node.public_ip.to_string(),
         port: SQL_PORT,
         fingerprint: dir.state().certificate_fingerprint.clone(),
-    }
+        tunnel,
+    })
+}
+
+fn sql_tunnel(ssh: Ssh, node: String) -> Tunnel {
+    Tunnel::new(move || {
+        let stream = ssh.tunnel(&node, &format!("localhost:{SQL_PORT}")).map_err(std::io::Error::other)?;
+        Ok(Box::new(stream) as Box<dyn Stream>)
+    })
 }
 
 /// How packets get to the nodes; without a hypervisor in between, straight.

@@ -7,7 +7,7 @@ use super::operation::in_dir;
 use crate::catalog;
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
-use crate::model::InfoReport;
+use crate::model::{InfoReport, command_line};
 
 pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let dir = DeploymentDir::open(root)?;
@@ -40,5 +40,11 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         odbc: format!("DRIVER=EXASOL;EXAHOST={pinned};UID={SQL_USER}"),
         dsn: pinned,
         ssh: in_dir("exasol ssh", root),
+        tunnel: connections::jump_host(&dir)?.map(|_| tunnel(&dir, &first.plan.name)),
     })
+}
+
+fn tunnel(dir: &DeploymentDir, node: &str) -> String {
+    let config = connections::ssh_config(dir).display().to_string();
+    command_line(["ssh", "-F", &config, "-N", "-L", &format!("{SQL_PORT}:localhost:{SQL_PORT}"), node])
 }

@@ -49,7 +49,7 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
     pin(work).await?;
     work.changes();
     let Some(node) = work.dir.state().nodes.first().cloned() else { return Err(Error::other("no node is known")) };
-    let endpoint = connections::sql_endpoint(&work.dir, &node);
+    let endpoint = connections::sql_endpoint(&work.dir, &node)?;
     let statement = format!("ALTER USER {SQL_USER} IDENTIFIED BY \"{}\"", next.replace('"', "\"\""));
     let change = async {
         match Session::connect(&endpoint, SQL_USER, &secrets.db_password, LOGIN_LIMIT).await {
@@ -126,7 +126,7 @@ pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> R
 }
 
 async fn log_in(dir: &DeploymentDir, node: &Node, password: &str, limit: Duration) -> Result<()> {
-    let endpoint = connections::sql_endpoint(dir, node);
+    let endpoint = connections::sql_endpoint(dir, node)?;
     let since = Instant::now();
     loop {
         let left = limit.saturating_sub(since.elapsed()).max(Duration::from_secs(1));

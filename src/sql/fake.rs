@@ -99,7 +99,7 @@ where
             }
         }
     });
-    Endpoint { host: address.ip().to_string(), port: address.port(), fingerprint: Some(fingerprint) }
+    Endpoint { host: address.ip().to_string(), port: address.port(), fingerprint: Some(fingerprint), tunnel: None }
 }
 
 async fn send(socket: &mut Socket, answer: Answer) -> bool {

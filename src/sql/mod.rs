@@ -19,6 +19,7 @@ mod rows;
 mod session;
 mod statements;
 mod tls;
+mod tunnel;
 mod wire;
 
 #[cfg(test)]
@@ -33,9 +34,10 @@ pub use login::{PASSWORD_MAX_BYTES, ServerInfo};
 pub use probe::{accepts_logins, fingerprint, lets_in};
 pub use session::Session;
 pub use statements::{Open, Split, split, with_end_mark};
+pub use tunnel::{Stream, Tunnel};
 
 /// A node's SQL port, and the certificate that it must show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Name or address, IPv6 without brackets.
     pub host: String,
@@ -43,6 +45,8 @@ pub struct Endpoint {
     /// SHA-256 of the server's own certificate in DER form: 64 hex digits, no colons.
     /// None: any certificate will do, and [`Session::fingerprint`] tells which one it was.
     pub fingerprint: Option<String>,
+    /// How bytes get there; None: by a TCP connection to host and port.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// `n11:8563`, `[fe80::1]:8563`.

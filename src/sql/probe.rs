@@ -18,7 +18,7 @@ const NOBODY: &str = "exasol_deployer_readiness_probe";
 
 /// The fingerprint of the certificate that a port shows: SHA-256, 64 lower-case hex digits.
 pub async fn fingerprint(host: &str, port: u16, limit: Duration) -> Result<String> {
-    let endpoint = Endpoint { host: host.to_owned(), port, fingerprint: None };
+    let endpoint = Endpoint { host: host.to_owned(), port, fingerprint: None, tunnel: None };
     let seen = secured(&endpoint, &Deadline::after(limit)).await;
     seen.map(|(_, fingerprint)| fingerprint).map_err(|fault| fault.of_login(&endpoint))
 }

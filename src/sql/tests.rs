@@ -218,7 +218,7 @@ async fn a_silent_server_is_given_up_at_the_limit_with_the_step() {
     };
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = mute.local_addr().unwrap().port();
-    let endpoint = Endpoint { host: "127.0.0.1".into(), port, fingerprint: None };
+    let endpoint = Endpoint { host: "127.0.0.1".into(), port, fingerprint: None, tunnel: None };
     let connecting = Session::connect(&endpoint, USER, PASSWORD, SHORT).await.err().unwrap();
     assert_eq!(step_of(connecting), "waiting for the TLS handshake");
     assert_eq!(accepts_logins(&endpoint, SHORT).await.state, "timeout");
@@ -314,7 +314,7 @@ async fn a_closed_port_and_an_unknown_host_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let mut endpoint = Endpoint { host: "127.0.0.1".into(), port, fingerprint: None };
+    let mut endpoint = Endpoint { host: "127.0.0.1".into(), port, fingerprint: None, tunnel: None };
     assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, "refused");
     endpoint.host = "no-such-host.invalid".into();
     assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, "unreachable");
@@ -334,7 +334,7 @@ async fn a_refused_login_proves_readiness_and_nothing_else_does() {
 
 #[test]
 fn an_endpoint_is_shown_as_host_and_port() {
-    let endpoint = |host: &str| Endpoint { host: host.into(), port: 8563, fingerprint: None }.to_string();
+    let endpoint = |host: &str| Endpoint { host: host.into(), port: 8563, fingerprint: None, tunnel: None }.to_string();
     assert_eq!(endpoint("10.0.0.1"), "10.0.0.1:8563");
     assert_eq!(endpoint("fe80::1"), "[fe80::1]:8563");
 }

@@ -1,5 +1,6 @@
 //! TLS in which the certificate's fingerprint takes the place of a certificate authority.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -7,15 +8,17 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Endpoint;
 use super::fault::Fault;
+use super::{Endpoint, Stream};
 
 /// Secures the connection; returns it with the fingerprint of the server's certificate.
-pub(super) async fn handshake(tcp: TcpStream, endpoint: &Endpoint) -> Result<(TlsStream<TcpStream>, String), Fault> {
+pub(super) async fn handshake(
+    stream: Box<dyn Stream>,
+    endpoint: &Endpoint,
+) -> Result<(TlsStream<Box<dyn Stream>>, String), Fault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier =
         Arc::new(Pinned { expected: endpoint.fingerprint.clone(), found: OnceLock::new(), provider: provider.clone() });
@@ -28,11 +31,15 @@ pub(super) async fn handshake(tcp: TcpStream, endpoint: &Endpoint) -> Result<(Tl
         .with_no_client_auth();
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|_| Fault::Unreachable(format!("'{}' is not a host name", endpoint.host.escape_debug())))?;
-    let result = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+    let result = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     match (result, verifier.mismatch()) {
         (_, Some((expected, found))) => Err(Fault::OtherCertificate { expected, found }),
         (Ok(stream), None) => Ok((stream, verifier.found.get().cloned().unwrap_or_default())),
-        (Err(error), None) => Err(Fault::Broken(format!("TLS handshake: {error}"))),
+        (Err(error), None) => Err(match error.kind() {
+            // A tunnel has learned only now that it leads nowhere.
+            ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable => error.into(),
+            _ => Fault::Broken(format!("TLS handshake: {error}")),
+        }),
     }
 }
 

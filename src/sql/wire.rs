@@ -8,22 +8,22 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::Endpoint;
 use super::deadline::Deadline;
 use super::fault::Fault;
 use super::tls;
+use super::{Endpoint, Stream};
 
 /// What one message may have: the server's own limit (`maxDataMessageSize`).
 const MESSAGE_MAX_BYTES: usize = 64 << 20;
 
 pub(super) struct Wire {
-    socket: WebSocketStream<TlsStream<TcpStream>>,
+    socket: WebSocketStream<TlsStream<Box<dyn Stream>>>,
     /// Of the certificate that the server has shown.
     pub(super) fingerprint: String,
 }
 
 impl Wire {
-    /// TCP, TLS, WebSocket upgrade.
+    /// TCP or a tunnel, TLS, WebSocket upgrade.
     pub(super) async fn open(endpoint: &Endpoint, deadline: &Deadline) -> Result<Self, Fault> {
         let (stream, fingerprint) = secured(endpoint, deadline).await?;
         let config = WebSocketConfig::default()
@@ -89,11 +89,20 @@ impl Wire {
     }
 }
 
-/// TCP and TLS: all that is needed to see a certificate.
-pub(super) async fn secured(endpoint: &Endpoint, deadline: &Deadline) -> Result<(TlsStream<TcpStream>, String), Fault> {
-    let connecting = async { Ok(TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?) };
-    let tcp = deadline.bound("the TCP connection", connecting).await?;
-    deadline.bound("the TLS handshake", tls::handshake(tcp, endpoint)).await
+/// TCP, or what is there instead, and TLS: all that is needed to see a certificate.
+pub(super) async fn secured(
+    endpoint: &Endpoint,
+    deadline: &Deadline,
+) -> Result<(TlsStream<Box<dyn Stream>>, String), Fault> {
+    let connecting = async {
+        let stream: Box<dyn Stream> = match &endpoint.tunnel {
+            Some(tunnel) => tunnel.open()?,
+            None => Box::new(TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?),
+        };
+        Ok(stream)
+    };
+    let stream = deadline.bound("the TCP connection", connecting).await?;
+    deadline.bound("the TLS handshake", tls::handshake(stream, endpoint)).await
 }
 
 fn closed(frame: Option<&tungstenite::protocol::CloseFrame>) -> String {

@@ -20,4 +20,5 @@ pub mod ssh_ready;
 pub mod ssh_scan;
 pub mod terraform;
 mod terraform_events;
+pub mod tunnel;
 pub mod versions;

@@ -198,7 +198,7 @@ impl Tool {
     /// An exit status other than 0 is not an error here. Errors: [`Error::Interrupted`] when
     /// something was pressed before it began; [`Error::Timeout`]; [`Error::Io`].
     /// Dropping the future passes one SIGINT on.
-    pub async fn run(self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
+    pub async fn run(mut self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
         if let Some(signal) = interrupt.signal() {
             return Err(Error::Interrupted { signal });
         }
@@ -207,7 +207,8 @@ impl Tool {
         let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
         let limit = self.limit;
         let log = self.log.clone();
-        let mut child = self.spawn(output.into(), errors.into(), Signal::INT)?;
+        let stdin = self.input()?;
+        let mut child = self.spawn(stdin, output.into(), errors.into(), Signal::INT)?;
         // Ours are closed now; the program's copies are the only ones.
 
         let started = Instant::now();
@@ -247,9 +248,10 @@ impl Tool {
     /// Runs a short command and captures what it prints. Dropping the future kills its group.
     ///
     /// An exit status other than 0 is not an error here. Errors: [`Error::Timeout`]; [`Error::Io`].
-    pub async fn output(self, limit: Duration) -> Result<Output> {
+    pub async fn output(mut self, limit: Duration) -> Result<Output> {
         let (tool, command) = (self.name(), self.command_text());
-        let mut child = self.spawn(Stdio::piped(), Stdio::piped(), Signal::KILL)?;
+        let stdin = self.input()?;
+        let mut child = self.spawn(stdin, Stdio::piped(), Stdio::piped(), Signal::KILL)?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let status = {
             let (out, err) = (child.inner.stdout.take(), child.inner.stderr.take());
@@ -279,6 +281,11 @@ impl Tool {
                 Err(timeout(command, limit, seen.iter().rev().map(String::as_str).find(|l| !l.trim().is_empty())))
             }
         }
+    }
+
+    /// Starts a program for as long as somebody talks to it by its stdin and stdout; dropped, its group is killed.
+    pub(super) fn converse(self, stderr: Stdio) -> Result<Child> {
+        self.spawn(Stdio::piped(), Stdio::piped(), stderr, Signal::KILL)
     }
 
     /// Becomes the program, with our terminal and in our process group. Returns only if that failed.
@@ -316,12 +323,17 @@ impl Tool {
         command
     }
 
-    fn spawn(mut self, stdout: Stdio, stderr: Stdio, on_drop: Signal) -> Result<Child> {
+    fn input(&mut self) -> Result<Stdio> {
+        match self.stdin.take() {
+            Some(bytes) => {
+                Ok(memory_file(&bytes).map_err(Error::io("cannot hold a program's input in memory"))?.into())
+            }
+            None => Ok(Stdio::null()),
+        }
+    }
+
+    fn spawn(self, stdin: Stdio, stdout: Stdio, stderr: Stdio, on_drop: Signal) -> Result<Child> {
         let context = format!("cannot run {}", self.program.display());
-        let stdin = match self.stdin.take() {
-            Some(bytes) => memory_file(&bytes).map_err(Error::io("cannot hold a program's input in memory"))?.into(),
-            None => Stdio::null(),
-        };
         let mut command = self.command();
         command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
         // In the background an ssh, of whatever depth, that wants to read a passphrase from the terminal would
@@ -443,7 +455,7 @@ async fn capture(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
 }
 
 /// No pipe that somebody has to feed, nothing that has a name on a disk.
-fn memory_file(bytes: &[u8]) -> std::io::Result<File> {
+pub(super) fn memory_file(bytes: &[u8]) -> std::io::Result<File> {
     let mut file = nameless_file()?;
     file.write_all(bytes)?;
     file.rewind()?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::process::{Output, Tool, find};
+use super::tunnel::Tunnel;
 use crate::error::{Error, Result};
 use crate::model::command_line;
 
@@ -69,6 +70,12 @@ impl Ssh {
             [line] => tool.arg(line).exec(),
             words => tool.arg(command_line(words)).exec(),
         }
+    }
+
+    /// A stream to what a node reaches itself: `localhost:8563`. The connection is made meanwhile;
+    /// that it cannot be made is the stream's first answer.
+    pub fn tunnel(&self, node: &str, target: &str) -> Result<Tunnel> {
+        Tunnel::through(self.tool().args(["-o", "BatchMode=yes", "-W", target, "--"]).arg(node))
     }
 
     pub(super) fn quiet(&self, node: &str) -> Tool {

@@ -183,6 +183,7 @@ pub fn info() -> InfoReport {
         admin_ui: "https://192.168.122.71:8443".into(),
         admin_ui_password: None,
         ssh: "exasol ssh n11".into(),
+        tunnel: None,
     }
 }
 
@@ -191,6 +192,7 @@ pub fn info_with_password() -> InfoReport {
         password: Some("p$w '#{{}}%{ }${}".into()),
         admin_ui_password: Some("other".into()),
         certificate_fingerprint: None,
+        tunnel: Some("ssh -F demo/ssh/config -N -L 8563:localhost:8563 n11".into()),
         ..info()
     }
 }

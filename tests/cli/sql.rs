@@ -350,3 +350,40 @@ fn a_shell_that_cannot_log_in_ends_with_the_reason() {
     shell.exp_string("init --update").unwrap();
     ends(&shell, 1);
 }
+
+/// Carries bytes to the database, as `ssh -W` would from the node.
+const RELAY: &str = r#"exec /usr/bin/python3 -c '
+import os, socket, sys, threading
+far = socket.create_connection((sys.argv[1], 8563))
+def up():
+    while data := os.read(0, 65536):
+        far.sendall(data)
+threading.Thread(target=up, daemon=True).start()
+while data := far.recv(65536):
+    os.write(1, data)
+' "#;
+
+#[test]
+fn behind_a_jump_host_sql_goes_through_ssh() {
+    let database = Database::usual();
+    let world = World::complete().with_database(&database);
+    world.edit_state(|state| {
+        // Nobody listens there.
+        state["nodes"] = json!([node("n11", "127.0.0.9")]);
+        state["spec"]["options"]["uri"] = "qemu+ssh://me@127.0.0.1/system".into();
+    });
+    let fake = |body: &str| {
+        let no_libvirt = "echo 'no libvirt here' >&2; exit 255";
+        world.fake("ssh", &format!("case \"$*\" in *'-W localhost:8563 -- n11') {body} ;; esac\n{no_libvirt}"));
+    };
+    fake(&format!("{RELAY} {}", database.endpoint.host));
+    world.exasol_with(["sql", "-c", "SELECT 1"]).run().code(0).says("(1 row)");
+    let json = world.exasol("status --json").run().code(0).json();
+    assert_eq!((&json["nodes"][0]["sql"]["state"], &json["status"]), (&json!("ok"), &json!("database_ready")));
+    world.exasol("info").run().code(0).says("ssh/config -N -L 8563:localhost:8563 n11");
+
+    fake("echo 'Permission denied (publickey).' >&2; exit 255");
+    world.exasol_with(["sql", "-c", "SELECT 1"]).run().code(1).says("Permission denied (publickey).");
+    fake("echo 'stdio forwarding failed' >&2; exit 255");
+    world.exasol_with(["sql", "-c", "SELECT 1"]).run().code(1).says("connection refused");
+}

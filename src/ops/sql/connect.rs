@@ -23,7 +23,7 @@ pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(
     let fingerprint = connections::fingerprint(dir).await?;
     let mut failed = Vec::new();
     for node in nodes {
-        let endpoint = Endpoint { fingerprint: Some(fingerprint.clone()), ..connections::sql_endpoint(dir, node) };
+        let endpoint = Endpoint { fingerprint: Some(fingerprint.clone()), ..connections::sql_endpoint(dir, node)? };
         match Session::connect(&endpoint, SQL_USER, &password, CONNECT_LIMIT).await {
             Ok(session) => return Ok((node.plan.name.clone(), session)),
             // Another certificate is told, not walked around; and every node has the same password.

@@ -177,7 +177,10 @@ async fn probe_sql(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, 
     if dir.state().certificate_fingerprint.is_none() {
         return Probe::not_probed("no certificate is known yet");
     }
-    let endpoint = connections::sql_endpoint(dir, node);
+    let endpoint = match connections::sql_endpoint(dir, node) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return Probe::not_probed(error.to_string()),
+    };
     match secrets {
         Some(secrets) => sql::lets_in(&endpoint, SQL_USER, &secrets.db_password, deadline).await,
         // Without the password a refusal proves as much: only a database that is up can refuse.

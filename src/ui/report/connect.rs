@@ -12,7 +12,7 @@ impl Report for InfoReport {
         let file = format!("in {} (show it: exasol info --show-password)", self.password_file.display());
         let password = |shown: &Option<String>| shown.clone().unwrap_or_else(|| file.clone());
         let fingerprint = self.certificate_fingerprint.clone();
-        page.facts(&[
+        let mut facts = vec![
             ("host", self.host.clone()),
             ("hosts", self.hosts.join(", ")),
             ("port", self.port.to_string()),
@@ -25,6 +25,10 @@ impl Report for InfoReport {
             ("Admin UI", self.admin_ui.clone()),
             ("its password", password(&self.admin_ui_password)),
             ("SSH", self.ssh.clone()),
-        ]);
+        ];
+        if let Some(tunnel) = &self.tunnel {
+            facts.push(("tunnel", tunnel.clone()));
+        }
+        page.facts(&facts);
     }
 }
