@@ -1,7 +1,7 @@
 //! `ssh` with the deployment's own configuration: `ssh/config` names the nodes, their addresses,
 //! keys and known host keys, and the way through a jump host.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::process::{Output, Tool, find};
@@ -39,19 +39,6 @@ impl Ssh {
     #[cfg(test)]
     pub(super) fn fake(program: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Ssh {
         Ssh { program: program.into(), config: config.into(), lines: Vec::new() }
-    }
-
-    pub fn config(&self) -> &Path {
-        &self.config
-    }
-
-    /// Runs words as a command on a node: each word arrives as it is, whatever is in it. Never asks.
-    pub fn command<I>(&self, node: &str, words: I) -> Tool
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        self.quiet(node).arg(command_line(words))
     }
 
     /// Runs a script of `sh` on a node and captures what it prints. The script goes in by stdin: it
@@ -133,16 +120,6 @@ mod tests {
     /// pam_nologin's text while systemd boots (systemd's tmpfiles.d/systemd-nologin.conf).
     const BOOTING: &str = "\"System is booting up. Unprivileged users are not permitted to log in yet. Please come \
         back later. For technical details, see pam_nologin(8).\"\nConnection closed by 192.168.122.7 port 22\n";
-
-    fn ssh() -> Ssh {
-        Ssh::fake("/usr/bin/ssh", "/d/ssh/config")
-    }
-
-    #[test]
-    fn words_reach_the_remote_shell_quoted() {
-        let text = ssh().command("n11", ["echo", "it's $HOME"]).command_text();
-        assert_eq!(text, r#"ssh -F /d/ssh/config -o BatchMode=yes -T -- n11 'echo '\''it'\''\'\'''\''s $HOME'\'''"#);
-    }
 
     #[test]
     fn another_machine_on_the_address_is_told_apart() {
