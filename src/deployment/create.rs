@@ -68,7 +68,7 @@ impl DeploymentDir {
         state.write(&root.join(STATE_FILE))?;
         work.done = true;
         folders.done = true;
-        Ok(DeploymentDir { root, state })
+        Ok(DeploymentDir { root, named: path.to_owned(), state })
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) const BASH_FILE: &str = ".exasol.json";
 #[derive(Debug, Clone)]
 pub struct DeploymentDir {
     pub(super) root: PathBuf,
+    /// As it was typed.
+    pub(super) named: PathBuf,
     pub(super) state: State,
 }
 
@@ -32,7 +34,7 @@ impl DeploymentDir {
     pub fn open(path: &Path) -> Result<DeploymentDir> {
         let root = absolute(path)?;
         match State::read(&root.join(STATE_FILE))? {
-            Some(state) => Ok(DeploymentDir { root, state }),
+            Some(state) => Ok(DeploymentDir { root, named: path.to_owned(), state }),
             None if root.join(BASH_FILE).exists() => Err(Error::BashDeployment { dir: root }),
             None => Err(Error::NotADeployment { dir: root }),
         }
@@ -68,6 +70,11 @@ impl DeploymentDir {
     /// The state as it was read: before the lock was taken it may be stale by now.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// As it was typed: for commands that people copy.
+    pub fn named(&self) -> &Path {
+        &self.named
     }
 
     /// The directory itself, absolute.

@@ -49,7 +49,7 @@ impl DeploymentDir {
     /// [`Error::Locked`] at once if another operation holds it, and those of [`DeploymentDir::open`].
     pub fn lock(self, operation: Operation) -> Result<Locked> {
         // A directory that was removed meanwhile must not come back as a lone lock file.
-        let dir = DeploymentDir::open(&self.root)?;
+        let dir = self.again()?;
         let lock = Lock::take(&dir.root.join(LOCK_FILE))?;
         let holder = serde_json::to_vec(&lock::this_process(operation.as_str())).map_err(|e| Error::Other(e.into()))?;
         lock.write(&holder)?;
@@ -60,13 +60,18 @@ impl DeploymentDir {
         Ok(locked)
     }
 
+    /// The same directory as it is now, wherever the process is.
+    fn again(&self) -> Result<DeploymentDir> {
+        Ok(DeploymentDir { named: self.named.clone(), ..DeploymentDir::open(&self.root)? })
+    }
+
     /// # Errors
     /// [`Error::WrongPhase`] if `operation` may not run from the recorded phase, with the commands
     /// that may, for this directory.
     pub fn check_allowed(&self, operation: Operation) -> Result<()> {
         let phase = self.state.phase;
         transitions::allowed(operation, phase).map_err(|_| {
-            let next = transitions::next_commands(phase, false).iter().map(|n| n.at(&self.root)).collect();
+            let next = transitions::next_commands(phase, false).iter().map(|n| n.at(&self.named)).collect();
             Error::WrongPhase { operation, phase, next }
         })
     }
@@ -81,7 +86,7 @@ impl Locked {
 
     /// Reads the state again.
     pub fn reload(&mut self) -> Result<()> {
-        self.dir = DeploymentDir::open(&self.dir.root)?;
+        self.dir = self.dir.again()?;
         Ok(())
     }
 

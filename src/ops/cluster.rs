@@ -1,11 +1,12 @@
 //! What the steps of several operations need to know about a deployment.
 
 use super::operation::Work;
-use crate::catalog::{self, DbVersion};
+use super::recorded;
+use crate::catalog::DbVersion;
 use crate::deployment::EditPolicy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::NodePlan;
-use crate::providers::{self, Provider};
+use crate::providers::Provider;
 
 pub(super) struct Cluster {
     pub provider: &'static Provider,
@@ -21,8 +22,8 @@ impl Cluster {
     pub(super) fn of(work: &Work, edits: EditPolicy) -> Result<Self> {
         let state = work.dir.state();
         Ok(Self {
-            provider: providers::find(&state.spec.provider)?,
-            version: catalog::find_version(&state.spec.db_version)?,
+            provider: recorded::provider(&work.dir).map_err(Error::before_any_change)?,
+            version: recorded::version(&work.dir).map_err(Error::before_any_change)?,
             nodes: NodePlan::all(&state.id, &state.spec),
             edits,
             ssh_edits: edits,

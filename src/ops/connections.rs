@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use super::blocking::ask_hypervisor;
 use super::cache_dirs::CacheDirs;
 use super::operation::{Work, in_dir};
-use super::{credentials, engine, known, login, render_input};
+use super::{credentials, engine, known, login, recorded, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec};
-use crate::providers::{self, Provider, Route};
+use crate::providers::{Provider, Route};
 use crate::render::{self, SshInput};
 use crate::signal::Interrupt;
 use crate::sql::{Endpoint, Stream, Tunnel};
@@ -35,7 +35,7 @@ pub(super) const SQL_USER: &str = "sys";
 /// Terraform for the deployment's directory. It inherits the lock, so that the lock outlives us
 /// for as long as Terraform works.
 pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
-    let provider = providers::find(&work.dir.state().spec.provider)?;
+    let provider = recorded::provider(&work.dir)?;
     let workdir = terraform
         .workdir(work.dir.terraform_dir(), work.sink.clone(), work.interrupt.clone())
         .log(work.log.file("terraform.jsonl"))
@@ -87,7 +87,7 @@ pub(super) fn nodes(dir: &DeploymentDir) -> Result<&[Node]> {
 
 /// For commands that need nodes, before there are any and after.
 pub(super) fn no_nodes(dir: &DeploymentDir) -> Error {
-    let message = format!("{} has no nodes: it is {}", dir.root().display(), dir.state().phase);
+    let message = format!("{} has no nodes: it is {}", dir.named().display(), dir.state().phase);
     Error::NotYet { message, hint: next(dir) }
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn fingerprint(dir: &DeploymentDir) -> Result<String> {
 
 /// The command that leads on to a database.
 fn next(dir: &DeploymentDir) -> Option<String> {
-    let (root, phase) = (dir.root(), dir.state().phase);
+    let (root, phase) = (dir.named(), dir.state().phase);
     match transitions::allowed(Operation::Deploy, phase) {
         Ok(()) => Some(in_dir("exasol deploy", root)),
         Err(_) => transitions::next_commands(phase, false).first().map(|next| next.at(root)),
@@ -154,7 +154,7 @@ pub(super) async fn deployer_addresses(
 
 /// The SSH host through which nodes are reached; None where they are reached straight.
 pub(super) fn jump_host(dir: &DeploymentDir) -> Result<Option<String>> {
-    let provider = providers::find(&dir.state().spec.provider)?;
+    let provider = recorded::provider(dir)?;
     Ok(route(dir, provider)?.jump_host)
 }
 
@@ -177,7 +177,7 @@ pub(super) fn write_ssh_files(dir: &mut Locked, edits: EditPolicy) -> Result<()>
 /// What belongs in `ssh/`.
 pub(super) fn ssh_files(dir: &DeploymentDir) -> Result<Vec<RenderedFile>> {
     let state = dir.state();
-    let route = route(dir, providers::find(&state.spec.provider)?)?;
+    let route = route(dir, recorded::provider(dir)?)?;
     let secrets = dir.secrets()?;
     render::ssh_files(&SshInput {
         directory: dir.root(),
@@ -244,7 +244,7 @@ pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
     if names(&dir, &render::ssh_place(dir.root())?) {
         return Ok(dir);
     }
-    let root = dir.root().to_owned();
+    let named = dir.named().to_owned();
     let mut locked = match dir.clone().lock(Operation::Repair) {
         // Another time: until then [`ssh`] says what the configuration has wrong.
         Err(Error::Locked { .. }) => return Ok(dir),
@@ -253,5 +253,5 @@ pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
     write_ssh_files(&mut locked, EditPolicy::Refuse)?;
     // It has moved, and nobody is listening to warnings here.
     let _ = known::remember(&locked);
-    DeploymentDir::open(&root)
+    DeploymentDir::open(&named)
 }

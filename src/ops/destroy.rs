@@ -6,12 +6,12 @@ use std::time::Instant;
 use super::blocking::{ask_hypervisor, blocking};
 use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
 use super::terraform_dir::Doubt;
-use super::{Confirm, Context, connections, engine, known, terraform_dir};
+use super::{Confirm, Context, connections, engine, known, recorded, terraform_dir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{DestroyReport, Operation, Phase, quote};
-use crate::providers::{self, Leftover, LeftoverKind, Provider};
+use crate::providers::{Leftover, LeftoverKind, Provider};
 use crate::signal::Interrupt;
 
 pub struct DestroyRequest<'a> {
@@ -43,7 +43,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     confirm(context, &request, &id, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
-        let provider = providers::find(&work.dir.state().spec.provider)?;
+        let provider = recorded::provider(&work.dir).map_err(Error::before_any_change)?;
         believe(&work.dir, provider, work.from).map_err(Error::before_any_change)?;
         terraform_destroy(work).await?;
         remove_leftovers(work, provider).await?;
@@ -76,7 +76,7 @@ fn confirm(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[
 
 /// Everything that exists of the deployment: what Terraform made and what else carries its name.
 async fn doomed(context: &Context, dir: &DeploymentDir) -> Result<Vec<String>> {
-    let provider = providers::find(&dir.state().spec.provider)?;
+    let provider = recorded::provider(dir)?;
     believe(dir, provider, dir.state().phase)?;
     let known = terraform_dir::resources(&dir.terraform_dir()).unwrap_or_default();
     let found = leftovers(&context.interrupt, dir, provider).await?;

@@ -48,7 +48,7 @@ fn with_other(error: Error, wanted: Engine, used: bool, dir: &DeploymentDir) -> 
     let needed = needed.unwrap_or_else(|| format!("deployment.json says {}", wanted.as_str()));
     let may_switch = transitions::allowed(Operation::Update, dir.state().phase).is_ok();
     let install = match switch.filter(|_| may_switch) {
-        Some(switch) => format!("{install}, or go on with the other engine: {}", in_dir(switch, dir.root())),
+        Some(switch) => format!("{install}, or go on with the other engine: {}", in_dir(switch, dir.named())),
         None => install,
     };
     Error::ToolMissing { tool, needed: Some(needed), install }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::connections::{self, ADMIN_UI_PORT, SQL_PORT, SQL_USER};
 use super::operation::in_dir;
-use crate::catalog;
+use super::recorded;
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
 use crate::model::{InfoReport, command_line};
@@ -25,7 +25,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let secrets = if show_password { Some(dir.secrets()?) } else { None };
     Ok(InfoReport {
         deployment: state.id.to_string(),
-        rehearsal: catalog::find_version(&state.spec.db_version).is_ok_and(|v| v.rehearsal),
+        rehearsal: recorded::is_rehearsal(&dir),
         db_version: state.spec.db_version.clone(),
         admin_ui: format!("https://{host}:{ADMIN_UI_PORT}"),
         host,

@@ -35,6 +35,7 @@ mod login;
 mod operation;
 mod power;
 mod preflight;
+mod recorded;
 mod render_input;
 mod state_dirs;
 mod terraform_dir;

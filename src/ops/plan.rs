@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use super::cache_dirs::CacheDirs;
-use super::{Context, connections, credentials, engine, render_input};
+use super::{Context, connections, credentials, engine, recorded, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
-use crate::providers::{self, Provider};
+use crate::providers::Provider;
 use crate::signal::Interrupt;
 use crate::tools::terraform::Workdir;
 
 pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let dir = DeploymentDir::open(root)?;
     dir.check_allowed(Operation::Deploy)?;
-    let provider = providers::find(&dir.state().spec.provider)?;
+    let provider = recorded::provider(&dir)?;
     let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
     let plan = in_copy(context, &dir, provider, copy.path()).await?.plan().await?;
     let mut report = plan.report();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, engine, known};
+use super::{Context, Given, engine, known, recorded as names};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -39,7 +39,10 @@ const ENGINE: &str = "engine";
 
 /// The spec as it is recorded.
 pub fn recorded(dir: &Path) -> Result<Spec> {
-    Ok(DeploymentDir::open(dir)?.state().spec.clone())
+    let dir = DeploymentDir::open(dir)?;
+    names::provider(&dir)?;
+    names::version(&dir)?;
+    Ok(dir.state().spec.clone())
 }
 
 pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateReport> {

@@ -127,3 +127,26 @@ fn a_key_that_is_given_twice_is_refused() {
     world.init("--config c.toml").run().code(2).says("cluster-size is given twice");
     assert!(!world.deployment().exists());
 }
+
+#[test]
+fn a_name_in_the_state_that_nobody_knows_is_the_files_fault_not_the_flags() {
+    let world = World::complete().initialized();
+    for (key, name) in [("provider", "moon"), ("db_version", "exasol-9999.1")] {
+        let world_state = world.state();
+        world.edit_state(|state| state["spec"][key] = name.into());
+        for words in ["deploy", "destroy --yes", "init --update --owner me"] {
+            // A destroy needs no version.
+            if words.starts_with("destroy") && key == "db_version" {
+                continue;
+            }
+            let answer = world.exasol(words).run().code(3).says("deployment.json names the").says(name);
+            answer
+                .says("the version of exasol that wrote it")
+                .never_says("--cloud-provider")
+                .never_says("--db-version");
+        }
+        assert_eq!(world.state()["phase"], "initialized", "{key}");
+        world.exasol("status").run().code(0);
+        world.edit_state(|state| *state = world_state.clone());
+    }
+}

@@ -5,13 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 
-use super::super::{connections, doctor, status};
+use super::super::{connections, doctor, recorded, status};
 use super::facts::Facts;
 use super::judge::{self, Expected, Session};
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
 use crate::model::{Issue, NodeHealth, NodePlan, NodeStatus, Power};
-use crate::providers;
 use crate::tools::ssh::{NO_SESSION, Refusal, Ssh};
 
 /// On a node: see ansible/node/.
@@ -44,7 +43,7 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
         deployment: &deployment,
         phase: state.phase,
         doctor: &doctor,
-        hypervisor: providers::find(&state.spec.provider)?.hypervisor.is_some(),
+        hypervisor: recorded::provider(dir)?.hypervisor.is_some(),
         cluster_size: plans.len(),
         fingerprint: state.certificate_fingerprint.as_deref(),
         stages,

@@ -20,8 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::operation::{in_dir, millis, unless_interrupted};
-use super::{Context, connections, status};
-use crate::catalog;
+use super::{Context, connections, recorded, status};
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
 use crate::model::{HealthReport, Issue, Layer, Phase};
@@ -83,7 +82,7 @@ async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport
         status: "healthy",
         deployment: state.id.to_string(),
         phase: state.phase,
-        rehearsal: catalog::find_version(&state.spec.db_version).is_ok_and(|v| v.rehearsal),
+        rehearsal: recorded::is_rehearsal(&dir),
         nodes,
         issue_count: issues.len(),
         issues,

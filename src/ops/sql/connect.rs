@@ -62,7 +62,7 @@ pub(super) fn candidates<'a>(dir: &'a DeploymentDir, wanted: Option<&str>) -> Re
 
 /// The error with what to do about it in this deployment.
 pub(super) fn advised(mut error: Error, dir: &DeploymentDir) -> Error {
-    let command = |text: &str| in_dir(text, dir.root());
+    let command = |text: &str| in_dir(text, dir.named());
     let look = || format!("see what runs: {}", command("exasol status"));
     match &mut error {
         Error::SqlConnection { code: Some(code), hint, .. } if code == LOGIN_REFUSED => {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::Context;
 use super::operation::{millis, unless_interrupted};
-use crate::catalog;
+use super::recorded;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
 use crate::model::{NodePlan, StatusReport};
@@ -61,7 +61,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         deployment: state.id.to_string(),
         provider: state.spec.provider.clone(),
         db_version: state.spec.db_version.clone(),
-        rehearsal: catalog::find_version(&state.spec.db_version).is_ok_and(|v| v.rehearsal),
+        rehearsal: recorded::is_rehearsal(&dir),
         cluster_size: state.spec.cluster_size,
         nodes,
         operation: match lock {

@@ -11,10 +11,9 @@ use tokio::time::timeout;
 use super::super::blocking::blocking;
 use super::super::connections::{self, SQL_USER, SSH_PORT};
 use super::super::operation::millis;
-use super::super::render_input;
+use super::super::{recorded, render_input};
 use crate::deployment::{DeploymentDir, Secrets};
 use crate::model::{Machine, Node, NodePlan, NodeStatus, Phase, Power, Probe};
-use crate::providers;
 use crate::sql;
 use crate::tools::ssh_scan;
 
@@ -130,7 +129,7 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     if let Some(machines) = none_made(state.phase, plans) {
         return Machines::Known(machines);
     }
-    let hypervisor = match providers::find(&state.spec.provider) {
+    let hypervisor = match recorded::provider(dir) {
         Ok(provider) => provider.hypervisor.as_ref(),
         Err(error) => return Machines::Unknown(error.to_string()),
     };

@@ -1,16 +1,16 @@
 //! `status --refresh`: how a cloud says its machines are. Everything happens in a temporary copy, so
 //! that the deployment stays as it is.
 
-use super::super::{Context, plan, power};
+use super::super::{Context, plan, power, recorded};
 use super::probes;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan};
+use crate::providers::Provider;
 use crate::providers::cloud::{PowerControl, TerraformPower};
-use crate::providers::{self, Provider};
 
 pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[NodePlan]) -> Result<Vec<Machine>> {
-    let provider = providers::find(&dir.state().spec.provider)?;
+    let provider = recorded::provider(dir)?;
     if let (Some(_), Some(machines)) = (&provider.cloud, probes::none_made(dir.state().phase, plans)) {
         return Ok(machines);
     }

@@ -1,0 +1,37 @@
+//! What the names in `deployment.json` stand for.
+
+use crate::catalog::{self, DbVersion};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::InvalidValue;
+use crate::providers::{self, Provider};
+
+/// The deployment's provider.
+///
+/// # Errors
+/// [`Error::BrokenState`]: nobody has typed that name now, and another version of `exasol` may know it.
+pub(super) fn provider(dir: &DeploymentDir) -> Result<&'static Provider> {
+    providers::find(&dir.state().spec.provider).map_err(|error| match error {
+        Error::InvalidValue { value, allowed, .. } => broken(dir, "provider", &value, &allowed),
+        other => other,
+    })
+}
+
+/// The deployment's database version.
+///
+/// # Errors
+/// As those of [`provider`].
+pub(super) fn version(dir: &DeploymentDir) -> Result<&'static DbVersion> {
+    let find = catalog::find_version(&dir.state().spec.db_version);
+    find.map_err(|InvalidValue { value, allowed, .. }| broken(dir, "version", &value, &allowed))
+}
+
+/// Whether it has a stand-in in the place of a database.
+pub(super) fn is_rehearsal(dir: &DeploymentDir) -> bool {
+    version(dir).is_ok_and(|version| version.rehearsal)
+}
+
+fn broken(dir: &DeploymentDir, what: &str, value: &str, allowed: &str) -> Error {
+    let why = format!("names the {what} '{value}', which this program does not know: {allowed}");
+    Error::BrokenState { file: dir.root().join("deployment.json"), why }
+}
