@@ -86,6 +86,7 @@ fn protected(work: &Work, cluster: &Cluster) -> Protected<'static> {
 
 /// A saved plan that loses nothing; None if there is nothing to do.
 async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace: &[String]) -> Result<Option<Plan>> {
+    refuse_doubt(work, cluster)?;
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
     let planned = terraform.plan().await?;
@@ -100,6 +101,19 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     Ok(Some(planned))
 }
 
+/// From a state that does not tell what exists Terraform would make everything a second time. A
+/// hypervisor is asked by name for what a lost one would have told.
+fn refuse_doubt(work: &Work, cluster: &Cluster) -> Result<()> {
+    match terraform_dir::doubt(&work.dir) {
+        None => Ok(()),
+        Some(Doubt::Lost) if cluster.provider.hypervisor.is_some() => Ok(()),
+        Some(doubt) => Err(Error::TerraformState {
+            why: format!("{}: nothing was planned, for it might exist already", doubt.text()),
+            hint: terraform_dir::mend(&work.dir, doubt),
+        }),
+    }
+}
+
 pub(super) fn counts(report: &PlanReport) -> String {
     let PlanReport { create, update, replace, delete, .. } = report;
     format!("{create} to create, {update} to change, {replace} to replace, {delete} to remove")
@@ -112,12 +126,10 @@ async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
     let state = work.dir.state();
     let restore = "put terraform/terraform.tfstate back from a backup";
-    let Some(known) = terraform_dir::names(&work.dir.terraform_dir()) else {
-        let why = Doubt::Unreadable.text().to_owned();
-        return Err(Error::TerraformState { why, hint: restore.into() });
-    };
+    let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();
     let (spec, id) = (state.spec.clone(), state.id.clone());
-    let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await?;
+    let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await;
+    let found = found.map_err(Error::before_any_change)?;
     let orphans = found.into_iter().filter(|l| !known.contains(&l.name));
     let holds_data = state.installed || state.ever_ready;
     let was_begun = |o: &Leftover| o.kind != LeftoverKind::Network && state.creating.contains(&o.name);

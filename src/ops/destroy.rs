@@ -94,9 +94,9 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
         return Ok(());
     }
     let Some(doubt) = terraform_dir::doubt(dir) else { return Ok(()) };
-    let folder = dir.terraform_dir();
-    let folder = folder.to_string_lossy();
     if provider.hypervisor.is_some() {
+        let folder = dir.terraform_dir();
+        let folder = folder.to_string_lossy();
         // It knows by name what there is, once Terraform is not asked.
         return match doubt {
             Doubt::Errored | Doubt::Lost => Ok(()),
@@ -110,16 +110,7 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
             }),
         };
     }
-    let mend = match doubt {
-        Doubt::Errored => format!(
-            "let Terraform take it over: {} -chdir={} state push errored.tfstate",
-            dir.state().engine.as_deref().unwrap_or("terraform"),
-            quote(&folder)
-        ),
-        Doubt::Unreadable | Doubt::Lost => {
-            format!("put it back from a backup: {}", quote(&format!("{folder}/terraform.tfstate")))
-        }
-    };
+    let mend = terraform_dir::mend(dir, doubt);
     let (id, title) = (&dir.state().id, provider.title);
     Err(Error::TerraformState {
         why: format!("{}: nobody but the state knows what exists in {title}, so nothing was removed", doubt.text()),

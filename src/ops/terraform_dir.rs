@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::deployment::DeploymentDir;
+use crate::model::quote;
 
 /// Both lists and numbers are always there: JSON without them (OpenTofu's encrypted state, say) is no
 /// state that can be read here, and must not be taken for an empty one.
@@ -132,6 +133,22 @@ fn doubt_in(terraform_dir: &Path, has_nodes: bool) -> Option<Doubt> {
             _ => Some(Doubt::Lost),
         },
         File::State(_) => None,
+    }
+}
+
+/// What makes the state tell again what exists.
+pub(super) fn mend(dir: &DeploymentDir, doubt: Doubt) -> String {
+    let folder = dir.terraform_dir();
+    let folder = folder.to_string_lossy();
+    match doubt {
+        Doubt::Errored => format!(
+            "let Terraform take it over: {} -chdir={} state push errored.tfstate",
+            dir.state().engine.as_deref().unwrap_or("terraform"),
+            quote(&folder)
+        ),
+        Doubt::Unreadable | Doubt::Lost => {
+            format!("put it back from a backup: {}", quote(&format!("{folder}/terraform.tfstate")))
+        }
     }
 }
 

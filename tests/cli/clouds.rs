@@ -26,6 +26,8 @@ fn ready(provider: &str) -> World {
             "private_ip": "127.0.0.9", "public_ip": "127.0.0.9", "machine_id": "42", "disk_links": [],
         }]);
     });
+    let state = r#"{"version":4,"serial":1,"resources":[]}"#;
+    std::fs::write(world.deployment().join("terraform/terraform.tfstate"), state).unwrap();
     world
 }
 
@@ -271,6 +273,7 @@ fn a_lost_state_is_no_proof_that_a_cloud_is_empty() {
         assert_eq!(world.state()["phase"], "database_ready");
         answer
     };
+    std::fs::remove_file(file("terraform.tfstate")).unwrap();
     for words in ["destroy --yes", "destroy --dry-run"] {
         refused(words).says("is gone or empty").says("from a backup");
     }
@@ -303,4 +306,20 @@ fn status_waits_and_says_when_time_is_up() {
     world.exasol("status --wait nonsense").run().code(2);
     world.exasol("status --wait stopped --timeout soon").run().code(2).says("90s, 15m, 1h");
     world.exasol("status --refresh").run().code(2).says("leave it out");
+}
+
+#[test]
+fn nothing_is_made_twice_while_the_state_does_not_tell_what_exists() {
+    let world = ready("hetzner");
+    world.edit_state(|state| {
+        state["phase"] = "deployment_failed".into();
+        state["installed"] = false.into();
+    });
+    let terraform = world.deployment().join("terraform");
+    std::fs::write(terraform.join("errored.tfstate"), r#"{"version":4,"serial":9,"resources":[]}"#).unwrap();
+    account(world.exasol("deploy --yes")).run().code(1).says("nothing was planned").says("state push errored.tfstate");
+    std::fs::remove_file(terraform.join("errored.tfstate")).unwrap();
+    std::fs::remove_file(terraform.join("terraform.tfstate")).unwrap();
+    account(world.exasol("deploy --yes")).run().code(1).says("gone or empty").says("put it back from a backup");
+    assert_eq!(world.state()["phase"], "deployment_failed");
 }

@@ -108,7 +108,8 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
 /// terminal it goes on, as scripts expect.
 async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
     let state = work.dir.state();
-    let summary = plan::summary(&work.interrupt, &state.spec, &state.facts, plan.cluster.provider).await?;
+    let summary = plan::summary(&work.interrupt, &state.spec, &state.facts, plan.cluster.provider).await;
+    let summary = summary.map_err(Error::before_any_change)?;
     summary.iter().for_each(|line| work.detail(line.clone()));
     let costs = plan.cluster.provider.cloud.is_some() && report.create > 0;
     let Some(confirm) = plan.request.confirm.filter(|_| costs) else { return Ok(()) };
