@@ -48,6 +48,10 @@ struct Shelf<'a> {
 
 fn local(shelf: &Shelf<'_>, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
     for path in children(shelf.dir)? {
+        if path.symlink_metadata().is_err() {
+            // It went with the download that it belonged to.
+            continue;
+        }
         let mut entry = CacheEntry {
             kind: shelf.kind,
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -70,12 +74,17 @@ fn plugins(dir: &Path, request: &CacheRequest, report: &mut CacheReport) -> Resu
     if !dir.exists() {
         return Ok(());
     }
-    let idle = plugin_cache::lock_if_idle(dir)?;
+    // Held until all is removed; to look needs none.
+    let lock = if request.prune && !request.dry_run { Some(plugin_cache::lock_if_idle(dir)?) } else { None };
+    let idle = match &lock {
+        Some(lock) => lock.is_some(),
+        None => plugin_cache::is_idle(dir)?,
+    };
     let remove = |path: &Path| {
         let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
         removed.map(|()| true).map_err(Error::io(path.display().to_string()))
     };
-    let is_used = |_: &Path| Ok(idle.is_none());
+    let is_used = |_: &Path| Ok(!idle);
     local(&Shelf { kind: "plugin", dir, user: "terraform init", is_used: &is_used, remove: &remove }, request, report)
 }
 

@@ -29,9 +29,24 @@ pub fn lock_if_idle(cache: &Path) -> Result<Option<File>> {
     let path = beside(cache, "lock");
     let lock = File::open(&path).or_else(|_| File::create(&path));
     let lock = lock.map_err(Error::io(format!("cannot open {}", path.display())))?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(lock)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+    Ok(is_free(&lock, &path)?.then_some(lock))
+}
+
+/// Whether no `init` has its turn now; makes nothing.
+pub fn is_idle(cache: &Path) -> Result<bool> {
+    let path = beside(cache, "lock");
+    match File::open(&path) {
+        Ok(lock) => is_free(&lock, &path),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(Error::io(format!("cannot open {}", path.display()))(cause)),
+    }
+}
+
+/// Whether this lock could be taken, and now is.
+fn is_free(lock: &File, path: &Path) -> Result<bool> {
+    match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
         Err(cause) => Err(Error::Io { context: format!("cannot lock {}", path.display()), source: cause.into() }),
     }
 }

@@ -46,6 +46,25 @@ fn the_list_has_sizes_and_says_what_is_in_use() {
 }
 
 #[test]
+fn what_a_killed_download_left_goes_at_once() {
+    let world = with_files();
+    let images = world.path("cache/exasol/images");
+    for file in ["new.img", "new.img.lock"] {
+        std::fs::write(images.join(file), "x").unwrap();
+    }
+    cache(&world, "prune");
+    assert_eq!(std::fs::read_dir(images).unwrap().count(), 0);
+}
+
+#[test]
+fn a_list_makes_nothing() {
+    let world = with_files();
+    std::fs::create_dir_all(world.path("cache/exasol/plugins/registry")).unwrap();
+    cache(&world, "list");
+    assert!(!world.path("cache/exasol/plugins.lock").exists());
+}
+
+#[test]
 fn prune_removes_what_nobody_needs_and_keeps_running_downloads() {
     let world = with_files();
     let release = world.path("cache/exasol/artifacts/2025.1.8");
