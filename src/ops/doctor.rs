@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::preflight::Preflight;
 use super::{Context, Given};
 use crate::error::Result;
-use crate::model::{Check, DoctorReport, OptionDef, Spec, quote};
+use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Spec, quote};
 use crate::providers;
 
 pub async fn run(context: &Context, spec: Spec, given: &Given) -> Result<DoctorReport> {
@@ -18,7 +18,9 @@ pub async fn run(context: &Context, spec: Spec, given: &Given) -> Result<DoctorR
 /// The command that checks this deployment's target: bare, it checks the usual one.
 pub(super) fn command(spec: &Spec) -> String {
     let own = providers::find(&spec.provider).map_or(&[][..], |provider| provider.options);
-    let words = own.iter().filter_map(|def| word(def, spec.options.get(def.key)?));
+    // An image's address may hold a secret, and does not say where the target is.
+    let places = own.iter().filter(|def| !matches!(def.kind, OptionKind::PathOrUrl));
+    let words = places.filter_map(|def| word(def, spec.options.get(def.key)?));
     std::iter::once(format!("exasol doctor --cloud-provider {}", spec.provider))
         .chain(words)
         .collect::<Vec<_>>()
@@ -45,7 +47,8 @@ mod tests {
         let spec = serde_json::from_value(serde_json::json!({
             "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
             "data_volumes_per_node": 1, "root_volume_size": 2,
-            "options": {"uri": "qemu+ssh://me@server/system?no_tty=1", "pool": "default", "memory": 8},
+            "options": {"uri": "qemu+ssh://me@server/system?no_tty=1", "pool": "default", "memory": 8,
+                "image": "https://me:secret@server/image.qcow2"},
         }))
         .unwrap();
         let command = command(&spec);
