@@ -10,7 +10,7 @@ use super::{Confirm, Context, engine};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::model::{Check, DeploymentId, NodePlan, Options, Spec};
+use crate::model::{Check, DeploymentId, NodePlan, Options, Outcome, Spec};
 use crate::providers::{Credentials, PreflightInput, Provider};
 use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
 
@@ -53,7 +53,7 @@ impl Preflight {
             })
         };
         let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, dir), Ansible::find());
-        let target = target?;
+        let target = target.unwrap_or_else(|error| Outcome { checks: vec![mute(&error)], facts: Options::new() });
         let mut checks: Vec<Check> =
             credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();
         checks.extend(target.checks);
@@ -94,6 +94,12 @@ impl Preflight {
         }
         failed().filter_map(|c| c.creatable.clone()).collect()
     }
+}
+
+/// A target that takes calls and does not answer them is one check among the others.
+fn mute(error: &Error) -> Check {
+    let check = Check::failed("target_answers", "the target answers", error.to_string());
+    error.hint().into_iter().fold(check, Check::fix)
 }
 
 /// What credentials tell and what `init` recorded; the latter counts, so that another profile of the
