@@ -68,6 +68,12 @@ impl Consoles {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(node)?.address
     }
 
+    /// Whether a node has printed anything: one that boots does.
+    pub(super) fn speaks(&self, node: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(node).is_some_and(|seen| !seen.tail.is_empty())
+    }
+
     /// An error with the consoles' last lines beside it.
     pub(super) fn explain(&self, error: Error) -> Error {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

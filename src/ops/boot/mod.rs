@@ -20,7 +20,7 @@ pub(super) const BOOT: StepInfo = StepInfo { id: "boot", title: "wait for the no
 
 /// A guest under emulation needs a minute to its address; a machine that has none after this has none.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(600);
-/// A machine that boots has told its address on its console by then; one that runs already tells nothing more.
+/// A machine that boots has begun to tell so on its console by then; one that runs already tells nothing more.
 const CONSOLE_LIMIT: Duration = Duration::from_secs(120);
 /// Asking libvirt costs a few milliseconds a node.
 const ADDRESS_POLL: Duration = Duration::from_millis(500);
@@ -95,7 +95,9 @@ async fn from_hypervisor(
             if let Some(address) = address_of(machine, consoles) {
                 work.detail(format!("{} has the address {address}", machine.node));
                 known.insert(machine.node.clone(), address);
-            } else if let Some(address) = recorded(&work.dir.state().nodes, &machine.node, since.elapsed()) {
+            } else if !consoles.speaks(&machine.node)
+                && let Some(address) = recorded(&work.dir.state().nodes, &machine.node, since.elapsed())
+            {
                 work.detail(format!("nobody tells the address of {}: trying the recorded {address}", machine.node));
                 known.insert(machine.node.clone(), address);
             }
