@@ -136,9 +136,15 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     let Some(hypervisor) = hypervisor else {
         return Machines::Unknown("the cloud is asked with --refresh only".into());
     };
+    let never_made = state.nodes.is_empty() && !state.installed;
     let (spec, plans) = (state.spec.clone(), plans.to_vec());
     match timeout(deadline, blocking(move || (hypervisor.machines)(&spec, &plans))).await {
-        Ok(Ok(machines)) => Machines::Known(machines),
+        Ok(Ok(mut machines)) => {
+            for machine in machines.iter_mut().filter(|m| never_made && m.power == Power::Missing) {
+                machine.power = Power::Absent;
+            }
+            Machines::Known(machines)
+        }
         Ok(Err(error)) => Machines::Unknown(error.to_string()),
         Err(_) => Machines::Unknown(format!("the hypervisor gave no answer within {} s", deadline.as_secs())),
     }
