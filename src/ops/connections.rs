@@ -250,7 +250,11 @@ pub(super) fn heal_ssh_config(dir: DeploymentDir) -> Result<DeploymentDir> {
         Err(Error::Locked { .. }) => return Ok(dir),
         locked => locked?,
     };
-    write_ssh_files(&mut locked, EditPolicy::Refuse)?;
+    match write_ssh_files(&mut locked, EditPolicy::Refuse) {
+        // Its lines stay as somebody wrote them; [`ssh`] gives those that matter.
+        Err(Error::EditedFiles { .. }) => return Ok(dir),
+        written => written?,
+    }
     // It has moved, and nobody is listening to warnings here.
     let _ = known::remember(&locked);
     DeploymentDir::open(&named)
