@@ -46,7 +46,8 @@ start_if_down() {
   fi
   for name in $(databases); do
     [ "$(state_of "$name")" = setup ] || continue
-    [ -e "$since" ] || : >"$since"
+    # One from before this boot says nothing of it.
+    [ "$(stat -c %Y "$since" 2>/dev/null || echo 0)" -ge "$(awk '$1 == "btime" { print $2 }' /proc/stat)" ] || touch "$since"
     [ $(($(date +%s) - $(stat -c %Y "$since"))) -ge "$grace" ] || continue
     rm -f "$since"
     confd db_start "db_name: $name" >/dev/null || fail "$name does not start (confd_client db_start)"
