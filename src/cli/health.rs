@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::Globals;
-use super::command::{duration, flag, is_set, simple};
-use super::dispatch::with_runtime;
+use super::flags::{duration, flag, is_set, simple};
+use super::runtime::with_runtime;
 use crate::error::Result;
 use crate::model::Layer;
 use crate::ops::health::{self, HealthRequest};

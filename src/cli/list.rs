@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Command};
 
-use super::command::{flag, is_set, probe_timeout, simple};
-use super::dispatch::with_runtime;
+use super::flags::{flag, is_set, probe_timeout, simple};
+use super::runtime::with_runtime;
 use crate::error::Result;
 use crate::ops::list::{self, ListRequest};
 use crate::ui::Ui;

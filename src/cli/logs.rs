@@ -3,8 +3,8 @@
 use clap::{Arg, ArgMatches, Command};
 
 use super::args::Globals;
-use super::command::{flag, is_set, simple};
-use super::dispatch::with_runtime;
+use super::flags::{flag, is_set, simple};
+use super::runtime::with_runtime;
 use crate::error::Result;
 use crate::ops::logs::{self, LogsRequest};
 use crate::ui::Ui;

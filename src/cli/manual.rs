@@ -9,7 +9,8 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::command::{self, simple};
+use super::command;
+use super::flags::simple;
 use super::options;
 use crate::catalog;
 use crate::error::{Error, Result};

@@ -9,6 +9,7 @@ mod config_file;
 mod credentials;
 mod dispatch;
 mod environment;
+mod flags;
 mod health;
 mod list;
 mod logs;
@@ -17,6 +18,7 @@ mod options;
 mod passwords;
 #[cfg(test)]
 mod reference;
+mod runtime;
 mod secret_args;
 mod spec;
 mod sql;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::Globals;
-use super::command::simple;
-use super::dispatch::{with_own_signals, with_runtime};
+use super::flags::simple;
+use super::runtime::{with_own_signals, with_runtime};
 use crate::error::{Error, Result};
 use crate::model::{SqlFormat, SqlReport};
 use crate::ops::sql::{self, Shell, SqlRequest, Told};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::blocking::ask_hypervisor;
 use super::cache_dirs::CacheDirs;
 use super::operation::{Work, in_dir};
-use super::{credentials, engine, known, login, recorded, render_input};
+use super::{credentials, engine, known, recorded, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec};
@@ -91,22 +91,8 @@ pub(super) fn no_nodes(dir: &DeploymentDir) -> Error {
     Error::NotYet { message, hint: next(dir) }
 }
 
-/// The certificate, recorded or else asked on the node itself: no password goes to any other.
-///
-/// # Errors
-/// [`Error::NotYet`] where there is none to be had.
-pub(super) async fn fingerprint(dir: &DeploymentDir) -> Result<String> {
-    if let Some(recorded) = dir.state().certificate_fingerprint.clone() {
-        return Ok(recorded);
-    }
-    login::fingerprint_over_ssh(dir).await.map_err(|error| Error::NotYet {
-        message: format!("no certificate is recorded, so no password was sent ({error})"),
-        hint: next(dir),
-    })
-}
-
 /// The command that leads on to a database.
-fn next(dir: &DeploymentDir) -> Option<String> {
+pub(super) fn next(dir: &DeploymentDir) -> Option<String> {
     let (root, phase) = (dir.named(), dir.state().phase);
     match transitions::allowed(Operation::Deploy, phase) {
         Ok(()) => Some(in_dir("exasol deploy", root)),

@@ -73,6 +73,20 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
     Ok(())
 }
 
+/// The certificate, recorded or else asked on the node itself: no password goes to any other.
+///
+/// # Errors
+/// [`Error::NotYet`] where there is none to be had.
+pub(super) async fn fingerprint(dir: &DeploymentDir) -> Result<String> {
+    if let Some(recorded) = dir.state().certificate_fingerprint.clone() {
+        return Ok(recorded);
+    }
+    fingerprint_over_ssh(dir).await.map_err(|error| Error::NotYet {
+        message: format!("no certificate is recorded, so no password was sent ({error})"),
+        hint: connections::next(dir),
+    })
+}
+
 /// The certificate that the first node itself serves, asked on the node: nobody on the way can answer for it.
 pub(super) async fn fingerprint_over_ssh(dir: &DeploymentDir) -> Result<String> {
     let ssh = connections::ssh(dir)?;

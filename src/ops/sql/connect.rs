@@ -6,6 +6,7 @@ use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Node, closest};
 use crate::ops::connections::{self, SQL_USER};
+use crate::ops::login;
 use crate::ops::operation::in_dir;
 use crate::sql::{Endpoint, Session};
 
@@ -20,7 +21,7 @@ pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(
     let nodes = candidates(dir, node)?;
     let password = dir.secrets()?.db_password;
     // An operation that failed may have left none.
-    let fingerprint = connections::fingerprint(dir).await?;
+    let fingerprint = login::fingerprint(dir).await?;
     let mut failed = Vec::new();
     for node in nodes {
         let endpoint = Endpoint { fingerprint: Some(fingerprint.clone()), ..connections::sql_endpoint(dir, node)? };

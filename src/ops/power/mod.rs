@@ -1,39 +1,31 @@
 //! Machines switched on and off, whoever can do that, and the proof that they are.
 
+mod remote;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-
-use futures_util::future::try_join_all;
-use serde_json::Value;
 
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::{Work, in_dir, unless_interrupted};
-use super::{apply, connections, credentials, engine, render_input};
+use super::{apply, connections, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{Machine, Node, NodePlan, Power};
-use crate::providers::cloud::{Authorization, PowerApi, PowerControl, Switch, TerraformPower};
-use crate::providers::{Cloud, Credentials, Hypervisor, Provider};
+use crate::model::{Machine, NodePlan, Power};
+use crate::providers::cloud::{PowerApi, PowerControl, Switch, TerraformPower};
+use crate::providers::{Cloud, Hypervisor, Provider};
 use crate::signal::Interrupt;
-use crate::tools::http;
 use crate::tools::plan::PriorState;
-use crate::tools::process::Tool;
+use remote::Remote;
 
 pub(super) const POWER_ON: StepInfo = StepInfo { id: "power_on", title: "switch the machines on" };
 pub(super) const POWER_OFF: StepInfo = StepInfo { id: "power_off", title: "switch the machines off" };
 
 /// A guest shuts down in seconds; one that hangs is given up by systemd after 90 s.
 const OFF_LIMIT: Duration = Duration::from_secs(240);
-/// systemd gives a service that hangs 90 s; a guest of a cloud that is still up then is cut off.
-const DOWN_LIMIT: Duration = Duration::from_secs(120);
-/// Clouds need up to some minutes to begin or end a machine.
-const API_LIMIT: Duration = Duration::from_secs(600);
 /// Asking a hypervisor costs milliseconds.
 const LOCAL_POLL: Duration = Duration::from_millis(500);
-/// Clouds limit how often they may be asked.
-const API_POLL: Duration = Duration::from_secs(3);
 
 /// What a provider can tell of the machines: of a cloud that Terraform switches, nothing without it.
 pub(super) async fn machines(work: &Work, cluster: &Cluster) -> Result<Vec<Machine>> {
@@ -336,102 +328,5 @@ async fn wait(
             Ok(())
         })
         .await?;
-    }
-}
-
-/// A cloud's API with what its calls need.
-struct Remote<'a> {
-    api: &'a PowerApi,
-    endpoint: String,
-    token: Option<String>,
-    nodes: Vec<Node>,
-    interrupt: &'a Interrupt,
-}
-
-impl<'a> Remote<'a> {
-    async fn new(
-        dir: &DeploymentDir,
-        provider: &Provider,
-        api: &'a PowerApi,
-        interrupt: &'a Interrupt,
-    ) -> Result<Self> {
-        let credentials = credentials::of(dir, provider)?;
-        let (variable, usual) = api.endpoint;
-        let endpoint = std::env::var(variable).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| usual.to_owned());
-        let token = token(interrupt, api, &credentials).await?;
-        Ok(Self {
-            api,
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            token,
-            nodes: dir.state().nodes.clone(),
-            interrupt,
-        })
-    }
-
-    /// The nodes whose machines are known.
-    fn names(&self) -> BTreeSet<String> {
-        self.nodes.iter().map(|node| node.plan.name.clone()).collect()
-    }
-
-    async fn machines(&self) -> Result<Vec<Machine>> {
-        try_join_all(self.nodes.iter().map(async |node| {
-            let answer = self.send((self.api.ask)(&self.endpoint, id(node)?)).await?;
-            let power = if answer.is_null() { Power::Missing } else { (self.api.state)(&answer) };
-            Ok(Machine::with_power(&node.plan.name, power))
-        }))
-        .await
-    }
-
-    async fn switch(&self, wanted: &BTreeSet<String>, to: Switch) -> Result<()> {
-        let nodes = self.nodes.iter().filter(|node| wanted.contains(&node.plan.name));
-        try_join_all(nodes.map(async |node| self.send((self.api.switch)(&self.endpoint, id(node)?, to)).await))
-            .await
-            .map(drop)
-    }
-
-    async fn wait(&self, work: &Work, nodes: &BTreeSet<String>, power: Power) -> Result<()> {
-        let limit = if power == Power::Off { OFF_LIMIT } else { API_LIMIT };
-        wait(work, nodes, power, (limit, API_POLL), async || self.machines().await).await
-    }
-
-    /// Until no machine runs any more, or a guest takes too long.
-    async fn until_down(&self) -> Result<()> {
-        let since = Instant::now();
-        while self.machines().await?.iter().any(|m| m.power == Power::Running) && since.elapsed() < DOWN_LIMIT {
-            unless_interrupted(self.interrupt, async {
-                tokio::time::sleep(API_POLL).await;
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&self, call: crate::model::HttpCall) -> Result<Value> {
-        http::call(&call, self.token.as_deref(), self.interrupt).await
-    }
-}
-
-fn id(node: &Node) -> Result<&str> {
-    node.machine_id.as_deref().ok_or_else(|| {
-        Error::other(format!("Terraform's output machine_ids has told nothing about {}", node.plan.name))
-    })
-}
-
-async fn token(interrupt: &Interrupt, api: &PowerApi, credentials: &Credentials) -> Result<Option<String>> {
-    let nothing = || Error::other("the cloud has given no access token");
-    match (api.authorization)(credentials) {
-        None => Ok(None),
-        Some(Authorization::Token(token)) => Ok(Some(token)),
-        Some(Authorization::Call(call, read)) => {
-            let answer = http::call(&call, None, interrupt).await?;
-            read(&answer).map(Some).ok_or_else(nothing)
-        }
-        Some(Authorization::Program(program, words, read)) => {
-            let running = Tool::new(program).args(words).output(Duration::from_secs(60));
-            let output = unless_interrupted(interrupt, running).await?.ok()?;
-            let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-            read(&answer).map(Some).ok_or_else(nothing)
-        }
     }
 }

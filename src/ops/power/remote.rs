@@ -1,0 +1,123 @@
+//! A cloud's API that switches machines: asked, told, and asked again until it is so.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use serde_json::Value;
+
+use super::super::credentials;
+use super::super::operation::{Work, unless_interrupted};
+use super::{OFF_LIMIT, wait};
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+use crate::model::{Machine, Node, Power};
+use crate::providers::cloud::{Authorization, PowerApi, Switch};
+use crate::providers::{Credentials, Provider};
+use crate::signal::Interrupt;
+use crate::tools::http;
+use crate::tools::process::Tool;
+
+/// systemd gives a service that hangs 90 s; a guest of a cloud that is still up then is cut off.
+const DOWN_LIMIT: Duration = Duration::from_secs(120);
+/// Clouds need up to some minutes to begin or end a machine.
+const API_LIMIT: Duration = Duration::from_secs(600);
+/// Clouds limit how often they may be asked.
+const API_POLL: Duration = Duration::from_secs(3);
+
+/// A cloud's API with what its calls need.
+pub(super) struct Remote<'a> {
+    api: &'a PowerApi,
+    endpoint: String,
+    token: Option<String>,
+    nodes: Vec<Node>,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Remote<'a> {
+    pub(super) async fn new(
+        dir: &DeploymentDir,
+        provider: &Provider,
+        api: &'a PowerApi,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let credentials = credentials::of(dir, provider)?;
+        let (variable, usual) = api.endpoint;
+        let endpoint = std::env::var(variable).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| usual.to_owned());
+        let token = token(interrupt, api, &credentials).await?;
+        Ok(Self {
+            api,
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            token,
+            nodes: dir.state().nodes.clone(),
+            interrupt,
+        })
+    }
+
+    /// The nodes whose machines are known.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.nodes.iter().map(|node| node.plan.name.clone()).collect()
+    }
+
+    pub(super) async fn machines(&self) -> Result<Vec<Machine>> {
+        try_join_all(self.nodes.iter().map(async |node| {
+            let answer = self.send((self.api.ask)(&self.endpoint, id(node)?)).await?;
+            let power = if answer.is_null() { Power::Missing } else { (self.api.state)(&answer) };
+            Ok(Machine::with_power(&node.plan.name, power))
+        }))
+        .await
+    }
+
+    pub(super) async fn switch(&self, wanted: &BTreeSet<String>, to: Switch) -> Result<()> {
+        let nodes = self.nodes.iter().filter(|node| wanted.contains(&node.plan.name));
+        try_join_all(nodes.map(async |node| self.send((self.api.switch)(&self.endpoint, id(node)?, to)).await))
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn wait(&self, work: &Work, nodes: &BTreeSet<String>, power: Power) -> Result<()> {
+        let limit = if power == Power::Off { OFF_LIMIT } else { API_LIMIT };
+        wait(work, nodes, power, (limit, API_POLL), async || self.machines().await).await
+    }
+
+    /// Until no machine runs any more, or a guest takes too long.
+    pub(super) async fn until_down(&self) -> Result<()> {
+        let since = Instant::now();
+        while self.machines().await?.iter().any(|m| m.power == Power::Running) && since.elapsed() < DOWN_LIMIT {
+            unless_interrupted(self.interrupt, async {
+                tokio::time::sleep(API_POLL).await;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, call: crate::model::HttpCall) -> Result<Value> {
+        http::call(&call, self.token.as_deref(), self.interrupt).await
+    }
+}
+
+fn id(node: &Node) -> Result<&str> {
+    node.machine_id.as_deref().ok_or_else(|| {
+        Error::other(format!("Terraform's output machine_ids has told nothing about {}", node.plan.name))
+    })
+}
+
+async fn token(interrupt: &Interrupt, api: &PowerApi, credentials: &Credentials) -> Result<Option<String>> {
+    let nothing = || Error::other("the cloud has given no access token");
+    match (api.authorization)(credentials) {
+        None => Ok(None),
+        Some(Authorization::Token(token)) => Ok(Some(token)),
+        Some(Authorization::Call(call, read)) => {
+            let answer = http::call(&call, None, interrupt).await?;
+            read(&answer).map(Some).ok_or_else(nothing)
+        }
+        Some(Authorization::Program(program, words, read)) => {
+            let running = Tool::new(program).args(words).output(Duration::from_secs(60));
+            let output = unless_interrupted(interrupt, running).await?.ok()?;
+            let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+            read(&answer).map(Some).ok_or_else(nothing)
+        }
+    }
+}
