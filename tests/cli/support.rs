@@ -74,6 +74,10 @@ impl World {
 
     pub fn exasol_with<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Call<'_> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_exasol"));
+        // Whoever started the tests may ignore signals, and the program would have to as well.
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            treats(&mut command, signal, libc::SIG_DFL);
+        }
         command
             .env_clear()
             .env("HOME", self.path("home"))
@@ -162,6 +166,17 @@ fn fake_image() -> Vec<u8> {
     image
 }
 
+/// Starts with this treatment of a signal.
+fn treats(command: &mut Command, signal: i32, treatment: libc::sighandler_t) {
+    // SAFETY: signal is async-signal-safe, and nothing else happens between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            libc::signal(signal, treatment);
+            Ok(())
+        })
+    };
+}
+
 pub struct Call<'a> {
     world: &'a World,
     command: Command,
@@ -212,13 +227,7 @@ impl Call<'_> {
 
     /// Starts with this signal ignored, as `nohup` and a shell's `&` do it.
     pub fn ignoring(mut self, signal: i32) -> Self {
-        // SAFETY: signal is async-signal-safe, and nothing else happens between fork and exec.
-        unsafe {
-            self.command.pre_exec(move || {
-                libc::signal(signal, libc::SIG_IGN);
-                Ok(())
-            })
-        };
+        treats(&mut self.command, signal, libc::SIG_IGN);
         self
     }
 
