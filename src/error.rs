@@ -153,7 +153,7 @@ impl Error {
         }
     }
 
-    /// The process's exit status, as documented in README and product.md's table.
+    /// The process's exit status, as the README has it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::InvalidValue { .. } | Error::Usage { .. } => 2,

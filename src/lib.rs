@@ -7,7 +7,7 @@
 //! | [`cli`] | what people type: clap structs, arguments to requests, dispatch, exit code |
 //! | [`ops`] | one file a command: its story from top to bottom; prints nothing, spawns nothing |
 //! | [`deployment`] | the directory as a type: state, lock, secrets, atomic files, transitions |
-//! | [`providers`] | one row a provider; `libvirt/client.rs` alone names the `virt` crate |
+//! | [`providers`] | one row a provider; `libvirt/client/` alone names the `virt` crate |
 //! | [`render`] | pure: spec and provider to files |
 //! | [`tools`] | typed wrappers of programs; `process.rs` is the only spawner |
 //! | [`sql`] | a small client: login, query, fingerprint |

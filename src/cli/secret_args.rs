@@ -58,7 +58,7 @@ pub(super) fn refuse_two_readers_of_stdin<'a>(
     }
 }
 
-/// The first line's end is not part of the secret: editors and `echo` add one.
+/// The last line's end is not part of the secret: editors and `echo` add one.
 fn from_file(name: &str, path: &str) -> Result<String> {
     let mut text = String::new();
     let read = if path == "-" {

@@ -2,7 +2,7 @@
 //!
 //! Only this file knows which providers there are. A row is data and a few functions; it spawns
 //! nothing and fetches nothing (a hypervisor's own client library is the one exception, in
-//! `libvirt/client.rs`).
+//! `libvirt/client/`).
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! c4's configuration. Keys and forms: exasol.md section 3, whose sources are Exasol's
+//! c4's configuration. Keys and forms are those of Exasol's
 //! documentation and launcher, and the Bash deployer.
 
 use std::net::IpAddr;
