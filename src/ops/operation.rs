@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::terraform_dir;
 use super::{Context, known};
@@ -94,6 +94,15 @@ pub(super) async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Futu
 /// Nothing is begun after a signal; and Ctrl-C at a question is no answer.
 pub(super) fn refuse_after_signal(interrupt: &Interrupt) -> Result<()> {
     interrupt.signal().map_or(Ok(()), |signal| Err(Error::Interrupted { signal }))
+}
+
+/// Waits that long, or until a signal comes.
+pub(super) async fn pause(interrupt: &Interrupt, time: Duration) -> Result<()> {
+    unless_interrupted(interrupt, async {
+        tokio::time::sleep(time).await;
+        Ok(())
+    })
+    .await
 }
 
 pub(super) fn millis(since: Instant) -> u64 {

@@ -8,7 +8,7 @@ use super::boot::{self, BOOT};
 use super::cluster::Cluster;
 use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
-use super::operation::{Work, in_dir, millis, with_operation};
+use super::operation::{Work, in_dir, millis, pause, with_operation};
 use super::power::{self, POWER_ON};
 use super::{Context, connections};
 use crate::error::{Error, Result};
@@ -126,11 +126,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
             Ok(output) if output.status.code() == Some(NO_SESSION) => match Refusal::read(&output.stderr_text()) {
                 Refusal::Unreachable(why) => {
                     work.detail(format!("{}: {why}", first.plan.name));
-                    work.unless_interrupted(async {
-                        tokio::time::sleep(ASK_AGAIN).await;
-                        Ok(())
-                    })
-                    .await?;
+                    pause(&work.interrupt, ASK_AGAIN).await?;
                     why
                 }
                 _ => return output.ok().map(drop),

@@ -81,14 +81,20 @@ fn a_wrong_password_names_the_commands_that_record_the_right_one() {
     answer.says(&format!("exasol deploy -d {dir}")).never_says(PASSWORD);
 }
 
-#[test]
-fn another_certificate_gets_no_password_and_the_command_that_clears_it_up() {
+/// A database, and how often it was asked for something.
+fn counting() -> (Database, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let database = Database::answering(move |_| {
         count.fetch_add(1, Ordering::Relaxed);
         None
     });
+    (database, asked)
+}
+
+#[test]
+fn another_certificate_gets_no_password_and_the_command_that_clears_it_up() {
+    let (database, asked) = counting();
     let world = World::complete().with_database(&database);
     world.edit_state(|state| state["certificate_fingerprint"] = "00".repeat(32).into());
     let answer = world.exasol_with(["sql", "-c", "SELECT 1"]).run().code(1).says("shows another certificate");
@@ -100,12 +106,7 @@ fn another_certificate_gets_no_password_and_the_command_that_clears_it_up() {
 
 #[test]
 fn without_a_recorded_certificate_the_node_is_asked_for_it_before_the_password_is_sent() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = asked.clone();
-    let database = Database::answering(move |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-        None
-    });
+    let (database, asked) = counting();
     let world = World::complete().with_database(&database);
     world.edit_state(|state| {
         state["phase"] = "database_connection_failed".into();

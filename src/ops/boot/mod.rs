@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::blocking::ask_hypervisor;
 use super::cluster::Cluster;
-use super::connections;
-use super::operation::Work;
+use super::operation::{Work, pause};
+use super::{connections, power};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, Node, NodePlan, Power};
@@ -63,7 +62,7 @@ async fn moved(work: &Work, cluster: &Cluster, consoles: &console::Consoles, nod
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return std::future::pending().await };
     loop {
         tokio::time::sleep(ADDRESS_POLL).await;
-        for machine in machines(work, cluster, hypervisor).await? {
+        for machine in power::of_hypervisor(work, cluster, hypervisor).await? {
             refuse_dead(&machine, consoles)?;
             let before = nodes.iter().find(|n| n.plan.name == machine.node).map(|n| n.private_ip);
             if address_of(&machine, consoles).is_some_and(|now| before != Some(now)) {
@@ -86,7 +85,7 @@ async fn from_hypervisor(
     let since = Instant::now();
     let mut known: BTreeMap<String, IpAddr> = BTreeMap::new();
     loop {
-        let machines = machines(work, cluster, hypervisor).await?;
+        let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
         for machine in &machines {
             refuse_dead(machine, consoles)?;
             if known.contains_key(&machine.node) {
@@ -115,11 +114,7 @@ async fn from_hypervisor(
                 hint: Some("see whether the network's DHCP works: virsh net-dhcp-leases".into()),
             }));
         }
-        work.unless_interrupted(async {
-            tokio::time::sleep(ADDRESS_POLL).await;
-            Ok(())
-        })
-        .await?;
+        pause(&work.interrupt, ADDRESS_POLL).await?;
     }
     let state = work.dir.state();
     let node = |n: &NodePlan| known.get(&n.name).map(|ip| connections::node_at(state, cluster.provider, n, *ip));
@@ -131,11 +126,6 @@ async fn from_outputs(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>> {
     let connections::Outputs { nodes, image_id } = connections::from_outputs(work, &cluster.nodes).await?;
     work.dir.update(|state| state.facts.extend(image_id.map(|id| ("image_id".to_owned(), id))))?;
     Ok(nodes)
-}
-
-async fn machines(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<Vec<Machine>> {
-    let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-    ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await
 }
 
 /// Where addresses come from outside, a machine prints its own once a boot: of one that ran before, only the

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::operation::{in_dir, millis, unless_interrupted};
+use super::operation::{in_dir, millis, pause, unless_interrupted};
 use super::{Context, connections, recorded, status};
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
@@ -45,12 +45,8 @@ pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthRepo
             Some((layer, limit)) if !report.works_up_to(layer) => status::until_next_look(limit, since.elapsed()),
             _ => None,
         };
-        if let Some(pause) = again {
-            unless_interrupted(&context.interrupt, async {
-                tokio::time::sleep(pause).await;
-                Ok(())
-            })
-            .await?;
+        if let Some(time) = again {
+            pause(&context.interrupt, time).await?;
             continue;
         }
         report.repaired = repaired;

@@ -1,11 +1,10 @@
 //! What follows from something else and has gone astray: addresses, rendered files, the pinned
 //! certificate, and a phase that a proof contradicts. Nothing on a node is touched.
 
-use super::super::blocking::ask_hypervisor;
 use super::super::cluster::Cluster;
 use super::super::deploy::{artifacts, nodes};
 use super::super::operation::{Work, unless_interrupted, with_operation};
-use super::super::{Context, connections, login, status};
+use super::super::{Context, connections, login, power, status};
 use super::judge::{self, Files};
 use super::{HealthRequest, examine};
 use crate::deployment::DeploymentDir;
@@ -34,8 +33,7 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
 async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     work.begin(FILES.id);
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
-    let (spec, plans) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-    let machines = ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &plans)).await?;
+    let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
     let mut repaired = Vec::new();
     let mut known = work.dir.state().nodes.clone();
     for node in &mut known {

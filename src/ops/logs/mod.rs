@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Context;
-use super::operation::in_dir;
+use super::operation::{in_dir, pause};
 use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
 use crate::error::{Error, Result};
 use crate::model::{LogLine, LogList, LoggedOperation, NodePlan, Operation, closest};
@@ -67,11 +67,7 @@ pub async fn run(context: &Context, request: LogsRequest, show: &mut dyn FnMut(&
         if !running {
             return Ok(());
         }
-        let mut interrupt = context.interrupt.clone();
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            pressed = interrupt.more_than(0) => return Err(Error::Interrupted { signal: pressed.signal }),
-        }
+        pause(&context.interrupt, POLL).await?;
     }
 }
 

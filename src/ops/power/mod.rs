@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
-use super::operation::{Work, in_dir, unless_interrupted};
+use super::operation::{Work, in_dir, pause, unless_interrupted};
 use super::{apply, connections, engine, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -54,7 +54,12 @@ fn unknown(cluster: &Cluster) -> Vec<Machine> {
     cluster.nodes.iter().map(|plan| Machine::with_power(&plan.name, Power::Unknown)).collect()
 }
 
-async fn of_hypervisor(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<Vec<Machine>> {
+/// What the hypervisor says of the machines.
+pub(super) async fn of_hypervisor(
+    work: &Work,
+    cluster: &Cluster,
+    hypervisor: &'static Hypervisor,
+) -> Result<Vec<Machine>> {
     let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
     ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await
 }
@@ -323,10 +328,6 @@ async fn wait(
                 hint: None,
             });
         }
-        unless_interrupted(&work.interrupt, async {
-            tokio::time::sleep(poll).await;
-            Ok(())
-        })
-        .await?;
+        pause(&work.interrupt, poll).await?;
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::super::credentials;
-use super::super::operation::{Work, unless_interrupted};
+use super::super::operation::{Work, pause, unless_interrupted};
 use super::{OFF_LIMIT, wait};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -84,11 +84,7 @@ impl<'a> Remote<'a> {
     pub(super) async fn until_down(&self) -> Result<()> {
         let since = Instant::now();
         while self.machines().await?.iter().any(|m| m.power == Power::Running) && since.elapsed() < DOWN_LIMIT {
-            unless_interrupted(self.interrupt, async {
-                tokio::time::sleep(API_POLL).await;
-                Ok(())
-            })
-            .await?;
+            pause(self.interrupt, API_POLL).await?;
         }
         Ok(())
     }

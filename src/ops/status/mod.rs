@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Context;
-use super::operation::{millis, unless_interrupted};
+use super::operation::{millis, pause, unless_interrupted};
 use super::recorded;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
@@ -89,7 +89,7 @@ pub async fn wait_for(
             return Ok(Ok(report));
         }
         match until_next_look(limit, since.elapsed()) {
-            Some(time) => pause(context, time).await?,
+            Some(time) => pause(&context.interrupt, time).await?,
             None => return Ok(Err(report)),
         }
     }
@@ -116,16 +116,8 @@ pub async fn watch(
             show(&report)?;
             last = Some(news);
         }
-        pause(context, LOOK_AGAIN).await?;
+        pause(&context.interrupt, LOOK_AGAIN).await?;
     }
-}
-
-async fn pause(context: &Context, time: Duration) -> Result<()> {
-    unless_interrupted(&context.interrupt, async {
-        tokio::time::sleep(time).await;
-        Ok(())
-    })
-    .await
 }
 
 #[cfg(test)]
