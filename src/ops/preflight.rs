@@ -10,7 +10,7 @@ use super::{Confirm, Context, engine};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::model::{Check, DeploymentId, NodePlan, Options, Outcome, Spec};
+use crate::model::{Check, CheckStatus, DeploymentId, NodePlan, Options, Outcome, Spec};
 use crate::providers::{Credentials, PreflightInput, Provider};
 use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
 
@@ -86,13 +86,14 @@ impl Preflight {
         }
     }
 
-    /// What failed and can be created, if nothing else failed.
-    fn creatable(&self) -> BTreeSet<String> {
+    /// What failed and can be created, if nothing else failed; with `warned`, also what is only warned of.
+    fn creatable(&self, warned: bool) -> BTreeSet<String> {
         let failed = || self.checks.iter().filter(|c| c.is_failed());
         if failed().any(|c| c.creatable.is_none()) {
             return BTreeSet::new();
         }
-        failed().filter_map(|c| c.creatable.clone()).collect()
+        let warnings = self.checks.iter().filter(|c| warned && c.status == CheckStatus::Warning);
+        failed().chain(warnings).filter_map(|c| c.creatable.clone()).collect()
     }
 }
 
@@ -122,7 +123,8 @@ pub(super) async fn run_or_create(
     create: CreateMissing<'_>,
 ) -> Result<Preflight> {
     let preflight = Preflight::run(context, provider, spec, given, None).await?;
-    let missing = preflight.creatable();
+    // Nobody is asked about what is only a warning.
+    let missing = preflight.creatable(matches!(create, CreateMissing::Yes));
     let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(preflight) };
     if missing.is_empty() {
         return Ok(preflight);

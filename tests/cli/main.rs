@@ -19,6 +19,7 @@ mod lifecycle;
 mod list;
 mod logs;
 mod manual;
+mod networks;
 mod no_libvirt;
 mod schema;
 mod sql;

@@ -105,12 +105,21 @@ impl World {
         self.init_on("default-pool", "default", more)
     }
 
+    /// As [`World::init_on`], on a mock hypervisor that has these networks beside a pool `default-pool`: definitions
+    /// in libvirt's XML, all running.
+    pub fn init_with_networks(&self, networks: &str, network: &str, more: &str) -> Call<'_> {
+        let host = self.path("host.xml");
+        let pool = "<pool type='dir'><name>default-pool</name><target><path>/default-pool</path></target></pool>";
+        std::fs::write(&host, format!("<node>{networks}{pool}</node>")).unwrap();
+        self.init_on("default-pool", network, &format!("--libvirt-uri test://{} {more}", host.display()))
+    }
+
     pub fn init_on(&self, pool: &str, network: &str, more: &str) -> Call<'_> {
         std::fs::write(self.path("image.qcow2"), fake_image()).unwrap();
         let words = format!(
-            "init --cloud-provider libvirt --db-version rehearsal --libvirt-uri {TEST_URI} --libvirt-pool {pool} \
-             --libvirt-network {network} --libvirt-domain-type qemu --libvirt-memory 1 --libvirt-vcpus 1 \
-             --libvirt-image {} {more}",
+            "init --cloud-provider libvirt --db-version rehearsal {} --libvirt-pool {pool} --libvirt-network {network} \
+             --libvirt-domain-type qemu --libvirt-memory 1 --libvirt-vcpus 1 --libvirt-image {} {more}",
+            if more.contains("--libvirt-uri") { String::new() } else { format!("--libvirt-uri {TEST_URI}") },
             self.path("image.qcow2").display()
         );
         self.exasol(&words)

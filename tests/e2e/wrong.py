@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 
 import hypervisor
@@ -135,6 +136,80 @@ def network_missing(system):
         virsh("net-autostart", "default")
 
 
+@contextlib.contextmanager
+def pool_without_folder(system):
+    folder = system.folder / "gone"
+    virsh("pool-define-as", "e2e-gone", "dir", "--target", str(folder))
+    try:
+        yield
+    finally:
+        virsh("pool-undefine", "e2e-gone")
+
+
+def network(name, inner, active=True):
+    """A libvirt network for the time of a case."""
+
+    @contextlib.contextmanager
+    def defined(system):
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
+            file.write(f"<network><name>{name}</name>{inner}</network>")
+            file.flush()
+            virsh("net-define", file.name)
+        if active:
+            virsh("net-start", name)
+            virsh("net-autostart", name)
+        try:
+            yield
+        finally:
+            if active:
+                virsh("net-destroy", name)
+            virsh("net-undefine", name)
+
+    return defined
+
+
+@contextlib.contextmanager
+def routes(system, *ranges):
+    """Routes as a VPN lays them, to a device that leads nowhere."""
+    ip = lambda *words: subprocess.run(["ip", *words], check=True)
+    ip("link", "add", "e2e-vpn", "type", "bridge")
+    try:
+        ip("address", "add", "100.64.0.1/32", "dev", "e2e-vpn")
+        ip("link", "set", "e2e-vpn", "up")
+        for range in ranges:
+            ip("route", "add", range, "dev", "e2e-vpn")
+        yield
+    finally:
+        ip("link", "delete", "e2e-vpn")
+
+
+@step
+def init_beside(system, ranges, network, takes, says=()):
+    """With these routes `init` gives a network of its own a range that begins so."""
+    with routes(system, *ranges):
+        result = system.exasol("init", "--db-version", "rehearsal", "--libvirt-network", network).expect(0)
+    for text in says:
+        assert text in result.text, f"does not say {text!r}:\n{result.text}"
+    found = json.loads((system.dir / "deployment.json").read_text())["facts"]["network_cidr"]
+    assert found.startswith(takes), found
+    shutil.rmtree(system.dir)
+
+
+@step
+def autostart(system):
+    """A pool and a network that would not come back with their host are told, and mended on request."""
+    virsh("pool-autostart", "default", "--disable")
+    virsh("net-autostart", "default", "--disable")
+    doctor = ("doctor", "--db-version", "rehearsal", "--libvirt-memory", "1")
+    result = system.program.run(*doctor).expect(0)
+    for text in ("pool-autostart default", "net-autostart default", "after a reboot of the host no node would start"):
+        assert text in result.text, f"does not say {text!r}:\n{result.text}"
+    system.exasol("init", "--db-version", "rehearsal", "--create-missing").expect(0)
+    assert "default" in hypervisor.lines("pool-list", "--autostart", "--name")
+    assert "default" in hypervisor.lines("net-list", "--autostart", "--name")
+    shutil.rmtree(system.dir)
+
+
 def without(program):
     """A PATH in which one program is missing: links to everything else."""
 
@@ -154,11 +229,19 @@ def without(program):
     return hidden
 
 
+RESERVED = """<bridge name='virbr91'/><forward mode='nat'/><ip address='10.91.0.1' prefix='24'><dhcp>
+    <range start='10.91.0.2' end='10.91.0.2'/><host mac='52:54:00:91:00:01' ip='10.91.0.2'/></dhcp></ip>"""
+TWO_ADDRESSES = """<bridge name='virbr92'/><ip address='10.92.0.1' prefix='24'/><ip address='10.77.0.1' prefix='24'/>"""
+
 BROKEN = {
     "daemon down": daemon_down,
     "pool inactive": pool_inactive,
     "network inactive": network_inactive,
     "network missing": network_missing,
+    "pool without folder": pool_without_folder,
+    "reserved range": network("e2e-tight", RESERVED),
+    "inactive network with two addresses": network("e2e-two", TWO_ADDRESSES, active=False),
+    "macvtap network": network("e2e-direct", "<forward mode='bridge'><interface dev='lo'/></forward>"),
     "no mkisofs": without("mkisofs"),
     "no terraform": without(("terraform", "tofu")),
     "no ansible": without("ansible-playbook"),

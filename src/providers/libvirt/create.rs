@@ -51,9 +51,9 @@ pub(super) fn create_missing(spec: &Spec, token: &str) -> Result<String> {
 
 fn pool(client: &Client, name: &str) -> Result<String> {
     let during = format!("start storage pool '{name}'");
-    if client.pool(name).map_err(|f| f.during(&during))?.is_some() {
+    if let Some(pool) = client.pool(name).map_err(|f| f.during(&during))? {
         client.start_pool(name).map_err(|f| f.during(&during))?;
-        return Ok(format!("started storage pool '{name}'"));
+        return Ok(said(pool.active, &format!("storage pool '{name}'")));
     }
     client
         .create_directory_pool(name, POOL_DIRECTORY)
@@ -63,15 +63,20 @@ fn pool(client: &Client, name: &str) -> Result<String> {
 
 fn network(client: &Client, name: &str) -> Result<String> {
     let during = format!("start network '{name}'");
-    let defined = client.network(name).map_err(|f| f.during(&during))?.is_some();
-    if !defined {
+    let defined = client.network(name).map_err(|f| f.during(&during))?;
+    if defined.is_none() {
         if name != DEFAULT_NETWORK_NAME {
             return Err(Error::other(format!("there is no network '{name}' to start")));
         }
         client.define_network(DEFAULT_NETWORK_XML).map_err(|f| f.during("define network 'default'"))?;
     }
     client.start_network(name).map_err(|f| f.during(&during))?;
-    Ok(format!("{} network '{name}'", if defined { "started" } else { "created" }))
+    let what = format!("network '{name}'");
+    Ok(defined.map_or_else(|| format!("created {what}"), |network| said(network.active, &what)))
+}
+
+fn said(was_active: bool, what: &str) -> String {
+    if was_active { format!("{what} starts with its host from now on") } else { format!("started {what}") }
 }
 
 #[cfg(test)]

@@ -6,7 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use ipnet::Ipv4Net;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Routes(Vec<(String, Ipv4Net)>);
+pub(super) struct Routes(Vec<Route>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    pub interface: String,
+    pub net: Ipv4Net,
+    /// The router on the way; none where the network is at the interface itself.
+    pub gateway: Option<Ipv4Addr>,
+}
 
 impl Routes {
     pub fn here() -> Self {
@@ -14,25 +22,34 @@ impl Routes {
     }
 
     /// One route a line, addresses as the kernel's own 32-bit numbers in hex.
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let route = |line: &str| {
             let fields: Vec<_> = line.split_whitespace().collect();
             let address =
                 |at: usize| Some(Ipv4Addr::from(u32::from_str_radix(fields.get(at)?, 16).ok()?.to_ne_bytes()));
             let prefix = ipnet::ipv4_mask_to_prefix(address(7)?).ok()?;
-            Some(((*fields.first()?).to_owned(), Ipv4Net::new(address(1)?, prefix).ok()?))
+            Some(Route {
+                interface: (*fields.first()?).to_owned(),
+                net: Ipv4Net::new(address(1)?, prefix).ok()?,
+                gateway: address(2).filter(|gateway| !gateway.is_unspecified()),
+            })
         };
         Self(text.lines().skip(1).filter_map(route).collect())
     }
 
-    /// Where routes lead, but for the default route.
-    pub fn destinations(&self) -> impl Iterator<Item = Ipv4Net> + '_ {
-        self.0.iter().map(|(_, net)| *net).filter(|net| net.prefix_len() > 0)
+    /// Routes to somewhere: not the default route, nor the two halves in which VPNs lay it.
+    pub fn specific(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter().filter(|route| route.net.prefix_len() > 1)
+    }
+
+    /// Routers of all routes.
+    pub fn gateways(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        self.0.iter().filter_map(|route| route.gateway)
     }
 
     /// The network behind an interface.
     pub fn behind(&self, interface: &str) -> Option<Ipv4Net> {
-        self.0.iter().find(|(name, net)| name == interface && net.prefix_len() > 0).map(|(_, net)| *net)
+        self.0.iter().find(|route| route.interface == interface && route.net.prefix_len() > 0).map(|route| route.net)
     }
 }
 
@@ -55,9 +72,18 @@ mod tests {
             virbr0\t007AA8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
         let routes = Routes::parse(text);
         let network: Ipv4Net = "192.168.122.0/24".parse().unwrap();
-        assert_eq!(routes.destinations().collect::<Vec<_>>(), [network]);
+        assert_eq!(routes.specific().map(|route| route.net).collect::<Vec<_>>(), [network]);
+        assert_eq!(routes.gateways().collect::<Vec<_>>(), [Ipv4Addr::new(192, 168, 1, 1)]);
         assert_eq!(routes.behind("virbr0"), Some(network));
         assert_eq!(routes.behind("eth0"), None);
+    }
+
+    #[test]
+    fn the_halves_of_a_vpn_s_default_route_lead_nowhere_in_particular() {
+        let text = "Iface\nt0\t00000000\t0\t1\t0\t0\t0\t00000080\nt0\t00000080\t0\t1\t0\t0\t0\t00000080\n\
+            t0\t0000000A\t0\t1\t0\t0\t0\t000000FF\n";
+        let routes = Routes::parse(text);
+        assert_eq!(routes.specific().map(|r| r.net.to_string()).collect::<Vec<_>>(), ["10.0.0.0/8"]);
     }
 
     #[test]

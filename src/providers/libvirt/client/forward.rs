@@ -107,6 +107,8 @@ forward! {
     fn virStoragePoolDefineXML(conn: sys::virConnectPtr, xmlDesc: *const c_char, flags: c_uint) -> sys::virStoragePoolPtr;
     fn virStoragePoolBuild(pool: sys::virStoragePoolPtr, flags: c_uint) -> c_int;
     fn virStoragePoolCreate(pool: sys::virStoragePoolPtr, flags: c_uint) -> c_int;
+    fn virStoragePoolIsPersistent(pool: sys::virStoragePoolPtr) -> c_int;
+    fn virStoragePoolGetAutostart(pool: sys::virStoragePoolPtr, autostart: *mut c_int) -> c_int;
     fn virStoragePoolSetAutostart(pool: sys::virStoragePoolPtr, autostart: c_int) -> c_int;
     fn virStoragePoolListAllVolumes(pool: sys::virStoragePoolPtr, vols: *mut *mut sys::virStorageVolPtr, flags: c_uint) -> c_int;
 
@@ -133,6 +135,7 @@ forward! {
     fn virNetworkCreate(network: sys::virNetworkPtr) -> c_int;
     fn virNetworkIsActive(net: sys::virNetworkPtr) -> c_int;
     fn virNetworkIsPersistent(net: sys::virNetworkPtr) -> c_int;
+    fn virNetworkGetAutostart(net: sys::virNetworkPtr, autostart: *mut c_int) -> c_int;
     fn virNetworkSetAutostart(network: sys::virNetworkPtr, autostart: c_int) -> c_int;
     fn virNetworkDestroy(network: sys::virNetworkPtr) -> c_int;
     fn virNetworkUndefine(network: sys::virNetworkPtr) -> c_int;

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
+use ipnet::Ipv4Net;
 use virt::network::Network as Handle;
 use virt_sys as sys;
 
@@ -14,12 +15,18 @@ use super::{Answer, Client, Fault, FaultKind, found, xml};
 pub(in super::super) struct Network {
     pub name: String,
     pub active: bool,
+    /// Whether it is started with its host; none for a network without a definition, which is gone after that.
+    pub autostart: Option<bool>,
     /// The host's bridge that it is; none for direct (macvtap) networks.
     pub bridge: Option<String>,
     /// `nat`, `route`, `open`, `bridge`, `private`, …; none for an isolated network.
     pub forward: Option<String>,
-    /// The host's own IPv4 addresses on it.
+    /// The host's own IPv4 addresses on it; a network may have several.
     pub ips: Vec<NetworkIp>,
+    /// Whether the host has an IPv6 address on it.
+    pub ipv6: bool,
+    /// Other ranges that its definition has the host route into it.
+    pub routed: Vec<Ipv4Net>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +35,15 @@ pub(in super::super) struct NetworkIp {
     pub prefix: u8,
     /// First and last address that DHCP gives out.
     pub ranges: Vec<(Ipv4Addr, Ipv4Addr)>,
+    pub reservations: Vec<Reservation>,
+}
+
+/// An address that DHCP gives to one machine alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Reservation {
+    /// None where the machine is known by its name only.
+    pub mac: Option<String>,
+    pub address: Ipv4Addr,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +55,25 @@ pub(in super::super) struct Lease {
 }
 
 impl Network {
+    /// What a definition says: that of a network which does not run.
+    pub fn parse(text: &str) -> Answer<Self> {
+        parse(text)
+    }
+
     /// Whether libvirt itself gives out addresses on it.
     pub fn has_dhcp(&self) -> bool {
         self.ips.iter().any(|ip| !ip.ranges.is_empty())
+    }
+
+    /// Whether its guests hang directly at a network card of the host (macvtap): the host itself cannot reach them.
+    pub fn is_direct(&self) -> bool {
+        self.bridge.is_none() && self.is_external() && self.forward.as_deref() != Some("hostdev")
+    }
+
+    /// Ranges that it takes, running or not.
+    pub fn ipv4_ranges(&self) -> impl Iterator<Item = Ipv4Net> + '_ {
+        let own = self.ips.iter().filter_map(|ip| Ipv4Net::new(ip.address, ip.prefix).ok());
+        own.map(|net| net.trunc()).chain(self.routed.iter().copied())
     }
 
     /// Whether it only names a bridge or a device that is managed elsewhere, addresses included.
@@ -136,30 +168,47 @@ unsafe fn read_lease(lease: &sys::virNetworkDHCPLease) -> Option<Lease> {
 
 fn describe(network: &Handle) -> Answer<Network> {
     let active = network.is_active()?;
-    parse(&network.get_xml_desc(0)?, active)
+    let autostart = if network.is_persistent()? { Some(network.get_autostart()?) } else { None };
+    Ok(Network { active, autostart, ..Network::parse(&network.get_xml_desc(0)?)? })
 }
 
-fn parse(text: &str, active: bool) -> Answer<Network> {
+fn parse(text: &str) -> Answer<Network> {
     xml::read(text, |root| Network {
         name: xml::text(root, &["name"]).unwrap_or_default(),
-        active,
+        active: false,
+        autostart: None,
         bridge: xml::attribute(root, &["bridge"], "name"),
         forward: xml::at(root, &["forward"]).map(|f| f.attribute("mode").unwrap_or("nat").to_owned()),
         ips: xml::all(root, &[], "ip").into_iter().filter_map(parse_ip).collect(),
+        ipv6: xml::all(root, &[], "ip").iter().any(|ip| ip.attribute("family") == Some("ipv6")),
+        routed: xml::all(root, &[], "route").into_iter().filter_map(parse_route).collect(),
     })
 }
 
 /// IPv4 only; libvirt writes the length of the prefix or the mask.
 fn parse_ip(node: roxmltree::Node) -> Option<NetworkIp> {
     let address = node.attribute("address")?.parse().ok()?;
-    let prefix = match (node.attribute("prefix"), node.attribute("netmask")) {
-        (Some(prefix), _) => prefix.parse().ok()?,
-        (None, Some(mask)) => ipnet::ipv4_mask_to_prefix(mask.parse().ok()?).ok()?,
-        (None, None) => 24,
-    };
+    let prefix = prefix_of(node)?;
     let range = |r: roxmltree::Node| Some((r.attribute("start")?.parse().ok()?, r.attribute("end")?.parse().ok()?));
     let ranges = xml::all(node, &["dhcp"], "range").into_iter().filter_map(range).collect();
-    Some(NetworkIp { address, prefix, ranges })
+    let reservation = |host: roxmltree::Node| {
+        let mac = host.attribute("mac").map(str::to_ascii_lowercase);
+        Some(Reservation { mac, address: host.attribute("ip")?.parse().ok()? })
+    };
+    let reservations = xml::all(node, &["dhcp"], "host").into_iter().filter_map(reservation).collect();
+    Some(NetworkIp { address, prefix, ranges, reservations })
+}
+
+fn parse_route(node: roxmltree::Node) -> Option<Ipv4Net> {
+    Ipv4Net::new(node.attribute("address")?.parse().ok()?, prefix_of(node)?).ok().map(|net| net.trunc())
+}
+
+fn prefix_of(node: roxmltree::Node) -> Option<u8> {
+    match (node.attribute("prefix"), node.attribute("netmask")) {
+        (Some(prefix), _) => prefix.parse().ok(),
+        (None, Some(mask)) => ipnet::ipv4_mask_to_prefix(mask.parse().ok()?).ok(),
+        (None, None) => Some(24),
+    }
 }
 
 #[cfg(test)]
@@ -186,7 +235,7 @@ mod unit {
 
     #[test]
     fn the_default_network_is_read() {
-        let network = parse(DEFAULT, true).unwrap();
+        let network = parse(DEFAULT).unwrap();
         assert_eq!((network.name.as_str(), network.bridge.as_deref()), ("default", Some("virbr0")));
         assert_eq!(network.forward.as_deref(), Some("nat"));
         assert!(network.has_dhcp() && !network.is_external());
@@ -198,15 +247,41 @@ mod unit {
     #[test]
     fn a_network_over_a_host_bridge_has_no_addresses_of_its_own() {
         let text = "<network><name>lan</name><forward mode='bridge'/><bridge name='br0'/></network>";
-        let network = parse(text, true).unwrap();
+        let network = parse(text).unwrap();
         assert!(network.is_external() && !network.has_dhcp());
         assert_eq!(network.bridge.as_deref(), Some("br0"));
     }
 
     #[test]
+    fn guests_at_a_card_of_the_host_are_told_from_guests_on_a_bridge() {
+        let of = |inner: &str| parse(&format!("<network><name>x</name>{inner}</network>")).unwrap();
+        assert!(of("<forward mode='bridge'><interface dev='eno1'/></forward>").is_direct());
+        assert!(of("<forward dev='eno1' mode='private'/>").is_direct());
+        assert!(!of("<forward mode='bridge'/><bridge name='br0'/>").is_direct());
+        assert!(!of("<forward mode='hostdev'/>").is_direct());
+        assert!(!of("<ip address='10.1.1.1' prefix='28'/>").is_direct());
+    }
+
+    #[test]
+    fn every_range_and_every_reservation_is_read() {
+        let text = "<network><name>x</name><ip address='10.1.1.1' prefix='24'><dhcp>\
+            <range start='10.1.1.2' end='10.1.1.2'/><host mac='52:54:00:AA:00:01' name='a' ip='10.1.1.2'/>\
+            <host name='b' ip='10.1.1.3'/></dhcp></ip>\
+            <ip address='10.77.0.1' netmask='255.255.255.0'/><ip family='ipv6' address='fd00::1' prefix='64'/>\
+            <route address='10.9.0.0' prefix='16' gateway='10.1.1.9'/></network>";
+        let network = parse(text).unwrap();
+        let ranges: Vec<_> = network.ipv4_ranges().map(|net| net.to_string()).collect();
+        assert_eq!(ranges, ["10.1.1.0/24", "10.77.0.0/24", "10.9.0.0/16"]);
+        let reserved = &network.ips[0].reservations;
+        assert_eq!(reserved[0].mac.as_deref(), Some("52:54:00:aa:00:01"));
+        assert_eq!((reserved[1].mac.as_deref(), reserved[1].address), (None, Ipv4Addr::new(10, 1, 1, 3)));
+        assert!(network.ipv6);
+    }
+
+    #[test]
     fn an_isolated_network_has_no_forward() {
         let text = "<network><name>x</name><bridge name='virbr3'/><ip address='10.1.1.1' prefix='28'/></network>";
-        let network = parse(text, false).unwrap();
+        let network = parse(text).unwrap();
         assert_eq!(network.forward, None);
         assert_eq!((network.ips[0].prefix, network.has_dhcp()), (28, false));
     }

@@ -2,11 +2,14 @@
 //! the command that mends it here.
 
 mod acceleration;
+mod autostart;
 mod connection;
+mod dhcp;
 mod host;
 mod image;
 mod names;
 mod network;
+mod own_network;
 mod storage;
 
 use super::client::{Client, Fault};

@@ -5,10 +5,10 @@ use std::path::Path;
 use ipnet::Ipv4Net;
 
 use super::super::client::{Fault, FaultKind, Network};
+use super::super::create;
 use super::super::options::{DEFAULT_NETWORK, WantedNetwork};
-use super::super::routes::Routes;
-use super::super::{create, own_network_name};
-use super::{Context, unanswered};
+use super::super::uri::Uri;
+use super::{Context, autostart, dhcp, own_network, unanswered};
 use crate::model::{Check, quote};
 
 /// What rendering needs to know.
@@ -23,7 +23,13 @@ pub(super) struct Found {
 pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<Found> {
     let wanted = match &context.options.network {
         WantedNetwork::Named(name) => named(context, name, checks),
-        WantedNetwork::Own(range) => own(context, *range, checks),
+        WantedNetwork::Own(range) => match behind_the_host(&context.options.uri, "a network of its own") {
+            Some(check) => {
+                checks.push(check);
+                return None;
+            }
+            None => own_network::check(context, *range, checks),
+        },
     };
     wanted.unwrap_or_else(|fault| {
         checks.push(unanswered("network", "network", &fault));
@@ -130,117 +136,76 @@ fn libvirt_network(
         None => Check::warning("network", title, "isolated: nodes reach nothing outside, not even package servers"),
     });
     let external = network.is_external();
-    let dhcp = addresses(context, &network)?;
-    let usable = !dhcp.is_failed();
+    let unreachable = unreachable(&context.options.uri, &network);
+    let dhcp = dhcp::check(context, &network)?;
+    let usable = !dhcp.is_failed() && unreachable.is_none();
     checks.push(dhcp);
+    checks.extend(unreachable);
+    checks.push(autostart::network(context, &network));
     let found = Found { own: false, name: Some(name.clone()), bridge: None, range: None, external_addresses: external };
     Ok(usable.then_some(found))
 }
 
-fn addresses(context: &Context, network: &Network) -> Result<Check, Fault> {
-    let name = &network.name;
-    let title = format!("network '{name}' gives out addresses");
-    if network.is_external() {
-        return Ok(Check::ok(
-            "network_dhcp",
-            title,
-            "they come from outside libvirt, and are read from the serial console",
+/// A network whose guests cannot be reached from here, with the reason.
+fn unreachable(uri: &Uri, network: &Network) -> Option<Check> {
+    if network.is_direct() && (uri.is_local() || uri.is_ssh()) {
+        let title = format!("nodes on network '{}' can be reached", network.name);
+        let detail =
+            "its guests hang directly at a network card of the host (macvtap), where the host itself cannot reach them";
+        return Some(Check::failed("network_reach", title, detail).fix(
+            "make a bridge over that card (CLOUD_SETUP_LIBVIRT.md, \"A bridge\"), then --libvirt-network BRIDGE",
         ));
     }
-    if !network.has_dhcp() {
-        return Ok(Check::failed("network_dhcp", title, "it has no DHCP range")
-            .fix(format!(
-                "{}   # add <dhcp><range start='…' end='…'/></dhcp> to <ip>",
-                context.virsh(&format!("net-edit {}", quote(name)))
-            ))
-            .fix("or use a network of the deployment's own: --libvirt-network new"));
+    let inside = !matches!(network.forward.as_deref(), Some("route" | "open")) && !network.is_external();
+    behind_the_host(uri, &format!("network '{}'", network.name)).filter(|_| inside)
+}
+
+/// TCP and TLS carry libvirt's calls alone: there is no way through that host to a network inside it.
+fn behind_the_host(uri: &Uri, network: &str) -> Option<Check> {
+    if uri.is_local() || uri.is_ssh() {
+        return None;
     }
-    let size = capacity(network);
-    let ours: Vec<_> = context.input.nodes.iter().map(|node| node.mac.as_str()).collect();
-    // The mock driver has no leases; a network that cannot be asked counts as empty.
-    let leases = context.client.leases(name, None).unwrap_or_default();
-    let taken = leases.iter().filter(|lease| !ours.contains(&lease.mac.as_str())).count() as u64;
-    let free = size.saturating_sub(taken);
-    let needed = u64::from(context.spec().cluster_size);
-    let detail = format!("{free} of {size} addresses are free");
-    if free < needed {
-        return Ok(Check::failed("network_dhcp", title, format!("{detail}, {needed} are needed"))
-            .fix(format!("{}   # enlarge the range", context.virsh(&format!("net-edit {}", quote(name)))))
-            .fix("or use a network of the deployment's own: --libvirt-network new"));
-    }
-    Ok(Check::ok("network_dhcp", title, detail))
-}
-
-fn capacity(network: &Network) -> u64 {
-    let ranges = network.ips.iter().flat_map(|ip| &ip.ranges);
-    ranges.map(|(first, last)| u64::from(u32::from(*last)).saturating_sub(u32::from(*first).into()) + 1).sum()
-}
-
-fn own(context: &Context, wanted: Option<Ipv4Net>, checks: &mut Vec<Check>) -> Result<Option<Found>, Fault> {
-    let name = context.input.id.map(own_network_name);
-    let networks = context.client.networks()?;
-    let existing = networks.iter().find(|n| Some(&n.name) == name.as_ref());
-    let others = taken(context, networks.iter().filter(|n| Some(&n.name) != name.as_ref()));
-    let recorded = context.recorded.as_ref().and_then(|facts| facts.network_cidr);
-    let range = existing.and_then(range_of).or(wanted).or(recorded);
-    let title = "range for a network of its own is free";
-    let range = match range {
-        Some(range) => range,
-        None => match free_range(&others) {
-            Some(range) => range,
-            None => {
-                checks.push(
-                    Check::failed("network", title, "10.77.0.0/16 is full")
-                        .fix("name another: --libvirt-network new:CIDR"),
-                );
-                return Ok(None);
-            }
-        },
-    };
-    // What is there already is ours, and its route is no conflict.
-    if let Some(other) = others.iter().find(|o| existing.is_none() && overlap(o, &range)) {
-        let free = free_range(&others).map_or("CIDR".to_owned(), |r| r.to_string());
-        let detail = format!("{range} overlaps with {other}, which the host uses");
-        checks.push(Check::failed("network", title, detail).fix(format!("name another: --libvirt-network new:{free}")));
-        return Ok(None);
-    }
-    checks.push(Check::ok("network", title, range.to_string()));
-    Ok(Some(Found { own: true, name, bridge: None, range: Some(range), external_addresses: false }))
-}
-
-fn range_of(network: &Network) -> Option<Ipv4Net> {
-    let ip = network.ips.first()?;
-    Ipv4Net::new(ip.address, ip.prefix).ok().map(|net| net.trunc())
-}
-
-/// Ranges that other networks have, running or not, and that this host has routes to if it is the hypervisor.
-fn taken<'n>(context: &Context, others: impl Iterator<Item = &'n Network>) -> Vec<Ipv4Net> {
-    let mut taken: Vec<_> = others.filter_map(range_of).collect();
-    if context.options.uri.is_local() {
-        taken.extend(Routes::here().destinations());
-    }
-    taken
-}
-
-fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
-    one.contains(other) || other.contains(one)
-}
-
-fn free_range(taken: &[Ipv4Net]) -> Option<Ipv4Net> {
-    (0..=255u8)
-        .filter_map(|third| Ipv4Net::new([10, 77, third, 0].into(), 24).ok())
-        .find(|candidate| !taken.iter().any(|t| overlap(t, candidate)))
+    let host = uri.host.as_deref().unwrap_or_default();
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let detail = format!("{network} is inside {host}, and {uri} is no way to it: only SSH leads through that machine");
+    Some(
+        Check::failed("network_reach", format!("nodes on {network} can be reached"), detail)
+            .fix(format!("--libvirt-uri qemu+ssh://USER@{host}/system"))
+            .fix("or a bridge of that host: --libvirt-network BRIDGE"),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused(uri: &str, inner: &str) -> Option<String> {
+        let network = Network::parse(&format!("<network><name>x</name>{inner}</network>")).unwrap();
+        unreachable(&Uri::parse(uri).unwrap(), &network).map(|check| check.detail)
+    }
+
     #[test]
-    fn the_first_range_that_nobody_uses_is_free() {
-        let nets = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<Ipv4Net>>();
-        assert_eq!(free_range(&[]).unwrap().to_string(), "10.77.0.0/24");
-        assert_eq!(free_range(&nets(&["10.77.0.0/23", "192.168.122.0/24"])).unwrap().to_string(), "10.77.2.0/24");
-        assert_eq!(free_range(&nets(&["10.0.0.0/8"])), None);
+    fn guests_at_a_card_of_the_host_are_out_of_its_reach() {
+        let direct = "<forward mode='bridge'><interface dev='eno1'/></forward>";
+        assert!(refused("qemu:///system", direct).unwrap().contains("macvtap"));
+        assert!(refused("qemu+ssh://me@kvm/system", direct).unwrap().contains("macvtap"));
+        // From elsewhere on that LAN they are like any other machine.
+        assert_eq!(refused("qemu+tls://kvm/system", direct), None);
+        assert_eq!(refused("qemu:///system", "<forward mode='bridge'/><bridge name='br0'/>"), None);
+    }
+
+    #[test]
+    fn a_network_inside_another_machine_needs_ssh() {
+        let nat = "<forward mode='nat'/><bridge name='virbr0'/>";
+        for uri in ["qemu+tcp://kvm/system", "qemu+tls://kvm/system", "qemu://kvm/system"] {
+            assert!(refused(uri, nat).unwrap().contains("only SSH"), "{uri}");
+            assert!(refused(uri, "<bridge name='virbr1'/>").is_some(), "{uri}");
+            assert_eq!(refused(uri, "<forward mode='route'/><bridge name='virbr1'/>"), None, "{uri}");
+            assert_eq!(refused(uri, "<forward mode='bridge'/><bridge name='br0'/>"), None, "{uri}");
+        }
+        assert_eq!(refused("qemu+ssh://me@kvm/system", nat), None);
+        assert_eq!(refused("qemu:///system", nat), None);
+        let fix = behind_the_host(&Uri::parse("qemu+tcp://[fd00::1]/system").unwrap(), "x").unwrap().fix;
+        assert_eq!(fix[0], "--libvirt-uri qemu+ssh://USER@[fd00::1]/system");
     }
 }

@@ -1,10 +1,12 @@
 //! The storage pool: there, active, of files, with room.
 
+use std::path::Path;
+
 use super::super::client::{FaultKind, Pool};
 use super::super::default_image::default_image;
 use super::super::options::DEFAULT_POOL;
 use super::super::{base_volume, create};
-use super::{Context, gb, unanswered};
+use super::{Context, autostart, gb, unanswered};
 use crate::model::{Check, ImageLocation, Spec, quote};
 
 /// Pools whose volumes are files: only those can hold copy-on-write layers over a shared image.
@@ -27,8 +29,9 @@ pub(super) fn check(context: &Context, checks: &mut Vec<Check>) {
     checks.push(Check::ok("pool", title, pool.path.clone().unwrap_or_default()));
     checks.push(kind(context, &pool));
     if !pool.active {
-        return checks.push(inactive(context));
+        return checks.push(inactive(context, &pool));
     }
+    checks.push(autostart::pool(context, &pool));
     checks.push(room(&pool, context.spec(), image_bytes(context)));
 }
 
@@ -49,13 +52,29 @@ fn missing(context: &Context, title: String) -> Check {
         .creatable(create::Missing::Pool(name.clone()).to_token())
 }
 
-fn inactive(context: &Context) -> Check {
-    let name = &context.options.pool;
-    let quoted = quote(name);
-    Check::failed("pool_active", format!("storage pool '{name}' is active"), "it is defined, but not started")
+fn inactive(context: &Context, pool: &Pool) -> Check {
+    let quoted = quote(&pool.name);
+    let folder = pool.path.as_deref().filter(|_| pool.kind == "dir");
+    let gone = folder.filter(|path| context.options.uri.is_local() && is_missing(Path::new(path)));
+    let detail = match gone {
+        Some(path) => format!(
+            "it is defined, but not started, and its folder {path} is not there: was it on a disk that is not mounted?"
+        ),
+        None => "it is defined, but not started".to_owned(),
+    };
+    let mut check = Check::failed("pool_active", format!("storage pool '{}' is active", pool.name), detail);
+    if gone.is_some() {
+        check = check.fix(format!("{}   # makes the folder", context.virsh(&format!("pool-build {quoted}"))));
+    }
+    check
         .fix(context.virsh(&format!("pool-start {quoted}")))
         .fix(context.virsh(&format!("pool-autostart {quoted}")))
-        .creatable(create::Missing::Pool(name.clone()).to_token())
+        .creatable(create::Missing::Pool(pool.name.clone()).to_token())
+}
+
+/// Known to be missing: a folder that this user may not look into may be there.
+fn is_missing(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
 }
 
 fn kind(context: &Context, pool: &Pool) -> Check {
@@ -122,8 +141,14 @@ mod tests {
             "data_volumes_per_node": 2, "root_volume_size": 20,
         }))
         .unwrap();
-        let pool =
-            Pool { name: "p".into(), kind: "dir".into(), path: None, active: true, available: available_gb << 30 };
+        let pool = Pool {
+            name: "p".into(),
+            kind: "dir".into(),
+            path: None,
+            active: true,
+            autostart: Some(true),
+            available: available_gb << 30,
+        };
         room(&pool, &spec, 1 << 30).status
     }
 
