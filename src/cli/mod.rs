@@ -22,6 +22,7 @@ mod runtime;
 mod secret_args;
 mod spec;
 mod sql;
+mod stand_in;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,9 @@ pub fn main() -> ExitCode {
     // Everything that we or our tools write may hold secrets: nobody else reads it, whatever the
     // caller's umask. Files meant for others get their mode explicitly.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    if let Some(code) = stand_in::run() {
+        return code;
+    }
     let matches = match command::build().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return usage_error(&error),

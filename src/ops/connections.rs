@@ -41,18 +41,21 @@ pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
         .log(work.log.file("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins())
         .holding(&work.dir.lock_fd())?;
-    Ok(credentials::give(&credentials::of(&work.dir, provider)?, within_reason(provider, workdir)))
+    Ok(credentials::give(&credentials::of(&work.dir, provider)?, made_for(provider, workdir)?))
 }
 
 /// libvirt's provider (0.8.3) was seen to hang for ever while it reads back a cloud-init disk: its client
 /// library waits for a lock that is never given back (go-libvirt's issue 241). Usually it takes seconds.
 const LIMITS: Limits = Limits { plan: Duration::from_secs(120), apply: Duration::from_secs(180) };
 
-/// With limits where some can be named: a cloud may take long for good reasons.
-pub(super) fn within_reason(provider: &Provider, workdir: Workdir) -> Workdir {
-    match provider.hypervisor {
-        Some(_) => workdir.limits(LIMITS),
-        None => workdir,
+/// With what the provider's plugin needs, and with limits where some can be named: a cloud may take long
+/// for good reasons.
+pub(super) fn made_for(provider: &Provider, workdir: Workdir) -> Result<Workdir> {
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(workdir) };
+    let workdir = workdir.limits(LIMITS);
+    match &hypervisor.stand_in {
+        Some(stand_in) => workdir.standing_in_for(stand_in.program),
+        None => Ok(workdir),
     }
 }
 

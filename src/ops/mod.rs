@@ -16,6 +16,7 @@ pub mod logs;
 pub mod plan;
 pub mod sql;
 pub mod ssh;
+pub mod stand_in;
 pub mod start;
 pub mod status;
 pub mod stop;

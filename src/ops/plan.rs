@@ -35,7 +35,7 @@ pub(super) async fn in_copy(
         .await?
         .workdir(copy_of(dir, provider, to)?, context.sink.clone(), context.interrupt.clone())
         .plugin_cache(CacheDirs::of_user()?.plugins());
-    let terraform = connections::within_reason(provider, terraform);
+    let terraform = connections::made_for(provider, terraform)?;
     let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);
     terraform.init().await?;
     Ok(terraform)

@@ -139,6 +139,17 @@ pub struct Hypervisor {
     pub versions: fn() -> Vec<Component>,
     /// The image that nodes boot from if none is named.
     pub default_image: fn() -> Option<String>,
+    /// A program that its Terraform provider calls, so that nobody has to install it.
+    pub stand_in: Option<StandIn>,
+}
+
+/// A program that exasol stands in for, under its name on Terraform's PATH.
+pub struct StandIn {
+    pub program: &'static str,
+    /// Options that change nothing of what it prints.
+    pub options: &'static [&'static str],
+    /// What it prints, given the content of its two files; None: the real program is needed.
+    pub transform: fn(&str, &str) -> Option<String>,
 }
 
 /// Something of a deployment that the hypervisor has.

@@ -4,6 +4,7 @@
 //! here: which step comes when (`ops`), text for the screen (`ui`), files of the deployment
 //! directory (`deployment`). [`process`] is the only file that spawns anything.
 
+pub mod alias;
 pub mod ansible;
 mod ansible_events;
 mod child;

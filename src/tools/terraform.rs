@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::alias::Alias;
 use super::plan::{Plan, PriorState};
 use super::plugin_cache::{LOCK_FILE, Turn};
 use super::process::{Finished, Tool, find};
@@ -131,6 +132,7 @@ impl Terraform {
             secret_env: Vec::new(),
             without_env: Vec::new(),
             limits: None,
+            alias: None,
             lock: None,
             sink,
             interrupt,
@@ -187,6 +189,7 @@ pub struct Workdir {
     secret_env: Vec<(String, String)>,
     without_env: Vec<&'static str>,
     limits: Option<Limits>,
+    alias: Option<Alias>,
     lock: Option<OwnedFd>,
     sink: EventSink,
     interrupt: Interrupt,
@@ -223,6 +226,12 @@ impl Workdir {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
+    }
+
+    /// Puts this program under that name first on PATH, for providers that call a program by that name.
+    pub fn standing_in_for(mut self, name: &str) -> Result<Self> {
+        self.alias = Some(Alias::new(name)?);
+        Ok(self)
     }
 
     /// Lets every run inherit the deployment lock, so that it lasts as long as Terraform does.
@@ -398,6 +407,9 @@ impl Workdir {
         }
         for (name, value) in &self.secret_env {
             tool = tool.secret_env(name, value);
+        }
+        if let Some(alias) = &self.alias {
+            tool = tool.env("PATH", alias.path()?);
         }
         if let Some(lock) = &self.lock {
             tool = tool.inherit_fd(lock)?;

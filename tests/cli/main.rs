@@ -23,6 +23,7 @@ mod networks;
 mod no_libvirt;
 mod schema;
 mod sql;
+mod stand_in;
 mod support;
 mod usage;
 mod version;

@@ -223,7 +223,7 @@ def lost_disk(system, node="n12"):
     """A data disk that is gone is gone with its data: deploy names it and makes no empty one in its place."""
     hypervisor.virsh("destroy", domain(system, node))
     hypervisor.virsh("undefine", domain(system, node))
-    disk = f"{domain(system, node)}-data-01"
+    disk = f"{domain(system, node)}-data-01.qcow2"
     hypervisor.virsh("vol-delete", disk, "--pool", "default")
     refused = system.exasol("deploy", "--json").expect(1).json()["error"]
     assert refused["code"] == "plan_refused" and node in refused["message"], refused

@@ -38,6 +38,14 @@ if [ "$kvm" = masked ] && [ -e /dev/kvm ]; then
   mount --bind /run/no-kvm /dev/kvm
 fi
 
+# Programs that a user need not have: what runs here does without them too.
+install -m 000 /dev/null /run/not-installed
+for program in xsltproc; do
+  while read -r program; do
+    mount --bind /run/not-installed "$(readlink -f "$program")"
+  done < <(type -ap "$program")
+done
+
 # Not a copy of the host's configuration: that would bring the user's domains
 # and networks, autostart included.
 cat >/etc/libvirt/libvirtd.conf <<'CONF'

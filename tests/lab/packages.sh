@@ -19,7 +19,6 @@ BASE_PACKAGES=(
   "dnsmasq dnsmasq-base"
   "iptables iptables"
   "ip iproute2"
-  "xsltproc xsltproc"
   "python:ensurepip,venv python3-venv"
 )
 
@@ -63,7 +62,7 @@ missing_packages() {
 
 # By hand, on distributions whose packages this script does not know.
 BY_HAND=(
-  "Fedora, RHEL:  libvirt-daemon-kvm libvirt-client qemu-kvm qemu-img xorriso libxslt gcc pkgconf git openssh-clients python3"
-  "openSUSE:      libvirt-daemon-qemu libvirt-client qemu-x86 qemu-tools mkisofs libxslt-tools gcc pkgconf git openssh-clients python3"
-  "Arch:          libvirt qemu-desktop dnsmasq cdrtools libxslt base-devel git openssh python"
+  "Fedora, RHEL:  libvirt-daemon-kvm libvirt-client qemu-kvm qemu-img xorriso gcc pkgconf git openssh-clients python3"
+  "openSUSE:      libvirt-daemon-qemu libvirt-client qemu-x86 qemu-tools mkisofs gcc pkgconf git openssh-clients python3"
+  "Arch:          libvirt qemu-desktop dnsmasq cdrtools base-devel git openssh python"
 )

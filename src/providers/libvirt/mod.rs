@@ -21,8 +21,10 @@ mod routes;
 mod tfvars;
 mod uri;
 mod versions;
+mod xml_edit;
+mod xslt;
 
-use super::{Hypervisor, Provider};
+use super::{Hypervisor, Provider, StandIn};
 use crate::model::{DeploymentId, Program};
 use options::Options;
 
@@ -69,6 +71,11 @@ pub static PROVIDER: Provider = Provider {
         cached_volumes: base_volume::cached,
         remove_cached_volume: base_volume::remove,
         versions: versions::versions,
+        stand_in: Some(StandIn {
+            program: "xsltproc",
+            options: &["--nomkdir", "--nonet", "--nowrite"],
+            transform: xslt::transform,
+        }),
         default_image: || default_image::default_image().map(|image| image.url.clone()),
     }),
     cloud: None,
