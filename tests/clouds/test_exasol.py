@@ -137,7 +137,7 @@ class Deploy(unittest.TestCase):
         world.exasol(
             "init", "--update", "--allowed-cidr", "192.0.2.0/24", "--db-password-file", world.folder / "password", "-d", world.dir
         ).expect(0)
-        report = plan(world, env={"EXASOL_TEST_PROVIDER_IMAGE": "newer"})
+        report = plan(world, env={"TEST_PROVIDER_IMAGE": "newer"})
         self.assertNotEqual(report["changes"], [])
         changed = [kind for action in ("delete", "replace", "create") for kind in kinds(report, action)]
         self.assertNotIn(world.account.node, changed)

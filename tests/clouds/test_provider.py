@@ -12,7 +12,7 @@ from accounts import clouds
 from world import REPO, World, changes, lost, wait_until
 
 TESTDATA = REPO / "tests" / "provider" / "testdata"
-NEWER = {"EXASOL_TEST_PROVIDER_IMAGE": "newer"}
+NEWER = {"TEST_PROVIDER_IMAGE": "newer"}
 CHANGED = ["-var", "user_data=#cloud-config, another", "-var", 'clients=["192.0.2.0/24"]']
 
 
@@ -180,7 +180,7 @@ class Faults(unittest.TestCase):
 
 def plugins(world):
     """The provider processes of this world."""
-    mark = f"EXASOL_TEST_PROVIDER_STATE={world.state}".encode()
+    mark = f"TEST_PROVIDER_STATE={world.state}".encode()
     found = []
     for process in (p for p in pathlib.Path("/proc").iterdir() if p.name.isdigit()):
         try:

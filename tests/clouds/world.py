@@ -54,8 +54,8 @@ class World:
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_ARGS": "-no-color",
             "TF_CLI_CONFIG_FILE": cli_configuration(),
-            "EXASOL_TEST_PROVIDER_STATE": str(self.state),
-            "EXASOL_TEST_PROVIDER_FAULTS": str(self.faults),
+            "TEST_PROVIDER_STATE": str(self.state),
+            "TEST_PROVIDER_FAULTS": str(self.faults),
             **self.account.variables,
         }
 

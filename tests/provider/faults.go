@@ -25,10 +25,10 @@ type fault struct {
 
 type faultList []fault
 
-// readFaults reads EXASOL_TEST_PROVIDER_FAULTS: a JSON list, or the path of a file with one.
+// readFaults reads TEST_PROVIDER_FAULTS: a JSON list, or the path of a file with one.
 // It is read at every operation, so that a test may change the file while Terraform runs.
 func readFaults() (faultList, error) {
-	text := strings.TrimSpace(os.Getenv("EXASOL_TEST_PROVIDER_FAULTS"))
+	text := strings.TrimSpace(os.Getenv("TEST_PROVIDER_FAULTS"))
 	if text != "" && !strings.HasPrefix(text, "[") {
 		content, err := os.ReadFile(text)
 		if errors.Is(err, os.ErrNotExist) {
@@ -44,11 +44,11 @@ func readFaults() (faultList, error) {
 	}
 	var faults faultList
 	if err := decode([]byte(text), &faults); err != nil {
-		return nil, fmt.Errorf("EXASOL_TEST_PROVIDER_FAULTS: %w", err)
+		return nil, fmt.Errorf("TEST_PROVIDER_FAULTS: %w", err)
 	}
 	for _, one := range faults {
 		if one.Do != "fail" && one.Do != "hang" && one.Do != "wait" {
-			return nil, fmt.Errorf("EXASOL_TEST_PROVIDER_FAULTS: do is fail, hang or wait, not %q", one.Do)
+			return nil, fmt.Errorf("TEST_PROVIDER_FAULTS: do is fail, hang or wait, not %q", one.Do)
 		}
 	}
 	return faults, nil

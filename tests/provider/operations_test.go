@@ -9,7 +9,7 @@ import (
 )
 
 func testServer(t *testing.T, name string) *server {
-	t.Setenv("EXASOL_TEST_PROVIDER_STATE", t.TempDir()+"/cloud.json")
+	t.Setenv("TEST_PROVIDER_STATE", t.TempDir()+"/cloud.json")
 	return newServer(provider(t, name))
 }
 
@@ -110,7 +110,7 @@ func TestANodeThatIsOffLosesItsAddress(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	s := testServer(t, "hcloud")
-	t.Setenv("EXASOL_TEST_PROVIDER_FAULTS", `[
+	t.Setenv("TEST_PROVIDER_FAULTS", `[
 		{"on": "create", "type": "hcloud_volume", "nth": 2, "do": "fail", "message": "no room"},
 		{"on": "create", "type": "hcloud_volume", "nth": 3, "do": "fail", "done": true},
 		{"on": "delete", "type": "hcloud_volume", "nth": 1, "do": "wait"}]`)
@@ -149,7 +149,7 @@ func TestANewerImage(t *testing.T) {
 		return plain(found).(object).text("insecure_value")
 	}
 	older, again := image(), image()
-	t.Setenv("EXASOL_TEST_PROVIDER_IMAGE", "newer")
+	t.Setenv("TEST_PROVIDER_IMAGE", "newer")
 	if newer := image(); older != again || older == newer || !strings.HasPrefix(newer, "ami-") {
 		t.Errorf("%s, %s, %s", older, again, newer)
 	}

@@ -60,7 +60,7 @@ func (r *request) uuid() string { return asUUID(r.hex(32)) }
 // image is a text that changes when the test says that a newer image has appeared.
 func (r *request) image(length int) string {
 	given := fmt.Sprint(r.kind, r.self.text("name"), r.self.text("with_architecture"), r.self.text("shape"), r.self["filter"])
-	return digest(given + os.Getenv("EXASOL_TEST_PROVIDER_IMAGE"))[:length]
+	return digest(given + os.Getenv("TEST_PROVIDER_IMAGE"))[:length]
 }
 
 func (r *request) publicAddress() string { return r.cloud.publicAddress() }
@@ -69,7 +69,7 @@ func (r *request) publicAddress() string { return r.cloud.publicAddress() }
 // stays on this machine.
 func (c *cloudState) publicAddress() string {
 	c.Addresses++
-	network, err := netip.ParsePrefix(os.Getenv("EXASOL_TEST_PROVIDER_ADDRESSES"))
+	network, err := netip.ParsePrefix(os.Getenv("TEST_PROVIDER_ADDRESSES"))
 	if err != nil {
 		network = netip.MustParsePrefix("127.77.0.0/16")
 	}

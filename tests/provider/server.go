@@ -24,7 +24,7 @@ func newServer(d *definition) *server {
 	return &server{
 		definition: d,
 		rules:      clouds[d.name()],
-		store:      store{path: os.Getenv("EXASOL_TEST_PROVIDER_STATE")},
+		store:      store{path: os.Getenv("TEST_PROVIDER_STATE")},
 		stopped:    make(chan struct{}),
 	}
 }

@@ -46,7 +46,7 @@ func key(kind, id string) string { return kind + "/" + id }
 // hence the lock; tests read at any time, hence the rename.
 type store struct{ path string }
 
-var errNoStore = errors.New("EXASOL_TEST_PROVIDER_STATE is not set: it names the file that stands for the cloud")
+var errNoStore = errors.New("TEST_PROVIDER_STATE is not set: it names the file that stands for the cloud")
 
 func (s store) update(f func(*cloudState) error) error {
 	if s.path == "" {
