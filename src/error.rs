@@ -55,6 +55,9 @@ pub enum Error {
     Preflight { checks: Vec<Check> },
     #[error("{tool} was not found on PATH{}", needed.as_deref().map(|n| format!(" ({n})")).unwrap_or_default())]
     ToolMissing { tool: String, needed: Option<String>, install: String },
+    /// A program that is there and does not work, asked for its version.
+    #[error("{} was found, but does not work: `{command}` ended with {status} and printed {}", program.display(), said_text(said))]
+    ToolUnusable { program: PathBuf, command: String, status: String, said: Vec<String>, or: String },
     #[error("libvirt at {uri} cannot be reached: {cause}")]
     LibvirtUnreachable { uri: String, cause: String, fix: Vec<String> },
 
@@ -133,6 +136,7 @@ impl Error {
             Error::EditedFiles { .. } => "edited_files",
             Error::Preflight { .. } => "preflight_failed",
             Error::ToolMissing { .. } => "tool_missing",
+            Error::ToolUnusable { .. } => "tool_unusable",
             Error::LibvirtUnreachable { .. } => "libvirt_unreachable",
             Error::Locked { .. } => "locked",
             Error::Tool(_) => "tool_failed",
@@ -169,7 +173,7 @@ impl Error {
                 let codes = checks.iter().filter(|c| c.is_failed()).map(|c| c.exit_code);
                 codes.max().unwrap_or(4)
             }
-            Error::ToolMissing { .. } | Error::LibvirtUnreachable { .. } => 4,
+            Error::ToolMissing { .. } | Error::ToolUnusable { .. } | Error::LibvirtUnreachable { .. } => 4,
             Error::Locked { .. } => 75,
             Error::Interrupted { signal } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
             Error::Operation { cause, .. } | Error::Refused(cause) => cause.exit_code(),
@@ -217,6 +221,7 @@ impl Error {
                 Some("mend what failed and run the command again; exasol doctor shows all checks".into())
             }
             Error::ToolMissing { install, .. } => Some(install.clone()),
+            Error::ToolUnusable { or, .. } => Some(format!("mend what it says, {or}")),
             Error::LibvirtUnreachable { fix, .. } => (!fix.is_empty()).then(|| fix.join("\n")),
             Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
@@ -263,6 +268,13 @@ fn holder_text(holder: Option<&Holder>) -> String {
     match holder {
         Some(h) => format!("{} (pid {} on {}, since {})", h.operation, h.pid, h.host, h.since),
         None => "its holder has not written its name yet".to_owned(),
+    }
+}
+
+fn said_text(said: &[String]) -> String {
+    match said {
+        [] => "nothing".to_owned(),
+        some => format!("'{}'", some.join(" / ")),
     }
 }
 

@@ -94,6 +94,7 @@ impl From<&Error> for Cause {
             | Error::EditedFiles { .. }
             | Error::Preflight { .. }
             | Error::ToolMissing { .. }
+            | Error::ToolUnusable { .. }
             | Error::Locked { .. }
             | Error::TerraformState { .. }
             | Error::PlanRefused { .. } => Cause::Refused,

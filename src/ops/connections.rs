@@ -37,7 +37,7 @@ pub(super) const SQL_USER: &str = "sys";
 pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
     let provider = recorded::provider(&work.dir)?;
     let workdir = terraform
-        .workdir(work.dir.terraform_dir(), work.sink.clone(), work.interrupt.clone())
+        .workdir(work.dir.terraform_dir(), work.sink.clone(), work.interrupt.clone())?
         .log(work.log.file("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins())
         .holding(&work.dir.lock_fd())?;

@@ -9,13 +9,14 @@ use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
 use crate::providers::Provider;
 use crate::signal::Interrupt;
+use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
 
 pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let dir = DeploymentDir::open(root)?;
     dir.check_allowed(Operation::Deploy)?;
     let provider = recorded::provider(&dir)?;
-    let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
+    let copy = Scratch::make()?;
     let plan = in_copy(context, &dir, provider, copy.path()).await?.plan().await?;
     let mut report = plan.report();
     let state = dir.state();
@@ -33,7 +34,7 @@ pub(super) async fn in_copy(
 ) -> Result<Workdir> {
     let terraform = engine::of(dir)
         .await?
-        .workdir(copy_of(dir, provider, to)?, context.sink.clone(), context.interrupt.clone())
+        .workdir(copy_of(dir, provider, to)?, context.sink.clone(), context.interrupt.clone())?
         .plugin_cache(CacheDirs::of_user()?.plugins());
     let terraform = connections::made_for(provider, terraform)?;
     let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);

@@ -2,24 +2,25 @@
 //!
 //! A run gets everything that depends on the place through its environment: the SSH configuration
 //! with the nodes' names and keys, and a private temporary folder for Ansible's own files and for
-//! the sockets of shared SSH connections (`/tmp` rather than the deployment directory, because a
-//! socket's path may have 108 bytes at most). Connections are closed when the run ends.
+//! the sockets of shared SSH connections. Connections are closed when the run ends. It is asked for its
+//! version in such an environment too: what is wrong with the user's own settings does not matter.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use tempfile::TempDir;
 
 use super::ansible_events::{Failure, Line, own_error, parse};
 use super::lines::Tail;
 use super::process::{Tool, find};
+use super::scratch::Scratch;
+use super::versions;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
-use crate::model::command_line;
+use crate::model::{command_line, ssh_path};
 use crate::signal::Interrupt;
 
+/// The folder of the connections' sockets: no longer name, see [`super::scratch`].
+const SOCKETS: &str = "cm";
 const SHORT: Duration = Duration::from_secs(60);
 /// (major, minor) of ansible-core.
 const MINIMUM: (u32, u32) = (2, 14);
@@ -27,9 +28,7 @@ const MINIMUM: (u32, u32) = (2, 14);
 const MAX_FORKS: usize = 25;
 /// How long an unused connection stays open should we die before we close it.
 const PERSIST: &str = "30s";
-/// ssh puts 40 hex digits and a random suffix of 17 characters behind the folder's path, and 108
-/// bytes with the final NUL are the limit: sun_path of unix(7).
-const MAX_SOCKET_DIR: usize = 108 - 1 - 1 - 40 - 17;
+const INSTALL: &str = "install it: pipx install ansible-core (or your distribution's package ansible-core)";
 
 /// A usable Ansible on this machine.
 #[derive(Debug, Clone)]
@@ -87,20 +86,20 @@ impl Ansible {
         let missing = |found: Option<String>| Error::ToolMissing {
             tool: format!("ansible-playbook of ansible-core {}.{} or newer", MINIMUM.0, MINIMUM.1),
             needed: found,
-            install: "install it: pipx install ansible-core (or your distribution's package ansible-core)".into(),
+            install: INSTALL.into(),
         };
         let program = find("ansible-playbook").ok_or_else(|| missing(None))?;
-        let output = Tool::new(&program).arg("--version").env("LC_ALL", "C.UTF-8").output(SHORT).await?;
+        let private = PrivateDir::make()?;
+        let settings = private.path("ansible.cfg");
+        std::fs::write(&settings, "").map_err(Error::io(format!("cannot write {}", settings.display())))?;
+        let tool = private.surround(Tool::new(&program).arg("--version"), &settings)?;
+        let output = tool.output(SHORT).await?;
         let said = output.stdout_text();
-        let first = said.lines().next().unwrap_or_default().to_owned();
         let python = said.lines().find_map(|line| line.trim().strip_prefix("python version = ")).map(str::to_owned);
-        match version(&first) {
+        match said.lines().find_map(version).filter(|_| output.success()) {
             Some((number, version)) if number >= MINIMUM => Ok(Ansible { program, version, python }),
             Some((_, version)) => Err(missing(Some(format!("{} is of version {version}", program.display())))),
-            None => {
-                let said = output.stderr_text().lines().next().unwrap_or("nothing").to_owned();
-                Err(missing(Some(format!("{} does not say its version but '{said}'", program.display()))))
-            }
+            None => Err(versions::unusable(&program, &output, format!("or {INSTALL}"))),
         }
     }
 
@@ -125,26 +124,17 @@ impl Ansible {
 
     fn tool(&self, run: &PlaybookRun, private: &PrivateDir) -> Result<Tool> {
         let ansible = run.directory.join("ansible");
-        let mut tool = Tool::new(&self.program)
+        let tool = Tool::new(&self.program)
             .cwd(&ansible)
             .args(["--forks", &run.nodes.clamp(1, MAX_FORKS).to_string()])
             .arg("-i")
-            .arg(&run.inventory);
-        tool = tool
+            .arg(&run.inventory)
             .arg(&run.playbook)
             .log(&run.log)
-            .private_files()
-            // The user's own settings are for the user's own machines.
-            .without_env("ANSIBLE_")
-            .env("ANSIBLE_CONFIG", ansible.join("ansible.cfg"))
-            .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config")))
-            .env("ANSIBLE_HOME", private.path("home"))
-            .env("ANSIBLE_LOCAL_TEMP", private.path("tmp"))
-            .env("ANSIBLE_NOCOLOR", "1")
-            // Ansible refuses to start in a locale that is not UTF-8 or not installed.
-            .env("LC_ALL", "C.UTF-8")
-            // No __pycache__ in the deployment directory.
-            .env("PYTHONDONTWRITEBYTECODE", "1");
+            .private_files();
+        let mut tool = private
+            .surround(tool, &ansible.join("ansible.cfg"))?
+            .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"))?);
         if !run.secrets.is_empty() {
             let list = serde_json::to_vec(&run.secrets).map_err(|e| Error::other(format!("the secrets: {e}")))?;
             tool = tool.secret_file("EXASOL_ANSIBLE_SECRETS", &list)?;
@@ -212,19 +202,12 @@ impl Story {
 }
 
 /// A run's temporary folder, for this user only.
-struct PrivateDir(TempDir);
+struct PrivateDir(Scratch);
 
 impl PrivateDir {
     fn make() -> Result<PrivateDir> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("exasol-").permissions(std::fs::Permissions::from_mode(0o700));
-        let dir = builder.tempdir().map_err(Error::io("cannot make a temporary folder"))?;
-        let short = dir.path().join("cm").as_os_str().len() <= MAX_SOCKET_DIR;
-        let dir =
-            if short { dir } else { builder.tempdir_in("/tmp").map_err(Error::io("cannot make a folder in /tmp"))? };
-        let private = PrivateDir(dir);
-        let sockets = private.sockets();
-        std::fs::create_dir(&sockets).map_err(Error::io(format!("cannot make {}", sockets.display())))?;
+        let private = PrivateDir(Scratch::make()?);
+        private.0.folder(SOCKETS)?;
         Ok(private)
     }
 
@@ -232,31 +215,51 @@ impl PrivateDir {
         self.0.path().join(name)
     }
 
-    fn sockets(&self) -> PathBuf {
-        self.path("cm")
+    /// The environment in which every run has its own settings and folders.
+    fn surround(&self, tool: Tool, settings: &Path) -> Result<Tool> {
+        let tool = tool
+            // The user's own settings are for the user's own machines.
+            .without_env("ANSIBLE_")
+            .env("ANSIBLE_CONFIG", settings)
+            .env("ANSIBLE_HOME", self.path("home"))
+            .env("ANSIBLE_LOCAL_TEMP", self.path("tmp"))
+            .env("ANSIBLE_NOCOLOR", "1")
+            // Ansible refuses to start in a locale that is not UTF-8 or not installed.
+            .env("LC_ALL", "C.UTF-8")
+            // No __pycache__ in the deployment directory.
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        self.0.lend(tool)
     }
 
     /// Ansible splits the value as a shell would.
-    fn ssh_args(&self, config: &Path) -> String {
-        let control_path = format!("ControlPath={}/%C", self.sockets().display());
+    fn ssh_args(&self, config: &Path) -> Result<String> {
+        let control_path = control_path(&self.path(SOCKETS).join("%C"))?;
         let persist = format!("ControlPersist={PERSIST}");
         let config = config.to_string_lossy();
         let mut args = vec!["-F", &config];
         for option in ["BatchMode=yes", "ControlMaster=auto", &persist, &control_path] {
             args.extend(["-o", option]);
         }
-        command_line(args)
+        Ok(command_line(args))
     }
 
     /// Ends the shared connections; a dead one is no failure.
     async fn close_connections(self) {
-        let (Some(ssh), Ok(sockets)) = (find("ssh"), std::fs::read_dir(self.sockets())) else { return };
+        let (Some(ssh), Ok(sockets)) = (find("ssh"), std::fs::read_dir(self.path(SOCKETS))) else { return };
         for socket in sockets.flatten() {
-            let option = format!("ControlPath={}", socket.path().display());
+            let Ok(option) = control_path(&socket.path()) else { continue };
             let exit = Tool::new(&ssh).args(["-F", "/dev/null", "-o", &option, "-O", "exit", "all"]);
             let _ = exit.output(Duration::from_secs(2)).await;
         }
     }
+}
+
+/// As an option of ssh, where a blank would end the path and a `%` begin a token: `%C` is ssh's own.
+fn control_path(path: &Path) -> Result<String> {
+    let quoted = ssh_path(path).map_err(|why| {
+        Error::other(format!("temporary files cannot be in {}: its path {why}; set TMPDIR", path.display()))
+    })?;
+    Ok(format!("ControlPath={}", quoted.replace("/%%C\"", "/%C\"")))
 }
 
 #[cfg(test)]

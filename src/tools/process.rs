@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use super::child::Child;
 use super::follow::Follower;
 use super::lines::tail_of;
+use super::scratch;
 use crate::error::{Error, Result, ToolFailure};
 use crate::model::command_line;
 use crate::signal::{self, Interrupt};
@@ -94,7 +95,8 @@ impl Tool {
             args: Vec::new(),
             env: Vec::new(),
             secret_env: Vec::new(),
-            unset: Vec::new(),
+            // Our own, with people's passwords: a program that needs one is given it.
+            unset: vec!["EXASOL_"],
             cwd: None,
             stdin: None,
             log: None,
@@ -359,7 +361,7 @@ impl Tool {
 
     fn open_output(&self) -> Result<(File, Follower)> {
         let Some(path) = &self.log else {
-            let file = tempfile::NamedTempFile::new().map_err(Error::io("cannot make a temporary file"))?;
+            let file = scratch::file()?;
             let reader = file.reopen().map_err(Error::io("cannot open a temporary file"))?;
             let writer = file.into_file();
             return Ok((writer, Follower::new(reader)));
@@ -410,6 +412,16 @@ impl Finished {
 impl Output {
     pub fn success(&self) -> bool {
         self.status.success()
+    }
+
+    /// The command line, as people would type it.
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// "exit status 1", "signal 9".
+    pub fn status_text(&self) -> String {
+        status_text(self.status)
     }
 
     pub fn stdout_text(&self) -> String {

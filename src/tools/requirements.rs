@@ -12,7 +12,10 @@ pub fn check(id: &'static str, title: &str, found: std::result::Result<String, &
             let needed = needed.as_ref().map(|n| format!(" ({n})")).unwrap_or_default();
             Check::failed(id, title, format!("{tool} was not found on PATH{needed}")).fix(install)
         }
-        Err(other) => Check::failed(id, title, other.to_string()),
+        Err(other) => {
+            let check = Check::failed(id, title, other.to_string());
+            other.hint().into_iter().fold(check, Check::fix)
+        }
     }
 }
 

@@ -8,8 +8,8 @@
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -18,8 +18,11 @@ use serde_json::{Map, Value};
 use super::alias::Alias;
 use super::plan::{Plan, PriorState};
 use super::plugin_cache::{LOCK_FILE, Turn};
-use super::process::{Finished, Tool, find};
-use super::terraform_events::{Diagnostic, Errors, Line, parse};
+use super::process::Tool;
+use super::scratch::Scratch;
+use super::terraform_events::{Diagnostic, Line, Said, parse};
+pub use super::terraform_program::{Engine, Terraform};
+use super::terraform_program::{base_tool, json_in, log_variables, number, read_json};
 use crate::error::{Error, Result};
 use crate::events::EventSink;
 use crate::signal::Interrupt;
@@ -29,102 +32,26 @@ const SHORT: Duration = Duration::from_secs(120);
 /// The saved plan's name in the Terraform folder. It holds secrets and is removed after use.
 const PLAN_FILE: &str = "saved.tfplan";
 
-/// Variables of the user's that would change what our commands do.
-const FOREIGN_ENV: [&str; 5] = ["TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_REATTACH_PROVIDERS"];
-
-/// Which of the two programs: they take the same templates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    Terraform,
-    Tofu,
-}
-
-/// (major, minor)
-type Version = (u32, u32);
-
-impl Engine {
-    /// As in `--engine`.
-    pub fn parse(name: &str) -> Option<Engine> {
-        match name {
-            "terraform" => Some(Engine::Terraform),
-            "tofu" => Some(Engine::Tofu),
-            _ => None,
-        }
-    }
-
-    /// The program's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Engine::Terraform => "terraform",
-            Engine::Tofu => "tofu",
-        }
-    }
-
-    fn install_page(self) -> &'static str {
-        match self {
-            Engine::Terraform => "Terraform (https://developer.hashicorp.com/terraform/install)",
-            Engine::Tofu => "OpenTofu (https://opentofu.org/docs/intro/install)",
-        }
-    }
-
-    /// Oldest version that has what we use: `check` blocks, `optional()`, the JSON forms.
-    fn minimum(self) -> Version {
-        match self {
-            Engine::Terraform => (1, 5),
-            Engine::Tofu => (1, 6),
-        }
-    }
-
-    /// Since when `init` prints JSON too.
-    fn init_json_since(self) -> Version {
-        match self {
-            Engine::Terraform => (1, 9),
-            Engine::Tofu => (1, 7),
-        }
-    }
-}
-
-/// A usable Terraform or OpenTofu on this machine.
-#[derive(Debug, Clone)]
-pub struct Terraform {
-    pub engine: Engine,
-    pub program: PathBuf,
-    /// As it calls itself: `1.11.4`.
-    pub version: String,
-}
+/// Told once, however many folders Terraform works in.
+static LOGGING_TOLD: Once = Once::new();
 
 impl Terraform {
-    /// The engine asked for, or the first one that is new enough: Terraform, then OpenTofu.
-    /// Error: [`Error::ToolMissing`] with what was found instead.
-    pub async fn find(wanted: Option<Engine>) -> Result<Terraform> {
-        let candidates = match wanted {
-            Some(engine) => vec![engine],
-            None => vec![Engine::Terraform, Engine::Tofu],
-        };
-        let mut rejected = Vec::new();
-        for engine in &candidates {
-            let Some(program) = find(engine.as_str()) else { continue };
-            match version_of(&program).await {
-                Ok(version) if number(&version) >= Some(engine.minimum()) => {
-                    return Ok(Terraform { engine: *engine, program, version });
-                }
-                Ok(version) => rejected.push(format!("{} is version {version}", program.display())),
-                Err(error) => rejected.push(format!("{} does not say its version: {error}", program.display())),
-            }
-        }
-        Err(Error::ToolMissing {
-            tool: candidates.iter().map(|engine| minimum_text(*engine)).collect::<Vec<_>>().join(" or "),
-            needed: (!rejected.is_empty()).then(|| rejected.join("; ")),
-            install: format!(
-                "install {}",
-                candidates.iter().rev().map(|engine| engine.install_page()).collect::<Vec<_>>().join(" or ")
-            ),
-        })
-    }
-
     /// A folder with a configuration in it, for the commands below.
-    pub fn workdir(&self, dir: impl Into<PathBuf>, sink: EventSink, interrupt: Interrupt) -> Workdir {
-        Workdir {
+    ///
+    /// # Errors
+    /// [`Error::Io`]: there is no place for temporary files.
+    pub fn workdir(&self, dir: impl Into<PathBuf>, sink: EventSink, interrupt: Interrupt) -> Result<Workdir> {
+        let logging = log_variables();
+        if !logging.is_empty() {
+            let (names, engine) = (logging.join(", "), self.engine.as_str());
+            LOGGING_TOLD.call_once(|| {
+                sink.warn(format!(
+                    "{names}: not passed on to {engine}, whose debug output has keys and passwords: it would stay in \
+                     the deployment's logs"
+                ));
+            });
+        }
+        Ok(Workdir {
             terraform: self.clone(),
             dir: dir.into(),
             log: None,
@@ -137,37 +64,9 @@ impl Terraform {
             sink,
             interrupt,
             warned: Mutex::new(HashSet::new()),
-        }
+            scratch: Scratch::make()?,
+        })
     }
-}
-
-fn minimum_text(engine: Engine) -> String {
-    let (major, minor) = engine.minimum();
-    format!("{} {major}.{minor} or newer", engine.as_str())
-}
-
-async fn version_of(program: &Path) -> Result<String> {
-    #[derive(Deserialize)]
-    struct Version {
-        terraform_version: String,
-    }
-    let output = base_tool(program).args(["version", "-json"]).output(SHORT).await?.ok()?;
-    let version: Version = read_json(&output.stdout, "version -json")?;
-    Ok(version.terraform_version)
-}
-
-fn number(version: &str) -> Option<Version> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-fn base_tool(program: &Path) -> Tool {
-    let tool = Tool::new(program).env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").private_files();
-    FOREIGN_ENV.into_iter().fold(tool, Tool::without_env)
-}
-
-fn read_json<T: for<'de> Deserialize<'de>>(json: &[u8], what: &str) -> Result<T> {
-    serde_json::from_slice(json).map_err(|e| Error::other(format!("cannot read Terraform's answer to {what}: {e}")))
 }
 
 /// A plan that does not hang but is slow gets its time at the second attempt.
@@ -194,6 +93,7 @@ pub struct Workdir {
     sink: EventSink,
     interrupt: Interrupt,
     warned: Mutex<HashSet<String>>,
+    scratch: Scratch,
 }
 
 impl Workdir {
@@ -252,6 +152,11 @@ impl Workdir {
         let mut tool = self.tool(&["init", "-input=false"])?;
         if number(&self.terraform.version) >= Some(self.terraform.engine.init_json_since()) {
             tool = tool.arg("-json");
+        }
+        // No plugin runs that would make sockets, and plugins are downloaded, larger than fits into memory.
+        let usual = std::env::temp_dir();
+        if usual.is_dir() {
+            tool = tool.env("TMPDIR", usual);
         }
         let Some(cache) = &self.plugin_cache else { return self.run(tool).await };
         let turn = match Turn::take(cache, &self.interrupt).await {
@@ -386,7 +291,7 @@ impl Workdir {
 
     async fn show(&self, plan_file: &str) -> Result<Plan> {
         let output = self.tool(&["show", "-json", plan_file])?.output(SHORT).await?.ok()?;
-        Plan::parse(&output.stdout)
+        Plan::parse(json_in(&output.stdout))
     }
 
     async fn ask<T: for<'de> Deserialize<'de>>(&self, args: &[&str]) -> Result<T> {
@@ -401,7 +306,7 @@ impl Workdir {
     }
 
     fn bare_tool(&self) -> Result<Tool> {
-        let mut tool = base_tool(&self.terraform.program).cwd(&self.dir);
+        let mut tool = self.scratch.lend(base_tool(&self.terraform.program).cwd(&self.dir))?;
         for name in &self.without_env {
             tool = tool.without_env(name);
         }
@@ -423,25 +328,37 @@ impl Workdir {
             Some(log) => tool.log(log),
             None => tool,
         };
-        let mut errors = Errors::default();
-        let finished = tool
+        let mut said = Said::default();
+        let mut finished = tool
             .run(&self.interrupt, &mut |line| match parse(line) {
                 Line::Resource(change) => self.sink.emit(change.into()),
-                Line::Error(diagnostic) => errors.push(&diagnostic),
-                Line::Warning(diagnostic) => self.warn_once(&diagnostic),
-                Line::Other => (),
+                Line::Error(diagnostic) => said.error(&diagnostic),
+                Line::Warning(diagnostic) => self.warn_about(&diagnostic),
+                Line::Message(text) => said.message(&text),
+                Line::Text(text) => said.text(&text),
             })
             .await?;
-        if finished.success() { Ok(()) } else { Err(failure(finished, errors)) }
+        if finished.success() {
+            if let Some(problem) = said.configuration() {
+                self.warn_once(format!("{problem}; it goes on without that file"));
+            }
+            return Ok(());
+        }
+        let (diagnostics, tail) = said.end();
+        finished.tail = tail;
+        Err(finished.into_error(diagnostics))
     }
 
-    /// Plan and apply repeat each other's warnings.
-    fn warn_once(&self, diagnostic: &Diagnostic) {
+    fn warn_about(&self, diagnostic: &Diagnostic) {
         if diagnostic.summary.starts_with("Incomplete lock file information") {
             // Checksums for this platform alone: what plugin_cache.rs asks for.
             return;
         }
-        let text = diagnostic.text();
+        self.warn_once(diagnostic.text());
+    }
+
+    /// Plan and apply repeat each other's warnings.
+    fn warn_once(&self, text: String) {
         let mut warned = self.warned.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if warned.insert(text.clone()) {
             self.sink.warn(format!("{}: {text}", self.terraform.engine.as_str()));
@@ -451,10 +368,6 @@ impl Workdir {
 
 fn within(tool: Tool, limit: Option<Duration>) -> Tool {
     limit.into_iter().fold(tool, Tool::limit)
-}
-
-fn failure(finished: Finished, errors: Errors) -> Error {
-    finished.into_error(errors.into_vec())
 }
 
 #[cfg(test)]

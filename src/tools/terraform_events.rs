@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::lines::Tail;
 use crate::events::{Event, ItemState};
 
 /// What one line means to us.
@@ -14,8 +15,10 @@ pub(super) enum Line {
     Resource(ResourceChange),
     Error(Diagnostic),
     Warning(Diagnostic),
-    /// Plans, refreshes, summaries, output of provisioners, text: for the log only.
-    Other,
+    /// Plans, refreshes, summaries, output of provisioners: what the line says for people.
+    Message(String),
+    /// No JSON: what Terraform says before it knows how to print, or a wrapper of it.
+    Text(String),
 }
 
 #[derive(Debug, PartialEq)]
@@ -61,6 +64,8 @@ impl From<ResourceChange> for Event {
 struct RawLine {
     #[serde(rename = "type", default)]
     kind: String,
+    #[serde(rename = "@message", default)]
+    message: String,
     hook: Option<Hook>,
     diagnostic: Option<Diagnostic>,
 }
@@ -78,24 +83,29 @@ struct Resource {
     addr: String,
 }
 
-/// Reads one line; anything unknown is [`Line::Other`].
+/// Reads one line.
 pub(super) fn parse(line: &str) -> Line {
-    let Ok(raw) = serde_json::from_str::<RawLine>(line) else { return Line::Other };
+    let Ok(raw) = serde_json::from_str::<RawLine>(line) else {
+        return match serde_json::from_str::<serde::de::IgnoredAny>(line) {
+            Ok(_) => Line::Message(String::new()),
+            Err(_) => Line::Text(line.to_owned()),
+        };
+    };
     let state = match raw.kind.as_str() {
         "diagnostic" => {
             return match raw.diagnostic {
                 Some(diagnostic) if diagnostic.is_error() => Line::Error(diagnostic),
                 Some(diagnostic) => Line::Warning(diagnostic),
-                None => Line::Other,
+                None => Line::Message(raw.message),
             };
         }
         "apply_start" => ItemState::Started,
         "apply_progress" => ItemState::Running,
         "apply_complete" => ItemState::Done,
         "apply_errored" => ItemState::Failed,
-        _ => return Line::Other,
+        _ => return Line::Message(raw.message),
     };
-    let Some(hook) = raw.hook else { return Line::Other };
+    let Some(hook) = raw.hook else { return Line::Message(raw.message) };
     Line::Resource(ResourceChange {
         action: hook.action,
         address: hook.resource.addr,
@@ -104,20 +114,68 @@ pub(super) fn parse(line: &str) -> Line {
     })
 }
 
-/// The errors of a run, each once, in the order in which they came.
-#[derive(Default)]
-pub(super) struct Errors(Vec<String>);
+/// Where Terraform and OpenTofu begin and end to tell that the user's own configuration file, as
+/// `~/.terraformrc`, cannot be read. They then go on without it: without its mirrors and credentials.
+const CONFIGURATION: &str = "There are some problems with the CLI configuration";
+const END_OF_CONFIGURATION: &str = "As a result of the above problems";
+/// Lines of that which are kept.
+const MAX_CONFIGURATION: usize = 10;
 
-impl Errors {
-    pub fn push(&mut self, diagnostic: &Diagnostic) {
+/// What a run said, as far as its error needs it.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Each once, in the order in which they came.
+    errors: Vec<String>,
+    /// What is wrong with the user's configuration file.
+    configuration: Vec<String>,
+    in_configuration: bool,
+    /// What was no JSON.
+    text: Tail,
+    /// That, and what the JSON says for people.
+    all: Tail,
+}
+
+impl Said {
+    pub fn error(&mut self, diagnostic: &Diagnostic) {
         let text = diagnostic.text();
-        if !self.0.contains(&text) {
-            self.0.push(text);
+        if !self.errors.contains(&text) {
+            self.errors.push(text);
         }
     }
 
-    pub fn into_vec(self) -> Vec<String> {
-        self.0
+    pub fn message(&mut self, text: &str) {
+        self.in_configuration = false;
+        if !text.is_empty() {
+            self.all.push(text);
+        }
+    }
+
+    pub fn text(&mut self, line: &str) {
+        let words = line.trim_matches(|sign: char| sign.is_whitespace() || "│╷╵".contains(sign));
+        if words.starts_with(CONFIGURATION) {
+            self.in_configuration = true;
+        } else if words.starts_with(END_OF_CONFIGURATION) {
+            self.in_configuration = false;
+        } else if self.in_configuration {
+            if !words.is_empty() && self.configuration.len() < MAX_CONFIGURATION {
+                self.configuration.push(words.strip_prefix("Error: ").unwrap_or(words).to_owned());
+            }
+        } else if !words.is_empty() {
+            self.text.push(line);
+            self.all.push(line);
+        }
+    }
+
+    /// What is wrong with the user's own configuration file, with its name and line.
+    pub fn configuration(&self) -> Option<String> {
+        (!self.configuration.is_empty()).then(|| self.configuration.join(" "))
+    }
+
+    /// The causes, the first of all others first, and the last lines that tell more: never JSON.
+    pub fn end(self) -> (Vec<String>, Vec<String>) {
+        let causes: Vec<_> = self.configuration().into_iter().chain(self.errors).collect();
+        let tail = if causes.is_empty() { self.all } else { self.text };
+        (causes, tail.into_vec())
     }
 }
 
@@ -140,13 +198,27 @@ mod tests {
     }
 
     fn errors(text: &str) -> Vec<String> {
-        let mut errors = Errors::default();
+        let mut errors = Said::default();
         for line in text.lines() {
             if let Line::Error(diagnostic) = parse(line) {
-                errors.push(&diagnostic);
+                errors.error(&diagnostic);
             }
         }
-        errors.into_vec()
+        errors.end().0
+    }
+
+    /// As a run reads its lines.
+    fn said(text: &str) -> (Vec<String>, Vec<String>) {
+        let mut said = Said::default();
+        for line in text.lines() {
+            match parse(line) {
+                Line::Error(diagnostic) => said.error(&diagnostic),
+                Line::Message(text) => said.message(&text),
+                Line::Text(text) => said.text(&text),
+                Line::Resource(_) | Line::Warning(_) => (),
+            }
+        }
+        said.end()
     }
 
     #[test]
@@ -189,8 +261,39 @@ mod tests {
         let line = r#"{"@level":"info","hook":{"resource":{"addr":"libvirt_volume.root[\"n11\"]"},"action":"create","elapsed_seconds":10},"type":"apply_progress"}"#;
         let Line::Resource(change) = parse(line) else { panic!() };
         assert_eq!((change.state, change.elapsed_ms), (ItemState::Running, Some(10_000)));
-        for text in ["", "Error: text", "{}", "[1]", r#"{"type":"apply_start"}"#, "{\"type\":5}"] {
-            assert_eq!(parse(text), Line::Other, "{text}");
+        for text in ["{}", "[1]", r#"{"type":"apply_start"}"#, "{\"type\":5}"] {
+            assert_eq!(parse(text), Line::Message(String::new()), "{text}");
         }
+        for text in ["", "Error: text"] {
+            assert_eq!(parse(text), Line::Text(text.into()));
+        }
+    }
+
+    /// Printed by Terraform 1.11.4 and OpenTofu 1.12 before the JSON.
+    const TERRAFORMS: &str = "There are some problems with the CLI configuration:\n╷\n\
+        │ Error: Error parsing /home/u/.terraformrc: At 3:12: expected '/' for comment\n│\n╵\n\n\
+        As a result of the above problems, Terraform may not behave as intended.\n\n";
+    const TOFUS: &str = "There are some problems with the CLI configuration:\n\n\
+        Error: Error parsing /home/u/.tofurc: At 3:12: expected '/' for comment\n\n\
+        As a result of the above problems, OpenTofu may not behave as intended.\n\n";
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_comes_before_what_follows_from_it() {
+        for (configuration, file) in [(TERRAFORMS, ".terraformrc"), (TOFUS, ".tofurc")] {
+            let (causes, tail) = said(&format!("{configuration}{UNREACHABLE}"));
+            let first = format!("Error parsing /home/u/{file}: At 3:12: expected '/' for comment");
+            assert_eq!(causes[0], first);
+            assert!(causes[1].contains("no such host"), "{causes:?}");
+            assert!(tail.is_empty(), "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_lines_are_words_and_never_json() {
+        let (causes, tail) = said(&format!("wrapper 1.2\n{CREATE}"));
+        assert!(causes.is_empty());
+        assert!(tail.iter().all(|line| !line.starts_with('{') && !line.is_empty()), "{tail:?}");
+        assert!(tail.last().is_some_and(|line| line.starts_with("Outputs")), "{tail:?}");
+        assert_eq!(said(&format!("a stack trace\n{FAILED}")).1, ["a stack trace"]);
     }
 }

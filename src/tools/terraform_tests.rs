@@ -55,6 +55,7 @@ impl Bench {
     fn workdir(&self) -> Workdir {
         self.terraform
             .workdir(self.dir.path(), self.sink.clone(), Interrupt::never())
+            .unwrap()
             .log(self.log())
             .plugin_cache(self.dir.path().join("cache/plugins"))
             .secret_env("TF_CLI_CONFIG_FILE", "/dev/null")
@@ -126,7 +127,7 @@ async fn a_plan_that_hangs_is_made_once_more_and_an_apply_is_ended() {
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let terraform = Terraform { engine: Engine::Terraform, program, version: "1.11.4".into() };
     let limits = Limits { plan: Duration::from_secs(1), apply: Duration::from_millis(100) };
-    let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never()).limits(limits);
+    let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never()).unwrap().limits(limits);
     assert!(workdir.plan().await.unwrap().is_empty() && dir.path().join("hung").exists());
     assert!(matches!(workdir.apply().await, Err(Error::Timeout { .. })));
 }
@@ -175,7 +176,7 @@ async fn an_interrupt_stops_an_apply_in_order_and_keeps_its_state() {
             crate::signal::press(&sender, 15);
         }
     });
-    let workdir = bench.terraform.workdir(bench.dir.path(), bench.sink.clone(), interrupt);
+    let workdir = bench.terraform.workdir(bench.dir.path(), bench.sink.clone(), interrupt).unwrap();
     workdir.init().await.unwrap();
     workdir.plan().await.unwrap();
     let error = workdir.apply().await.unwrap_err();

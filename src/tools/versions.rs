@@ -1,8 +1,10 @@
 //! What programs call themselves.
 
+use std::path::Path;
 use std::time::Duration;
 
-use super::process::{Tool, find};
+use super::process::{Output, Tool, find};
+use crate::error::Error;
 use crate::model::Component;
 
 pub const NOT_FOUND: &str = "not found";
@@ -21,5 +23,22 @@ pub async fn program(name: &str, argument: &str, beginnings: &[&str], limit: Dur
     match named.or(lines.first()).copied() {
         Some(line) => Component::found(name, line).at(path),
         None => Component::missing(name, "it does not say").at(path),
+    }
+}
+
+/// Lines of a broken program's output that an error has.
+const MAX_SAID: usize = 5;
+
+/// A program that is there, and does not answer as the one that we need: with what it printed.
+/// `or` is what else can be done than to mend it.
+pub(super) fn unusable(program: &Path, output: &Output, or: String) -> Error {
+    let (err, out) = (output.stderr_text(), output.stdout_text());
+    let lines = err.lines().chain(out.lines()).map(str::trim).filter(|line| !line.is_empty());
+    Error::ToolUnusable {
+        program: program.to_owned(),
+        command: output.command().to_owned(),
+        status: output.status_text(),
+        said: lines.take(MAX_SAID).map(str::to_owned).collect(),
+        or,
     }
 }

@@ -10,6 +10,7 @@ mod connect;
 mod database;
 mod deploy;
 mod engine;
+mod environment;
 mod health;
 mod house;
 mod image;

@@ -25,7 +25,7 @@ impl World {
             std::fs::create_dir(root.path().join(name)).unwrap();
         }
         let world = Self { root };
-        for tool in ["sh", "cat", "sleep", "mkdir", "mv", "touch", "rm", "cp", "true", "false", "kill", "date"] {
+        for tool in ["sh", "cat", "sleep", "mkdir", "mv", "touch", "rm", "cp", "ls", "true", "false", "kill", "date"] {
             world.link(tool);
         }
         world

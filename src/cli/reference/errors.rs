@@ -38,6 +38,13 @@ fn samples() -> Vec<Error> {
         Error::EditedFiles { files: vec!["terraform/main.tf".into()] },
         Error::Preflight { checks: vec![Check::failed("pool_active", "storage pool 'default'", "it is not running")] },
         Error::ToolMissing { tool: "tofu 1.6 or newer".into(), needed: None, install: "how to install it".into() },
+        Error::ToolUnusable {
+            program: "/usr/bin/ansible-playbook".into(),
+            command: "ansible-playbook --version".into(),
+            status: "exit status 1".into(),
+            said: vec!["No module named ansible".into()],
+            or: "or how to install it".into(),
+        },
         Error::LibvirtUnreachable {
             uri: "qemu:///system".into(),
             cause: "Permission denied".into(),

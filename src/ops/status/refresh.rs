@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan};
 use crate::providers::Provider;
 use crate::providers::cloud::{PowerControl, TerraformPower};
+use crate::tools::scratch::Scratch;
 
 pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[NodePlan]) -> Result<Vec<Machine>> {
     let provider = recorded::provider(dir)?;
@@ -31,7 +32,7 @@ async fn by_terraform(
     switch: &TerraformPower,
     plans: &[NodePlan],
 ) -> Result<Vec<Machine>> {
-    let copy = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
+    let copy = Scratch::make()?;
     let workdir = plan::in_copy(context, dir, provider, copy.path()).await?;
     Ok(power::in_prior_state(&workdir.refreshed().await?, switch, plans))
 }
