@@ -131,7 +131,9 @@ impl Ansible {
             .arg(&run.inventory)
             .arg(&run.playbook)
             .log(&run.log)
-            .private_files();
+            .private_files()
+            // On a busy machine Ansible 2.19 was seen to swallow a SIGINT in the moment in which it forks.
+            .insistent();
         let mut tool = private
             .surround(tool, &ansible.join("ansible.cfg"))?
             .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"))?);

@@ -11,6 +11,7 @@ mod child;
 mod follow;
 pub mod http;
 mod lines;
+mod outcome;
 pub mod plan;
 pub mod plugin_cache;
 pub mod process;

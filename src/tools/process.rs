@@ -17,9 +17,9 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -30,13 +30,16 @@ use tokio::time::Instant;
 use super::child::Child;
 use super::follow::Follower;
 use super::lines::tail_of;
+pub use super::outcome::{Finished, Output};
 use super::scratch;
-use crate::error::{Error, Result, ToolFailure};
+use crate::error::{Error, Result};
 use crate::model::command_line;
 use crate::signal::{self, Interrupt};
 
 /// How often a followed file is read while the program lives. Its end is noticed at once.
 const FOLLOW_EVERY: Duration = Duration::from_millis(40);
+/// How often a program that does not notice a press is told again.
+const INSIST_EVERY: Duration = Duration::from_secs(2);
 /// How long pipes may stay open after their program has ended (ssh masters keep them).
 const PIPES_GRACE: Duration = Duration::from_millis(300);
 /// More output than this of a short command is read but not kept.
@@ -62,30 +65,8 @@ pub struct Tool {
     log: Option<PathBuf>,
     inherit: Vec<OwnedFd>,
     private_files: bool,
+    insistent: bool,
     limit: Option<Duration>,
-}
-
-/// How a followed program ended.
-#[derive(Debug)]
-pub struct Finished {
-    pub status: ExitStatus,
-    /// The first signal that we were told to pass on, if any.
-    pub interrupted: Option<i32>,
-    /// The last 20 lines that it printed.
-    pub tail: Vec<String>,
-    pub log: Option<PathBuf>,
-    tool: String,
-    command: String,
-}
-
-/// What a short command printed.
-#[derive(Debug)]
-pub struct Output {
-    pub status: ExitStatus,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-    tool: String,
-    command: String,
 }
 
 impl Tool {
@@ -102,6 +83,7 @@ impl Tool {
             log: None,
             inherit: Vec::new(),
             private_files: false,
+            insistent: false,
             limit: None,
         }
     }
@@ -178,6 +160,12 @@ impl Tool {
         self
     }
 
+    /// The first press is passed on again and again until the program ends: for one that may not notice it.
+    pub fn insistent(mut self) -> Self {
+        self.insistent = true;
+        self
+    }
+
     /// Ends a [`Tool::run`] that takes longer: SIGTERM to the group, then SIGKILL.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -207,14 +195,13 @@ impl Tool {
         let (tool, command) = (self.name(), self.command_text());
         let (output, mut follower) = self.open_output()?;
         let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
-        let limit = self.limit;
-        let log = self.log.clone();
+        let (limit, insistent, log) = (self.limit, self.insistent, self.log.clone());
         let stdin = self.input()?;
         let mut child = self.spawn(stdin, output.into(), errors.into(), Signal::INT)?;
         // Ours are closed now; the program's copies are the only ones.
 
         let started = Instant::now();
-        let mut passed_on = 0;
+        let (mut passed_on, mut passed_on_at) = (0, started);
         let status = loop {
             if let Ok(status) = tokio::time::timeout(FOLLOW_EVERY, child.wait()).await {
                 break status?;
@@ -223,6 +210,10 @@ impl Tool {
             if interrupt.pressed().times > u32::from(passed_on) {
                 // One level a turn: two signals at the same moment would arrive as one.
                 passed_on += 1;
+                passed_on_at = Instant::now();
+                child.pass_on(passed_on);
+            } else if insistent && passed_on > 0 && passed_on_at.elapsed() >= INSIST_EVERY {
+                passed_on_at = Instant::now();
                 child.pass_on(passed_on);
             }
             if let Some(limit) = limit.filter(|limit| started.elapsed() >= *limit) {
@@ -388,74 +379,6 @@ impl fmt::Debug for Tool {
     }
 }
 
-impl Finished {
-    pub fn success(&self) -> bool {
-        self.status.success()
-    }
-
-    /// The error that this run amounts to: an interruption, if one was passed on, else the tool's failure.
-    pub fn into_error(self, diagnostics: Vec<String>) -> Error {
-        if let Some(signal) = self.interrupted {
-            return Error::Interrupted { signal };
-        }
-        Error::Tool(Box::new(ToolFailure {
-            tool: self.tool,
-            command: self.command,
-            status: status_text(self.status),
-            diagnostics,
-            tail: self.tail,
-            log: self.log,
-        }))
-    }
-}
-
-impl Output {
-    pub fn success(&self) -> bool {
-        self.status.success()
-    }
-
-    /// The command line, as people would type it.
-    pub fn command(&self) -> &str {
-        &self.command
-    }
-
-    /// "exit status 1", "signal 9".
-    pub fn status_text(&self) -> String {
-        status_text(self.status)
-    }
-
-    pub fn stdout_text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).into_owned()
-    }
-
-    pub fn stderr_text(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).into_owned()
-    }
-
-    /// The failure that this output amounts to, for commands whose other exit statuses mean something.
-    pub fn into_error(self, diagnostics: Vec<String>) -> Error {
-        let text = if self.stderr.is_empty() { self.stdout_text() } else { self.stderr_text() };
-        Error::Tool(Box::new(ToolFailure {
-            status: status_text(self.status),
-            diagnostics,
-            tail: tail_of(&text),
-            log: None,
-            tool: self.tool,
-            command: self.command,
-        }))
-    }
-
-    /// Itself if the exit status was 0, else the failure with stderr's first line as its diagnostic.
-    pub fn ok(self) -> Result<Output> {
-        if self.success() {
-            return Ok(self);
-        }
-        let stderr = self.stderr_text();
-        let first = stderr.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
-        Err(self.into_error(first.into_iter().collect()))
-    }
-}
-
 /// Reads a pipe to its end, keeps a bounded part.
 async fn capture(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     let Some(mut pipe) = pipe else { return };
@@ -486,14 +409,6 @@ fn nameless_file() -> std::io::Result<File> {
 
 fn timeout(what: String, limit: Duration, last_seen: Option<&str>) -> Error {
     Error::Timeout { what, limit_s: limit.as_secs(), last_seen: last_seen.map(str::to_owned), hint: None }
-}
-
-fn status_text(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => status.to_string(),
-    }
 }
 
 #[cfg(test)]

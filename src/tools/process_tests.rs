@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{FlockOperation, flock};
@@ -221,4 +222,18 @@ fn secrets_are_in_no_text() {
 async fn a_missing_program_is_named() {
     let error = Tool::new("/nowhere/terraform").output(LONG).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/terraform"), "{error}");
+}
+
+#[tokio::test]
+async fn a_press_that_is_not_noticed_is_passed_on_again() {
+    let (interrupt, sender) = Interrupt::manual();
+    // The first one is swallowed, the second one ends it.
+    let script = "trap 'echo once; trap \"exit 7\" INT' INT; echo ready; while :; do sleep 0.05; done";
+    let mut on_line = |line: &str| {
+        if line == "ready" {
+            press(&sender, SIGINT);
+        }
+    };
+    let finished = sh(script).insistent().run(&interrupt, &mut on_line).await.unwrap();
+    assert_eq!((finished.status.code(), finished.tail.last().map(String::as_str)), (Some(7), Some("once")));
 }
