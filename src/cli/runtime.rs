@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::events::EventSink;
-use crate::ops::Context;
+use crate::ops::{Context, links};
 use crate::signal::Interrupt;
 use crate::ui::Ui;
 
@@ -42,7 +42,10 @@ fn run_until<T>(press: u32, grace: Duration, ui: &Ui, work: impl AsyncFnOnce(&Co
         sink.add_reader(ui.progress());
         let interrupt = Interrupt::listen().map_err(Error::io("signal handlers"))?;
         let context = Context { sink, interrupt: interrupt.clone() };
-        ended_by(interrupt, press, grace, work(&context)).await
+        links::open();
+        let result = ended_by(interrupt, press, grace, work(&context)).await;
+        links::close().await;
+        result
     });
     // Threads that have used the hypervisor's library end before its exit handlers run, or both
     // would free the same things. A call that hangs cannot be cancelled, and must not keep us.

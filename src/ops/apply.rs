@@ -27,7 +27,7 @@ pub(super) async fn run(
 ) -> Result<()> {
     work.begin(PLAN.id);
     let engine = terraform.engine.as_str();
-    let terraform = connections::workdir(work, terraform)?;
+    let terraform = connections::workdir(work, terraform).await?;
     let Some(planned) = plan(work, cluster, &terraform, allow_replace).await? else {
         forget_creating(work)?;
         work.unchanged("the infrastructure is as planned");

@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use super::blocking::ask_hypervisor;
 use super::cache_dirs::CacheDirs;
 use super::operation::{Work, in_dir};
-use super::{credentials, engine, known, recorded, render_input};
+use super::{credentials, engine, known, links, recorded, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
-use crate::model::{Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec};
-use crate::providers::{Provider, Route};
+use crate::model::{Login, Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec};
+use crate::providers::Provider;
 use crate::render::{self, SshInput};
 use crate::signal::Interrupt;
 use crate::sql::{Endpoint, Stream, Tunnel};
@@ -34,14 +34,31 @@ pub(super) const SQL_USER: &str = "sys";
 
 /// Terraform for the deployment's directory. It inherits the lock, so that the lock outlives us
 /// for as long as Terraform works.
-pub(super) fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
+pub(super) async fn workdir(work: &Work, terraform: &Terraform) -> Result<Workdir> {
     let provider = recorded::provider(&work.dir)?;
     let workdir = terraform
         .workdir(work.dir.terraform_dir(), work.sink.clone(), work.interrupt.clone())?
         .log(work.log.file("terraform.jsonl"))
         .plugin_cache(CacheDirs::of_user()?.plugins())
         .holding(&work.dir.lock_fd())?;
+    let workdir = reaching(&work.interrupt, provider, &work.dir.state().spec, workdir).await?;
     Ok(credentials::give(&credentials::of(&work.dir, provider)?, made_for(provider, workdir)?))
+}
+
+/// With the way to a hypervisor that its address alone does not lead to. Terraform keeps it open for as long
+/// as it runs, as it does the lock.
+pub(super) async fn reaching(
+    interrupt: &Interrupt,
+    provider: &'static Provider,
+    spec: &Spec,
+    workdir: Workdir,
+) -> Result<Workdir> {
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(workdir) };
+    let asked = spec.clone();
+    let variables = ask_hypervisor(interrupt, move || (hypervisor.terraform_variables)(&asked)).await?;
+    let workdir = variables.into_iter().fold(workdir, |workdir, (name, value)| workdir.variable(name, value));
+    let held = (hypervisor.login)(spec)?.map(|login| links::holds(&login)).unwrap_or_default();
+    held.iter().try_fold(workdir, |workdir, fd| workdir.holding(fd))
 }
 
 /// libvirt's provider (0.8.3) was seen to hang for ever while it reads back a cloud-init disk: its client
@@ -65,9 +82,17 @@ pub(super) fn ssh_config(dir: &DeploymentDir) -> PathBuf {
 
 /// With the deployment's configuration, which may still name a place that the directory has left.
 pub(super) fn ssh(dir: &DeploymentDir) -> Result<Ssh> {
-    let ssh = Ssh::new(ssh_config(dir))?;
+    let ssh = Ssh::new(ssh_config(dir))?.with_lines(shared_way(dir)?);
     let place = render::ssh_place(dir.root())?;
     Ok(if names(dir, &place) { ssh } else { ssh.with_lines(place) })
+}
+
+/// The line that leads through a connection which this process has to the hypervisor already, instead of the
+/// configuration's, which logs in anew.
+pub(super) fn shared_way(dir: &DeploymentDir) -> Result<Option<String>> {
+    let Some(login) = jump(dir)? else { return Ok(None) };
+    let Some(control) = links::control(&login) else { return Ok(None) };
+    render::ssh_proxy(&login, Some(&control)).map(Some)
 }
 
 /// Whether `ssh/config` has these lines, which are those of the place where the directory is now.
@@ -105,7 +130,7 @@ pub(super) fn next(dir: &DeploymentDir) -> Option<String> {
 
 /// Where a node's SQL port is and how it is reached, with the certificate that deploy recorded.
 pub(super) fn sql_endpoint(dir: &DeploymentDir, node: &Node) -> Result<Endpoint> {
-    let tunnel = match jump_host(dir)? {
+    let tunnel = match jump(dir)? {
         None => None,
         Some(_) => Some(sql_tunnel(ssh(dir)?, node.plan.name.clone())),
     };
@@ -124,11 +149,6 @@ fn sql_tunnel(ssh: Ssh, node: String) -> Tunnel {
     })
 }
 
-/// How packets get to the nodes; without a hypervisor in between, straight.
-fn route(dir: &DeploymentDir, provider: &Provider) -> Result<Route> {
-    provider.hypervisor.as_ref().map_or_else(|| Ok(Route::default()), |h| (h.route)(&dir.state().spec))
-}
-
 /// From where the nodes see this machine; nothing is known of that in a cloud.
 pub(super) async fn deployer_addresses(
     interrupt: &Interrupt,
@@ -141,15 +161,15 @@ pub(super) async fn deployer_addresses(
     ask_hypervisor(interrupt, move || (hypervisor.deployer_addresses)(&spec, &facts)).await
 }
 
-/// The SSH host through which nodes are reached; None where they are reached straight.
-pub(super) fn jump_host(dir: &DeploymentDir) -> Result<Option<String>> {
-    let provider = recorded::provider(dir)?;
-    Ok(route(dir, provider)?.jump_host)
+/// The login through which nodes are reached; None where they are reached straight.
+pub(super) fn jump(dir: &DeploymentDir) -> Result<Option<Login>> {
+    let hypervisor = recorded::provider(dir)?.hypervisor.as_ref();
+    hypervisor.map_or(Ok(None), |hypervisor| (hypervisor.login)(&dir.state().spec))
 }
 
 /// The nodes' SSH ports, as far as this machine reaches them itself.
-pub(super) fn targets(dir: &DeploymentDir, provider: &Provider) -> Result<Vec<Target>> {
-    let direct = route(dir, provider)?.jump_host.is_none();
+pub(super) fn targets(dir: &DeploymentDir) -> Result<Vec<Target>> {
+    let direct = jump(dir)?.is_none();
     let target = |node: &Node| Target {
         node: node.plan.name.clone(),
         address: direct.then_some((node.public_ip, SSH_PORT).into()),
@@ -166,14 +186,13 @@ pub(super) fn write_ssh_files(dir: &mut Locked, edits: EditPolicy) -> Result<()>
 /// What belongs in `ssh/`.
 pub(super) fn ssh_files(dir: &DeploymentDir) -> Result<Vec<RenderedFile>> {
     let state = dir.state();
-    let route = route(dir, recorded::provider(dir)?)?;
+    let jump = jump(dir)?;
     let secrets = dir.secrets()?;
     render::ssh_files(&SshInput {
         directory: dir.root(),
         nodes: &state.nodes,
         secrets: &render_input::borrowed(&secrets),
-        jump_host: route.jump_host.as_deref(),
-        jump_key: route.jump_key.as_deref(),
+        jump: jump.as_ref(),
         cos_host_keys: &state.cos_host_keys,
     })
 }
@@ -186,7 +205,7 @@ pub(super) struct Outputs {
 }
 
 pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Outputs> {
-    let outputs = workdir(work, &engine::of(&work.dir).await?)?.outputs().await?;
+    let outputs = workdir(work, &engine::of(&work.dir).await?).await?.outputs().await?;
     let state = work.dir.state();
     let nodes = plans.iter().map(|plan| node_from(&outputs, plan, overlay_ip(state, plan))).collect::<Result<_>>()?;
     Ok(Outputs { nodes, image_id: outputs.get("image_id").cloned() })

@@ -145,7 +145,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
         work.unchanged("Terraform has made nothing");
         return Ok(());
     }
-    let terraform = connections::workdir(work, &engine::of(&work.dir).await?)?;
+    let terraform = connections::workdir(work, &engine::of(&work.dir).await?).await?;
     terraform.init().await?;
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
     // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.

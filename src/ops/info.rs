@@ -40,7 +40,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         odbc: format!("DRIVER=EXASOL;EXAHOST={pinned};UID={SQL_USER}"),
         dsn: pinned,
         ssh: in_dir("exasol ssh", root),
-        tunnel: connections::jump_host(&dir)?.and(nodes.first()).map(|node| tunnel(&dir, &node.plan.name)),
+        tunnel: connections::jump(&dir)?.and(nodes.first()).map(|node| tunnel(&dir, &node.plan.name)),
     })
 }
 

@@ -32,6 +32,7 @@ mod connections;
 mod credentials;
 mod engine;
 mod known;
+pub mod links;
 mod login;
 mod operation;
 mod power;

@@ -36,6 +36,7 @@ pub(super) async fn in_copy(
         .await?
         .workdir(copy_of(dir, provider, to)?, context.sink.clone(), context.interrupt.clone())?
         .plugin_cache(CacheDirs::of_user()?.plugins());
+    let terraform = connections::reaching(&context.interrupt, provider, &dir.state().spec, terraform).await?;
     let terraform = connections::made_for(provider, terraform)?;
     let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);
     terraform.init().await?;

@@ -5,20 +5,21 @@
 //! `libvirt/client/`).
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::{
-    BaseImage, Component, DataDisk, DeploymentId, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome, Program,
-    Spec,
+    BaseImage, Component, DataDisk, DeploymentId, Login, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome,
+    Program, Spec,
 };
 
 mod addresses;
 mod aws;
 mod azure;
 pub mod cloud;
+mod dial;
 mod digitalocean;
 mod exoscale;
 mod gcp;
@@ -27,6 +28,7 @@ pub mod libvirt;
 mod oci;
 
 pub use cloud::{Cloud, CredentialInput, Credentials};
+pub use dial::dial_with;
 
 /// A place where machines can be made.
 pub struct Provider {
@@ -92,6 +94,9 @@ pub type UploadProgress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 /// Gets what a console printed; false: stop following.
 pub type ConsoleReader<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
 
+/// Names and values.
+pub type Variables = Vec<(String, String)>;
+
 /// Blocking functions on the hypervisor itself. `Spec` says which one and how to reach it.
 pub struct Hypervisor {
     /// Makes what a check called creatable (`init --create-missing`).
@@ -128,8 +133,10 @@ pub struct Hypervisor {
     pub remove: fn(&Spec, &DeploymentId, &Leftover) -> Result<()>,
     /// The command with which a person removes one; None for a data disk, which nobody is told to remove.
     pub removal: fn(&Spec, &Leftover) -> Result<Option<String>>,
-    /// How SSH gets to the machines; nobody is asked.
-    pub route: fn(&Spec) -> Result<Route>,
+    /// The login on the hypervisor itself, where it is remote: SSH gets to the machines through it. Nobody is asked.
+    pub login: fn(&Spec) -> Result<Option<Login>>,
+    /// Terraform's variables that hold for this process only: they are in no file. The hypervisor is reached for them.
+    pub terraform_variables: fn(&Spec) -> Result<Variables>,
     /// Addresses of this workstation, or of the jump host, as guests see them: always allowed.
     pub deployer_addresses: fn(&Spec, &Options) -> Result<Vec<IpAddr>>,
     /// Shared base-image volumes in the pool, with the volumes that each one backs.
@@ -167,14 +174,6 @@ pub enum LeftoverKind {
     Domain,
     Volume,
     Network,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Route {
-    /// `user@host:port` of the hypervisor when it is remote.
-    pub jump_host: Option<String>,
-    /// Private key for the jump host, where its address names one.
-    pub jump_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

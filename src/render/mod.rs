@@ -45,7 +45,7 @@ pub use ansible::{AnsibleInput, Release, ansible_files};
 pub use commands::COS_HOST_KEYS;
 pub use engine::pinned_providers;
 pub use readme::{ReadmeInput, readme};
-pub use ssh_files::{SshInput, ssh_files, ssh_place};
+pub use ssh_files::{SshInput, ssh_files, ssh_place, ssh_proxy};
 pub use terraform::{TerraformInput, terraform_files};
 
 /// The login of the nodes; c4 wants the same one on all of them.

@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::cluster_ssh::COS_PORT;
-use super::{Secrets, USER, shell};
+use super::{Secrets, USER};
 use crate::error::{Error, Result};
-use crate::model::{Node, RenderedFile, ssh_path};
+use crate::model::{Login, Node, RenderedFile, command_line, ssh_path};
 
 pub struct SshInput<'a> {
     /// The deployment directory, absolute. See [`config`] for why it must be known.
     pub directory: &'a Path,
     pub nodes: &'a [Node],
     pub secrets: &'a Secrets<'a>,
-    /// `user@host:port` through which the nodes are reached.
-    pub jump_host: Option<&'a str>,
-    /// The private key for it, where its address names one.
-    pub jump_key: Option<&'a Path>,
+    /// The login through which the nodes are reached.
+    pub jump: Option<&'a Login>,
     /// By node name: what [`super::COS_HOST_KEYS`] printed there, `ssh-ed25519 AAAA…` each; empty
     /// before the installation.
     pub cos_host_keys: &'a BTreeMap<String, Vec<String>>,
@@ -56,7 +54,8 @@ fn known_hosts(input: &SshInput) -> Result<String> {
 fn config(input: &SshInput) -> Result<String> {
     let names: Vec<_> = input.nodes.iter().map(|n| n.plan.name.as_str()).collect();
     let all: Vec<_> = names.iter().flat_map(|n| [(*n).to_owned(), format!("{n}-cos")]).collect();
-    let proxy = input.jump_host.map(|jump| proxy_command(jump, input.jump_key)).transpose()?.unwrap_or_default();
+    let proxy = input.jump.map(|jump| ssh_proxy(jump, None)).transpose()?;
+    let proxy = proxy.map(|line| format!("  {line}\n")).unwrap_or_default();
     let mut text = String::from("# Generated; absolute paths are written anew when the directory has moved.\n");
     for node in input.nodes {
         let (name, address) = (&node.plan.name, node.public_ip);
@@ -69,7 +68,9 @@ fn config(input: &SshInput) -> Result<String> {
     Ok(text)
 }
 
-const OPTIONS: &str = "  GlobalKnownHostsFile /dev/null
+/// No agent: it has nothing for the nodes, and one that does not answer would keep every session from opening.
+const OPTIONS: &str = "  IdentityAgent none
+  GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   UpdateHostKeys no
   CheckHostIP no
@@ -81,24 +82,27 @@ const OPTIONS: &str = "  GlobalKnownHostsFile /dev/null
   ServerAliveCountMax 4
 ";
 
-/// ssh itself to the jump host, so that the user's own configuration holds for it; `ProxyJump`
-/// would hand it this file instead. ssh runs the line in a shell and expands `%` in it.
+/// The line of the configuration that leads through a jump host, in the form that `ssh -o` takes too. It runs
+/// ssh itself, so that the user's own configuration holds for the jump host; `ProxyJump` would hand it this
+/// file instead. ssh runs the line in a shell and expands `%` in it.
+///
+/// `control`: the socket of an ssh that is logged in there already. Where it is not any more, ssh logs in.
+///
 /// No `BatchMode`: a person at a terminal may unlock a key, and what runs in the background is kept from
 /// asking by its environment (`tools::process`).
-fn proxy_command(jump: &str, key: Option<&Path>) -> Result<String> {
-    let (login, port) = match jump.rsplit_once(':') {
-        Some((login, port)) if port.parse::<u16>().is_ok() && !login.ends_with(':') => (login, Some(port)),
-        _ => (jump, None),
-    };
-    let login = login.replace(['[', ']'], "");
-    if login.is_empty() || login.starts_with('-') {
-        return Err(Error::other(format!("'{jump}' is no jump host (user@host:port)")));
+pub fn ssh_proxy(jump: &Login, control: Option<&Path>) -> Result<String> {
+    let mut words = vec!["ssh".to_owned()];
+    if let Some(control) = control {
+        words.extend(["-o", "ControlMaster=no", "-S"].map(str::to_owned));
+        words.push(control.to_str().ok_or_else(|| Error::other("a socket's path is not UTF-8"))?.to_owned());
     }
-    let login = shell::quoted(&login, "the jump host")?.replace('%', "%%");
-    let port = port.map(|p| format!("-p {p} ")).unwrap_or_default();
-    let key = key.map(|k| shell::quoted(&k.to_string_lossy(), "the jump host's key")).transpose()?;
-    let key = key.map(|k| format!("-i {} ", k.replace('%', "%%"))).unwrap_or_default();
-    Ok(format!("  ProxyCommand ssh -o ConnectTimeout=10 {port}{key}-W '[%h]:%p' -- {login}\n"))
+    words.extend(["-o", "ConnectTimeout=10"].map(str::to_owned));
+    let login = jump.words().map_err(|why| Error::other(format!("the path {why}: ssh cannot use it")))?;
+    if words.iter().chain(&login).any(|word| word.chars().any(char::is_control)) {
+        return Err(Error::other("the jump host has a control character (line break, tab, …)"));
+    }
+    let escaped = |words: &[String]| command_line(words).replace('%', "%%");
+    Ok(format!("ProxyCommand {} -W '[%h]:%p' {}", escaped(&words), escaped(&login)))
 }
 
 /// The lines of the configuration that name the directory, in the form that `ssh -o` takes too.
@@ -120,17 +124,11 @@ fn path(directory: &Path, relative: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::HostKeys;
     use crate::render::testing;
 
     fn input<'a>(nodes: &'a [Node], secrets: &'a Secrets<'a>, cos: &'a BTreeMap<String, Vec<String>>) -> SshInput<'a> {
-        SshInput {
-            directory: Path::new("/srv/my clusters/50%"),
-            nodes,
-            secrets,
-            jump_host: None,
-            jump_key: None,
-            cos_host_keys: cos,
-        }
+        SshInput { directory: Path::new("/srv/my clusters/50%"), nodes, secrets, jump: None, cos_host_keys: cos }
     }
 
     #[test]
@@ -152,24 +150,23 @@ mod tests {
 
     #[test]
     fn a_jump_host_is_reached_by_the_users_own_ssh() {
+        let login = |user: Option<&str>, host: &str, port, key: Option<&str>| Login {
+            user: user.map(str::to_owned),
+            host: host.into(),
+            port,
+            key: key.map(Into::into),
+            host_keys: HostKeys::Known,
+        };
+        let line = |login: &Login| ssh_proxy(login, None).unwrap();
         assert_eq!(
-            proxy_command("me@kvm:2222", None).unwrap(),
-            "  ProxyCommand ssh -o ConnectTimeout=10 -p 2222 -W '[%h]:%p' -- 'me@kvm'\n"
+            line(&login(Some("me"), "kvm", Some(2222), None)),
+            "ProxyCommand ssh -o ConnectTimeout=10 -W '[%h]:%p' -p 2222 -l me -- kvm"
         );
-        assert_eq!(
-            proxy_command("kvm", None).unwrap(),
-            "  ProxyCommand ssh -o ConnectTimeout=10 -W '[%h]:%p' -- 'kvm'\n"
-        );
-        assert_eq!(
-            proxy_command("me@[fd00::1]:22", None).unwrap(),
-            "  ProxyCommand ssh -o ConnectTimeout=10 -p 22 -W '[%h]:%p' -- 'me@fd00::1'\n"
-        );
-        assert_eq!(
-            proxy_command("a'b%h", None).unwrap(),
-            "  ProxyCommand ssh -o ConnectTimeout=10 -W '[%h]:%p' -- 'a'\\''b%%h'\n"
-        );
-        assert!(proxy_command("-oProxyCommand=x", None).is_err());
-        assert!(proxy_command("", None).is_err());
+        assert!(line(&login(None, "fd00::1", None, None)).ends_with("-- fd00::1"));
+        assert!(line(&login(Some("a'b%h"), "kvm", None, None)).contains(r"-l 'a'\''b%%h' --"));
+        assert!(line(&login(None, "kvm", None, Some("/50%/k"))).contains("IdentityFile=\"/50%%%%/k\""));
+        let shared = ssh_proxy(&login(None, "kvm", None, None), Some(Path::new("/run/c"))).unwrap();
+        assert_eq!(shared, "ProxyCommand ssh -o ControlMaster=no -S /run/c -o ConnectTimeout=10 -W '[%h]:%p' -- kvm");
     }
 
     #[test]

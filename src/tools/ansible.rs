@@ -53,6 +53,8 @@ pub struct PlaybookRun {
     pub secrets: Vec<String>,
     /// How many nodes there are.
     pub nodes: usize,
+    /// Lines of ssh's configuration that are in force instead of those in `ssh/config`.
+    pub ssh_lines: Vec<String>,
     /// The file to which the events are appended.
     pub log: PathBuf,
     lock: Option<OwnedFd>,
@@ -67,6 +69,7 @@ impl PlaybookRun {
             env: Vec::new(),
             secrets: Vec::new(),
             nodes: 1,
+            ssh_lines: Vec::new(),
             log: log.into(),
             lock: None,
         }
@@ -136,7 +139,7 @@ impl Ansible {
             .insistent();
         let mut tool = private
             .surround(tool, &ansible.join("ansible.cfg"))?
-            .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"))?);
+            .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"), &run.ssh_lines)?);
         if !run.secrets.is_empty() {
             let list = serde_json::to_vec(&run.secrets).map_err(|e| Error::other(format!("the secrets: {e}")))?;
             tool = tool.secret_file("EXASOL_ANSIBLE_SECRETS", &list)?;
@@ -234,13 +237,16 @@ impl PrivateDir {
     }
 
     /// Ansible splits the value as a shell would.
-    fn ssh_args(&self, config: &Path) -> Result<String> {
+    fn ssh_args(&self, config: &Path, lines: &[String]) -> Result<String> {
         let control_path = control_path(&self.path(SOCKETS).join("%C"))?;
         let persist = format!("ControlPersist={PERSIST}");
         let config = config.to_string_lossy();
         let mut args = vec!["-F", &config];
         for option in ["BatchMode=yes", "ControlMaster=auto", &persist, &control_path] {
             args.extend(["-o", option]);
+        }
+        for line in lines {
+            args.extend(["-o", line]);
         }
         Ok(command_line(args))
     }

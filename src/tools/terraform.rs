@@ -60,7 +60,8 @@ impl Terraform {
             without_env: Vec::new(),
             limits: None,
             alias: None,
-            lock: None,
+            held: Vec::new(),
+            variables: Vec::new(),
             sink,
             interrupt,
             warned: Mutex::new(HashSet::new()),
@@ -89,7 +90,8 @@ pub struct Workdir {
     without_env: Vec<&'static str>,
     limits: Option<Limits>,
     alias: Option<Alias>,
-    lock: Option<OwnedFd>,
+    held: Vec<OwnedFd>,
+    variables: Vec<(String, String)>,
     sink: EventSink,
     interrupt: Interrupt,
     warned: Mutex<HashSet<String>>,
@@ -134,10 +136,17 @@ impl Workdir {
         Ok(self)
     }
 
-    /// Lets every run inherit the deployment lock, so that it lasts as long as Terraform does.
-    pub fn holding(mut self, lock: &impl AsFd) -> Result<Self> {
-        self.lock = Some(lock.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate the lock"))?);
+    /// Lets every run inherit a descriptor (the deployment lock's, for one), so that what hangs on it lasts as
+    /// long as Terraform does.
+    pub fn holding(mut self, fd: &impl AsFd) -> Result<Self> {
+        self.held.push(fd.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate a descriptor"))?);
         Ok(self)
+    }
+
+    /// A variable's value for this process's runs, instead of the one in the rendered files.
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
     }
 
     /// `init`, where it is needed: every operation begins with it.
@@ -207,11 +216,11 @@ impl Workdir {
     /// Asks the provider how everything is. The state file stays as it was.
     pub async fn refreshed(&self) -> Result<PriorState> {
         let out = format!("-out={PLAN_FILE}");
-        let result = match self.run(self.tool(&["plan", "-refresh-only", "-input=false", "-json", out.as_str()])?).await
-        {
-            Ok(()) => self.ask(&["show", "-json", PLAN_FILE]).await,
-            Err(error) => Err(error),
-        };
+        let result =
+            match self.run(self.planning(&["plan", "-refresh-only", "-input=false", "-json", out.as_str()])?).await {
+                Ok(()) => self.ask(&["show", "-json", PLAN_FILE]).await,
+                Err(error) => Err(error),
+            };
         self.forget_plan();
         result
     }
@@ -267,7 +276,7 @@ impl Workdir {
     async fn save_plan(&self, mode: &[&str]) -> Result<Plan> {
         let out = format!("-out={PLAN_FILE}");
         let plan = async |limit| {
-            let tool = self.tool(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
+            let tool = self.planning(&["plan", "-input=false", "-json", out.as_str()])?.args(mode);
             self.run(within(tool, limit)).await
         };
         let limit = self.limits.map(|limits| limits.plan);
@@ -316,10 +325,16 @@ impl Workdir {
         if let Some(alias) = &self.alias {
             tool = tool.env("PATH", alias.path()?);
         }
-        if let Some(lock) = &self.lock {
-            tool = tool.inherit_fd(lock)?;
+        for fd in &self.held {
+            tool = tool.inherit_fd(fd)?;
         }
         Ok(tool)
+    }
+
+    /// For what makes a plan: an apply takes the values from that.
+    fn planning(&self, args: &[&str]) -> Result<Tool> {
+        let values = self.variables.iter().map(|(name, value)| format!("-var={name}={value}"));
+        Ok(self.tool(args)?.args(values))
     }
 
     /// Runs, follows the JSON lines, and makes an error of a failure: its diagnostics come first.

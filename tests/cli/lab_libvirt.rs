@@ -241,8 +241,8 @@ fn render() {
         std::fs::write(folder.join(file.path), file.content).unwrap();
     }
     std::fs::write(folder.join("key"), &ssh_key).unwrap();
-    let route = (hypervisor().route)(&spec).unwrap();
-    std::fs::write(folder.join("found.txt"), format!("{:#?}\n{:#?}\n{route:?}\n", outcome.checks, outcome.facts))
+    let login = (hypervisor().login)(&spec).unwrap();
+    std::fs::write(folder.join("found.txt"), format!("{:#?}\n{:#?}\n{login:?}\n", outcome.checks, outcome.facts))
         .unwrap();
 }
 

@@ -22,6 +22,7 @@ mod logs;
 mod manual;
 mod networks;
 mod no_libvirt;
+mod remote;
 mod schema;
 mod sql;
 mod stand_in;

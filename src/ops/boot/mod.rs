@@ -38,7 +38,7 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>
         work.dir.update(|state| state.nodes = nodes.clone())?;
         connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
         let ready = tokio::select! {
-            result = shells(work, cluster) => result.map(|()| true),
+            result = shells(work) => result.map(|()| true),
             // A network remembers the address of a machine's former life until it has given it another.
             result = moved(work, cluster, &consoles, &nodes) => result.map(|()| false),
         };
@@ -50,9 +50,9 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>
     }
 }
 
-async fn shells(work: &Work, cluster: &Cluster) -> Result<()> {
+async fn shells(work: &Work) -> Result<()> {
     let ssh = connections::ssh(&work.dir)?;
-    let targets = connections::targets(&work.dir, cluster.provider)?;
+    let targets = connections::targets(&work.dir)?;
     let tell = |node: &str, progress: &Progress| work.detail(format!("{node}: {}", progress.text()));
     wait_ready(&ssh, &targets, LOGIN_LIMIT, &work.interrupt, &tell).await
 }

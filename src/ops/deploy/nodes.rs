@@ -60,6 +60,7 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     let mut run = PlaybookRun::new(work.dir.root(), name, log).holding(&work.dir.lock_fd())?;
     run.secrets = vec![secrets.db_password, secrets.adminui_password, secrets.host_password];
     run.nodes = nodes.len();
+    run.ssh_lines = connections::shared_way(&work.dir)?.into_iter().collect();
     Ok(run)
 }
 

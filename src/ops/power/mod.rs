@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::{Work, in_dir, pause, unless_interrupted};
-use super::{apply, connections, engine, render_input};
+use super::{apply, connections, engine, links, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -26,6 +26,11 @@ pub(super) const POWER_OFF: StepInfo = StepInfo { id: "power_off", title: "switc
 const OFF_LIMIT: Duration = Duration::from_secs(240);
 /// Asking a hypervisor costs milliseconds.
 const LOCAL_POLL: Duration = Duration::from_millis(500);
+
+/// A server that limits new connections counts half a minute back.
+const LOST_LIMIT: Duration = Duration::from_secs(90);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(16);
 
 /// What a provider can tell of the machines: of a cloud that Terraform switches, nothing without it.
 pub(super) async fn machines(work: &Work, cluster: &Cluster) -> Result<Vec<Machine>> {
@@ -54,14 +59,29 @@ fn unknown(cluster: &Cluster) -> Vec<Machine> {
     cluster.nodes.iter().map(|plan| Machine::with_power(&plan.name, Power::Unknown)).collect()
 }
 
-/// What the hypervisor says of the machines.
+/// What the hypervisor says of the machines. It is asked again and again, so a connection that was lost and
+/// comes back within a while is no failure.
 pub(super) async fn of_hypervisor(
     work: &Work,
     cluster: &Cluster,
     hypervisor: &'static Hypervisor,
 ) -> Result<Vec<Machine>> {
-    let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-    ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await
+    let login = (hypervisor.login)(&work.dir.state().spec)?;
+    let since = Instant::now();
+    let mut wait = FIRST_RETRY;
+    loop {
+        let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
+        let answer = ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await;
+        let lost = || login.as_ref().is_some_and(links::was_open) && since.elapsed() < LOST_LIMIT;
+        match answer {
+            Err(error @ (Error::LibvirtUnreachable { .. } | Error::Other(_) | Error::Timeout { .. })) if lost() => {
+                work.detail(format!("{error}: asking again in {} s", wait.as_secs()));
+                pause(&work.interrupt, wait).await?;
+                wait = (wait * 2).min(LAST_RETRY);
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Switches on what is off. Machines that are on are left alone. The caller has begun the step, and may
@@ -236,7 +256,7 @@ pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Res
     let Some(Cloud { power: PowerControl::Terraform(power), .. }) = cluster.provider.cloud.as_ref() else {
         return Ok(false);
     };
-    let terraform = connections::workdir(work, &engine::of(&work.dir).await?)?;
+    let terraform = connections::workdir(work, &engine::of(&work.dir).await?).await?;
     terraform.init().await?;
     let seen = terraform.refreshed().await?;
     Ok(in_prior_state(&seen, power, &cluster.nodes).iter().all(|machine| machine.power == Power::Off))

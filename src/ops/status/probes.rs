@@ -160,7 +160,7 @@ async fn probe(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, dead
 /// Whether the node's own SSH server answers on its address: another machine there shows another host key.
 async fn probe_ssh(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
     let since = Instant::now();
-    match connections::jump_host(dir) {
+    match connections::jump(dir) {
         Ok(None) => {}
         Ok(Some(_)) => return Probe::not_probed("behind a jump host; exasol health looks there"),
         Err(error) => return Probe::not_probed(error.to_string()),

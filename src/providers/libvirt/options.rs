@@ -65,7 +65,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         value_name: "URI",
         kind: OptionKind::Text,
         default: Some(DEFAULT_URI),
-        help: "Hypervisor: qemu:///system or qemu+ssh://USER@HOST[:PORT]/system",
+        help: "Hypervisor: qemu:///system or qemu+ssh://[USER@]HOST[:PORT]/system",
     },
     OptionDef {
         flag: "libvirt-domain-type",
@@ -234,12 +234,14 @@ fn network(value: &str) -> Result<WantedNetwork> {
 
 fn uri(value: &str) -> Result<Uri> {
     let flag = "--libvirt-uri";
+    // It may hold a password.
+    let shown = if value.contains('@') { shown_address(value) } else { value.to_owned() };
     let uri = Uri::parse(value)
-        .ok_or_else(|| invalid(flag, value, "an address such as qemu:///system or qemu+ssh://user@host/system"))?;
+        .ok_or_else(|| invalid(flag, &shown, "an address such as qemu:///system or qemu+ssh://user@host/system"))?;
     match uri.check() {
         Ok(()) => Ok(uri),
         Err(Refused { why, instead }) => {
-            Err(Error::Usage { message: format!("{flag}: '{value}' cannot be used: {why}"), hint: Some(instead) })
+            Err(Error::Usage { message: format!("{flag}: '{shown}' cannot be used: {why}"), hint: Some(instead) })
         }
     }
 }

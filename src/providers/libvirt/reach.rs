@@ -3,12 +3,14 @@
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::client::{Client, Fault, FaultKind};
+use super::super::dial::dialled;
+use super::client::{Answer, Client, Fault, FaultKind};
 use super::distro::{Group, Machine, Package};
 use super::uri::Uri;
 use crate::error::{Error, Result};
+use crate::model::{Login, NoWay, command_line};
 
 /// Where libvirtd, or virtproxyd in its place, listens. The Terraform provider dials this one.
 pub(super) const MAIN_SOCKET: &str = "/var/run/libvirt/libvirt-sock";
@@ -17,21 +19,73 @@ const QEMU_SOCKET: &str = "/var/run/libvirt/virtqemud-sock";
 
 /// Opens the hypervisor; the error says why it can't and what to do about it.
 pub(super) fn open(uri: &Uri) -> Result<Client> {
-    Client::open(&uri.to_connect()).map_err(|fault| unreachable(uri, fault))
+    let first = open_at(uri)?;
+    // The way may have been lost just now: asked again, it is opened anew, or says what is wrong with it.
+    let answer = if first.is_err() && uri.is_ssh() { open_at(uri)? } else { first };
+    answer.map_err(|fault| unreachable(uri, fault))
+}
+
+fn open_at(uri: &Uri) -> Result<Answer<Client>> {
+    Ok(Client::open(&match socket(uri)? {
+        Some(socket) if uri.is_ssh() => at(&socket),
+        // The library finds the sockets of this machine by itself.
+        _ => uri.to_connect(),
+    }))
+}
+
+/// The daemon's socket on this machine where the address alone does not lead to it: the near end of the way
+/// to another machine, or that of modular daemons, which the Terraform provider does not look for.
+pub(super) fn socket(uri: &Uri) -> Result<Option<PathBuf>> {
+    if let (Some(login), Some(dial)) = (uri.login(), dialled()) {
+        return dial(&login, uri.socket()).map(Some).map_err(|no_way| no_way_to(uri, &login, no_way));
+    }
+    let modular = uri.is_local() && !uri.is_mock() && uri.socket().is_none() && !Path::new(MAIN_SOCKET).exists();
+    Ok(Some(PathBuf::from(QEMU_SOCKET)).filter(|socket| modular && socket.exists()))
+}
+
+/// The address of a daemon at a socket.
+pub(super) fn at(socket: &Path) -> String {
+    format!("qemu:///system?socket={}", socket.display())
 }
 
 fn unreachable(uri: &Uri, fault: Fault) -> Error {
     let machine = Machine::here();
     let cause = if fault.kind == FaultKind::NoLibrary {
         library(&fault, &machine)
-    } else if uri.is_ssh() {
-        over_ssh(uri, &fault)
+    } else if let Some(login) = uri.login() {
+        no_answer(&login, &fault.message)
     } else if uri.is_local() {
         locally(&fault, &machine, sockets(uri))
     } else {
         Cause { text: fault.message, fix: vec!["use qemu+ssh://USER@HOST/system, which needs no certificates".into()] }
     };
-    Error::LibvirtUnreachable { uri: uri.to_string(), cause: cause.text, fix: cause.fix }
+    cause.of(uri)
+}
+
+fn no_way_to(uri: &Uri, login: &Login, no_way: NoWay) -> Error {
+    let cause = match no_way {
+        NoWay::Login(words) => over_ssh(login, &words),
+        NoWay::Denied { socket, user, group } => Cause {
+            text: format!("SSH works, but user {user} may not use {socket} on {}: it is for group {group}", login.host),
+            fix: vec![format!("{} sudo usermod -aG {group} {user}", login.command())],
+        },
+        NoWay::Missing => no_daemon(login),
+        NoWay::Forward(words) => Cause {
+            text: format!("SSH works, but {} forwards no sockets ({words})", login.host),
+            fix: vec![format!(
+                "set AllowStreamLocalForwarding yes and AllowTcpForwarding yes in its sshd_config, then: {} sudo systemctl reload ssh",
+                login.command()
+            )],
+        },
+        NoWay::Here(text) => Cause { text, fix: Vec::new() },
+    };
+    cause.of(uri)
+}
+
+impl Cause {
+    fn of(self, uri: &Uri) -> Error {
+        Error::LibvirtUnreachable { uri: uri.to_string(), cause: self.text, fix: self.fix }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -131,42 +185,49 @@ fn denied(machine: &Machine, group: Option<Group>) -> Cause {
     }
 }
 
-fn over_ssh(uri: &Uri, fault: &Fault) -> Cause {
-    let host = uri.host.as_deref().unwrap_or("the host");
-    let user = uri.user.as_ref().map(|u| format!("{u}@")).unwrap_or_default();
-    let port = uri.port.map(|p| format!("-p {p} ")).unwrap_or_default();
-    let key = uri.keyfile().map(|k| format!("-i {} ", k.display())).unwrap_or_default();
-    let ssh = format!("ssh {key}{port}{user}{host}");
-    let message = fault.message.as_str();
-    let (text, fix) = if message.contains("Host key verification failed") {
+/// What ssh said instead of logging in.
+fn over_ssh(login: &Login, words: &str) -> Cause {
+    let (host, ssh) = (&login.host, login.command());
+    let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
+    let (text, fix) = if says(&["Host key verification failed", "HOST IDENTIFICATION HAS CHANGED"]) {
         (
             format!("this machine does not know the SSH host key of {host}"),
             format!("{ssh} true   # compare the fingerprint and accept it"),
         )
-    } else if message.contains("Permission denied") {
-        (
-            format!("{host} does not accept an SSH key of this user"),
-            format!(
-                "{}{user}{host}",
-                if port.is_empty() { "ssh-copy-id ".to_owned() } else { format!("ssh-copy-id {port}") }
-            ),
-        )
-    } else if message.contains("Could not resolve") || message.contains("Name or service not known") {
-        (format!("the name {host} is not known"), format!("getent hosts {host}"))
-    } else if message.contains("Connection refused") || message.contains("timed out") || message.contains("No route") {
-        (format!("no SSH server answers at {host}"), format!("{ssh} true"))
-    } else if message.contains("No such file")
-        || message.contains("libvirt-sock")
-        || message.contains("virt-ssh-helper")
-    {
-        (
-            format!("SSH works, but no libvirt daemon answers on {host}"),
-            format!("{ssh} virsh -c qemu:///system version"),
-        )
+    } else if says(&["Permission denied", "Too many authentication failures"]) {
+        (format!("{host} does not accept an SSH key of this user ({words})"), copy_id(login))
+    } else if says(&["Could not resolve", "Name or service not known"]) {
+        (format!("the name {host} is not known ({words})"), format!("getent hosts {host}"))
+    } else if says(&["Connection refused", "timed out", "No route"]) {
+        (format!("no SSH server answers at {host} ({words})"), format!("{ssh} true"))
     } else {
-        (message.to_owned(), format!("{ssh} virsh -c qemu:///system version"))
+        (words.to_owned(), format!("{ssh} true"))
     };
     Cause { text, fix: vec![fix] }
+}
+
+fn copy_id(login: &Login) -> String {
+    let key = login.key.iter().flat_map(|key| ["-i".to_owned(), key.display().to_string()]);
+    let port = login.port.iter().flat_map(|port| ["-p".to_owned(), port.to_string()]);
+    let user = login.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+    command_line(
+        std::iter::once("ssh-copy-id".to_owned()).chain(key).chain(port).chain([format!("{user}{}", login.host)]),
+    )
+}
+
+fn no_daemon(login: &Login) -> Cause {
+    Cause {
+        text: format!("SSH works, but no libvirt daemon is there on {}", login.host),
+        fix: vec![format!("{} virsh -c qemu:///system version", login.command())],
+    }
+}
+
+/// There was a socket, and nothing came through it.
+fn no_answer(login: &Login, words: &str) -> Cause {
+    Cause {
+        text: format!("SSH works, but the libvirt daemon on {} does not answer ({words})", login.host),
+        fix: vec![format!("{} virsh -c qemu:///system version", login.command())],
+    }
 }
 
 #[cfg(test)]
@@ -223,16 +284,26 @@ mod tests {
 
     #[test]
     fn ssh_s_words_are_understood() {
-        let uri = Uri::parse("qemu+ssh://me@kvm:2222/system?keyfile=/k").unwrap();
-        let cause = |message: &str| over_ssh(&uri, &fault(message));
-        let key = cause("Cannot recv data: Host key verification failed.: Connection reset by peer");
-        assert_eq!(key.fix[0], "ssh -i /k -p 2222 me@kvm true   # compare the fingerprint and accept it");
-        assert!(cause("Cannot recv data: me@kvm: Permission denied (publickey).").fix[0].contains("ssh-copy-id"));
-        assert!(
-            cause("Cannot recv data: ssh: connect to host kvm port 2222: Connection refused")
-                .text
-                .contains("no SSH server")
-        );
+        let login = Uri::parse("qemu+ssh://me@kvm:2222/system?keyfile=/k").unwrap().login().unwrap();
+        let cause = |words: &str| over_ssh(&login, words);
+        let key = cause("Host key verification failed.");
+        assert!(key.fix[0].ends_with("-p 2222 -l me -- kvm true   # compare the fingerprint and accept it"), "{key:?}");
+        assert_eq!(cause("me@kvm: Permission denied (publickey).").fix, ["ssh-copy-id -i /k -p 2222 me@kvm"]);
+        assert!(cause("ssh: connect to host kvm port 2222: Connection refused").text.contains("no SSH server"));
         assert!(cause("ssh: Could not resolve hostname kvm").text.contains("not known"));
+    }
+
+    #[test]
+    fn what_is_wrong_behind_the_login_is_told() {
+        let uri = Uri::parse("qemu+ssh://kvm/system").unwrap();
+        let login = uri.login().unwrap();
+        let said = |no_way| {
+            let Error::LibvirtUnreachable { cause, fix, .. } = no_way_to(&uri, &login, no_way) else { panic!() };
+            (cause, fix.join(";"))
+        };
+        let denied = NoWay::Denied { socket: "/s".into(), user: "me".into(), group: "libvirt".into() };
+        assert_eq!(said(denied).1, "ssh -- kvm sudo usermod -aG libvirt me");
+        assert!(said(NoWay::Missing).0.contains("no libvirt daemon"));
+        assert!(said(NoWay::Forward("prohibited".into())).1.contains("AllowStreamLocalForwarding"));
     }
 }

@@ -1,18 +1,24 @@
 //! From which address the nodes see this workstation, and how SSH gets to them.
 
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::facts::Facts;
 use super::options::Options;
 use super::reach;
 use super::routes::{Routes, source_towards};
 use crate::error::Result;
-use crate::model::{Options as Map, Spec};
-use crate::providers::Route;
+use crate::model::{Login, Options as Map, Spec};
+use crate::providers::Variables;
 
-pub(super) fn route(spec: &Spec) -> Result<Route> {
-    let options = Options::from_spec(spec)?;
-    Ok(Route { jump_host: options.uri.jump_host(), jump_key: options.uri.keyfile() })
+pub(super) fn login(spec: &Spec) -> Result<Option<Login>> {
+    Ok(Options::from_spec(spec)?.uri.login())
+}
+
+/// Where the address alone does not bring Terraform's provider to the daemon.
+pub(super) fn terraform_variables(spec: &Spec) -> Result<Variables> {
+    let uri = Options::from_spec(spec)?.uri;
+    let socket = reach::socket(&uri)?;
+    Ok(socket.map(|socket| ("libvirt_uri".to_owned(), reach::at(&socket))).into_iter().collect())
 }
 
 /// Works before the deployment's own network exists: its gateway is the first address of its range.
@@ -28,7 +34,8 @@ pub(super) fn deployer_addresses(spec: &Spec, facts: &Map) -> Result<Vec<IpAddr>
         // Routed or NAT: whoever comes from the hypervisor comes from its address on that network.
         Some(gateway) => vec![gateway],
         None if options.uri.is_local() => own_address(facts.bridge.as_deref()).into_iter().collect(),
-        None => options.uri.host.as_deref().map(resolve).unwrap_or_default(),
+        // How the hypervisor comes to them there, only they can tell.
+        None => Vec::new(),
     })
 }
 
@@ -44,13 +51,6 @@ fn own_address(bridge: Option<&str>) -> Option<IpAddr> {
     let behind = bridge.and_then(|bridge| Routes::here().behind(bridge)).and_then(|net| net.hosts().next());
     // 192.0.2.1 is reserved for documentation: it stands for "somewhere outside", nothing is sent there.
     source_towards(IpAddr::V4(behind.unwrap_or(Ipv4Addr::new(192, 0, 2, 1))))
-}
-
-fn resolve(host: &str) -> Vec<IpAddr> {
-    let mut addresses: Vec<_> =
-        (host, 22).to_socket_addrs().map(|all| all.map(|a| a.ip()).collect()).unwrap_or_default();
-    addresses.dedup();
-    addresses
 }
 
 #[cfg(test)]
@@ -72,8 +72,7 @@ mod tests {
         });
         let addresses = deployer_addresses(&spec, &serde_json::from_value(facts).unwrap()).unwrap();
         assert_eq!(addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
-        let route = route(&spec).unwrap();
-        assert_eq!(route.jump_host.as_deref(), Some("me@kvm:2222"));
-        assert_eq!(route.jump_key, Some("/k".into()));
+        let login = login(&spec).unwrap().unwrap();
+        assert_eq!((login.host.as_str(), login.port, login.key), ("kvm", Some(2222), Some("/k".into())));
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::{HostKeys, Login};
+
 /// A connection address, taken apart. Which ones are accepted, and why, is in [`Uri::check`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Uri {
@@ -62,6 +64,15 @@ impl Uri {
         if self.is_mock() {
             return Ok(());
         }
+        if self.has_password() {
+            return refuse(
+                "a password in it would be in files, process lists and messages, and SSH takes none from there",
+                format!(
+                    "use a key: qemu+ssh://USER@{}/system?keyfile=/path/to/key, or one that your ssh agent holds",
+                    self.host.as_deref().unwrap_or("HOST")
+                ),
+            );
+        }
         if self.driver != "qemu" {
             return refuse(
                 "only QEMU/KVM hypervisors are supported",
@@ -84,12 +95,8 @@ impl Uri {
         if self.transport.as_deref() == Some("ssh") && self.host.is_none() {
             return refuse("an SSH address needs a host", "use qemu+ssh://user@host/system".into());
         }
-        if self.is_ssh() && self.user.is_none() {
-            let host = self.host.as_deref().unwrap_or("host");
-            return refuse(
-                "the user is missing, and the Terraform provider does not take it from ~/.ssh/config",
-                format!("name the user: qemu+ssh://USER@{host}/system"),
-            );
+        if let Some(Err(why)) = self.login().map(|login| login.words()) {
+            return refuse(&format!("the path {why}"), "give the file another name".into());
         }
         Ok(())
     }
@@ -116,23 +123,24 @@ impl Uri {
         self.parameter("socket")
     }
 
-    /// `user@host:port` of the machine to jump through, for SSH addresses. IPv6 hosts in brackets.
-    pub fn jump_host(&self) -> Option<String> {
-        let host = self.host.as_deref().filter(|_| self.is_ssh())?;
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
-        Some(format!("{user}{host}{port}"))
+    /// How the machine is reached, for SSH addresses. Parameters are those of libvirt's library and of the
+    /// Terraform provider.
+    pub fn login(&self) -> Option<Login> {
+        let host = self.host.clone().filter(|_| self.is_ssh())?;
+        let given = |name: &str| self.parameter(name).filter(|value| !value.is_empty());
+        let any = given("no_verify").is_some_and(|value| value != "0") || given("known_hosts_verify") == Some("ignore");
+        let host_keys = match given("knownhosts").or(given("known_hosts")) {
+            _ if any => HostKeys::Any,
+            Some(file) => HostKeys::In(file.into()),
+            None => HostKeys::Known,
+        };
+        let key = given("keyfile").map(PathBuf::from);
+        Some(Login { user: self.user.clone(), host, port: self.port, key, host_keys })
     }
 
-    pub fn keyfile(&self) -> Option<PathBuf> {
-        self.parameter("keyfile").filter(|path| !path.is_empty()).map(PathBuf::from)
-    }
-
-    /// Whether the address settles how the Terraform provider trusts the SSH server: its own
-    /// parameters, which libvirt passes over.
-    pub fn settles_known_hosts(&self) -> bool {
-        ["knownhosts", "known_hosts_verify", "no_verify"].iter().any(|name| self.parameter(name).is_some())
+    /// `user:password@`: in no place of ours is one safe.
+    fn has_password(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.contains(':'))
     }
 
     /// As libvirt's library gets it: SSH never asks on the terminal, since nobody may be there,
@@ -170,11 +178,15 @@ fn parse_authority(text: &str) -> Option<Authority> {
         },
     };
     let port = port.map(str::parse).transpose().ok()?;
-    // A host or user that begins with a dash would be read as an option by ssh.
-    if host.starts_with('-') || user.as_deref().is_some_and(|u| u.starts_with('-')) {
+    let host = Some(decode(host));
+    let some = |part: Option<String>| part.filter(|part| !part.is_empty());
+    let (user, host) = (some(user), some(host));
+    // One that begins with a dash would be read as an option by ssh.
+    let odd = |part: &String| part.starts_with('-') || part.chars().any(|c| c.is_control() || c.is_whitespace());
+    if user.iter().chain(&host).any(odd) {
         return None;
     }
-    Some((user.filter(|u| !u.is_empty()), (!host.is_empty()).then(|| host.to_owned()), port))
+    Some((user, host, port))
 }
 
 /// Percent-decoding; what is not valid stays as it is.
@@ -210,18 +222,24 @@ mod tests {
     #[test]
     fn local_and_remote_addresses_are_taken_apart() {
         let local = parsed("qemu:///system");
-        assert!(local.is_local() && local.check().is_ok() && local.jump_host().is_none());
+        assert!(local.is_local() && local.check().is_ok() && local.login().is_none());
         assert_eq!(local.to_connect(), "qemu:///system");
 
         let remote = parsed("qemu+ssh://root@kvm.example.org:2222/system?keyfile=/home/me/a%20key&no_verify=1");
         assert_eq!(remote.check(), Ok(()));
-        assert_eq!(remote.jump_host().as_deref(), Some("root@kvm.example.org:2222"));
-        assert_eq!(remote.keyfile(), Some(PathBuf::from("/home/me/a key")));
+        let login = remote.login().unwrap();
+        assert_eq!((login.user.as_deref(), login.host.as_str()), (Some("root"), "kvm.example.org"));
+        assert_eq!((login.port, login.key), (Some(2222), Some(PathBuf::from("/home/me/a key"))));
+        assert_eq!(login.host_keys, HostKeys::Any);
         assert!(remote.to_connect().ends_with("&no_verify=1&no_tty=1"));
 
         let v6 = parsed("qemu+ssh://me@[2001:db8::5]:22/system");
         assert_eq!((v6.host.as_deref(), v6.port), (Some("2001:db8::5"), Some(22)));
-        assert_eq!(v6.jump_host().as_deref(), Some("me@[2001:db8::5]:22"));
+        assert_eq!(v6.login().unwrap().host, "2001:db8::5");
+        let zone = parsed("qemu+ssh://me@[fe80::1%25br0]/system").login().unwrap();
+        assert_eq!(zone.host, "fe80::1%br0");
+        let known = parsed("qemu+ssh://kvm/system?knownhosts=/h").login().unwrap();
+        assert_eq!((known.user, known.host_keys), (None, HostKeys::In("/h".into())));
         assert_eq!(
             parsed("qemu+ssh://me@[2001:db8::5]/system").to_connect(),
             "qemu+ssh://me@[2001:db8::5]/system?no_tty=1"
@@ -235,7 +253,12 @@ mod tests {
         assert!(refused("qemu:///session").why.contains("networking"));
         assert!(refused("xen:///system").why.contains("QEMU"));
         assert!(refused("qemu+libssh2://me@host/system").why.contains("libssh2"));
-        assert!(refused("qemu+ssh://host/system").instead.contains("qemu+ssh://USER@host/system"));
+        assert!(refused("qemu+ssh://kvm/system?keyfile=/${HOME}/k").why.contains("/${HOME}/k contains"));
+        for text in ["qemu+ssh://root:secret@kvm/system", "qemu+tcp://root%3Asecret@kvm/system"] {
+            assert!(refused(text).why.contains("password"), "{text}");
+            assert!(!format!("{:?}", refused(text)).contains("secret"), "{text}");
+            assert!(refused(text).instead.contains("qemu+ssh://USER@kvm/system?keyfile="), "{text}");
+        }
         assert!(refused("qemu+ssh:///system").why.contains("host"));
         assert!(refused("qemu:///").instead.contains("qemu:///system"));
         assert_eq!(parsed("test:///default").check(), Ok(()));
@@ -251,6 +274,8 @@ mod tests {
             "qemu:///sys tem",
             "qemu+ssh://-oProxyCommand=x@h/system",
             "qemu+ssh://me@-x/system",
+            "qemu+ssh://me@%2Dx/system",
+            "qemu+ssh://m%0Ae@x/system",
             "://x",
         ] {
             assert_eq!(Uri::parse(text), None, "{text}");
@@ -261,7 +286,7 @@ mod tests {
         #[test]
         fn nothing_that_people_type_breaks_the_parser(text in ".{0,60}") {
             if let Some(uri) = Uri::parse(&text) {
-                let _ = (uri.check(), uri.jump_host(), uri.to_connect());
+                let _ = (uri.check(), uri.login(), uri.to_connect());
             }
         }
 

@@ -48,7 +48,7 @@ pub(super) fn run(input: &PreflightInput) -> Outcome {
     };
     let machine = Machine::here();
     let mut checks = Vec::new();
-    let client = connection::check(&options, &machine, &mut checks);
+    let client = connection::check(&options, &mut checks);
     image::check(&options, input.spec, &mut checks);
     let Some(client) = client else {
         skip_the_rest(&options, &mut checks);
