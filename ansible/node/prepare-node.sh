@@ -9,6 +9,7 @@
 #   missing: apt PACKAGE…    needed, in the words of this distribution's package manager, apt or dnf
 #   wanted: apt PACKAGE…     the same, but it works without
 #   copy: c4 | archive       on the first node: absent, or another file than the expected one
+#   firewall: new rules      they are laid down, and not yet in force
 #   installed                on the first node: an earlier run has installed this very configuration
 #
 # prepare-node.sh --packages-tried   a missing program is an error now
@@ -182,16 +183,27 @@ check_programs() {
   [ -z "$wanted" ] || echo "wanted: $manager $wanted"
 }
 
-# The unit, which is enabled by a link among the files, loads the rules. systemd reads a new unit by
-# itself; telling it to read all of them again runs every generator, seconds on an emulated machine.
-start_firewall() {
+# The rules are tried by tasks of their own: whoever lays them down must not be locked out by them. The unit,
+# which is enabled by a link among the files, loads those that were kept. systemd reads a new unit by itself;
+# telling it to read all of them again runs every generator, seconds on an emulated machine.
+check_firewall() {
   have nft || return 0
-  unit=exasol-firewall.service
-  if nft list table inet exasol >/dev/null 2>&1; then
-    if laid_down $unit; then systemctl daemon-reload; elif ! laid_down firewall.nft; then return 0; fi
-  fi
-  systemctl reload-or-restart $unit || fail "firewall: $(nft -cf $ours/firewall.nft 2>&1 | head -n 3)"
-  changed firewall
+  ! systemctl show -p NeedDaemonReload exasol-firewall.service nftables.service 2>/dev/null | grep -qx NeedDaemonReload=yes ||
+    systemctl daemon-reload
+  /usr/local/lib/exasol-deployer/firewall.sh is-kept || echo "firewall: new rules"
+}
+
+# OpenSSH 9.8 and newer shut an address out for a while after failed logins, and a login fails while a node
+# boots. A list that somebody else has made stays.
+exempt_from_penalties() {
+  conf=/etc/ssh/sshd_config.d/10-exasol.conf
+  line="PerSourcePenaltyExemptList $(cat $ours/ssh-exempt)"
+  [ -d "${conf%/*}" ] && [ "$line" != "$(cat $conf 2>/dev/null)" ] || return 0
+  if [ ! -e $conf ]; then sshd -T 2>/dev/null | grep -qix 'persourcepenaltyexemptlist none' || return 0; fi
+  echo "$line" >$conf
+  if ! sshd -t 2>/dev/null; then rm -f $conf; return 0; fi
+  systemctl reload ssh.service 2>/dev/null || systemctl reload sshd.service 2>/dev/null || true
+  changed $conf
 }
 
 # The nodes' own network, where the deployment has one. Before anything looks for the other nodes.
@@ -239,7 +251,8 @@ main() {
   add_lines $ours/known_hosts "/home/$LOGIN/.ssh/known_hosts"
   check_disks
   check_programs "$@"
-  start_firewall
+  check_firewall
+  exempt_from_penalties
   start_overlay
   name_on_network
   check_artifacts

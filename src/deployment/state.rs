@@ -48,6 +48,9 @@ pub struct State {
     /// The private addresses that the nodes were last told of each other, by node.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told_addresses: BTreeMap<String, IpAddr>,
+    /// From where the nodes saw the last deploy's or start's sessions come: their firewall lets that in.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub seen_from: BTreeSet<IpAddr>,
     /// The database's installation has succeeded once: its configuration stays what it was.
     #[serde(default)]
     pub installed: bool,
@@ -92,6 +95,7 @@ impl State {
             certificate_fingerprint: None,
             cos_host_keys: BTreeMap::new(),
             told_addresses: BTreeMap::new(),
+            seen_from: BTreeSet::new(),
             installed: false,
             update_pending: false,
             ever_ready: false,

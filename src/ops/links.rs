@@ -13,8 +13,8 @@ use tokio::task::block_in_place;
 
 use crate::model::{Login, NoWay};
 use crate::providers;
-use crate::tools::socket_dir::SocketDir;
-use crate::tools::ssh_link::Link;
+use crate::tools::scratch::Scratch;
+use crate::tools::ssh_link::{Link, control_in, daemon_in};
 
 /// A login, and the daemon's socket where one is named.
 type Key = (Login, Option<String>);
@@ -29,7 +29,7 @@ struct Line {
 }
 
 struct Inner {
-    dir: SocketDir,
+    folder: Scratch,
     link: Option<Link>,
 }
 
@@ -77,12 +77,12 @@ async fn through(line: &Line, login: &Login, socket: Option<&str>) -> Result<Pat
     if let Some(link) = inner.link.as_mut()
         && link.is_open()
     {
-        return link.forbids().map_or_else(|| Ok(inner.dir.daemon()), |why| Err(NoWay::Forward(why)));
+        return link.forbids().map_or_else(|| Ok(daemon_in(&inner.folder)), |why| Err(NoWay::Forward(why)));
     }
     inner.link = None;
-    inner.link = Some(Link::open(login, socket, &inner.dir).await?);
+    inner.link = Some(Link::open(login, socket, &inner.folder).await?);
     line.known.store(true, Ordering::Relaxed);
-    Ok(inner.dir.daemon())
+    Ok(daemon_in(&inner.folder))
 }
 
 fn line(login: &Login, socket: Option<&str>) -> Result<Line, NoWay> {
@@ -91,11 +91,11 @@ fn line(login: &Login, socket: Option<&str>) -> Result<Line, NoWay> {
     if let Some(line) = lines.get(&key) {
         return Ok(line.clone());
     }
-    let dir = SocketDir::make().map_err(|error| NoWay::Here(error.to_string()))?;
+    let folder = Scratch::make().map_err(|error| NoWay::Here(error.to_string()))?;
     let line = Line {
-        control: dir.control(),
+        control: control_in(&folder),
         known: Arc::default(),
-        inner: Arc::new(tokio::sync::Mutex::new(Inner { dir, link: None })),
+        inner: Arc::new(tokio::sync::Mutex::new(Inner { folder, link: None })),
     };
     lines.insert(key, line.clone());
     Ok(line)

@@ -90,11 +90,14 @@ pub(super) async fn summary(
                 some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
         },
-        "closed outside the cluster: COS SSH (20002), confd (20003), BucketFS (2581)".to_owned(),
+        "closed outside the cluster: all others, as COS SSH (20002), confd (20003), BucketFS (2580, 2581), \
+         Administration API (4444)"
+            .to_owned(),
     ];
     if provider.hypervisor.is_some() {
         let addresses = connections::deployer_addresses(interrupt, spec, facts, provider).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let addresses = if addresses.is_empty() { "as they see it at the first login".to_owned() } else { addresses };
         lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));
     }
     Ok(lines)

@@ -23,8 +23,16 @@ const NODE_SCRIPTS: &str = "node";
 const LIB_DIR: &str = "/usr/local/lib/exasol-deployer";
 
 /// What every node gets of them.
-const NODE_LIBRARY: [&str; 7] =
-    ["c4.sh", "certificate.sh", "check-services.sh", "database.sh", "disks.sh", "health.sh", "install-cluster.sh"];
+const NODE_LIBRARY: [&str; 8] = [
+    "c4.sh",
+    "certificate.sh",
+    "check-services.sh",
+    "database.sh",
+    "disks.sh",
+    "firewall.sh",
+    "health.sh",
+    "install-cluster.sh",
+];
 
 /// c4, the archive and c4's configuration, on n11.
 pub const RELEASE_DIR: &str = "/home/exasol/exasol-release";
@@ -97,7 +105,9 @@ fn node_script(name: &str) -> Result<&'static str> {
 const DIRECTORIES: &[(&str, Owner, u32)] = &[
     (LIB_DIR, Owner::Root, 0o755),
     ("/etc/exasol-deployer", Owner::Root, 0o755),
+    ("/etc/exasol-deployer/open", Owner::Root, 0o755),
     ("/etc/systemd/system/c4_cloud_command.service.d", Owner::Root, 0o755),
+    ("/etc/systemd/system/nftables.service.d", Owner::Root, 0o755),
     ("/home/exasol/.ssh", Owner::User, 0o700),
     (RELEASE_DIR, Owner::User, 0o755),
 ];
@@ -117,7 +127,9 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
         disks::udev_rules(&node.plan, &node.disk_links),
         units::c4_ordering(&node.plan),
         units::firewall(),
+        units::nftables(),
         firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs),
+        firewall::never_penalized(input.nodes, input.deployer_addresses),
     ];
     for name in NODE_LIBRARY {
         files.push(GuestFile::root(format!("{LIB_DIR}/{name}"), node_script(name)?).mode(0o755));

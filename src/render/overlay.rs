@@ -5,9 +5,6 @@
 use super::guest_file::GuestFile;
 use crate::model::Node;
 
-/// IANA's port for VXLAN.
-pub const UDP_PORT: u16 = 4789;
-
 /// What overlay.sh reads; None where the node has no overlay address.
 pub fn overlay_conf(me: &Node, nodes: &[Node]) -> Option<GuestFile> {
     let address = me.overlay_ip?;

@@ -47,30 +47,38 @@ WantedBy=multi-user.target
     )
 }
 
-/// Loads the firewall at boot before there is a network, and again when something that flushes
-/// all rules was restarted.
+/// Loads the firewall at boot, before there is a network. Nothing is done at its stop: a machine that goes
+/// down opens no ports.
 pub fn firewall() -> GuestFile {
     GuestFile::root(
         "/etc/systemd/system/exasol-firewall.service",
         "\
 [Unit]
-Description=Exasol: closes SSH, SQL and cluster ports to strangers
+Description=Exasol: closes the machine's ports to strangers
 DefaultDependencies=no
 Wants=network-pre.target
 Before=network-pre.target shutdown.target
 After=local-fs.target nftables.service
-PartOf=nftables.service
 Conflicts=shutdown.target
+ConditionPathExists=/etc/exasol-deployer/firewall.nft
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft
 ExecReload=/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft
-ExecStop=/usr/sbin/nft delete table inet exasol
 
 [Install]
 WantedBy=multi-user.target
 ",
+    )
+}
+
+/// The system's own unit flushes all rules when it starts, is reloaded, and stops: ours come back.
+pub fn nftables() -> GuestFile {
+    let load = "-/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft";
+    GuestFile::root(
+        "/etc/systemd/system/nftables.service.d/10-exasol.conf",
+        format!("[Service]\nExecStartPost={load}\nExecReload={load}\nExecStopPost={load}\n"),
     )
 }

@@ -18,7 +18,6 @@ pub mod process;
 mod process_tree;
 pub mod requirements;
 pub mod scratch;
-pub mod socket_dir;
 pub mod ssh;
 pub mod ssh_link;
 pub mod ssh_ready;

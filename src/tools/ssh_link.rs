@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::child::Child;
 use super::process::{Tool, find, memory_file};
-use super::socket_dir::SocketDir;
+use super::scratch::Scratch;
 use crate::model::{Login, NoWay, quote};
 
 /// A login with a hardware key that somebody has to touch takes half a minute.
@@ -55,6 +55,16 @@ const OPTIONS: [&str; 11] = [
     "ServerAliveCountMax=3",
 ];
 
+/// Where ssh takes orders from other ssh processes.
+pub fn control_in(folder: &Scratch) -> PathBuf {
+    folder.path().join("c")
+}
+
+/// The near end of the forwarded socket.
+pub fn daemon_in(folder: &Scratch) -> PathBuf {
+    folder.path().join("l")
+}
+
 /// An open connection.
 pub struct Link {
     child: Child,
@@ -64,14 +74,14 @@ pub struct Link {
 }
 
 impl Link {
-    /// Logs in and forwards the daemon's socket (`wanted`, else the usual ones) to [`SocketDir::daemon`].
-    pub async fn open(login: &Login, wanted: Option<&str>, dir: &SocketDir) -> Result<Link, NoWay> {
+    /// Logs in and forwards the daemon's socket (`wanted`, else the usual ones) to [`daemon_in`] the folder.
+    pub async fn open(login: &Login, wanted: Option<&str>, folder: &Scratch) -> Result<Link, NoWay> {
         let ssh = find("ssh").ok_or_else(|| NoWay::Here("ssh was not found on PATH".into()))?;
-        for stale in [dir.control(), dir.daemon()] {
+        for stale in [control_in(folder), daemon_in(folder)] {
             // Usually nothing is there.
             let _ = std::fs::remove_file(stale);
         }
-        let mut tool = Tool::new(&ssh).arg("-T").arg("-S").arg(dir.control());
+        let mut tool = Tool::new(&ssh).arg("-T").arg("-S").arg(control_in(folder));
         for option in OPTIONS {
             tool = tool.args(["-o", option]);
         }
@@ -83,7 +93,7 @@ impl Link {
             Ok(_) => return Err(NoWay::Login(link.last_words().await)),
             Err(_) => return Err(NoWay::Login(too_slow().await)),
         };
-        forward(&ssh, dir, &socket).await?;
+        forward(&ssh, folder, &socket).await?;
         Ok(link)
     }
 
@@ -190,10 +200,10 @@ fn found(answer: &str) -> Result<String, NoWay> {
     }
 }
 
-async fn forward(ssh: &Path, dir: &SocketDir, remote: &str) -> Result<(), NoWay> {
-    let spec = format!("{}:{remote}", dir.daemon().display());
+async fn forward(ssh: &Path, folder: &Scratch, remote: &str) -> Result<(), NoWay> {
+    let spec = format!("{}:{remote}", daemon_in(folder).display());
     // The host's name is not looked at: the connection is there. Nor is the user's configuration.
-    let order = Tool::new(ssh).args(["-F", "/dev/null", "-O", "forward", "-L", &spec, "-S"]).arg(dir.control());
+    let order = Tool::new(ssh).args(["-F", "/dev/null", "-O", "forward", "-L", &spec, "-S"]).arg(control_in(folder));
     match order.args(["--", "there"]).output(LOCAL_LIMIT).await {
         Ok(output) if output.success() => Ok(()),
         Ok(output) => Err(NoWay::Forward(output.stderr_text().trim().to_owned())),

@@ -1,6 +1,7 @@
 //! Waiting for nodes that boot: until a login with the right host key works and cloud-init is done.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -51,9 +52,14 @@ impl Progress {
 
 /// Printed as soon as a session is open.
 const SESSION: &str = "exasol: session";
+/// Begins the line with the address from which the node sees this session come.
+const FROM: &str = "exasol: from ";
 /// Exit status 0 and 2 of cloud-init are "done" and "done with warnings"; without cloud-init there
 /// is nothing to wait for. Source: `cloud-init status --help`, "Return codes".
+///
+/// sshd tells whom it sees: that is this machine, or the one in between.
 const SCRIPT: &str = r#"echo 'exasol: session'
+echo "exasol: from ${SSH_CONNECTION%% *}"
 command -v cloud-init >/dev/null 2>&1 || exit 0
 cloud-init status --wait >/dev/null 2>&1
 case $? in
@@ -66,16 +72,24 @@ exit 1
 /// How the waiting is done.
 struct Pace {
     retry: Duration,
+    /// After a login that was refused, doubled each time up to the second: OpenSSH 9.8 and newer shut out for
+    /// a while who fails often (`PerSourcePenalties`, 5 s for each failure, from 15 s on).
+    refused: (Duration, Duration),
     connect: Duration,
     /// For how long another host key may be shown: an image's own key can be there for a moment,
     /// until cloud-init has put ours in its place.
     identity: Duration,
 }
 
-const PACE: Pace =
-    Pace { retry: Duration::from_millis(250), connect: Duration::from_secs(1), identity: Duration::from_secs(20) };
+const PACE: Pace = Pace {
+    retry: Duration::from_millis(250),
+    refused: (Duration::from_secs(1), Duration::from_secs(8)),
+    connect: Duration::from_secs(1),
+    identity: Duration::from_secs(20),
+};
 
-/// Waits until every node is ready; all at once. `on_change` hears of each step of each node.
+/// Waits until every node is ready; all at once. `on_change` hears of each step of each node. Returns the
+/// addresses from which the nodes see this machine.
 ///
 /// Errors: [`Error::Timeout`] with what was seen last of each node that is not ready;
 /// [`Error::Tool`] when cloud-init has failed on one, with its own report; [`Error::Other`] when a
@@ -86,7 +100,7 @@ pub async fn wait_ready(
     limit: Duration,
     interrupt: &Interrupt,
     on_change: &(dyn Fn(&str, &Progress) + Sync),
-) -> Result<()> {
+) -> Result<BTreeSet<IpAddr>> {
     wait(ssh, targets, limit, interrupt, on_change, &PACE).await
 }
 
@@ -97,11 +111,11 @@ async fn wait(
     interrupt: &Interrupt,
     on_change: &(dyn Fn(&str, &Progress) + Sync),
     pace: &Pace,
-) -> Result<()> {
+) -> Result<BTreeSet<IpAddr>> {
     let watches: Vec<_> = targets.iter().map(|target| Watch::new(target, on_change)).collect();
     let mut pressed = interrupt.clone();
     tokio::select! {
-        all = try_join_all(watches.iter().map(|watch| watch.until_ready(ssh, pace))) => all.map(|_| ()),
+        all = try_join_all(watches.iter().map(|watch| watch.until_ready(ssh, pace))) => all.map(|from| from.into_iter().flatten().collect()),
         pressed = pressed.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
         () = sleep(limit) => Err(gave_up(&watches, limit)),
     }
@@ -119,6 +133,12 @@ fn gave_up(watches: &[Watch<'_>], limit: Duration) -> Error {
     }
 }
 
+enum Session {
+    /// cloud-init is done; from where the node sees us.
+    Done(Option<IpAddr>),
+    None(Refusal),
+}
+
 /// One node and what was seen of it last.
 struct Watch<'a> {
     target: &'a Target,
@@ -131,25 +151,32 @@ impl<'a> Watch<'a> {
         Self { target, on_change, progress: Mutex::new(Progress::Silent("not tried yet".into())) }
     }
 
-    async fn until_ready(&self, ssh: &Ssh, pace: &Pace) -> Result<()> {
+    async fn until_ready(&self, ssh: &Ssh, pace: &Pace) -> Result<Option<IpAddr>> {
         let mut other_identity_since = None;
+        let mut after_refusal = pace.refused.0;
+        // Once, not before each login: sshd counts a connection that does not log in as a failure, too.
+        self.until_answering(pace).await;
         loop {
-            self.until_answering(pace).await;
+            let mut pause = pace.retry;
             match self.log_in(ssh).await? {
-                None => return Ok(()),
-                Some(Refusal::OtherIdentity(text)) => {
+                Session::Done(from) => return Ok(from),
+                Session::None(Refusal::OtherIdentity(text)) => {
                     let since = *other_identity_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= pace.identity {
                         return Err(self.stranger(&text));
                     }
                     self.saw(Progress::Refused(Refusal::OtherIdentity(text)));
                 }
-                Some(refusal) => {
+                Session::None(refusal) => {
+                    if matches!(refusal, Refusal::NotLetIn(_)) {
+                        pause = after_refusal;
+                        after_refusal = (after_refusal * 2).min(pace.refused.1);
+                    }
                     other_identity_since = None;
                     self.saw(Progress::Refused(refusal));
                 }
             }
-            sleep(pace.retry).await;
+            sleep(pause).await;
         }
     }
 
@@ -170,14 +197,17 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// None once cloud-init is done.
-    async fn log_in(&self, ssh: &Ssh) -> Result<Option<Refusal>> {
+    async fn log_in(&self, ssh: &Ssh) -> Result<Session> {
         let mut in_session = false;
+        let mut from = None;
         let mut report = Vec::new();
         let mut on_line = |line: &str| {
             if line == SESSION {
                 in_session = true;
                 self.saw(Progress::Booting);
+            } else if let Some(address) = line.strip_prefix(FROM) {
+                // A link-local address has its device behind it.
+                from = address.split('%').next().and_then(|address| address.parse().ok());
             } else if in_session {
                 report.push(line.to_owned());
             }
@@ -187,9 +217,9 @@ impl<'a> Watch<'a> {
         match finished.status.code() {
             Some(0) => {
                 self.saw(Progress::Ready);
-                Ok(None)
+                Ok(Session::Done(from))
             }
-            Some(NO_SESSION) | None => Ok(Some(Refusal::read(&finished.tail.join("\n")))),
+            Some(NO_SESSION) | None => Ok(Session::None(Refusal::read(&finished.tail.join("\n")))),
             Some(_) => Err(self.cloud_init_failed(&finished, report)),
         }
     }

@@ -7,8 +7,12 @@ use crate::signal::press;
 
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ssh/fake-ssh");
 const LONG: Duration = Duration::from_secs(120);
-const QUICK: Pace =
-    Pace { retry: Duration::from_millis(5), connect: Duration::from_secs(1), identity: Duration::from_millis(20) };
+const QUICK: Pace = Pace {
+    retry: Duration::from_millis(5),
+    refused: (Duration::from_millis(5), Duration::from_millis(20)),
+    connect: Duration::from_secs(1),
+    identity: Duration::from_millis(20),
+};
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -21,7 +25,13 @@ impl Bench {
     }
 
     /// `play` sees the node's name in $node and a folder of its own in $dir.
-    async fn wait(&self, play: &str, targets: &[Target], limit: Duration, interrupt: &Interrupt) -> Result<()> {
+    async fn wait(
+        &self,
+        play: &str,
+        targets: &[Target],
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<BTreeSet<IpAddr>> {
         let config = self.dir.path().join("config");
         let head = format!("dir='{}'\nnode=$7\n", self.dir.path().display());
         std::fs::write(&config, head + play).unwrap();
@@ -56,13 +66,20 @@ async fn a_node_is_followed_from_silence_to_ready() {
         esac"#;
     bench.wait(play, &[target], LONG, &Interrupt::never()).await.unwrap();
     assert_eq!(bench.seen(), ["n11 Answering", "n11 Refused", "n11 Refused", "n11 Booting", "n11 Ready"]);
+    let mut bare = 0;
+    while let Ok(Ok(_)) = timeout(Duration::from_millis(20), listener.accept()).await {
+        bare += 1;
+    }
+    assert_eq!(bare, 1, "a connection that does not log in counts as a failure");
 }
 
 #[tokio::test]
 async fn the_script_for_the_node_takes_a_machine_without_cloud_init_as_ready() {
     let bench = Bench::new();
     // The script goes through a real shell, whose PATH has no cloud-init.
-    bench.wait(r#"PATH="$dir" exec /bin/sh -s"#, &[target("n11")], LONG, &Interrupt::never()).await.unwrap();
+    let play = r#"PATH="$dir" SSH_CONNECTION="fe80::1%eth0 50000 192.0.2.7 22" exec /bin/sh -s"#;
+    let from = bench.wait(play, &[target("n11")], LONG, &Interrupt::never()).await.unwrap();
+    assert_eq!(from, BTreeSet::from(["fe80::1".parse().unwrap()]));
     assert_eq!(bench.seen(), ["n11 Booting", "n11 Ready"]);
 }
 

@@ -185,12 +185,17 @@ def secrets(system):
 
 
 @step
-def firewall(system, closed=(20002, 20003, 2581)):
-    """The ports that give root are closed from outside; the deployer itself may pass."""
+def firewall(system):
+    """What is not the user's is closed from outside, by default; the rules that were proven are those of a reboot."""
     for name in system.names:
         rules = system.exasol("ssh", name, "--", "sudo nft list table inet exasol").expect(0).stdout
-        for port in closed:
-            assert str(port) in rules, rules
+        assert "meta l4proto { tcp, udp } drop" in rules, rules
+        script = "sudo /usr/local/lib/exasol-deployer/firewall.sh is-kept && systemctl is-active exasol-firewall"
+        system.exasol("ssh", name, "--", script).expect(0)
+        # What flushes all rules brings ours back.
+        system.exasol("ssh", name, "--", "sudo systemctl restart nftables && sudo systemctl stop nftables").expect(0)
+        after = system.exasol("ssh", name, "--", "sudo nft list table inet exasol").expect(0).stdout
+        assert after == rules, after
 
 
 @step

@@ -2,7 +2,7 @@
 
 mod console;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -38,11 +38,14 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>
         work.dir.update(|state| state.nodes = nodes.clone())?;
         connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
         let ready = tokio::select! {
-            result = shells(work) => result.map(|()| true),
+            result = shells(work) => result.map(Some),
             // A network remembers the address of a machine's former life until it has given it another.
-            result = moved(work, cluster, &consoles, &nodes) => result.map(|()| false),
+            result = moved(work, cluster, &consoles, &nodes) => result.map(|()| None),
         };
-        if ready.map_err(|e| consoles.explain(e))? {
+        if let Some(seen_from) = ready.map_err(|e| consoles.explain(e))? {
+            if !seen_from.is_empty() {
+                work.dir.update(|state| state.seen_from = seen_from)?;
+            }
             let names: Vec<_> = nodes.iter().map(|n| n.plan.name.as_str()).collect();
             work.done(format!("{} can be reached", names.join(", ")));
             return Ok(nodes);
@@ -50,7 +53,7 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>
     }
 }
 
-async fn shells(work: &Work) -> Result<()> {
+async fn shells(work: &Work) -> Result<BTreeSet<IpAddr>> {
     let ssh = connections::ssh(&work.dir)?;
     let targets = connections::targets(&work.dir)?;
     let tell = |node: &str, progress: &Progress| work.detail(format!("{node}: {}", progress.text()));

@@ -72,8 +72,12 @@ pub(in crate::ops) async fn write_files(
 ) -> Result<()> {
     let state = work.dir.state();
     let secrets = work.dir.secrets()?;
-    let deployer_addresses =
+    let mut deployer_addresses =
         connections::deployer_addresses(&work.interrupt, &state.spec, &state.facts, cluster.provider).await?;
+    if cluster.provider.hypervisor.is_some() {
+        // What they have seen counts, whatever the way there looks like from here.
+        deployer_addresses.extend(&state.seen_from);
+    }
     let files = render::ansible_files(&AnsibleInput {
         id: &state.id,
         spec: &state.spec,

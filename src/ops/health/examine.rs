@@ -29,9 +29,10 @@ pub(super) struct Findings {
 /// [`crate::error::Error::ToolMissing`] without `ssh`; whatever is wrong with a node is an issue.
 pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) -> Result<Findings> {
     let state = dir.state();
-    let ssh = connections::ssh(dir)?;
     let plans = NodePlan::all(&state.id, &state.spec);
     let statuses = status::nodes(dir, &plans, None, deadline).await;
+    // After the hypervisor was asked: sessions go through the connection to it.
+    let ssh = connections::ssh(dir)?;
     let sessions = join_all(statuses.iter().map(|status| session(&ssh, status))).await;
     let stages = sessions.iter().find_map(|session| match session {
         Session::Told { facts, .. } => facts.stages.as_ref(),

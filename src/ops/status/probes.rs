@@ -27,10 +27,18 @@ pub(in crate::ops) async fn nodes(
     let state = dir.state();
     let secrets = dir.secrets().ok();
     let (tell, off) = watch::channel(BTreeSet::new());
-    let probes = state.nodes.iter().map(|node| unless_off(&off, node, probe(dir, secrets.as_ref(), node, deadline)));
+    let since = Instant::now();
+    let known = match refreshed {
+        Some(machines) => Some(Machines::Known(machines)),
+        // What is asked beside it goes through the connection that this opens.
+        None if matches!(connections::jump(dir), Ok(Some(_))) => Some(machines(dir, plans, deadline).await),
+        None => None,
+    };
+    let left = deadline.saturating_sub(since.elapsed());
+    let probes = state.nodes.iter().map(|node| unless_off(&off, node, probe(dir, secrets.as_ref(), node, left)));
     let machines = async {
-        let machines = match refreshed {
-            Some(machines) => Machines::Known(machines),
+        let machines = match known {
+            Some(machines) => machines,
             None => machines(dir, plans, deadline).await,
         };
         tell.send_replace(machines.off());

@@ -1,0 +1,172 @@
+"""The rendered firewall and node/firewall.sh in network namespaces: who gets through, and nobody is locked out.
+
+Root, nft and ip are needed; else skipped. Run: python3 -m unittest discover tests/ansible"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SNAPSHOTS = ROOT / "src" / "render" / "snapshots"
+OPEN = "open_to_users_without_allowed_cidrs"
+RESTRICTED = "restricted_with_overlapping_and_untidy_networks_of_both_families"
+NODE, TRUSTED, STRANGER, ALLOWED = "192.168.122.11", "192.168.122.12", "192.168.122.50", "10.9.9.9"
+USER_PORTS = {22, 8563, 8443}
+# Of the cluster, and one that nobody knows of.
+OTHERS = {2580, 2581, 4444, 10001, 20002, 20003, 20500}
+
+# In a network namespace: a node on "lan" (a bridge's port, or the device itself), and far away everybody else.
+PLAY = r"""
+import ast, os, socket, subprocess, sys, time
+
+node, far_addresses, bridged, script = ast.literal_eval(sys.argv[1])
+
+def sh(line):
+    subprocess.run(line, shell=True, check=True)
+
+far = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 600"], stdout=subprocess.PIPE)
+far.stdout.readline()
+lan = "br-lan" if bridged else "lan"
+sh("ip link set lo up; ip link add lan type veth peer name far")
+if bridged:
+    sh("ip link add br-lan type bridge; ip link set lan master br-lan up")
+sh(f"ip link set far netns {far.pid}; ip addr add {node}/24 dev {lan}; ip link set {lan} up")
+sh(f"ip route add default via 192.168.122.12 dev {lan}")
+inside = f"nsenter -n -t {far.pid} "
+sh(inside + "ip link set far up")
+for address in far_addresses:
+    sh(inside + f"ip addr add {address}/24 dev far")
+sh(inside + f"ip route replace {node}/32 dev far")
+
+def listen(port):
+    server = socket.create_server((node, port))
+    return server
+
+def seen_by(address, ports):
+    code = ("import socket,sys\n"
+            "for port in sys.argv[3:]:\n"
+            "    try:\n"
+            "        socket.create_connection((sys.argv[1], int(port)), 0.4, (sys.argv[2], 0)).close()\n"
+            "        print(port)\n"
+            "    except OSError: pass\n")
+    words = inside.split() + [sys.executable, "-c", code, node, address] + [str(port) for port in ports]
+    return {int(port) for port in subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()}
+
+def firewall(word):
+    return subprocess.run(["sh", script, word], capture_output=True, text=True)
+
+try:
+    exec(sys.stdin.read())
+finally:
+    far.kill()
+"""
+
+
+def usable():
+    if os.geteuid() != 0 or not all(shutil.which(tool) for tool in ("nft", "ip", "unshare", "nsenter")):
+        return False
+    probe = ["unshare", "-n", "sh", "-c", "nft list ruleset && ip link add one0 type veth peer name two0"]
+    return subprocess.run(probe, capture_output=True).returncode == 0
+
+
+@unittest.skipUnless(usable(), "needs root, nft, ip and network namespaces")
+class Firewall(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "open").mkdir()
+        (self.folder / "bin").mkdir()
+        for tool in ("systemctl", "systemd-run"):
+            fake = self.folder / "bin" / tool
+            fake.write_text(f'#!/bin/sh\necho "{tool} $*" >>"{self.folder}/called"\n')
+            fake.chmod(0o755)
+        script = (ROOT / "ansible" / "node" / "firewall.sh").read_text()
+        script = script.replace("/etc/exasol-deployer", str(self.folder)).replace("/run/", f"{self.folder}/")
+        script = script.replace("\nPATH=", f"\nPATH={self.folder}/bin:")
+        (self.folder / "firewall.sh").write_text(script)
+
+    def want(self, name):
+        text = (SNAPSHOTS / f"deployer__render__firewall__tests__{name}.snap").read_text().split("---\n", 2)[2]
+        (self.folder / "firewall.wanted").write_text(text.replace("/etc/exasol-deployer", str(self.folder)))
+
+    def play(self, code, bridged=False):
+        arguments = repr((NODE, (TRUSTED, STRANGER, ALLOWED), bridged, str(self.folder / "firewall.sh")))
+        prelude = f"servers = [listen(port) for port in {sorted(USER_PORTS | OTHERS)}]\n"
+        prelude += "see = lambda address: seen_by(address, [s.getsockname()[1] for s in servers])\n"
+        prelude += f"trusted, stranger, allowed = {(TRUSTED, STRANGER, ALLOWED)}\n"
+        words = ["unshare", "-n", sys.executable, "-c", PLAY, arguments]
+        run = subprocess.run(words, input=prelude + code, capture_output=True, text=True, timeout=120)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    def test_strangers_see_the_users_ports_alone(self):
+        self.want(OPEN)
+        for bridged in (False, True):
+            self.play(f"""
+assert see(stranger) == {USER_PORTS | OTHERS}
+assert firewall("try").returncode == 0
+assert see(stranger) == {USER_PORTS}, see(stranger)
+assert see(trusted) == {USER_PORTS | OTHERS}
+""", bridged)
+
+    def test_allowed_networks_see_them_and_nobody_else_does(self):
+        self.want(RESTRICTED)
+        self.play(f"""
+assert firewall("try").returncode == 0
+assert see(stranger) == set(), see(stranger)
+assert see(allowed) == {USER_PORTS}
+assert see(trusted) == {USER_PORTS | OTHERS}
+""")
+
+    def test_a_port_that_somebody_opens_is_open(self):
+        self.want(OPEN)
+        (self.folder / "open" / "mine.nft").write_text("tcp dport 10001 accept\n")
+        self.play(f"""
+assert firewall("try").returncode == 0
+assert see(stranger) == {USER_PORTS | {10001}}, see(stranger)
+""")
+
+    def test_nobody_who_comes_gets_the_rules_of_before(self):
+        self.want(OPEN)
+        first = 'assert firewall("is-kept").returncode == 1\nassert firewall("try").returncode == 0\n'
+        self.play(first + f"""
+assert firewall("back").returncode == 0
+assert see(stranger) == {USER_PORTS | OTHERS}, "there were none"
+late = firewall("keep")
+assert late.returncode == 1 and "nobody came within 120 s" in late.stderr, late
+assert not os.path.exists("{self.folder}/firewall.nft")
+""")
+        self.assertIn("--on-active=120s", (self.folder / "called").read_text())
+        self.play(first + """
+assert firewall("keep").returncode == 0
+assert firewall("is-kept").returncode == 0
+assert firewall("back").returncode == 0
+assert firewall("is-kept").returncode == 0
+""")
+        self.assertIn("systemctl start exasol-firewall.service", (self.folder / "called").read_text())
+        self.want(RESTRICTED)
+        self.play(f"""
+sh("nft -f {self.folder}/firewall.nft")
+assert firewall("is-kept").returncode == 1
+assert firewall("try").returncode == 0
+assert see(stranger) == set()
+assert firewall("back").returncode == 0
+assert see(stranger) == {USER_PORTS}
+""")
+
+    def test_rules_that_nft_does_not_take_change_nothing(self):
+        self.want(OPEN)
+        (self.folder / "open" / "mine.nft").write_text("nonsense\n")
+        self.play("""
+refused = firewall("try")
+assert refused.returncode == 1 and "mine.nft" in refused.stderr, refused
+assert len(see(stranger)) == len(servers)
+""")
+
+
+if __name__ == "__main__":
+    unittest.main()
