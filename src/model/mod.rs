@@ -31,7 +31,7 @@ pub use file::RenderedFile;
 pub use health::{HealthReport, Issue, Layer, LayerState, NodeHealth, Severity};
 pub use http_call::{Body, HttpCall, Method};
 pub use id::DeploymentId;
-pub use image::{BaseImage, ImageLocation};
+pub use image::{BaseImage, ImageLocation, UnfitImage};
 pub use input::Input;
 pub use invalid::InvalidValue;
 pub use log_line::{LogContent, LogLine, LogList, LogSource, LoggedOperation};

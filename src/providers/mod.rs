@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::model::{
     BaseImage, Component, DataDisk, DeploymentId, Login, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome,
-    Program, Spec,
+    Program, Spec, UnfitImage,
 };
 
 mod addresses;
@@ -101,8 +101,10 @@ pub type Variables = Vec<(String, String)>;
 pub struct Hypervisor {
     /// Makes what a check called creatable (`init --create-missing`).
     pub create_missing: fn(&Spec, &str) -> Result<String>,
-    /// The image that nodes boot from.
-    pub base_image: fn(&Spec) -> Result<BaseImage>,
+    /// The image that nodes boot from, with what `init` recorded.
+    pub base_image: fn(&Spec, &Options) -> Result<BaseImage>,
+    /// Why the local file cannot be used as that image; reads its headers only.
+    pub check_image: fn(&Spec, &Options, &Path) -> Result<Option<UnfitImage>>,
     /// Puts a local image into the pool under a name made of its checksum, once; returns the volume's name.
     /// The callback gets bytes done and total, and returns false to give up.
     pub upload_image: fn(&Spec, &Path, &str, UploadProgress<'_>) -> Result<String>,

@@ -105,6 +105,14 @@ impl World {
         self.init_on("default-pool", "default", more)
     }
 
+    /// `init` on libvirt's mock driver with another image.
+    pub fn init_with_image(&self, image: &str) -> Call<'_> {
+        self.exasol(&format!(
+            "init --cloud-provider libvirt --db-version rehearsal --libvirt-uri {TEST_URI} --libvirt-pool default-pool \
+             --libvirt-network default --libvirt-memory 1 --libvirt-image {image}"
+        ))
+    }
+
     /// As [`World::init_on`], on a mock hypervisor that has these networks beside a pool `default-pool`: definitions
     /// in libvirt's XML, all running.
     pub fn init_with_networks(&self, networks: &str, network: &str, more: &str) -> Call<'_> {
@@ -166,12 +174,16 @@ impl World {
     }
 }
 
-/// The smallest thing that begins like a qcow2 image (magic, version 3), 1 MiB long.
-fn fake_image() -> Vec<u8> {
+/// An empty qcow2 image (version 3) of a disk of 1 GiB, 1 MiB long.
+pub fn fake_image() -> Vec<u8> {
     let mut image = vec![0u8; 1 << 20];
     image[..8].copy_from_slice(b"QFI\xfb\0\0\0\x03");
+    // Clusters of 64 KiB.
+    image[23] = 16;
     // Virtual size, 8 bytes big-endian at 24: 1 GiB.
     image[24..32].copy_from_slice(&(1u64 << 30).to_be_bytes());
+    // The table of the first level has two entries and is in the third cluster; that of references in the second.
+    (image[39], image[45], image[53], image[59]) = (2, 2, 1, 1);
     image
 }
 

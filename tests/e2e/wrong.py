@@ -169,6 +169,53 @@ def network(name, inner, active=True):
 
 
 @contextlib.contextmanager
+def deaf_network(system):
+    """A firewall of the host drops what guests ask its DHCP server."""
+    hook = "type filter hook input priority -10; iifname virbr93 udp dport 67 drop"
+    rules = f"table inet e2e {{\n chain input {{\n {hook}\n }}\n}}\n"
+    with network("e2e-deaf", DEAF)(system):
+        subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["nft", "delete", "table", "inet", "e2e"], check=True)
+
+
+@contextlib.contextmanager
+def closed_pool(system):
+    """A pool in somebody's home: QEMU's user may not pass. Nothing of the probe stays there."""
+    with tempfile.TemporaryDirectory(prefix="e2e-home-") as home:
+        folder = os.path.join(home, "pool")
+        os.mkdir(folder)
+        virsh("pool-define-as", "e2e-closed", "dir", "--target", folder)
+        virsh("pool-start", "e2e-closed")
+        try:
+            yield
+            assert not os.listdir(folder), os.listdir(folder)
+        finally:
+            virsh("pool-destroy", "e2e-closed")
+            virsh("pool-undefine", "e2e-closed")
+
+
+@step
+def left_behind(system):
+    """Volumes of a probe that was killed go with the next one; nobody else's do."""
+    folder = "/var/lib/libvirt/images"
+    old = ["exasol-probe-00000000deadbeef-base.img", "exasol-probe-00000000deadbeef-disk.qcow2"]
+    others = ["exasol-probe-00000000deadbeef-notes.txt", "exasol-probe-mine-base.img"]
+    for name in old + others:
+        path = os.path.join(folder, name)
+        open(path, "wb").write(b"x" * 512)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    system.program.run("doctor", "--db-version", "rehearsal", "--libvirt-memory", "1").expect(0)
+    there = [name for name in os.listdir(folder) if name.startswith("exasol-probe-")]
+    for name in others:
+        os.unlink(os.path.join(folder, name))
+    virsh("pool-refresh", "default")
+    assert sorted(there) == sorted(others), there
+
+
+@contextlib.contextmanager
 def routes(system, *ranges):
     """Routes as a VPN lays them, to a device that leads nowhere."""
     ip = lambda *words: subprocess.run(["ip", *words], check=True)
@@ -229,6 +276,8 @@ def without(program):
     return hidden
 
 
+DEAF = """<bridge name='virbr93'/><forward mode='nat'/><ip address='10.93.0.1' prefix='24'><dhcp>
+    <range start='10.93.0.2' end='10.93.0.254'/></dhcp></ip>"""
 RESERVED = """<bridge name='virbr91'/><forward mode='nat'/><ip address='10.91.0.1' prefix='24'><dhcp>
     <range start='10.91.0.2' end='10.91.0.2'/><host mac='52:54:00:91:00:01' ip='10.91.0.2'/></dhcp></ip>"""
 TWO_ADDRESSES = """<bridge name='virbr92'/><ip address='10.92.0.1' prefix='24'/><ip address='10.77.0.1' prefix='24'/>"""
@@ -241,6 +290,8 @@ BROKEN = {
     "pool without folder": pool_without_folder,
     "reserved range": network("e2e-tight", RESERVED),
     "inactive network with two addresses": network("e2e-two", TWO_ADDRESSES, active=False),
+    "network that does not hear its guests": deaf_network,
+    "pool below a closed folder": closed_pool,
     "macvtap network": network("e2e-direct", "<forward mode='bridge'><interface dev='lo'/></forward>"),
     "no mkisofs": without("mkisofs"),
     "no terraform": without(("terraform", "tofu")),

@@ -1,7 +1,7 @@
 //! The base image: local, checked against its SHA-256, and in the hypervisor's pool once.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -9,10 +9,10 @@ use super::super::blocking::blocking;
 use super::super::cache_dirs::CacheDirs;
 use super::super::operation::Work;
 use super::super::terraform_dir;
-use super::{IMAGE, Plan};
+use super::{IMAGE, Plan, newest_release};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, Unit};
-use crate::model::{BaseImage, ImageLocation, address_file_name};
+use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name};
 use crate::tools::http::{self, Progress};
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
@@ -26,7 +26,7 @@ pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
         return Ok(());
     }
     let spec = work.dir.state().spec.clone();
-    let image = (hypervisor.base_image)(&spec)?;
+    let image = (hypervisor.base_image)(&spec, &work.dir.state().facts)?;
     let (path, sha256) = local(work, plan, image).await?;
     let volume = upload(work, plan, path, sha256.clone()).await?;
     work.done(volume.clone());
@@ -48,20 +48,29 @@ async fn local(work: &mut Work, plan: &Plan<'_>, image: BaseImage) -> Result<(Pa
                 Some(expected) if expected != sha256 => {
                     Err(Error::Checksum { what: path.display().to_string(), expected, found: sha256 })
                 }
-                _ => Ok((path, sha256)),
+                _ => match unfit(work, plan, &path).await? {
+                    Some(UnfitImage { cause, fix }) => {
+                        Err(Error::Usage { message: format!("image {} {cause}", path.display()), hint: Some(fix) })
+                    }
+                    None => Ok((path, sha256)),
+                },
             }
         }
         ImageLocation::Url(url) => {
-            let expected = match (pinned, image.checksums_url) {
-                (Some(sha256), _) => Some(sha256),
-                (None, Some(sums)) => Some(published_checksum(work, plan, &sums, &url).await?),
-                (None, None) => None,
-            };
-            let dest = CacheDirs::of_user()?.images().join(cache_name(expected.as_deref(), &url));
+            let dest = CacheDirs::of_user()?.images().join(cache_name(pinned.as_deref(), &url));
             let request =
-                http::Request { url: &url, dest: &dest, sha256: expected.as_deref(), offline: plan.request.offline };
-            let done = http::download(&request, &mut |n| tell(&work.sink, work.step(), n), &work.interrupt).await?;
-            if expected.is_none() {
+                http::Request { url: &url, dest: &dest, sha256: pinned.as_deref(), offline: plan.request.offline };
+            let done = http::download(&request, &mut |n| tell(&work.sink, work.step(), n), &work.interrupt).await;
+            let done = match done {
+                Ok(done) => done,
+                Err(error) => return Err(newest_release::advise(work, plan, &url, error).await),
+            };
+            if let Some(UnfitImage { cause, fix }) = unfit(work, plan, &dest).await? {
+                // Else it would be taken from the cache the next time.
+                http::discard(&dest)?;
+                return Err(Error::Download { url, cause: format!("what came {cause}"), hint: Some(fix) });
+            }
+            if pinned.is_none() {
                 work.detail(format!("the image is pinned from now on: SHA-256 {}", done.sha256));
             }
             // Here, not after the upload: a second attempt shall not take another image.
@@ -89,15 +98,11 @@ fn cache_name(sha256: Option<&str>, url: &str) -> String {
     format!("{}-{name}", id.get(..16).unwrap_or(&id))
 }
 
-async fn published_checksum(work: &Work, plan: &Plan<'_>, sums: &str, url: &str) -> Result<String> {
-    let mut report = |notice: Progress| tell(&work.sink, work.step(), notice);
-    let text = http::get_text(sums, plan.request.offline, &mut report, &work.interrupt).await?;
-    let file = address_file_name(url);
-    http::parse_sha256sums(&text, file).ok_or_else(|| Error::Download {
-        url: sums.to_owned(),
-        cause: format!("it has no line for {file}"),
-        hint: Some("give the checksum with --libvirt-image-sha256".into()),
-    })
+/// Before it is pinned or sent anywhere.
+async fn unfit(work: &Work, plan: &Plan<'_>, path: &Path) -> Result<Option<UnfitImage>> {
+    let Some(hypervisor) = plan.cluster.provider.hypervisor.as_ref() else { return Ok(None) };
+    let (spec, facts, path) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), path.to_owned());
+    blocking(move || (hypervisor.check_image)(&spec, &facts, &path)).await
 }
 
 async fn upload(work: &Work, plan: &Plan<'_>, path: PathBuf, sha256: String) -> Result<String> {

@@ -3,6 +3,7 @@
 
 pub(super) mod artifacts;
 mod image;
+mod newest_release;
 pub(super) mod nodes;
 
 use std::path::PathBuf;

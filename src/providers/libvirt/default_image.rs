@@ -1,5 +1,6 @@
 //! The image that nodes boot from when the user names none: `[libvirt.image]` in the catalogue.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -11,29 +12,28 @@ use crate::catalog;
 #[serde(deny_unknown_fields)]
 pub(super) struct DefaultImage {
     pub url: String,
-    /// Name of a file in `sha256sum` format in the image's folder.
-    checksums: String,
-    /// At most this long: the room that an upload needs before the real length is known.
+    /// Lower-case hex.
+    pub sha256: String,
+    /// At most this long: the room that an upload needs before the image is here.
     pub download_bytes: u64,
     /// At most this large as a disk: a root volume can't be smaller.
     pub disk_gb: u32,
 }
 
-// None only if the embedded catalogue is broken; a test proves that it is not.
-static IMAGE: LazyLock<Option<DefaultImage>> = LazyLock::new(|| {
-    let table = catalog::provider_table(PROVIDER)?.get("image")?;
-    table.clone().try_into().ok()
+// Empty only if the embedded catalogue is broken; a test proves that it is not.
+static IMAGES: LazyLock<BTreeMap<String, DefaultImage>> = LazyLock::new(|| {
+    let table = catalog::provider_table(PROVIDER).and_then(|table| table.get("image"));
+    table.and_then(|table| table.clone().try_into().ok()).unwrap_or_default()
 });
 
-pub(super) fn default_image() -> Option<&'static DefaultImage> {
-    IMAGE.as_ref()
+/// For a hypervisor of that architecture, as `uname -m` says it. libvirt's mock one is an old PC.
+pub(super) fn default_image(architecture: &str) -> Option<&'static DefaultImage> {
+    IMAGES.get(if architecture == "i686" { "x86_64" } else { architecture })
 }
 
-impl DefaultImage {
-    pub fn checksums_url(&self) -> String {
-        let folder = self.url.rsplit_once('/').map_or(self.url.as_str(), |(folder, _)| folder);
-        format!("{folder}/{}", self.checksums)
-    }
+/// The one at that address, if it is a default image.
+pub(super) fn at(url: &str) -> Option<&'static DefaultImage> {
+    IMAGES.values().find(|image| image.url == url)
 }
 
 #[cfg(test)]
@@ -41,10 +41,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_a_dated_release_over_tls_with_its_checksums_beside_it() {
-        let image = default_image().unwrap();
-        assert!(image.url.starts_with("https://cloud-images.ubuntu.com/releases/noble/release-20"), "{}", image.url);
-        let url = image.checksums_url();
-        assert!(url.ends_with("/SHA256SUMS") && url.contains("/release-20"), "{url}");
+    fn it_is_one_dated_release_over_tls_for_both_architectures() {
+        let [pc, arm] = ["x86_64", "aarch64"].map(|architecture| default_image(architecture).unwrap());
+        let folder = |image: &DefaultImage| image.url.rsplit_once('/').unwrap().0.to_owned();
+        assert!(pc.url.starts_with("https://cloud-images.ubuntu.com/releases/noble/release-20"), "{}", pc.url);
+        assert_eq!(folder(pc), folder(arm));
+        assert!(pc.url.ends_with("-amd64.img") && arm.url.ends_with("-arm64.img"));
+        for image in [pc, arm] {
+            assert!(image.sha256.len() == 64 && image.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
+        }
+        assert_ne!(pc.sha256, arm.sha256);
+        assert_eq!(default_image("s390x"), None);
     }
 }

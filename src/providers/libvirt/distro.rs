@@ -30,6 +30,17 @@ pub(super) struct Machine {
     pub groups: BTreeSet<u32>,
     /// The text of /etc/group.
     pub group_file: String,
+    /// The text of /etc/passwd.
+    pub passwd_file: String,
+}
+
+/// The user as which QEMU runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct QemuUser {
+    pub name: String,
+    /// None where there is no such user here.
+    pub id: Option<u32>,
+    pub groups: BTreeSet<u32>,
 }
 
 impl Machine {
@@ -46,13 +57,16 @@ impl Machine {
         Self {
             family,
             systemd: exists("/run/systemd/system"),
-            // Debian ships both programs and runs libvirtd.
-            modular: virtqemud && (!libvirtd || matches!(family, Family::RedHat | Family::Suse)),
+            modular: virtqemud && (!libvirtd || runs_modular(Path::new("/"), family)),
             daemon_installed: libvirtd || virtqemud,
-            user: user_name(&passwd, uid.as_raw()).unwrap_or_else(|| "$USER".to_owned()),
+            // Users of a directory service are not in the file.
+            user: user_name(&passwd, uid.as_raw())
+                .or_else(|| std::env::var("USER").ok().filter(|name| !name.is_empty()))
+                .unwrap_or_else(|| "$USER".to_owned()),
             root: uid.is_root(),
             groups,
             group_file: fs::read_to_string("/etc/group").unwrap_or_default(),
+            passwd_file: passwd,
         }
     }
 
@@ -95,6 +109,21 @@ impl Machine {
         if self.systemd { self.sudo(&format!("systemctl restart {unit}")) } else { self.sudo(&format!("{unit} -d")) }
     }
 
+    /// The user of QEMU: the one with that number, where libvirt told it, else the one that the distribution has.
+    pub fn qemu(&self, id: Option<u32>) -> QemuUser {
+        let by_id = id.and_then(|id| user_name(&self.passwd_file, id));
+        let there = |name: &&str| self.passwd_file.lines().any(|line| line.starts_with(&format!("{name}:")));
+        let usual = if self.family == Family::Debian { "libvirt-qemu" } else { "qemu" };
+        let name =
+            by_id.unwrap_or_else(|| ["libvirt-qemu", "qemu"].into_iter().find(there).unwrap_or(usual).to_owned());
+        let line = self.passwd_file.lines().find(|line| line.starts_with(&format!("{name}:")));
+        let number = |at: usize| line.and_then(|line| line.split(':').nth(at)?.parse::<u32>().ok());
+        let lists = |line: &&str| line.rsplit(':').next().is_some_and(|members| members.split(',').any(|m| m == name));
+        let listed = self.group_file.lines().filter(lists).filter_map(|line| line.split(':').nth(2)?.parse().ok());
+        let groups = listed.chain(number(3)).collect();
+        QemuUser { id: id.or(number(2)), groups, name }
+    }
+
     /// The group's number, and whether the group file lists this user in it.
     pub fn group(&self, name: &str) -> Option<Group> {
         find_group(&self.group_file, |n, _| n == name, &self.user)
@@ -114,6 +143,12 @@ pub(super) enum Package {
     Daemon,
     /// QEMU for x86_64.
     Emulator,
+    /// QEMU for aarch64.
+    EmulatorArm,
+    /// UEFI for aarch64, which has no other firmware.
+    FirmwareArm,
+    /// `qemu-img`, with which libvirt makes volumes.
+    Images,
 }
 
 impl Package {
@@ -132,6 +167,16 @@ impl Package {
             (Package::Emulator, Family::Debian) => "qemu-system-x86",
             (Package::Emulator, Family::Arch) => "qemu-base",
             (Package::Emulator, _) => "qemu-kvm",
+            (Package::EmulatorArm, Family::Debian) => "qemu-system-arm",
+            (Package::EmulatorArm, Family::Suse) => "qemu-arm",
+            (Package::EmulatorArm, Family::Arch) => "qemu-system-aarch64",
+            (Package::EmulatorArm, _) => "qemu-kvm",
+            (Package::FirmwareArm, Family::Debian) => "qemu-efi-aarch64",
+            (Package::FirmwareArm, Family::Suse) => "qemu-uefi-aarch64",
+            (Package::FirmwareArm, _) => "edk2-aarch64",
+            (Package::Images, Family::Debian) => "qemu-utils",
+            (Package::Images, Family::Suse) => "qemu-tools",
+            (Package::Images, _) => "qemu-img",
         }
     }
 }
@@ -141,6 +186,38 @@ pub(super) struct Group {
     pub name: String,
     pub id: u32,
     pub lists_user: bool,
+}
+
+/// Both kinds are installed: which one runs here, or would at the next boot? Distributions moved from one to the other,
+/// and a machine that was upgraded kept what it had.
+fn runs_modular(root: &Path, family: Family) -> bool {
+    let has = |path: &str| root.join(path).exists();
+    let pid = fs::read_to_string(root.join("run/libvirtd.pid")).unwrap_or_default();
+    if pid.trim().parse::<u32>().is_ok_and(|pid| has(&format!("proc/{pid}"))) {
+        return false;
+    }
+    if has("run/libvirt/virtqemud-sock") {
+        return true;
+    }
+    // Without virtqemud it is libvirtd's own, not virtproxyd's.
+    if has("run/libvirt/libvirt-sock") {
+        return false;
+    }
+    let enabled = |unit: &str| {
+        ["sockets.target.wants", "multi-user.target.wants"].iter().any(|wants| {
+            // A link to a unit's file, which need not exist below this root.
+            root.join(format!("etc/systemd/system/{wants}/{unit}")).symlink_metadata().is_ok()
+        })
+    };
+    match (
+        enabled("libvirtd.socket") || enabled("libvirtd.service"),
+        enabled("virtqemud.socket") || enabled("virtqemud.service"),
+    ) {
+        (true, false) => false,
+        (false, true) => true,
+        // Debian ships both programs and runs libvirtd.
+        _ => matches!(family, Family::RedHat | Family::Suse),
+    }
 }
 
 fn family(os_release: &str) -> Family {
@@ -194,7 +271,8 @@ pub(super) mod tests {
             user: "me".into(),
             root: false,
             groups: BTreeSet::from([1000]),
-            group_file: "root:x:0:\nlibvirt:x:106:other\nkvm:x:107:\n".into(),
+            group_file: "root:x:0:\nlibvirt:x:106:other\nkvm:x:107:\ndisk:x:6:libvirt-qemu,other\n".into(),
+            passwd_file: "root:x:0:0::/root:/bin/sh\nlibvirt-qemu:x:64055:107::/var/lib/libvirt:/bin/false\n".into(),
         }
     }
 
@@ -215,6 +293,38 @@ pub(super) mod tests {
         let rocky = Machine { family: Family::RedHat, modular: true, root: true, ..debian };
         assert!(rocky.start_daemon()[0].starts_with("systemctl enable --now virtqemud.socket"));
         assert_eq!(rocky.install(Package::ClientLibrary), "dnf install -y libvirt-libs libvirt-client");
+    }
+
+    #[test]
+    fn qemu_s_user_is_the_one_that_libvirt_told_or_the_usual_one() {
+        let usual = debian().qemu(None);
+        assert_eq!(
+            (usual.name.as_str(), usual.id, usual.groups),
+            ("libvirt-qemu", Some(64055), BTreeSet::from([6, 107]))
+        );
+        assert_eq!(debian().qemu(Some(0)).name, "root");
+        let fedora = Machine { family: Family::RedHat, passwd_file: String::new(), ..debian() };
+        assert_eq!((fedora.qemu(None).name.as_str(), fedora.qemu(Some(107)).id), ("qemu", Some(107)));
+    }
+
+    #[test]
+    fn of_two_kinds_of_daemons_the_one_that_runs_counts() {
+        let runs = |files: &[&str], family| {
+            let root = tempfile::tempdir().unwrap();
+            for name in files {
+                let path = root.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "7\n").unwrap();
+            }
+            runs_modular(root.path(), family)
+        };
+        assert!(runs(&[], Family::RedHat) && !runs(&[], Family::Debian));
+        // RHEL 9, upgraded from 8.
+        assert!(!runs(&["run/libvirtd.pid", "proc/7/stat"], Family::RedHat));
+        assert!(!runs(&["run/libvirt/libvirt-sock"], Family::RedHat));
+        assert!(!runs(&["etc/systemd/system/sockets.target.wants/libvirtd.socket"], Family::RedHat));
+        assert!(runs(&["run/libvirt/virtqemud-sock", "run/libvirt/libvirt-sock", "run/libvirtd.pid"], Family::Debian));
+        assert!(runs(&["etc/systemd/system/sockets.target.wants/virtqemud.socket"], Family::Debian));
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(super) struct Facts {
     pub cpu_mode: String,
     /// As `uname -m` says it on the hypervisor.
     pub architecture: String,
+    /// File of the UEFI firmware on the hypervisor; none where machines have a PC's firmware.
+    #[serde(default)]
+    pub firmware: Option<String>,
     pub uri: String,
     /// Terraform makes (and destroys) the network.
     pub own_network: bool,
@@ -58,6 +61,7 @@ mod tests {
             domain_type: DomainType::Qemu,
             cpu_mode: "maximum".into(),
             architecture: "x86_64".into(),
+            firmware: None,
             uri: "qemu:///system".into(),
             own_network: true,
             network_name: None,

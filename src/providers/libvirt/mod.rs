@@ -11,6 +11,7 @@ mod create;
 mod default_image;
 mod distro;
 mod facts;
+mod image;
 mod machines;
 mod options;
 mod preflight;
@@ -52,7 +53,8 @@ pub static PROVIDER: Provider = Provider {
     tfvars: tfvars::tfvars,
     hypervisor: Some(Hypervisor {
         create_missing: create::create_missing,
-        base_image: |spec| Ok(Options::from_spec(spec)?.image),
+        base_image: |spec, facts| Options::from_spec(spec)?.image.on(&facts::Facts::from_map(facts)?.architecture),
+        check_image: preflight::downloaded_image,
         upload_image: base_volume::upload,
         machines: machines::machines,
         replug: machines::replug,
@@ -77,7 +79,7 @@ pub static PROVIDER: Provider = Provider {
             options: &["--nomkdir", "--nonet", "--nowrite"],
             transform: xslt::transform,
         }),
-        default_image: || default_image::default_image().map(|image| image.url.clone()),
+        default_image: || default_image::default_image(std::env::consts::ARCH).map(|image| image.url.clone()),
     }),
     cloud: None,
 };

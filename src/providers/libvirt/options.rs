@@ -118,7 +118,33 @@ pub(super) struct Options {
     pub pool: String,
     pub uri: Uri,
     pub domain_type: WantedDomainType,
-    pub image: BaseImage,
+    pub image: WantedImage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WantedImage {
+    Named(BaseImage),
+    /// That of the hypervisor's architecture; with another checksum, if one is given.
+    Default {
+        sha256: Option<String>,
+    },
+}
+
+impl WantedImage {
+    /// For a hypervisor of that architecture.
+    pub fn on(&self, architecture: &str) -> Result<BaseImage> {
+        match self {
+            WantedImage::Named(image) => Ok(image.clone()),
+            WantedImage::Default { sha256 } => {
+                let image = default_image(architecture).ok_or_else(|| Error::Usage {
+                    message: format!("there is no default image for {architecture}"),
+                    hint: Some("name one: --libvirt-image PATH|URL".into()),
+                })?;
+                let sha256 = sha256.clone().unwrap_or_else(|| image.sha256.clone());
+                Ok(BaseImage { location: ImageLocation::Url(image.url.clone()), sha256: Some(sha256) })
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,13 +279,9 @@ fn named(flag: &str, value: &str) -> Result<String> {
     if ok { Ok(value.to_owned()) } else { Err(invalid(flag, value, "a name without '/' that does not begin with '-'")) }
 }
 
-fn image(location: Option<&str>, sha256: Option<&str>) -> Result<BaseImage> {
+fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
     let sha256 = sha256.map(checksum).transpose()?;
-    let Some(location) = location else {
-        let image = default_image().ok_or_else(|| Error::other("the catalogue has no base image"))?;
-        let checksums_url = sha256.is_none().then(|| image.checksums_url());
-        return Ok(BaseImage { location: ImageLocation::Url(image.url.clone()), sha256, checksums_url });
-    };
+    let Some(location) = location else { return Ok(WantedImage::Default { sha256 }) };
     let flag = "--libvirt-image";
     if location.is_empty() || location.chars().any(char::is_control) {
         return Err(invalid(flag, &shown_address(location), "a path or an https:// address"));
@@ -279,7 +301,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<BaseImage> {
         Some(_) => return Err(invalid(flag, &shown_address(location), "a path, an https:// or a file:/// address")),
     };
     // Images of others: an address without checksum is pinned at its first download.
-    Ok(BaseImage { location, sha256, checksums_url: None })
+    Ok(WantedImage::Named(BaseImage { location, sha256 }))
 }
 
 fn checksum(value: &str) -> Result<String> {
@@ -320,7 +342,10 @@ mod tests {
         assert_eq!((options.pool.as_str(), options.uri.to_string().as_str()), ("default", "qemu:///system"));
         assert_eq!(options.network, WantedNetwork::Named("virbr0".into()));
         assert_eq!(options.domain_type, WantedDomainType::Auto);
-        assert!(options.image.checksums_url.unwrap().ends_with("/SHA256SUMS"));
+        let image = options.image.on("aarch64").unwrap();
+        assert!(matches!(&image.location, ImageLocation::Url(url) if url.ends_with("-arm64.img")), "{image:?}");
+        assert_ne!(image.sha256, options.image.on("x86_64").unwrap().sha256);
+        assert_eq!(options.image.on("s390x").unwrap_err().exit_code(), 2);
     }
 
     #[test]
@@ -363,13 +388,13 @@ mod tests {
     #[test]
     fn images_are_files_or_protected_addresses() {
         let image = |location: &str, sha: Option<&str>| {
-            options(json!({"image": location, "image_sha256": sha})).map(|o| o.image)
+            options(json!({"image": location, "image_sha256": sha})).and_then(|o| o.image.on("x86_64"))
         };
         let sha = "A".repeat(64);
         assert_eq!(image("/a/b.qcow2", None).unwrap().location, ImageLocation::File("/a/b.qcow2".into()));
         assert_eq!(image("file:///a/b.qcow2", None).unwrap().location, ImageLocation::File("/a/b.qcow2".into()));
         let url = image("https://h/i.img", Some(&sha)).unwrap();
-        assert_eq!((url.sha256, url.checksums_url), (Some("a".repeat(64)), None));
+        assert_eq!(url.sha256, Some("a".repeat(64)));
         assert!(image("http://h/i.img", Some(&sha)).is_ok());
         assert!(image("http://h/i.img", None).unwrap_err().hint().unwrap().contains("sha256"));
         for (location, sha) in [("ftp://h/i", None), ("", None), ("/a", Some("abc")), ("https://", None)] {

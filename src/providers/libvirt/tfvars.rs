@@ -18,6 +18,9 @@ pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
     set("libvirt_uri", json!(options.uri.to_string()));
     set("libvirt_domain_type", json!(facts.domain_type));
     set("libvirt_cpu_mode", json!(facts.cpu_mode));
+    if let Some(firmware) = &facts.firmware {
+        set("libvirt_firmware", json!(firmware));
+    }
     set("libvirt_memory_gb", json!(options.size.memory_mb / 1024));
     set("libvirt_vcpus", json!(options.size.vcpus));
     set("libvirt_disk_pool", json!(options.pool));
@@ -93,6 +96,14 @@ mod tests {
     fn a_network_by_name() {
         let variables = variables(json!({"memory": 1}), facts(false, None));
         insta::assert_json_snapshot!(variables);
+    }
+
+    #[test]
+    fn firmware_is_named_only_where_it_is_uefi() {
+        let mut with = facts(false, None);
+        with["firmware"] = json!("/usr/share/AAVMF/AAVMF_CODE.fd");
+        assert_eq!(variables(json!({}), with)["libvirt_firmware"], "/usr/share/AAVMF/AAVMF_CODE.fd");
+        assert!(!variables(json!({}), facts(false, None)).contains_key("libvirt_firmware"));
     }
 
     #[test]

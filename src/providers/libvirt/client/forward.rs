@@ -160,6 +160,7 @@ forward! {
     fn virDomainDestroy(domain: sys::virDomainPtr) -> c_int;
     fn virDomainUndefineFlags(domain: sys::virDomainPtr, flags: c_uint) -> c_int;
     fn virDomainOpenConsole(dom: sys::virDomainPtr, dev_name: *const c_char, st: sys::virStreamPtr, flags: c_uint) -> c_int;
+    fn virDomainInterfaceStats(dom: sys::virDomainPtr, device: *const c_char, stats: sys::virDomainInterfaceStatsPtr, size: usize) -> c_int;
     fn virDomainInterfaceAddresses(dom: sys::virDomainPtr, ifaces: *mut *mut sys::virDomainInterfacePtr, source: c_uint, flags: c_uint) -> c_int;
     fn virDomainInterfaceFree(iface: sys::virDomainInterfacePtr);
     fn virDomainAgentSetResponseTimeout(domain: sys::virDomainPtr, timeout: c_int, flags: c_uint) -> c_int;

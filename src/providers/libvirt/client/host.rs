@@ -54,6 +54,11 @@ impl Client {
         xml::read(&xml, |root| xml::text(root, &["path"]).unwrap_or_default())
     }
 
+    /// Files of UEFI firmware that libvirt knows for that architecture and kind of domain, the best one first.
+    pub fn firmware(&self, architecture: &str, domain_type: &str) -> Answer<Vec<String>> {
+        loaders(&self.connect.get_domain_capabilities(None, Some(architecture), None, Some(domain_type), 0)?)
+    }
+
     /// Whether the host has an interface of that name (none: no), and whether it is a bridge.
     pub fn is_bridge(&self, name: &str) -> Answer<Option<bool>> {
         match found(Interface::lookup_by_name(&self.connect, name))? {
@@ -97,10 +102,31 @@ impl Client {
     }
 }
 
+fn loaders(capabilities: &str) -> Answer<Vec<String>> {
+    xml::read(capabilities, |root| {
+        let values = xml::all(root, &["os", "loader"], "value");
+        values.into_iter().filter_map(|value| Some(value.text()?.trim().to_owned())).collect()
+    })
+}
+
 /// KiB.
 #[derive(Default)]
 struct Memory {
     total: Option<u64>,
     free: Option<u64>,
     caches: u64,
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn firmware_is_read_from_a_domain_s_capabilities() {
+        let os = "<os supported='yes'><enum name='firmware'><value>efi</value></enum><loader supported='yes'>\
+            <value>/usr/share/AAVMF/AAVMF_CODE.fd</value><enum name='type'><value>rom</value></enum></loader></os>";
+        let found = loaders(&format!("<domainCapabilities>{os}</domainCapabilities>")).unwrap();
+        assert_eq!(found, ["/usr/share/AAVMF/AAVMF_CODE.fd"]);
+        assert!(loaders("<domainCapabilities><os><loader/></os></domainCapabilities>").unwrap().is_empty());
+    }
 }

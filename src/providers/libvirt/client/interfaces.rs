@@ -32,6 +32,12 @@ impl Client {
         parse(&Domain::lookup_by_name(&self.connect, domain)?.get_xml_desc(0)?)
     }
 
+    /// Packets that a running domain has sent over the interface with that MAC address.
+    pub fn packets_sent(&self, domain: &str, mac: &str) -> Answer<u64> {
+        let stats = Domain::lookup_by_name(&self.connect, domain)?.interface_stats(mac)?;
+        Ok(u64::try_from(stats.tx_packets).unwrap_or(0))
+    }
+
     /// The libvirt network to which a domain's interface is configured; None for other sources.
     pub fn configured_network(&self, domain: &str, mac: &str) -> Answer<Option<String>> {
         let handle = Domain::lookup_by_name(&self.connect, domain)?;

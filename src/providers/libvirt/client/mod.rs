@@ -10,6 +10,7 @@ mod host;
 mod interfaces;
 mod networks;
 mod pools;
+mod scratch;
 mod volumes;
 mod xml;
 
@@ -24,6 +25,7 @@ pub(super) use interfaces::{Interface, InterfaceSource};
 pub(super) use networks::Network;
 pub(super) use pools::Pool;
 pub(super) use volumes::{Upload, Volume};
+pub(super) use xml::escape;
 
 use crate::error::Error;
 

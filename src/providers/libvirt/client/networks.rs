@@ -19,6 +19,8 @@ pub(in super::super) struct Network {
     pub autostart: Option<bool>,
     /// The host's bridge that it is; none for direct (macvtap) networks.
     pub bridge: Option<String>,
+    /// Seconds for which a port of that bridge listens, and again learns, before it forwards; the kernel takes at least 2.
+    pub delay: u32,
     /// `nat`, `route`, `open`, `bridge`, `private`, …; none for an isolated network.
     pub forward: Option<String>,
     /// The host's own IPv4 addresses on it; a network may have several.
@@ -178,6 +180,7 @@ fn parse(text: &str) -> Answer<Network> {
         active: false,
         autostart: None,
         bridge: xml::attribute(root, &["bridge"], "name"),
+        delay: xml::attribute(root, &["bridge"], "delay").and_then(|delay| delay.parse().ok()).unwrap_or(0),
         forward: xml::at(root, &["forward"]).map(|f| f.attribute("mode").unwrap_or("nat").to_owned()),
         ips: xml::all(root, &[], "ip").into_iter().filter_map(parse_ip).collect(),
         ipv6: xml::all(root, &[], "ip").iter().any(|ip| ip.attribute("family") == Some("ipv6")),

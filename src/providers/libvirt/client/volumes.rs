@@ -154,7 +154,7 @@ fn send(
     Ok(Upload::Complete { sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
 }
 
-fn describe(pool: &str, volume: &StorageVol) -> Answer<Volume> {
+pub(super) fn describe(pool: &str, volume: &StorageVol) -> Answer<Volume> {
     parse(pool, &volume.get_xml_desc(0)?)
 }
 

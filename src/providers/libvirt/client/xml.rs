@@ -5,7 +5,7 @@ use roxmltree::{Document, Node};
 use super::{Answer, Fault, FaultKind};
 
 /// Text for an element or an attribute in quotes.
-pub(super) fn escape(text: &str) -> String {
+pub(in super::super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

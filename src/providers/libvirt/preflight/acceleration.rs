@@ -26,6 +26,7 @@ pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Chec
         return emulation(context, architecture, checks);
     }
     let kvm = match architecture {
+        "x86_64" if wanted == WantedDomainType::Kvm => probe::kvm_alone(context.client),
         "x86_64" => probe::kvm(context.client),
         // The probe's firmware is a PC's.
         other => match context.client.emulator(other, DomainType::Kvm.as_str()) {
@@ -60,7 +61,29 @@ fn emulation(context: &Context, architecture: &str, checks: &mut Vec<Check>) -> 
         return Some(DomainType::Qemu);
     };
     let check = Check::failed("emulator", format!("QEMU for {architecture}"), format!("libvirt: {fault}"));
-    checks.push(check.fix(context.machine.install(Package::Emulator)));
+    let package = if architecture == "aarch64" { Package::EmulatorArm } else { Package::Emulator };
+    checks.push(check.fix(context.machine.install(package)));
+    None
+}
+
+/// What an aarch64 machine boots with: it has no other firmware than UEFI.
+pub(super) fn firmware(context: &Context, domain_type: DomainType, checks: &mut Vec<Check>) -> Option<String> {
+    let title = "UEFI firmware for aarch64";
+    match context.client.firmware("aarch64", domain_type.as_str()) {
+        Ok(files) => match files.into_iter().next() {
+            Some(file) => {
+                checks.push(Check::ok("firmware", title, file.clone()));
+                return Some(file);
+            }
+            None => {
+                let detail = "libvirt knows none: without it no machine boots";
+                let install = context.machine.install(Package::FirmwareArm);
+                checks
+                    .push(Check::failed("firmware", title, detail).fix(install).fix(context.machine.restart_daemon()));
+            }
+        },
+        Err(fault) => checks.push(super::unanswered("firmware", title, &fault)),
+    }
     None
 }
 
@@ -73,6 +96,9 @@ struct Device {
     /// `kvm_intel` or `kvm_amd`, by the processor's flags.
     module: Option<&'static str>,
 }
+
+/// Sorts after what distributions and other programs bring.
+const RULE: &str = "/etc/udev/rules.d/99-zz-kvm.rules";
 
 impl Device {
     fn here() -> Self {
@@ -102,8 +128,7 @@ fn explain(kvm: &Kvm, device: Option<&Device>, machine: &Machine) -> (String, Ve
     let words = match kvm {
         Kvm::Unavailable(words) => words.lines().next().unwrap_or_default(),
         _ => {
-            let cause =
-                "KVM starts a guest, but its code runs later than under emulation, or never (nested virtualization?)";
+            let cause = "KVM starts a guest, but its code runs much later than under emulation, or never (nested virtualization?)";
             return (cause.into(), vec!["enable nested virtualization where this machine itself is a guest".into()]);
         }
     };
@@ -136,21 +161,29 @@ fn explain(kvm: &Kvm, device: Option<&Device>, machine: &Machine) -> (String, Ve
         }
         Some(_) => (
             format!("{DEVICE} is closed to QEMU's user (mode {:03o}, not of group kvm with 660)", device.mode),
-            vec![
-                machine.sudo("chgrp kvm /dev/kvm"),
-                machine.sudo("chmod 660 /dev/kvm"),
-                format!(
-                    "echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' | {}",
-                    machine.sudo("tee /etc/udev/rules.d/65-kvm.rules")
-                ),
-                machine.restart_daemon(),
-            ],
+            open_to_group(machine),
         ),
         None => (
-            format!("{DEVICE} is closed to QEMU's user (mode {:03o})", device.mode),
-            vec![machine.sudo("chmod 666 /dev/kvm"), machine.restart_daemon()],
+            format!("{DEVICE} is closed to QEMU's user (mode {:03o}), and there is no group kvm", device.mode),
+            [
+                machine.sudo("groupadd --system kvm"),
+                machine.sudo(&format!("usermod -aG kvm {}", machine.qemu(None).name)),
+            ]
+            .into_iter()
+            .chain(open_to_group(machine))
+            .collect(),
         ),
     }
+}
+
+/// Now, and at every boot.
+fn open_to_group(machine: &Machine) -> Vec<String> {
+    vec![
+        machine.sudo("chgrp kvm /dev/kvm"),
+        machine.sudo("chmod 660 /dev/kvm"),
+        format!("echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' | {}", machine.sudo(&format!("tee {RULE}"))),
+        machine.restart_daemon(),
+    ]
 }
 
 #[cfg(test)]
@@ -168,7 +201,10 @@ mod tests {
         let (cause, fix) = explain(&denied(), Some(&device), &debian());
         assert!(cause.contains("mode 600"), "{cause}");
         assert_eq!(fix[..2], ["sudo chgrp kvm /dev/kvm", "sudo chmod 660 /dev/kvm"]);
-        assert!(fix[2].contains("| sudo tee /etc/udev/rules.d/65-kvm.rules"));
+        assert!(fix[2].contains("| sudo tee /etc/udev/rules.d/99-zz-kvm.rules"));
+        let without = Machine { group_file: String::new(), ..debian() };
+        let (_, fix) = explain(&denied(), Some(&device), &without);
+        assert_eq!(fix[..2], ["sudo groupadd --system kvm", "sudo usermod -aG kvm libvirt-qemu"]);
     }
 
     #[test]
@@ -182,7 +218,7 @@ mod tests {
     fn an_open_device_that_fails_is_not_a_matter_of_permissions() {
         let device = Device { exists: true, mode: 0o660, group: 107, module: None };
         assert!(explain(&denied(), Some(&device), &debian()).1[0].contains("restart"));
-        assert!(explain(&Kvm::Broken, Some(&device), &debian()).0.contains("later than under emulation"));
+        assert!(explain(&Kvm::Broken, Some(&device), &debian()).0.contains("much later than under emulation"));
         assert!(explain(&denied(), None, &debian()).1[0].contains("on the hypervisor"));
     }
 

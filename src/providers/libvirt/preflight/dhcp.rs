@@ -4,10 +4,20 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::client::{Fault, Network};
+use super::super::probe;
 use super::Context;
 use crate::model::{Check, quote};
 
-pub(super) fn check(context: &Context, network: &Network) -> Result<Check, Fault> {
+/// A probe asks for less than ten seconds.
+const SHORT_DELAY: u32 = 2;
+
+/// What was found, and whether a probe may take an address besides.
+pub(super) fn check(context: &Context, network: &Network) -> Result<(Check, bool), Fault> {
+    let mut spare = false;
+    Ok((look(context, network, &mut spare)?, spare))
+}
+
+fn look(context: &Context, network: &Network, spare: &mut bool) -> Result<Check, Fault> {
     let name = &network.name;
     let title = format!("network '{name}' gives out addresses");
     if network.is_external() {
@@ -43,6 +53,9 @@ pub(super) fn check(context: &Context, network: &Network) -> Result<Check, Fault
             .fix(format!("{edit}   # enlarge the range"))
             .fix("or use a network of the deployment's own: --libvirt-network new"));
     }
+    // An address that an earlier probe has is used again.
+    let waits = network.delay <= SHORT_DELAY;
+    *spare = waits && (room.free > needed || leases.iter().any(|(mac, _)| *mac == probe::mac(name)));
     Ok(Check::ok("network_dhcp", title, detail))
 }
 

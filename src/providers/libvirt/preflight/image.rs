@@ -1,4 +1,4 @@
-//! The image that nodes boot from: readable, of a known form, and the one that was meant.
+//! The image that nodes boot from: readable, of a known form, for this host, and the one that was meant.
 //!
 //! The hypervisor's user need not be able to read a local file: it is sent into the pool.
 
@@ -11,49 +11,75 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::super::default_image::default_image;
+use super::super::default_image;
+use super::super::facts::Facts;
+use super::super::image::{self, Image};
 use super::super::options::Options;
-use crate::model::{BaseImage, Check, ImageLocation, Spec, quote, shown_address};
+use crate::error::Result;
+use crate::model::{
+    BaseImage, Check, ImageLocation, Options as Map, Spec, UnfitImage, address_file_name, quote, shown_address,
+};
 
-pub(super) fn check(options: &Options, spec: &Spec, checks: &mut Vec<Check>) {
-    match &options.image.location {
-        ImageLocation::File(path) => checks.extend(of_file(path, options.image.sha256.as_deref(), spec)),
-        ImageLocation::Url(url) => checks.extend(of_url(url, &options.image, spec)),
+pub(super) fn check(options: &Options, architecture: &str, spec: &Spec, checks: &mut Vec<Check>) {
+    let image = match options.image.on(architecture) {
+        Ok(image) => image,
+        Err(error) => return checks.push(super::of_options(&error)),
+    };
+    match &image.location {
+        ImageLocation::File(path) => checks.extend(of_file(path, image.sha256.as_deref(), architecture, spec)),
+        ImageLocation::Url(url) => checks.extend(of_url(url, &image, architecture, spec)),
     }
 }
 
-fn of_url(url: &str, image: &BaseImage, spec: &Spec) -> Vec<Check> {
+/// What was downloaded, before it is used; None: it can be.
+pub(in super::super) fn downloaded(spec: &Spec, facts: &Map, path: &Path) -> Result<Option<UnfitImage>> {
+    let facts = Facts::from_map(facts)?;
+    let shown = quote(&path.display().to_string());
+    Ok(match image::inspect(path) {
+        Err(refused) => Some(UnfitImage { fix: refused.fix.to_text(&shown), cause: refused.cause }),
+        Ok(found) => match (found.architecture, root_size(found.bytes, spec)) {
+            (Some(made_for), _) if is_other(made_for, &facts.architecture) => Some(UnfitImage {
+                cause: format!("is made for {made_for}, and the hypervisor is {}", facts.architecture),
+                fix: format!("name an image for {}: --libvirt-image PATH|URL", facts.architecture),
+            }),
+            (_, Some(check)) => {
+                Some(UnfitImage { cause: format!("does not fit: {}", check.detail), fix: check.fix.join(", ") })
+            }
+            _ => None,
+        },
+    })
+}
+
+fn of_url(url: &str, image: &BaseImage, architecture: &str, spec: &Spec) -> Vec<Check> {
     let title = format!("image {}", shown_address(url));
-    let first = match (&image.sha256, &image.checksums_url) {
-        (Some(sha256), _) => Check::ok("image", title, format!("must have the SHA-256 {sha256}")),
-        (None, Some(sums)) => Check::ok("image", title, format!("its SHA-256 comes from {sums} at the first download")),
-        (None, None) => {
+    if let Some(check) = for_another(named_architecture(address_file_name(url)), architecture, &title) {
+        return vec![check];
+    }
+    let first = match &image.sha256 {
+        Some(sha256) => Check::ok("image", title, format!("must have the SHA-256 {sha256}")),
+        None => {
             let detail = "no checksum is given: the first download is trusted, recorded, and held to";
             Check::warning("image", title, detail).fix("name it: --libvirt-image-sha256 HEX")
         }
     };
-    let disk = default_image().filter(|i| i.url == url).map(|i| u64::from(i.disk_gb) << 30);
+    let disk = default_image::at(url).map(|image| u64::from(image.disk_gb) << 30);
     vec![first].into_iter().chain(disk.and_then(|bytes| root_size(bytes, spec))).collect()
 }
 
-fn of_file(path: &Path, sha256: Option<&str>, spec: &Spec) -> Vec<Check> {
+fn of_file(path: &Path, sha256: Option<&str>, architecture: &str, spec: &Spec) -> Vec<Check> {
     let title = format!("image {}", path.display());
-    let mut file = match open(path) {
-        Ok(file) => file,
-        Err(cause) => {
-            let list = format!("ls -l {}", quote(&path.display().to_string()));
-            return vec![Check::failed("image", title, cause).fix(list)];
-        }
+    let shown = quote(&path.display().to_string());
+    if let Err(cause) = readable(path) {
+        return vec![Check::failed("image", title, cause).fix(format!("ls -l {shown}"))];
+    }
+    let Image { form, bytes, architecture: made_for } = match image::inspect(path) {
+        Ok(image) => image,
+        Err(refused) => return vec![Check::failed("image", title, refused.cause).fix(refused.fix.to_text(&shown))],
     };
-    let (form, bytes) = match form(&mut file) {
-        Ok(known) => known,
-        Err(cause) => {
-            return vec![
-                Check::failed("image", title, cause)
-                    .fix("name a cloud image in qcow2 or raw form: --libvirt-image PATH"),
-            ];
-        }
-    };
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let Some(check) = for_another(made_for.or_else(|| named_architecture(name)), architecture, &title) {
+        return vec![check];
+    }
     let mut checks = vec![match sha256 {
         None => Check::ok("image", title, form),
         Some(expected) => match hash(path) {
@@ -69,38 +95,36 @@ fn of_file(path: &Path, sha256: Option<&str>, spec: &Spec) -> Vec<Check> {
     checks
 }
 
-fn open(path: &Path) -> Result<File, String> {
+fn readable(path: &Path) -> std::result::Result<(), String> {
     let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         _ => format!("cannot be read: {error}"),
     })?;
     match file.metadata() {
-        Ok(metadata) if metadata.is_file() => Ok(file),
+        Ok(metadata) if metadata.is_file() => Ok(()),
         _ => Err("is not a file".into()),
     }
 }
 
-/// What the file is, and the size in bytes that a guest sees.
-fn form(file: &mut File) -> Result<(&'static str, u64), String> {
-    let length = file.metadata().map_err(|e| e.to_string())?.len();
-    let mut head = [0; 512];
-    file.read_exact(&mut head).map_err(|_| "is too short for an image".to_owned())?;
-    let starts = |magic: &[u8]| head.starts_with(magic);
-    match () {
-        // qcow2: magic, version, …, size as a big-endian u64 at byte 24.
-        () if starts(b"QFI\xfb") => {
-            let mut size = [0; 8];
-            size.copy_from_slice(&head[24..32]);
-            Ok(("qcow2", u64::from_be_bytes(size)))
-        }
-        () if starts(b"\xfd7zXZ\0") => Err("is compressed: unpack it with xz -d".into()),
-        () if starts(b"\x1f\x8b") => Err("is compressed: unpack it with gunzip".into()),
-        () if starts(b"\x28\xb5\x2f\xfd") => Err("is compressed: unpack it with zstd -d".into()),
-        () if starts(b"PK\x03\x04") => Err("is a zip archive: unpack it".into()),
-        () if starts(b"KDMV") => Err("is a VMDK: convert it with qemu-img convert -O qcow2".into()),
-        // A partition table, DOS or the protective one of GPT.
-        () if head[510..] == [0x55, 0xaa] => Ok(("raw", length)),
-        () => Err("is neither qcow2 nor a raw disk with a partition table".into()),
+fn for_another(made_for: Option<&str>, host: &str, title: &str) -> Option<Check> {
+    let made_for = made_for.filter(|made_for| is_other(made_for, host))?;
+    let detail = format!("is made for {made_for}, and the hypervisor is {host}");
+    Some(Check::failed("image", title, detail).fix(format!("name an image for {host}: --libvirt-image PATH|URL")))
+}
+
+fn is_other(made_for: &str, host: &str) -> bool {
+    // libvirt's mock hypervisor is an old PC.
+    made_for != host && !(made_for == "x86_64" && host == "i686")
+}
+
+/// What a file's name says, where it says one thing.
+fn named_architecture(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let has = |words: [&str; 2]| words.iter().any(|word| name.contains(word));
+    match (has(["amd64", "x86_64"]), has(["arm64", "aarch64"])) {
+        (true, false) => Some("x86_64"),
+        (false, true) => Some("aarch64"),
+        _ => None,
     }
 }
 
@@ -164,31 +188,32 @@ mod tests {
 
     /// The beginning of a qcow2 file of that virtual size.
     fn qcow2(gb: u64) -> Vec<u8> {
-        let mut head = vec![0; 512];
+        let mut head = vec![0; 3 << 16];
         head[..8].copy_from_slice(b"QFI\xfb\0\0\0\x03");
+        head[23] = 16;
         head[24..32].copy_from_slice(&(gb << 30).to_be_bytes());
+        // One table of the first level, in the third cluster.
+        (head[39], head[45], head[53], head[59]) = (64, 2, 1, 1);
         head
     }
 
     #[test]
-    fn forms_are_told_by_their_first_bytes() {
-        let mut raw = vec![0; 4096];
-        raw[510..512].copy_from_slice(&[0x55, 0xaa]);
-        assert_eq!(of_file(file(&raw).path(), None, &spec())[0].detail, "raw");
-        assert_eq!(of_file(file(&qcow2(2)).path(), None, &spec())[0].detail, "qcow2");
-        let mut xz = b"\xfd7zXZ\0".to_vec();
-        xz.resize(600, 1);
-        for (content, words) in [(xz, "xz -d"), (vec![0; 600], "neither"), (vec![0; 5], "too short")] {
-            let check = &of_file(file(&content).path(), None, &spec())[0];
-            assert!(check.is_failed() && check.detail.contains(words), "{check:?}");
-        }
+    fn an_image_for_other_processors_is_refused_by_its_name_where_its_content_does_not_tell() {
+        assert_eq!(named_architecture("ubuntu-24.04-server-cloudimg-arm64.img"), Some("aarch64"));
+        assert_eq!(named_architecture("debian-13-generic-AMD64.qcow2"), Some("x86_64"));
+        assert_eq!(named_architecture("from-amd64-to-arm64.img"), None);
+        let url = "https://h/noble-arm64.img";
+        let image = BaseImage { location: ImageLocation::Url(url.into()), sha256: None };
+        let check = &of_url(url, &image, "x86_64", &spec())[0];
+        assert!(check.is_failed() && check.detail == "is made for aarch64, and the hypervisor is x86_64", "{check:?}");
+        assert!(!of_url(url, &image, "aarch64", &spec())[0].is_failed());
     }
 
     #[test]
     fn an_address_is_shown_without_its_secrets_and_is_not_pinned_without_a_checksum() {
         let url = "https://me:hush@h/i.img?signature=hush";
         let location = ImageLocation::Url(url.into());
-        let checks = of_url(url, &BaseImage { location, sha256: None, checksums_url: None }, &spec());
+        let checks = of_url(url, &BaseImage { location, sha256: None }, "x86_64", &spec());
         assert_eq!((checks[0].title.as_str(), checks[0].status), ("image https://h/i.img", CheckStatus::Warning));
         assert!(!format!("{checks:?}").contains("hush"));
     }
@@ -197,16 +222,16 @@ mod tests {
     fn a_wrong_checksum_and_a_missing_file_fail() {
         let image = file(&qcow2(1));
         let found = hash(image.path()).unwrap();
-        assert_eq!(of_file(image.path(), Some(&found), &spec())[0].status, CheckStatus::Ok);
-        let wrong = &of_file(image.path(), Some(&"0".repeat(64)), &spec())[0];
+        assert_eq!(of_file(image.path(), Some(&found), "x86_64", &spec())[0].status, CheckStatus::Ok);
+        let wrong = &of_file(image.path(), Some(&"0".repeat(64)), "x86_64", &spec())[0];
         assert!(wrong.is_failed() && wrong.detail.contains(&found));
-        assert!(of_file(Path::new("/nowhere/x.img"), None, &spec())[0].detail.contains("no such file"));
-        assert!(of_file(Path::new("/"), None, &spec())[0].detail.contains("not a file"));
+        assert!(of_file(Path::new("/nowhere/x.img"), None, "x86_64", &spec())[0].detail.contains("no such file"));
+        assert!(of_file(Path::new("/"), None, "x86_64", &spec())[0].detail.contains("not a file"));
     }
 
     #[test]
     fn an_image_larger_than_the_root_volume_is_a_wrong_value() {
-        let checks = of_file(file(&qcow2(3)).path(), None, &spec());
+        let checks = of_file(file(&qcow2(3)).path(), None, "x86_64", &spec());
         assert_eq!((checks[1].exit_code, checks[1].fix[0].as_str()), (2, "--root-volume-size 3"));
     }
 }

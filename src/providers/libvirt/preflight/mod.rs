@@ -1,15 +1,19 @@
 //! Looks at the hypervisor before anything is made: every check, each failure with its cause and
-//! the command that mends it here.
+//! the command that mends it here. What settings cannot tell, tiny machines show (see [`super::probe`]);
+//! nothing of them stays.
 
 mod acceleration;
 mod autostart;
 mod connection;
+mod denied;
 mod dhcp;
 mod host;
 mod image;
 mod names;
 mod network;
 mod own_network;
+mod proof;
+mod silence;
 mod storage;
 
 use super::client::{Client, Fault};
@@ -19,11 +23,15 @@ use super::options::Options;
 use crate::model::{Check, Outcome, Spec, quote};
 use crate::providers::PreflightInput;
 
+pub(super) use image::downloaded as downloaded_image;
+
 /// What every check may look at.
 struct Context<'a> {
     client: &'a Client,
     options: &'a Options,
     input: &'a PreflightInput<'a>,
+    /// Of the hypervisor, as `uname -m` says it.
+    architecture: &'a str,
     /// This machine: what the advice depends on.
     machine: &'a Machine,
     /// What `init` recorded, if this is a later look.
@@ -49,28 +57,48 @@ pub(super) fn run(input: &PreflightInput) -> Outcome {
     let machine = Machine::here();
     let mut checks = Vec::new();
     let client = connection::check(&options, &mut checks);
-    image::check(&options, input.spec, &mut checks);
+    let architecture = architecture(&options, client.as_ref());
+    image::check(&options, &architecture, input.spec, &mut checks);
     let Some(client) = client else {
         skip_the_rest(&options, &mut checks);
         return Outcome { checks, facts: Default::default() };
     };
     let recorded = input.facts.and_then(|map| Facts::from_map(map).ok());
-    let context = Context { client: &client, options: &options, input, machine: &machine, recorded };
+    let context =
+        Context { client: &client, options: &options, input, architecture: &architecture, machine: &machine, recorded };
     let facts = look_at_hypervisor(&context, &mut checks);
     Outcome { checks, facts: facts.map(|f| f.to_map()).unwrap_or_default() }
+}
+
+/// Where the hypervisor does not tell, that of this machine is taken.
+fn architecture(options: &Options, client: Option<&Client>) -> String {
+    match client.and_then(|client| client.host().ok()) {
+        Some(_) if options.uri.is_mock() => "x86_64".to_owned(),
+        Some(host) => host.architecture,
+        None => std::env::consts::ARCH.to_owned(),
+    }
 }
 
 fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Facts> {
     let architecture = host::check(context, checks);
     let domain_type = architecture.as_deref().and_then(|a| acceleration::check(context, a, checks));
-    storage::check(context, checks);
+    let pool = storage::check(context, checks);
     let network = network::check(context, checks);
     names::check(context, checks);
+    if let (Some(domain_type), Some(architecture)) = (domain_type, architecture.as_deref()) {
+        let usable = proof::Usable { pool, network: network.as_ref().map(to_try) };
+        proof::check(context, domain_type, architecture, &usable, checks);
+    }
+    let firmware = match (architecture.as_deref(), domain_type) {
+        (Some("aarch64"), Some(domain_type)) => Some(acceleration::firmware(context, domain_type, checks)?),
+        _ => None,
+    };
     let (domain_type, network) = (domain_type?, network?);
     Some(Facts {
         domain_type,
         cpu_mode: domain_type.cpu_mode().to_owned(),
         architecture: architecture?,
+        firmware,
         uri: context.options.uri.to_string(),
         own_network: network.own,
         network_name: network.name,
@@ -78,6 +106,17 @@ fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Fact
         network_cidr: network.range,
         external_addresses: network.external_addresses,
     })
+}
+
+fn to_try(network: &network::Found) -> proof::Network {
+    match &network.name {
+        _ if network.own => proof::Network::Not("not tried: deploy makes the network"),
+        Some(name) if network.spare => proof::Network::Tried(name.clone()),
+        Some(_) if !network.external_addresses => proof::Network::Not(
+            "not tried: nodes need every address that is free, or its bridge begins to forward too late",
+        ),
+        _ => proof::Network::Not("not tried: its addresses come from outside libvirt"),
+    }
 }
 
 fn of_options(error: &crate::error::Error) -> Check {

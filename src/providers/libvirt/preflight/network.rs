@@ -18,6 +18,8 @@ pub(super) struct Found {
     pub bridge: Option<String>,
     pub range: Option<Ipv4Net>,
     pub external_addresses: bool,
+    /// A probe may take an address from its DHCP.
+    pub spare: bool,
 }
 
 pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<Found> {
@@ -55,8 +57,14 @@ fn named(context: &Context, wanted: &str, checks: &mut Vec<Check>) -> Result<Opt
         Bridge::Missing => (missing(context, wanted, title), false),
     };
     checks.push(check);
-    let found =
-        Found { own: false, name: None, bridge: Some(wanted.to_owned()), range: None, external_addresses: true };
+    let found = Found {
+        own: false,
+        name: None,
+        bridge: Some(wanted.to_owned()),
+        range: None,
+        external_addresses: true,
+        spare: false,
+    };
     Ok(usable.then_some(found))
 }
 
@@ -137,12 +145,13 @@ fn libvirt_network(
     });
     let external = network.is_external();
     let unreachable = unreachable(&context.options.uri, &network);
-    let dhcp = dhcp::check(context, &network)?;
+    let (dhcp, spare) = dhcp::check(context, &network)?;
     let usable = !dhcp.is_failed() && unreachable.is_none();
     checks.push(dhcp);
     checks.extend(unreachable);
     checks.push(autostart::network(context, &network));
-    let found = Found { own: false, name: Some(name.clone()), bridge: None, range: None, external_addresses: external };
+    let found =
+        Found { own: false, name: Some(name.clone()), bridge: None, range: None, external_addresses: external, spare };
     Ok(usable.then_some(found))
 }
 

@@ -34,7 +34,7 @@ pub(super) fn check(
     };
     // What is there already is ours, and its route is no conflict.
     let verdict = if existing.is_some() { Verdict::Free } else { surroundings.judge(range) };
-    let found = Found { own: true, name, bridge: None, range: Some(range), external_addresses: false };
+    let found = Found { own: true, name, bridge: None, range: Some(range), external_addresses: false, spare: false };
     checks.push(match verdict {
         Verdict::Free => Check::ok("network", TITLE, range.to_string()),
         Verdict::Shadows(route) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::client::{FaultKind, Pool};
-use super::super::default_image::default_image;
+use super::super::default_image;
 use super::super::options::DEFAULT_POOL;
 use super::super::{base_volume, create};
 use super::{Context, autostart, gb, unanswered};
@@ -14,7 +14,14 @@ const FILE_POOLS: [&str; 4] = ["dir", "fs", "netfs", "vstorage"];
 /// What a fresh node writes besides its image: the layer over it, logs, packages.
 const THIN_NODE_BYTES: u64 = 1 << 30;
 
-pub(super) fn check(context: &Context, checks: &mut Vec<Check>) {
+/// Whether machines can be tried there.
+pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> bool {
+    let before = checks.len();
+    look(context, checks);
+    !checks[before..].iter().any(Check::is_failed)
+}
+
+fn look(context: &Context, checks: &mut Vec<Check>) {
     let name = &context.options.pool;
     let title = format!("storage pool '{name}' is there");
     let pool = match context.client.pool(name) {
@@ -96,17 +103,17 @@ fn kind(context: &Context, pool: &Pool) -> Check {
 
 /// What the image adds to the pool: nothing where it is already there.
 fn image_bytes(context: &Context) -> u64 {
-    let image = &context.options.image;
+    let Ok(image) = context.options.image.on(context.architecture) else { return 0 };
     if let Some(sha256) = image.sha256.as_deref()
         && matches!(base_volume::find(context.client, &context.options.pool, sha256), Ok(Some(_)))
     {
         return 0;
     }
-    let local = match &image.location {
+    let known = match &image.location {
         ImageLocation::File(path) => path.metadata().ok().map(|m| m.len()),
-        ImageLocation::Url(_) => None,
+        ImageLocation::Url(url) => default_image::at(url).map(|image| image.download_bytes),
     };
-    local.unwrap_or_else(|| default_image().map_or(1 << 30, |i| i.download_bytes))
+    known.unwrap_or(1 << 30)
 }
 
 fn room(pool: &Pool, spec: &Spec, image: u64) -> Check {
