@@ -17,8 +17,8 @@ ours=/etc/exasol-deployer
 kept=$ours/firewall.nft
 trial=/run/exasol-firewall-trial.nft
 unit=exasol-firewall-trial
-# How long a new session may take to come: many nodes are asked one after the other.
-patience=120
+# How long a new session may take to come: many nodes are asked one after the other, and emulated ones are slow.
+patience=300
 
 fail() { echo "error: firewall: $*" >&2; exit 1; }
 
