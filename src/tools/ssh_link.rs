@@ -132,11 +132,6 @@ impl Link {
         self.stdin.as_fd().try_clone_to_owned()
     }
 
-    /// That the server forwards no sockets shows when somebody wants to go through.
-    pub fn forbids(&self) -> Option<String> {
-        self.said().lines().find(|line| line.contains("prohibited")).map(|line| line.trim().to_owned())
-    }
-
     /// Ends it, with everything that goes through it.
     pub async fn end(mut self) {
         if self.is_open() {

@@ -81,11 +81,13 @@ def still_let_in(system):
     state = json.loads((system.dir / "deployment.json").read_text())
     assert state["seen_from"] == [GATEWAY], state["seen_from"]
     assert system.exasol("ssh", "n11", "--", "hostname").expect(0).stdout.strip() == "n11"
+    exempt = system.exasol("ssh", "n11", "--", "sudo sshd -T | grep -i '^persourcepenaltyexemptlist'").expect(0).stdout
+    assert GATEWAY in exempt, exempt
     before = logins()
     system.exasol("health", "--json")
     assert logins() - before == 1, "health asks everything through one login"
-    # Its probes give a slow guest's database five seconds.
-    healthy = lambda: system.exasol("health", "--json").json()["status"] == "healthy"  # noqa: E731
+    # Its probes give a slow guest's database five seconds by default.
+    healthy = lambda: system.exasol("health", "--probe-timeout", "60", "--json").json()["status"] == "healthy"  # noqa: E731
     wait_until(healthy, "a healthy cluster", every=10)
     assert "1" in system.exasol("sql", "-c", "SELECT 1").expect(0).stdout
 

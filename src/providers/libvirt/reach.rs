@@ -39,8 +39,13 @@ pub(super) fn socket(uri: &Uri) -> Result<Option<PathBuf>> {
     if let (Some(login), Some(dial)) = (uri.login(), dialled()) {
         return dial(&login, uri.socket()).map(Some).map_err(|no_way| no_way_to(uri, &login, no_way));
     }
-    let modular = uri.is_local() && !uri.is_mock() && uri.socket().is_none() && !Path::new(MAIN_SOCKET).exists();
-    Ok(Some(PathBuf::from(QEMU_SOCKET)).filter(|socket| modular && socket.exists()))
+    let usual = uri.is_local() && !uri.is_mock() && uri.socket().is_none();
+    Ok(usual.then(|| modular(Path::new(MAIN_SOCKET), Path::new(QEMU_SOCKET))).flatten())
+}
+
+/// The second socket where the first lets nobody in (it is not there, or not for this user) and that one does.
+fn modular(main: &Path, qemu: &Path) -> Option<PathBuf> {
+    (knock(main) != Socket::Open && knock(qemu) == Socket::Open).then(|| qemu.to_owned())
 }
 
 /// The address of a daemon at a socket.
@@ -189,7 +194,9 @@ fn denied(machine: &Machine, group: Option<Group>) -> Cause {
 fn over_ssh(login: &Login, words: &str) -> Cause {
     let (host, ssh) = (&login.host, login.command());
     let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
-    let (text, fix) = if says(&["Host key verification failed", "HOST IDENTIFICATION HAS CHANGED"]) {
+    let (text, fix) = if says(&["the SSH agent at"]) {
+        (words.to_owned(), "unset SSH_AUTH_SOCK   # or restart the agent".to_owned())
+    } else if says(&["Host key verification failed", "HOST IDENTIFICATION HAS CHANGED"]) {
         (
             format!("this machine does not know the SSH host key of {host}"),
             format!("{ssh} true   # compare the fingerprint and accept it"),
@@ -222,11 +229,18 @@ fn no_daemon(login: &Login) -> Cause {
     }
 }
 
-/// There was a socket, and nothing came through it.
+/// There was a socket, and nothing came through it. sshd says the same of a daemon that has ended and of
+/// sockets that it forwards to nobody (seen with 9.2: "connect failed: open failed").
 fn no_answer(login: &Login, words: &str) -> Cause {
+    let (host, ssh) = (&login.host, login.command());
     Cause {
-        text: format!("SSH works, but the libvirt daemon on {} does not answer ({words})", login.host),
-        fix: vec![format!("{} virsh -c qemu:///system version", login.command())],
+        text: format!(
+            "SSH works, but nothing answers at the daemon's socket on {host} ({words}): the daemon has ended, or the \
+             SSH server forwards no sockets"
+        ),
+        fix: vec![format!(
+            "{ssh} virsh -c qemu:///system version   # if this works, it is the SSH server: AllowStreamLocalForwarding yes"
+        )],
     }
 }
 
@@ -242,6 +256,17 @@ mod tests {
 
     fn local(machine: &Machine, socket: Socket) -> Cause {
         locally(&fault("libvirt's words"), machine, socket)
+    }
+
+    #[test]
+    fn the_socket_that_lets_us_in_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (main, qemu) = (folder.path().join("main"), folder.path().join("qemu"));
+        assert_eq!(modular(&main, &qemu), None);
+        let _qemu = std::os::unix::net::UnixListener::bind(&qemu).unwrap();
+        assert_eq!(modular(&main, &qemu), Some(qemu.clone()));
+        let _main = std::os::unix::net::UnixListener::bind(&main).unwrap();
+        assert_eq!(modular(&main, &qemu), None);
     }
 
     #[test]
@@ -290,6 +315,9 @@ mod tests {
         assert!(key.fix[0].ends_with("-p 2222 -l me -- kvm true   # compare the fingerprint and accept it"), "{key:?}");
         assert_eq!(cause("me@kvm: Permission denied (publickey).").fix, ["ssh-copy-id -i /k -p 2222 me@kvm"]);
         assert!(cause("ssh: connect to host kvm port 2222: Connection refused").text.contains("no SSH server"));
+        assert!(
+            cause("no login within 45 s: the SSH agent at /a takes calls").fix[0].starts_with("unset SSH_AUTH_SOCK")
+        );
         assert!(cause("ssh: Could not resolve hostname kvm").text.contains("not known"));
     }
 
@@ -303,6 +331,7 @@ mod tests {
         };
         let denied = NoWay::Denied { socket: "/s".into(), user: "me".into(), group: "libvirt".into() };
         assert_eq!(said(denied).1, "ssh -- kvm sudo usermod -aG libvirt me");
+        assert!(no_answer(&login, "reset").text.contains("forwards no sockets"));
         assert!(said(NoWay::Missing).0.contains("no libvirt daemon"));
         assert!(said(NoWay::Forward("prohibited".into())).1.contains("AllowStreamLocalForwarding"));
     }
