@@ -2,13 +2,15 @@
 
 import contextlib
 import json
+import pathlib
 import secrets
 import subprocess
 import time
+import xml.etree.ElementTree as ElementTree
 
 import hypervisor
 from program import wait_until
-from steps import step, tree_of
+from steps import in_step, logs_of, step, tree_of
 
 # Where a test writes to a raw disk: behind everything that a partition table or a signature uses.
 MARK_AT = 1024 * 1024
@@ -76,6 +78,74 @@ def health(system):
     system.exasol("sql", "-c", "SELECT 1").expect(0)
     lines = (system.dir / "logs/health.jsonl").read_text().splitlines()
     assert [json.loads(line)["status"] for line in lines][-5:] == ["healthy", "problems", "healthy", "problems", "healthy"]
+
+
+@step
+def private(system):
+    """Nobody but QEMU and root reads a node's disks, its seed has gone, and it has no screen that others see."""
+    for node in system.names:
+        tree = ElementTree.fromstring(hypervisor.virsh("dumpxml", domain(system, node)))
+        files = [source.get("file") for source in tree.findall("./devices/disk/source")]
+        assert len(files) == 1 + system.disks and all(files), files
+        assert tree.find("./devices/graphics") is None
+        for path in files:
+            assert path.endswith(".qcow2"), path
+            assert as_nobody("head", "-c", "1", path) != 0, f"nobody can read {path}"
+    # That nobody could read it, if it were open.
+    base = next(pathlib.Path(files[0]).parent.glob("exasol-base-*.qcow2"))
+    assert as_nobody("head", "-c", "1", str(base)) == 0, base
+    left = [volume for volume in hypervisor.lines("vol-list", system.options.get("libvirt-pool", "default")) if volume.startswith(system.id)]
+    assert len(left) == system.size * (1 + system.disks), left
+    for secret in (system.dir / "terraform").iterdir():
+        assert not secret.is_file() or b"PRIVATE KEY" not in secret.read_bytes(), secret
+    listening = pathlib.Path("/proc/net/tcp").read_text() + pathlib.Path("/proc/net/tcp6").read_text()
+    ports = {int(line.split()[1].rsplit(":", 1)[1], 16) for line in listening.splitlines() if ":" in line and line.split()[3] == "0A"}
+    assert not ports & set(range(5900, 6000)), ports
+
+
+def as_nobody(*command):
+    """The exit status of a command that a stranger runs."""
+    return subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+
+@step
+def seed_is_private(system):
+    """While a node boots for the first time its seed is there, for cloud-init and for nobody else."""
+    earlier = logs_of(system)
+    process = system.start("deploy")
+    wait_until(lambda: in_step(system, "boot", earlier) or process.poll() is not None, "deploy in step boot")
+    for node in system.names:
+        path = hypervisor.virsh("vol-path", f"{domain(system, node)}-seed.img", "--pool", "default").strip()
+        assert as_nobody("head", "-c", "1", path) != 0, f"nobody can read {path}"
+        label = subprocess.run(["blkid", "-p", "-o", "value", "-s", "LABEL", path], capture_output=True, text=True).stdout
+        assert label.strip() == "cidata", label
+    process.send_signal(15)
+    process.wait(timeout=120)
+
+
+@step
+def sizes(system):
+    """Memory, processors and disks of a stopped cluster change; the machines and what is on the data disks stay."""
+    system.exasol("stop", "--json").expect(0)
+    machines = {node: hypervisor.virsh("domuuid", domain(system, node)) for node in system.names}
+    root, data = int(system.options["root-volume-size"]) + 1, system.disk_gb + 1
+    system.exasol("init", "--update", "--data-volume-size", system.disk_gb - 1).expect(2)
+    options = {"libvirt-memory": 2, "libvirt-vcpus": 2, "root-volume-size": root, "data-volume-size": data}
+    system.exasol("init", "--update", *[str(part) for name, value in options.items() for part in (f"--{name}", value)]).expect(0)
+    system.options = {**system.options, **options}
+    result = system.exasol("start", "--json").expect(0)
+    system.note("start with other sizes", result.seconds)
+    for node in system.names:
+        assert hypervisor.virsh("domuuid", domain(system, node)) == machines[node]
+        script = "nproc; awk '/MemTotal/ {print $2}' /proc/meminfo; df --output=size -BM / | tail -n 1; for d in /dev/exadata_*; do sudo blockdev --getsize64 $d; done"
+        said = system.exasol("ssh", node, "--", script).expect(0).stdout.split()
+        assert said[0] == "2" and int(said[1]) > 1536 * 1024 and int(said[2].rstrip("M")) > (root - 1) * 1024, said
+        assert [int(size) for size in said[3:]] == [data * 1024**3] * system.disks, said
+    # Terraform finds nothing to do: no disk and no machine is to be made anew.
+    report = system.exasol("deploy", "--plan", "--json").expect(0).json()
+    assert report["changes"] == [], report
+    system.exasol("deploy", "--json").expect(0)
 
 
 @step

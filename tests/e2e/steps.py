@@ -39,7 +39,6 @@ def plan(system):
     kinds = [change["kind"] for change in report["changes"]]
     size, disks = system.size, system.disks
     assert kinds.count("libvirt_domain") == size, kinds
-    assert kinds.count("libvirt_cloudinit_disk") == size, kinds
     assert kinds.count("libvirt_volume") == size * (1 + disks), kinds
     assert report["delete"] == report["replace"] == 0
     assert tree_of(system.dir) == before, "deploy --plan changed the directory"

@@ -293,7 +293,6 @@ BROKEN = {
     "network that does not hear its guests": deaf_network,
     "pool below a closed folder": closed_pool,
     "macvtap network": network("e2e-direct", "<forward mode='bridge'><interface dev='lo'/></forward>"),
-    "no mkisofs": without("mkisofs"),
     "no terraform": without(("terraform", "tofu")),
     "no ansible": without("ansible-playbook"),
 }
