@@ -1,12 +1,13 @@
 //! Terraform's plan, read before it is applied: nothing that holds data dies by accident.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::Work;
 use super::terraform_dir::Doubt;
-use super::{connections, terraform_dir};
+use super::{connections, seed, terraform_dir};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::PlanReport;
@@ -62,6 +63,7 @@ async fn apply(work: &mut Work, cluster: &Cluster, terraform: &Workdir, planned:
         None => BTreeSet::new(),
     };
     work.dir.update(|state| state.creating = creating)?;
+    seed::provide(work, cluster, &planned.made_nodes(protected(work, cluster))).await?;
     terraform.apply().await?;
     forget_creating(work)
 }
@@ -89,6 +91,8 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     refuse_doubt(work, cluster)?;
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
+    forget_former(cluster, terraform, &work.dir.terraform_dir()).await?;
+    remove_misfits(work, cluster, allow_replace).await?;
     let planned = terraform.plan().await?;
     if let Err(refused) = planned.guard(protected(work, cluster), allow_replace) {
         terraform.forget_plan();
@@ -99,6 +103,46 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
         return Ok(None);
     }
     Ok(Some(planned))
+}
+
+/// Before the database is installed other sizes and disks are other machines, as they were for Terraform
+/// before it was told to leave them alone: made anew, if that is allowed. Later they change in place.
+async fn remove_misfits(work: &Work, cluster: &Cluster, allow_replace: &[String]) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref().filter(|_| !work.dir.state().installed) else {
+        return Ok(());
+    };
+    let mut refused = Vec::new();
+    for node in &cluster.nodes {
+        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
+        let misfits = ask_hypervisor(&work.interrupt, move || (hypervisor.misfits)(&spec, &plan)).await?;
+        if misfits.is_empty() {
+            continue;
+        }
+        if !allow_replace.contains(&node.name) {
+            refused.push((node.name.as_str(), misfits.join(", ")));
+            continue;
+        }
+        work.changes();
+        work.detail(format!("{}: making its machine anew: {}", node.name, misfits.join(", ")));
+        let (spec, id) = (work.dir.state().spec.clone(), work.dir.state().id.clone());
+        let domain = Leftover { kind: LeftoverKind::Domain, name: node.machine.clone(), pool: None };
+        work.unless_interrupted(blocking(move || (hypervisor.remove)(&spec, &id, &domain))).await?;
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let flags: Vec<_> = refused.iter().map(|(node, _)| format!("--allow-replace {node}")).collect();
+    Err(Error::PlanRefused {
+        changes: refused.iter().map(|(node, why)| format!("replace the machine of {node} ({why})")).collect(),
+        hint: format!("if these nodes may be lost: exasol deploy {}", flags.join(" ")),
+    })
+}
+
+/// What an earlier version had Terraform make, and this one takes care of itself, stays where it is.
+async fn forget_former(cluster: &Cluster, terraform: &Workdir, dir: &Path) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let former = terraform_dir::of_types(dir, hypervisor.no_more_terraforms);
+    if former.is_empty() { Ok(()) } else { terraform.forget(&former).await }
 }
 
 /// From a state that does not tell what exists Terraform would make everything a second time. A
@@ -130,7 +174,9 @@ async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     let (spec, id) = (state.spec.clone(), state.id.clone());
     let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await;
     let found = found.map_err(Error::before_any_change)?;
-    let orphans = found.into_iter().filter(|l| !known.contains(&l.name));
+    // Seeds were never Terraform's; one that is needed is made anew.
+    let found = found.into_iter().filter(|l| l.kind != LeftoverKind::Seed);
+    let orphans = found.filter(|l| !known.contains(&l.name));
     let holds_data = state.installed || state.ever_ready;
     let was_begun = |o: &Leftover| o.kind != LeftoverKind::Network && state.creating.contains(&o.name);
     let (orphans, kept): (Vec<_>, Vec<_>) = orphans.partition(|o| !holds_data || was_begun(o));

@@ -131,7 +131,7 @@ async fn leftovers(interrupt: &Interrupt, dir: &DeploymentDir, provider: &'stati
 fn describe(leftover: &Leftover) -> String {
     match leftover.kind {
         LeftoverKind::Domain => format!("domain {}", leftover.name),
-        LeftoverKind::Volume => {
+        LeftoverKind::Seed | LeftoverKind::Volume => {
             format!("volume {} in pool {}", leftover.name, leftover.pool.as_deref().unwrap_or("?"))
         }
         LeftoverKind::Network => format!("network {}", leftover.name),

@@ -10,7 +10,7 @@ use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, pause, with_operation};
 use super::power::{self, POWER_ON};
-use super::{Context, connections};
+use super::{Context, connections, seed};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Node, Operation, Phase, PowerReport};
@@ -52,6 +52,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         }
         power::on(work, &cluster, seen).await?;
         let now = boot::wait(work, &cluster).await?;
+        seed::retire(work, &cluster).await?;
         addresses(work, &cluster, &now).await?;
         database_up(work, &now).await?;
         login::prove(work, &cluster).await?;

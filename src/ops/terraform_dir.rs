@@ -152,10 +152,20 @@ pub(super) fn mend(dir: &DeploymentDir, doubt: Doubt) -> String {
     }
 }
 
+/// Addresses of what Terraform has made of these types; none where its state cannot be read.
+pub(super) fn of_types(terraform_dir: &Path, types: &[&str]) -> Vec<String> {
+    let mut known = resources(terraform_dir).unwrap_or_default();
+    known.retain(|address| types.iter().any(|kind| is_of(address, kind)));
+    known
+}
+
+fn is_of(address: &str, kind: &str) -> bool {
+    address.strip_prefix(kind).is_some_and(|rest| rest.starts_with(['.', '[']))
+}
+
 /// Whether Terraform has made anything of these types (`libvirt_domain`, `libvirt_volume.root`). It may
 /// have where its state cannot be read.
 pub(super) fn has_any(terraform_dir: &Path, types: &[&str]) -> bool {
-    let is_of = |address: &str, kind: &str| address.strip_prefix(kind).is_some_and(|rest| rest.starts_with(['.', '[']));
     let has = |known: Vec<String>| known.iter().any(|address| types.iter().any(|kind| is_of(address, kind)));
     resources(terraform_dir).is_none_or(has)
 }

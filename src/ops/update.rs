@@ -26,7 +26,8 @@ pub struct UpdateRequest {
 
 /// What of a cluster with a database in it can change everywhere.
 const ACCESS: &str = "allowed_cidrs";
-/// What can change on clouds, while the machines are off: there a change of size may cut the power.
+/// What can change on clouds, while the machines are off: there a change of size may cut the power. On
+/// hypervisors the provider's row says what beside the disks.
 const SIZES: [&str; 3] = ["data_volume_size", "instance_type", "root_volume_size"];
 /// Of those, what only grows.
 const GROWING: [&str; 2] = ["data_volume_size", "root_volume_size"];
@@ -143,7 +144,10 @@ fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>)
 fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State) -> Result<()> {
     let name = change.option.as_str();
     let on_a_cloud = provider.cloud.is_some();
-    let resizes = on_a_cloud && SIZES.contains(&name);
+    let resizes = match provider.hypervisor.as_ref() {
+        Some(hypervisor) => GROWING.contains(&name) || hypervisor.sizes.contains(&name),
+        None => SIZES.contains(&name),
+    };
     let refused = |why: &str, hint: String| {
         Err(Error::Usage {
             message: format!(

@@ -16,9 +16,6 @@ use crate::tools::versions;
 /// For one program or service.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What is behind that name; genisoimage begins with a joke about its own.
-const MKISOFS: &[&str] = &["genisoimage", "xorriso", "mkisofs"];
-
 /// The version alone.
 pub fn short() -> VersionReport {
     VersionReport {
@@ -32,15 +29,14 @@ pub fn short() -> VersionReport {
 }
 
 pub async fn verbose() -> Result<VersionReport> {
-    let (terraform, tofu, ansible, ssh, mkisofs, hypervisors) = tokio::join!(
+    let (terraform, tofu, ansible, ssh, hypervisors) = tokio::join!(
         engine(Engine::Terraform),
         engine(Engine::Tofu),
         ansible(),
         versions::program("ssh", "-V", &[], LIMIT),
-        versions::program("mkisofs", "--version", MKISOFS, LIMIT),
         hypervisors(),
     );
-    let mut components = vec![terraform, tofu, ansible, ssh, mkisofs];
+    let mut components = vec![terraform, tofu, ansible, ssh];
     components.extend(hypervisors);
     Ok(VersionReport {
         build: Some(build()),

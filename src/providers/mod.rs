@@ -112,6 +112,22 @@ pub struct Hypervisor {
     pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
     /// Connects a running machine with its network again, without stopping it.
     pub replug: fn(&Spec, &NodePlan) -> Result<()>,
+    /// Brings a machine's definition to what this version and the spec make, and says what changed; one that
+    /// runs goes on as it is. Disks of one that is off grow; nothing is ever made smaller.
+    pub mend: fn(&Spec, &NodePlan) -> Result<Vec<String>>,
+    /// How a machine that exists differs from what is asked for, in what Terraform leaves as it is.
+    pub misfits: fn(&Spec, &NodePlan) -> Result<Vec<String>>,
+    /// Options, beside the disks' sizes, that `mend` changes of a machine that is off.
+    pub sizes: &'static [&'static str],
+    /// Puts what cloud-init reads at the first boot (`user_data`) where the machine, which is about to be made,
+    /// will find it; nobody else can read it.
+    pub provide_seed: fn(&Spec, &NodePlan, &str) -> Result<()>,
+    /// Whether that is still there.
+    pub has_seed: fn(&Spec, &NodePlan) -> Result<bool>,
+    /// Takes it away, from a machine that runs too; false if the guest does not let go of it now.
+    pub remove_seed: fn(&Spec, &NodePlan) -> Result<bool>,
+    /// Terraform types that earlier versions made and this one keeps itself: Terraform is to forget them.
+    pub no_more_terraforms: &'static [&'static str],
     /// Switches on a machine that is off, lets one go on that was paused; one that is on stays as it is.
     pub switch_on: fn(&Spec, &NodePlan) -> Result<()>,
     /// Asks the guest to shut down, as the button on a machine does; returns at once.
@@ -174,6 +190,8 @@ pub struct Leftover {
 pub enum LeftoverKind {
     /// In the order in which they are removed.
     Domain,
+    /// A volume of data for a first boot: exasol's own, not Terraform's, and nothing that anybody needs later.
+    Seed,
     Volume,
     Network,
 }

@@ -42,6 +42,7 @@ mod units;
 use std::collections::BTreeMap;
 
 pub use ansible::{AnsibleInput, Release, ansible_files};
+pub use cloud_init::user_data;
 pub use commands::COS_HOST_KEYS;
 pub use engine::pinned_providers;
 pub use readme::{ReadmeInput, readme};

@@ -32,8 +32,13 @@ pub fn terraform_files(input: &TerraformInput) -> Result<Vec<RenderedFile>> {
     let ssh_public_key = &secrets.public_ssh_key()?;
     let mut files = engine::render(provider.templates, &TemplateInput { spec, facts, nodes })?;
     let variables = (provider.tfvars)(&TfvarsInput { id, spec, facts, nodes, base_volume, ssh_public_key, powered })?;
-    let user_data: Result<BTreeMap<&str, String>> =
-        nodes.iter().map(|node| Ok((node.name.as_str(), cloud_init::user_data(node, provider, secrets)?))).collect();
+    // Where exasol brings it to the machines itself, Terraform and its state have no secrets.
+    let user_data: Result<BTreeMap<&str, String>> = match provider.hypervisor {
+        Some(_) => Ok(BTreeMap::new()),
+        None => {
+            nodes.iter().map(|node| Ok((node.name.as_str(), cloud_init::user_data(node, provider, secrets)?))).collect()
+        }
+    };
     files.push(RenderedFile::new("terraform/terraform.tfvars.json", json(&variables)?));
     files.push(RenderedFile::secret("terraform/secrets.auto.tfvars.json", json(&json!({ "user_data": user_data? }))?));
     Ok(files)

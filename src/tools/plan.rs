@@ -184,6 +184,13 @@ impl Plan {
         others.filter_map(|change| change.new_name.clone()).collect()
     }
 
+    /// The nodes whose machine would be made, or made anew.
+    pub fn made_nodes(&self, protected: Protected<'_>) -> BTreeSet<String> {
+        let made = |change: &&Change| matches!(change.action, Action::Create | Action::Replace);
+        let made = self.changes.iter().filter(|change| change.is_one_of(protected.machines)).filter(made);
+        made.filter_map(|change| change.node().map(str::to_owned)).collect()
+    }
+
     /// Refuses a plan that deletes or replaces a data disk, puts an empty one in the place of one that was
     /// lost, or loses a node that is not in `allow_replace`. Error: [`Error::PlanRefused`] with the whole list.
     pub fn guard(&self, protected: Protected<'_>, allow_replace: &[String]) -> Result<()> {

@@ -233,6 +233,13 @@ impl Workdir {
         result
     }
 
+    /// Takes these addresses out of the state; what they stand for stays as it is.
+    pub async fn forget(&self, addresses: &[String]) -> Result<()> {
+        // It takes no -no-color, and would name its backup by the time of day.
+        let tool = self.bare_tool()?.args(["state", "rm", "-backup=terraform.tfstate.backup"]).args(addresses);
+        tool.output(SHORT).await?.ok().map(drop)
+    }
+
     /// Removes the saved plan, if there is one: it holds secrets.
     pub fn forget_plan(&self) {
         if let Err(error) = std::fs::remove_file(self.dir.join(PLAN_FILE))

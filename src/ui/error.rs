@@ -101,17 +101,17 @@ mod tests {
             Check::ok("libvirt_connect", "libvirt answers", "9.0.0"),
             Check::failed("pool_active", "storage pool 'default' is active", "it is not running")
                 .fix("virsh pool-start default"),
-            Check::failed("mkisofs", "mkisofs is installed", "not found on PATH")
-                .fix("sudo apt-get install genisoimage"),
+            Check::failed("ansible", "ansible-core is installed", "not found on PATH")
+                .fix("sudo apt-get install ansible-core"),
         ];
         insta::assert_snapshot!(text(&Error::Preflight { checks }), @r"
         error: 2 of 3 checks failed
           failed   storage pool 'default' is active
                      cause: it is not running
                      mend:  virsh pool-start default
-          failed   mkisofs is installed
+          failed   ansible-core is installed
                      cause: not found on PATH
-                     mend:  sudo apt-get install genisoimage
+                     mend:  sudo apt-get install ansible-core
         hint: mend what failed and run the command again; exasol doctor shows all checks
         ");
     }

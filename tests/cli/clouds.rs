@@ -130,6 +130,26 @@ fn sizes_of_a_cloud_s_cluster_change_while_it_is_stopped() {
     update("--data-volume-size 200").code(0);
 }
 
+#[test]
+fn sizes_of_a_libvirt_cluster_change_while_it_is_stopped() {
+    let world = World::complete().initialized();
+    world.edit_state(|state| {
+        state["installed"] = true.into();
+        state["phase"] = "database_ready".into();
+    });
+    let update = |more: &str| world.exasol(&format!("init --update {more}")).run();
+    update("--libvirt-memory 2").code(2).says("--libvirt-memory").says("exasol stop");
+    world.edit_state(|state| state["phase"] = "stopped".into());
+    update("--libvirt-memory 2 --libvirt-vcpus 3").code(0).says("exasol start");
+    update("--data-volume-size 10").code(2).says("--data-volume-size").says("only grows").says("100 GB or more");
+    update("--root-volume-size 10").code(2).says("only grows");
+    update("--data-volume-size 200 --root-volume-size 90").code(0);
+    update("--data-volumes-per-node 2").code(2).says("cannot change any more");
+    let spec = &world.state()["spec"];
+    assert_eq!((&spec["options"]["memory"], &spec["options"]["vcpus"]), (&2.into(), &3.into()));
+    assert_eq!((&spec["data_volume_size"], &spec["root_volume_size"]), (&200.into(), &90.into()));
+}
+
 /// A cloud's API on this machine: what was asked, and a machine that is switched.
 struct Api {
     url: String,

@@ -53,7 +53,7 @@ fn every_deployment_is_listed_with_its_live_status() {
     let database = Database::usual();
     let world = World::complete().with_database(&database);
     let second = another(&world, "second");
-    for tool in ["terraform", "ansible-playbook", "mkisofs", "ssh"] {
+    for tool in ["terraform", "ansible-playbook", "ssh"] {
         world.remove(tool);
     }
     let rows = list(&world);

@@ -14,11 +14,14 @@ const TEMPLATE: &str = include_str!("../../templates/terraform-libvirt/main.tf.t
 /// Those of the template, with a folder as Terraform puts it in.
 fn stylesheets() -> Vec<String> {
     let sheet = |rest: &str| {
-        let text = rest.split("XSLT\n").next().unwrap().trim();
-        match (text.find("${"), text.find('}')) {
-            (Some(from), Some(to)) => format!("{}/pool \"1\" &amp; 'a' {{x}}{}", &text[..from], &text[to + 1..]),
-            _ => text.to_owned(),
+        let mut parts = rest.split("XSLT\n").next().unwrap().trim().split("${");
+        let mut filled = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (expression, rest) = part.split_once('}').unwrap();
+            filled += if expression == "each.value.machine" { "a" } else { "/pool \"1\" &amp; 'a' {x}" };
+            filled += rest;
         }
+        filled
     };
     TEMPLATE.split("<<-XSLT\n").skip(1).map(sheet).collect()
 }
@@ -85,9 +88,10 @@ fn text() -> impl Strategy<Value = String> {
 fn document() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec!["disk", "source", "graphics", "permissions", "mode", "driver"]);
     let attribute = prop::sample::select(vec!["type", "volume", "pool", "file"]);
+    let value = prop_oneof![3 => text(), 1 => Just("a-seed.img".to_owned())];
     let leaf = text().prop_map(|text| text.to_string());
     let element = leaf.prop_recursive(4, 24, 4, move |inner| {
-        let attributes = prop::collection::btree_map(attribute.clone(), text(), 0..3);
+        let attributes = prop::collection::btree_map(attribute.clone(), value.clone(), 0..3);
         (name.clone(), attributes, prop::collection::vec(inner, 0..4)).prop_map(|(name, attributes, inner)| {
             let attributes: String = attributes.iter().map(|(name, value)| format!(" {name}=\"{value}\"")).collect();
             format!("<{name}{attributes}>{}</{name}>", inner.concat())

@@ -36,7 +36,6 @@ impl World {
         let world = Self::new();
         world.fake("terraform", FAKE_TERRAFORM);
         world.fake("ansible-playbook", "echo 'ansible-playbook [core 2.19.0]'");
-        world.fake("mkisofs", "exit 0");
         world.fake("ssh", "exit 0");
         world
     }

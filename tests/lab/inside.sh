@@ -40,7 +40,7 @@ fi
 
 # Programs that a user need not have: what runs here does without them too.
 install -m 000 /dev/null /run/not-installed
-for program in xsltproc; do
+for program in xsltproc mkisofs genisoimage xorriso xorrisofs cloud-localds; do
   while read -r program; do
     mount --bind /run/not-installed "$(readlink -f "$program")"
   done < <(type -ap "$program")

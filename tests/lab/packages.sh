@@ -10,7 +10,6 @@ BASE_PACKAGES=(
   "git git"
   "curl curl"
   "ssh openssh-client"
-  "mkisofs genisoimage"
   "virsh libvirt-clients"
   "libvirtd libvirt-daemon"
   "user:libvirt-qemu libvirt-daemon-system"
@@ -62,7 +61,7 @@ missing_packages() {
 
 # By hand, on distributions whose packages this script does not know.
 BY_HAND=(
-  "Fedora, RHEL:  libvirt-daemon-kvm libvirt-client qemu-kvm qemu-img xorriso gcc pkgconf git openssh-clients python3"
-  "openSUSE:      libvirt-daemon-qemu libvirt-client qemu-x86 qemu-tools mkisofs gcc pkgconf git openssh-clients python3"
-  "Arch:          libvirt qemu-desktop dnsmasq cdrtools base-devel git openssh python"
+  "Fedora, RHEL:  libvirt-daemon-kvm libvirt-client qemu-kvm qemu-img gcc pkgconf git openssh-clients python3"
+  "openSUSE:      libvirt-daemon-qemu libvirt-client qemu-x86 qemu-tools gcc pkgconf git openssh-clients python3"
+  "Arch:          libvirt qemu-desktop dnsmasq base-devel git openssh python"
 )

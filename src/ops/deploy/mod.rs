@@ -16,7 +16,7 @@ use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
-use super::{Confirm, Context, plan, render_input, terraform_dir};
+use super::{Confirm, Context, mend, plan, render_input, seed, terraform_dir};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -74,6 +74,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         let nodes = boot::wait(work, &plan.cluster).await?;
         let release = artifacts::wait(work, release).await?;
         nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible).await?;
+        seed::retire(work, &plan.cluster).await?;
         login::change_password(work).await?;
         login::prove(work, &plan.cluster).await?;
         work.dir.update(|state| state.update_pending = false)?;
@@ -95,6 +96,10 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
     work.begin(LOGIN.id);
     match login::log_in_everywhere(&work.dir, VERIFY_LIMIT).await {
         Ok(()) => {
+            // Of an earlier version's machines; an interruption loses nothing.
+            if mend::in_passing(work, &plan.cluster).await.is_ok() {
+                let _ = seed::retire(work, &plan.cluster).await;
+            }
             work.unchanged("the database already accepts logins on every node");
             true
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
 use super::operation::{Work, in_dir, pause, unless_interrupted};
-use super::{apply, connections, engine, links, render_input};
+use super::{apply, connections, engine, links, mend, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -93,6 +93,7 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
             None => of_hypervisor(work, cluster, hypervisor).await?,
         };
         refuse_missing(work, &machines)?;
+        mend::definitions(work, cluster).await?;
         let off = names(&machines, Power::is_at_rest);
         if !off.is_empty() {
             work.changes();

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::client::{Answer, Client, FaultKind, Upload, Volume};
+use super::client::{Access, Answer, Client, FaultKind, Upload, Volume};
 use super::options::Options;
 use super::reach;
 use crate::error::{Error, Result};
@@ -127,7 +127,7 @@ impl Job<'_> {
 
     /// An empty file of the image's length. Of two that do this at once one comes too late, which is no harm.
     fn create(&self) -> Answer<()> {
-        match self.client.create_raw_volume(self.pool, self.image, self.length) {
+        match self.client.create_raw_volume(self.pool, self.image, self.length, Access::Everybody) {
             Err(fault) if fault.kind == FaultKind::Exists => Ok(()),
             other => other,
         }
@@ -138,7 +138,7 @@ impl Job<'_> {
     }
 
     fn mark(&self) -> Answer<()> {
-        match self.client.create_raw_volume(self.pool, self.mark, MARK_BYTES) {
+        match self.client.create_raw_volume(self.pool, self.mark, MARK_BYTES, Access::Everybody) {
             Err(fault) if fault.kind == FaultKind::Exists => Ok(()),
             other => other,
         }
@@ -244,7 +244,7 @@ pub(super) fn remove(spec: &Spec, name: &str) -> Result<()> {
     // The mark first: without it nobody begins to use the image.
     client.delete_volume(pool, &mark).map_err(|f| f.during(&during))?;
     if let Err(error) = in_use() {
-        client.create_raw_volume(pool, &mark, MARK_BYTES).map_err(|f| f.during(&during))?;
+        client.create_raw_volume(pool, &mark, MARK_BYTES, Access::Everybody).map_err(|f| f.during(&during))?;
         return Err(error);
     }
     client.delete_volume(pool, name).map_err(|f| f.during(&during))?;

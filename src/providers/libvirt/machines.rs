@@ -6,7 +6,7 @@ use std::path::Path;
 use super::client::{Answer, Client, Interface, InterfaceSource};
 use super::facts::Facts;
 use super::options::Options;
-use super::reach;
+use super::{reach, seed};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map, Power, Spec, quote};
 use crate::providers::{Leftover, LeftoverKind};
@@ -154,7 +154,11 @@ fn list(client: &Client, pool: &str, id: &DeploymentId) -> Answer<Vec<Leftover>>
     client.pool(pool)?;
     for active in client.active_pools()? {
         match client.volume_names(&active.name) {
-            Ok(names) => found.extend(named(LeftoverKind::Volume, Some(&active.name), names)),
+            Ok(names) => {
+                let (seeds, volumes): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| seed::is_seed(name));
+                found.extend(named(LeftoverKind::Seed, Some(&active.name), seeds));
+                found.extend(named(LeftoverKind::Volume, Some(&active.name), volumes));
+            }
             Err(fault) if active.name == pool => return Err(fault),
             // Somebody else's pool that cannot be read: we never put anything there.
             Err(_) => {}
@@ -175,7 +179,7 @@ pub(super) fn remove(spec: &Spec, id: &DeploymentId, leftover: &Leftover) -> Res
     let client = reach::open(&options.uri)?;
     let (removed, kind) = match leftover.kind {
         LeftoverKind::Domain => (client.remove_domain(name), "domain"),
-        LeftoverKind::Volume => {
+        LeftoverKind::Seed | LeftoverKind::Volume => {
             (client.delete_volume(leftover.pool.as_deref().unwrap_or(&options.pool), name), "volume")
         }
         LeftoverKind::Network => (client.remove_network(name), "network"),
@@ -191,7 +195,7 @@ pub(super) fn removal(spec: &Spec, leftover: &Leftover) -> Result<Option<String>
     Ok(match leftover.kind {
         LeftoverKind::Domain => Some(format!("{virsh} destroy {name}; {virsh} undefine {name} --nvram")),
         LeftoverKind::Volume if leftover.name.contains("-data-") => None,
-        LeftoverKind::Volume => {
+        LeftoverKind::Seed | LeftoverKind::Volume => {
             let pool = quote(leftover.pool.as_deref().unwrap_or(&options.pool));
             Some(format!("{virsh} vol-delete {name} --pool {pool}"))
         }

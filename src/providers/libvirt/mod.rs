@@ -9,16 +9,19 @@ mod client;
 mod console_line;
 mod create;
 mod default_image;
+mod definition;
 mod distro;
 mod facts;
 mod image;
 mod machines;
+mod mending;
 mod options;
 mod preflight;
 mod probe;
 mod reach;
 mod route;
 mod routes;
+mod seed;
 mod tfvars;
 mod uri;
 mod versions;
@@ -26,7 +29,7 @@ mod xml_edit;
 mod xslt;
 
 use super::{Hypervisor, Provider, StandIn};
-use crate::model::{DeploymentId, Program};
+use crate::model::DeploymentId;
 use options::Options;
 
 pub static PROVIDER: Provider = Provider {
@@ -34,14 +37,7 @@ pub static PROVIDER: Provider = Provider {
     title: "libvirt/KVM",
     templates: &["terraform-libvirt"],
     options: options::OPTIONS,
-    programs: &[Program {
-        name: "mkisofs",
-        needed_for: "makes the cloud-init disks for the Terraform provider",
-        debian: "genisoimage",
-        fedora: "xorriso",
-        suse: "mkisofs",
-        arch: "cdrtools",
-    }],
+    programs: &[],
     machine_types: &["libvirt_domain", "libvirt_volume.root"],
     disk_types: &["libvirt_volume.data"],
     frozen: &[],
@@ -58,6 +54,13 @@ pub static PROVIDER: Provider = Provider {
         upload_image: base_volume::upload,
         machines: machines::machines,
         replug: machines::replug,
+        mend: mending::mend,
+        misfits: mending::misfits,
+        sizes: &["options.memory", "options.vcpus"],
+        provide_seed: seed::provide,
+        has_seed: seed::is_there,
+        remove_seed: seed::remove,
+        no_more_terraforms: &["libvirt_cloudinit_disk"],
         switch_on: machines::switch_on,
         shut_down: machines::shut_down,
         cut_off: machines::cut_off,

@@ -23,6 +23,11 @@ enum Rule {
     DisksAreFiles,
     /// …in that folder.
     DiskFolder(String),
+    /// …but this volume is read only, and may be missing when the domain starts.
+    Seed {
+        folder: String,
+        volume: String,
+    },
     NoGraphics,
 }
 
@@ -61,6 +66,10 @@ impl Rule {
                         .replace(node.range(), format!("<source file=\"{}\"/>", quoted(&format!("{folder}/{volume}"))));
                 }
             }
+            Rule::Seed { folder, volume } if is(["disk", "source"]) && node.attribute("volume") == Some(volume) => {
+                let file = quoted(&format!("{folder}/{volume}"));
+                edits.replace(node.range(), format!("<source startupPolicy=\"optional\" file=\"{file}\"/><readonly/>"));
+            }
             Rule::NoGraphics if node.has_tag_name("graphics") => edits.remove(node),
             _ => {}
         }
@@ -94,8 +103,16 @@ fn rules(stylesheet: &str) -> Option<Vec<Rule>> {
             rules.push(Rule::StripSpace);
             continue;
         }
+        if !part.has_tag_name((XSL, "template")) {
+            return None;
+        }
+        if let Some(seed) = seed(part) {
+            // Before the rule for all disks, which it overrules: of two edits of one range the first counts.
+            rules.insert(0, seed);
+            continue;
+        }
         // A mode or a name would be another kind of template.
-        if !part.has_tag_name((XSL, "template")) || part.attributes().len() != 1 {
+        if part.attributes().len() != 1 {
             return None;
         }
         match (part.attribute("match")?, only(part)) {
@@ -104,7 +121,7 @@ fn rules(stylesheet: &str) -> Option<Vec<Rule>> {
             ("disk[source/@volume]/@type", Some(body)) => {
                 rules.push(is_attribute(body, "type", Some("file")).then_some(Rule::DisksAreFiles)?);
             }
-            ("disk/source[@volume]", Some(body)) => rules.push(Rule::DiskFolder(folder(body)?)),
+            ("disk/source[@volume]", Some(body)) => rules.push(Rule::DiskFolder(folder(body, &[])?)),
             ("graphics", None) if significant(part).is_empty() => rules.push(Rule::NoGraphics),
             _ => return None,
         }
@@ -153,11 +170,29 @@ fn is_attribute(body: Node, name: &str, text: Option<&str>) -> bool {
         && text.is_none_or(|text| only(body).is_some_and(|inner| inner.text() == Some(text)))
 }
 
+/// The rule for one volume: `disk/source[@volume='NAME']`, before all others.
+fn seed(template: Node) -> Option<Rule> {
+    let volume = template.attribute("match")?.strip_prefix("disk/source[@volume='")?.strip_suffix("']")?;
+    let is_name = !volume.is_empty() && volume.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let [source, readonly] = significant(template)[..] else { return None };
+    let is_readonly = readonly.has_tag_name("readonly") && readonly.attributes().len() == 0;
+    if !is_name
+        || template.attributes().len() != 2
+        || template.attribute("priority") != Some("2")
+        || !is_readonly
+        || !significant(readonly).is_empty()
+    {
+        return None;
+    }
+    Some(Rule::Seed { folder: folder(source, &[("startupPolicy", "optional")])?, volume: volume.to_owned() })
+}
+
 /// Of `<source><xsl:attribute name="file">FOLDER/<xsl:value-of select="@volume"/></xsl:attribute></source>`
-fn folder(body: Node) -> Option<String> {
-    let file = only(body).filter(|file| {
-        body.has_tag_name("source") && body.attributes().len() == 0 && is_attribute(*file, "file", None)
-    })?;
+fn folder(body: Node, attributes: &[(&str, &str)]) -> Option<String> {
+    let is_source = body.has_tag_name("source")
+        && body.attributes().len() == attributes.len()
+        && attributes.iter().all(|(name, value)| body.attribute(*name) == Some(*value));
+    let file = only(body).filter(|file| is_source && is_attribute(*file, "file", None))?;
     match significant(file).as_slice() {
         [path, volume]
             if path.is_text()

@@ -18,12 +18,21 @@ const STRIP_SPACE: &str = r#"<xsl:stylesheet version="1.0" xmlns:xsl="http://www
 fn stylesheets(folder: &str) -> [String; 2] {
     let mut found = TEMPLATE.split("<<-XSLT\n").skip(1).map(|rest| {
         let text = rest.split("XSLT\n").next().unwrap().trim_end();
-        match (text.find("${"), text.find('}')) {
-            (Some(from), Some(to)) => format!("{}{folder}{}", &text[..from], &text[to + 1..]),
-            _ => text.to_owned(),
-        }
+        filled(text, folder)
     });
     [found.next().unwrap(), found.next().unwrap()]
+}
+
+/// As Terraform fills it.
+fn filled(text: &str, folder: &str) -> String {
+    let mut parts = text.split("${");
+    let mut filled = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (expression, rest) = part.split_once('}').unwrap();
+        filled += if expression == "each.value.machine" { "a" } else { folder };
+        filled += rest;
+    }
+    filled
 }
 
 // As the provider makes them.
@@ -33,6 +42,7 @@ const DOMAIN: &str = "<domain type=\"qemu\">\n  <name>n11</name>\n  <devices>\n 
     <driver name=\"qemu\" type=\"qcow2\"></driver>\n      \
     <source pool=\"default\" volume=\"a-root.qcow2\"></source>\n      <target dev=\"vda\" bus=\"virtio\"></target>\n    </disk>\n    \
     <disk type=\"file\" device=\"disk\"><source file=\"/x\"></source></disk>\n    \
+    <disk type=\"volume\" device=\"disk\"><source pool=\"default\" volume=\"a-seed.img\"></source></disk>\n    \
     <graphics type=\"spice\" autoport=\"yes\"></graphics>\n  </devices>\n</domain>";
 
 #[test]
@@ -54,6 +64,10 @@ fn disks_become_files_and_the_screen_goes() {
             "<source pool=\"default\" volume=\"a-root.qcow2\"></source>",
             "<source file=\"/pool of &quot;R&amp;D&quot;/a-root.qcow2\"/>",
         )
+        .replace(
+            "<source pool=\"default\" volume=\"a-seed.img\"></source>",
+            "<source startupPolicy=\"optional\" file=\"/pool of &quot;R&amp;D&quot;/a-seed.img\"/><readonly/>",
+        )
         .replace("\n    <graphics type=\"spice\" autoport=\"yes\"></graphics>", "");
     assert_eq!(done, format!("<?xml version=\"1.0\"?>\n{expected}\n"));
 }
@@ -74,6 +88,10 @@ fn other_stylesheets_are_left_to_the_real_program() {
         volumes.replace("match=\"permissions/mode\"", "match=\"permissions/mode\" priority=\"9\""),
         volumes.replace("<xsl:copy>", "<xsl:copy use-attribute-sets=\"x\">"),
         domains.replace("<xsl:template match=\"graphics\"/>", "<xsl:template match=\"graphics\">x</xsl:template>"),
+        domains.replace("priority=\"2\"", "priority=\"1\""),
+        domains.replace("<readonly/>", ""),
+        domains.replace("optional", "mandatory"),
+        domains.replace("a-seed.img'", "' or 'x"),
         domains.replace("select=\"@volume\"", "select=\"@pool\""),
         domains.replace(">file<", ">block<"),
         domains.replace("<xsl:template match=\"graphics\"/>", "<xsl:output method=\"text\"/>"),

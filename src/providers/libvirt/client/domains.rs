@@ -81,6 +81,30 @@ impl Client {
         }
     }
 
+    /// What a domain is from its next start on, with the secrets in it; None if there is no such domain.
+    pub fn definition(&self, domain: &str) -> Answer<Option<String>> {
+        let Some(domain) = found(Domain::lookup_by_name(&self.connect, domain))? else { return Ok(None) };
+        found(domain.get_xml_desc(sys::VIR_DOMAIN_XML_INACTIVE | sys::VIR_DOMAIN_XML_SECURE))
+    }
+
+    /// What a domain is now.
+    pub fn live_definition(&self, domain: &str) -> Answer<String> {
+        Ok(Domain::lookup_by_name(&self.connect, domain)?.get_xml_desc(0)?)
+    }
+
+    /// Asks a guest that runs to let go of a device, which is described as it stands in the live definition.
+    /// It has gone when that does not have it any more.
+    pub fn detach(&self, domain: &str, device: &str) -> Answer<()> {
+        Domain::lookup_by_name(&self.connect, domain)?.detach_device_flags(device, sys::VIR_DOMAIN_AFFECT_LIVE)?;
+        Ok(())
+    }
+
+    /// Defines a domain, or one that exists anew; one that runs goes on as it is.
+    pub fn define(&self, xml: &str) -> Answer<()> {
+        Domain::define_xml(&self.connect, xml)?;
+        Ok(())
+    }
+
     /// Presses the guest's power button; nothing happens to a domain that is off.
     pub fn shut_down(&self, domain: &str) -> Answer<()> {
         let domain = Domain::lookup_by_name(&self.connect, domain)?;

@@ -118,6 +118,7 @@ forward! {
     fn virStorageVolGetXMLDesc(pool: sys::virStorageVolPtr, flags: c_uint) -> *mut c_char;
     fn virStorageVolCreateXML(pool: sys::virStoragePoolPtr, xmldesc: *const c_char, flags: c_uint) -> sys::virStorageVolPtr;
     fn virStorageVolDelete(vol: sys::virStorageVolPtr, flags: c_uint) -> c_int;
+    fn virStorageVolResize(vol: sys::virStorageVolPtr, capacity: c_ulonglong, flags: c_uint) -> c_int;
     fn virStorageVolUpload(vol: sys::virStorageVolPtr, stream: sys::virStreamPtr, offset: c_ulonglong, length: c_ulonglong, flags: c_uint) -> c_int;
 
     fn virStreamNew(conn: sys::virConnectPtr, flags: c_uint) -> sys::virStreamPtr;
@@ -150,6 +151,7 @@ forward! {
     fn virDomainCreateXML(conn: sys::virConnectPtr, xmlDesc: *const c_char, flags: c_uint) -> sys::virDomainPtr;
     fn virDomainIsActive(dom: sys::virDomainPtr) -> c_int;
     fn virDomainIsPersistent(dom: sys::virDomainPtr) -> c_int;
+    fn virDomainDefineXML(conn: sys::virConnectPtr, xml: *const c_char) -> sys::virDomainPtr;
     fn virDomainCreate(domain: sys::virDomainPtr) -> c_int;
     fn virDomainShutdown(domain: sys::virDomainPtr) -> c_int;
     fn virDomainResume(domain: sys::virDomainPtr) -> c_int;

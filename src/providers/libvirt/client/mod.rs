@@ -24,7 +24,7 @@ pub(super) use host::Host;
 pub(super) use interfaces::{Interface, InterfaceSource};
 pub(super) use networks::Network;
 pub(super) use pools::Pool;
-pub(super) use volumes::{Upload, Volume};
+pub(super) use volumes::{Access, Upload, Volume};
 pub(super) use xml::escape;
 
 use crate::error::Error;

@@ -38,8 +38,8 @@ fn what_is_not_there_is_none_or_missing() {
 #[test]
 fn a_volume_s_name_is_taken_once() {
     let Some(client) = mock() else { return };
-    client.create_raw_volume("default-pool", "taken <&> once", 1 << 20).unwrap();
-    assert!(client.create_raw_volume("default-pool", "taken <&> once", 1 << 20).is_err());
+    client.create_raw_volume("default-pool", "taken <&> once", 1 << 20, Access::Private).unwrap();
+    assert!(client.create_raw_volume("default-pool", "taken <&> once", 1 << 20, Access::Private).is_err());
     let volume = client.volume("default-pool", "taken <&> once").unwrap().unwrap();
     assert_eq!(volume.capacity, 1 << 20);
     assert!(client.volume_names("default-pool").unwrap().contains(&volume.name));

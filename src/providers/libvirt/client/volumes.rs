@@ -37,6 +37,23 @@ pub(in super::super) enum Upload {
     GivenUp,
 }
 
+/// Who may read a volume's file on the hypervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Access {
+    Everybody,
+    /// Its owner, who is QEMU's user while a machine has it.
+    Private,
+}
+
+impl Access {
+    fn mode(self) -> &'static str {
+        match self {
+            Access::Everybody => "0644",
+            Access::Private => "0600",
+        }
+    }
+}
+
 impl Client {
     /// Names of all volumes in an active pool.
     pub fn volume_names(&self, pool: &str) -> Answer<Vec<String>> {
@@ -69,14 +86,22 @@ impl Client {
 
     /// A file of that length in the pool, all holes. [`FaultKind::Exists`] if the name is taken:
     /// of two that create at once, one gets that.
-    pub fn create_raw_volume(&self, pool: &str, name: &str, bytes: u64) -> Answer<()> {
+    pub fn create_raw_volume(&self, pool: &str, name: &str, bytes: u64, access: Access) -> Answer<()> {
         let pool = StoragePool::lookup_by_name(&self.connect, pool)?;
         let xml = format!(
             "<volume><name>{}</name><capacity unit='bytes'>{bytes}</capacity><allocation>0</allocation>\
-             <target><format type='raw'/><permissions><mode>0644</mode></permissions></target></volume>",
-            xml::escape(name)
+             <target><format type='raw'/><permissions><mode>{}</mode></permissions></target></volume>",
+            xml::escape(name),
+            access.mode()
         );
         StorageVol::create_xml(&pool, &xml, 0)?;
+        Ok(())
+    }
+
+    /// Gives a volume that no machine has open more room; it is never made smaller.
+    pub fn grow_volume(&self, pool: &str, name: &str, bytes: u64) -> Answer<()> {
+        let handle = StoragePool::lookup_by_name(&self.connect, pool)?;
+        StorageVol::lookup_by_name(&handle, name)?.resize(bytes, 0)?;
         Ok(())
     }
 

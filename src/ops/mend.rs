@@ -1,0 +1,33 @@
+//! Machines that an earlier version made, or that shall have other sizes now: their definitions are
+//! mended before they are switched on.
+
+use super::blocking::blocking;
+use super::cluster::Cluster;
+use super::operation::{Work, unless_interrupted};
+use crate::error::{Error, Result};
+
+/// Tells what it mends. Machines that run go on as they are: it counts from their next start.
+pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    for node in &cluster.nodes {
+        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
+        let changes = unless_interrupted(&work.interrupt, blocking(move || (hypervisor.mend)(&spec, &plan))).await?;
+        if !changes.is_empty() {
+            work.changes();
+            work.detail(format!("{}: definition brought up to date: {}", node.name, changes.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// Of machines that need nothing else: what cannot be mended is a warning.
+pub(super) async fn in_passing(work: &Work, cluster: &Cluster) -> Result<()> {
+    match definitions(work, cluster).await {
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        Err(error) => {
+            work.sink.warn(error.to_string());
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! What a node reads at its first boot, on hypervisors: there before its machine is made, gone once the
+//! first boot is proven. Each step looks what is there, so that a run that was killed is resumed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::blocking::{ask_hypervisor, blocking};
+use super::cluster::Cluster;
+use super::operation::Work;
+use super::{connections, render_input};
+use crate::error::{Error, Result};
+use crate::providers::Hypervisor;
+use crate::render;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Later boots find in the guest itself what the seed said of it, without its secrets: cloud-init would
+/// take a guest without a seed for another one, and make host keys of its own. It reads this folder before
+/// it looks for disks.
+const KEEP: &str = r#"set -eu
+sudo -n sh -eu <<'END'
+test -e /var/lib/cloud/instance/boot-finished
+id=$(cat /var/lib/cloud/data/instance-id)
+seed=/var/lib/cloud/seed/nocloud
+mkdir -p $seed
+printf '#cloud-config\n{}\n' >$seed/user-data
+printf '{"instance-id": "%s", "local-hostname": "%s"}\n' "$id" "$(hostname)" >$seed/meta-data.new
+mv $seed/meta-data.new $seed/meta-data
+sync
+END
+"#;
+
+/// For the machines of these nodes, which are about to be made.
+pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<String>) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let secrets = work.dir.secrets()?;
+    for node in cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
+        let user_data = render::user_data(node, cluster.provider, &render_input::borrowed(&secrets))?;
+        let (spec, node) = (work.dir.state().spec.clone(), node.clone());
+        let provided = blocking(move || (hypervisor.provide_seed)(&spec, &node, &user_data));
+        work.unless_interrupted(provided).await?;
+    }
+    Ok(())
+}
+
+/// Of nodes whose shell answers and whose first boot is over. What does not work now is a warning: the
+/// next deploy or start does it.
+pub(super) async fn retire(work: &Work, cluster: &Cluster) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    match each(work, cluster, hypervisor).await {
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        Err(error) => {
+            work.sink.warn(format!("the data of the first boot is still beside the disks: {error}"));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn each(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<()> {
+    for node in &cluster.nodes {
+        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
+        if !ask_hypervisor(&work.interrupt, move || (hypervisor.has_seed)(&spec, &plan)).await? {
+            continue;
+        }
+        let ssh = connections::ssh(&work.dir)?;
+        work.unless_interrupted(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await?;
+        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
+        work.changes();
+        let gone = work.unless_interrupted(blocking(move || (hypervisor.remove_seed)(&spec, &plan))).await?;
+        match gone {
+            true => work.detail(format!("{}: the data of its first boot is removed", node.name)),
+            false => work
+                .sink
+                .warn(format!("{} does not let go of the disk of its first boot: stop and start remove it", node.name)),
+        }
+    }
+    Ok(())
+}

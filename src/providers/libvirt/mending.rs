@@ -1,0 +1,74 @@
+//! Definitions and disks of machines that exist, brought to what this version would have made, and to the
+//! sizes that are asked for.
+
+use super::client::{Answer, Client, Fault};
+use super::definition::{self, Size};
+use super::options::Options;
+use super::reach;
+use crate::error::Result;
+use crate::model::{NodePlan, Power, Spec};
+
+const GB: u64 = 1 << 30;
+
+/// What was mended, for people; nothing where all is right or there is no such machine. One that runs goes
+/// on as it is until it is switched off and on; disks grow while it is off.
+pub(super) fn mend(spec: &Spec, node: &NodePlan) -> Result<Vec<String>> {
+    let options = Options::from_spec(spec)?;
+    let client = reach::open(&options.uri)?;
+    let doing = |f: Fault| f.during(format!("bring the machine {} up to date", node.machine));
+    let mut changes = redefine(&client, node, size(&options)).map_err(doing)?;
+    if client.power(&node.machine).map_err(doing)? == Power::Off {
+        changes.extend(grow(&client, &options.pool, spec, node).map_err(doing)?);
+    }
+    Ok(changes)
+}
+
+fn size(options: &Options) -> Size {
+    Size { memory_kib: options.size.memory_mb * 1024, vcpus: options.size.vcpus.into() }
+}
+
+fn redefine(client: &Client, node: &NodePlan, size: Size) -> Answer<Vec<String>> {
+    let Some(xml) = client.definition(&node.machine)? else { return Ok(Vec::new()) };
+    let mended = definition::mend(&xml, Some(size), &mut |pool, volume| path(client, pool, volume));
+    let Some(mended) = mended else { return Ok(Vec::new()) };
+    client.define(&mended.xml)?;
+    Ok(mended.changes)
+}
+
+/// None for what cannot be found now: libvirt says better why the machine does not start then.
+fn path(client: &Client, pool: &str, volume: &str) -> Option<String> {
+    let volume = client.volume(pool, volume).ok().flatten()?;
+    Some(volume.path).filter(|path| path.starts_with('/'))
+}
+
+/// A disk is never made smaller; one that is not there is for others to tell.
+fn grow(client: &Client, pool: &str, spec: &Spec, node: &NodePlan) -> Answer<Vec<String>> {
+    let machine = &node.machine;
+    let root = ("root disk".to_owned(), format!("{machine}-root"), u64::from(spec.root_volume_size));
+    let data = node.disks.iter().map(|disk| {
+        let name = format!("{machine}-data-{:02}", disk.number);
+        (format!("data disk {}", disk.number), name, u64::from(disk.size_gb))
+    });
+    let mut changes = Vec::new();
+    for (title, name, wanted_gb) in std::iter::once(root).chain(data) {
+        // The second is what earlier versions called it.
+        let named = client.volume(pool, &format!("{name}.qcow2"))?;
+        let Some(volume) = named.map_or_else(|| client.volume(pool, &name), |volume| Ok(Some(volume)))? else {
+            continue;
+        };
+        if volume.capacity < wanted_gb * GB {
+            client.grow_volume(pool, &volume.name, wanted_gb * GB)?;
+            changes.push(format!("{title} {} GB → {wanted_gb} GB", volume.capacity / GB));
+        }
+    }
+    Ok(changes)
+}
+
+/// What a machine that exists lacks of what is asked for, and Terraform leaves as it is; for people.
+pub(super) fn misfits(spec: &Spec, node: &NodePlan) -> Result<Vec<String>> {
+    let options = Options::from_spec(spec)?;
+    let client = reach::open(&options.uri)?;
+    let found = client.definition(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
+    let wwns: Vec<_> = node.disks.iter().map(|disk| disk.wwn.as_str()).collect();
+    Ok(found.map(|xml| definition::misfits(&xml, size(&options), &wwns)).unwrap_or_default())
+}
