@@ -3,24 +3,20 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 
-/// A private folder with a link of that name to this program; goes when this goes. A child that
-/// outlives us after a SIGKILL finds it still there.
+/// A folder with a link of that name to this program.
 pub struct Alias {
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Alias {
-    pub fn new(name: &str) -> Result<Self> {
-        let context = || format!("a temporary folder for {name}");
-        let folder = tempfile::Builder::new().prefix("exasol-").tempdir().map_err(Error::io(context()))?;
+    /// In an empty folder that lives for as long as the other program runs.
+    pub fn new(folder: PathBuf, name: &str) -> Result<Self> {
         let ours = std::env::current_exe().map_err(Error::io("the path of this program"))?;
-        symlink(ours, folder.path().join(name)).map_err(Error::io(context()))?;
+        symlink(ours, folder.join(name)).map_err(Error::io(format!("a link to this program by the name {name}")))?;
         Ok(Self { folder })
     }
 
@@ -30,10 +26,10 @@ impl Alias {
     /// The folder's name has a colon in it: `TMPDIR` has to be another.
     pub fn path(&self) -> Result<OsString> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.folder.path().to_owned()).chain(std::env::split_paths(&path));
+        let folders = std::iter::once(self.folder.clone()).chain(std::env::split_paths(&path));
         std::env::join_paths(folders).map_err(|_| {
-            let folder = self.folder.path().parent().unwrap_or(Path::new("/")).display();
-            Error::other(format!("TMPDIR is {folder}, and a folder with a colon can't be on PATH: export TMPDIR=/tmp"))
+            let folder = self.folder.display();
+            Error::other(format!("{folder} can't be on PATH, for it has a colon in it: export TMPDIR=/tmp"))
         })
     }
 }
@@ -50,14 +46,14 @@ mod tests {
 
     #[test]
     fn the_folder_comes_first_and_its_link_is_this_program() {
-        let alias = Alias::new("xsltproc").unwrap();
-        let path = alias.path().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = Alias::new(folder.path().to_owned(), "xsltproc").unwrap().path().unwrap();
         let first = std::env::split_paths(&path).next().unwrap();
-        assert_eq!(
-            fs::canonicalize(first.join("xsltproc")).unwrap(),
-            fs::canonicalize(std::env::current_exe().unwrap()).unwrap()
-        );
-        drop(alias);
-        assert!(!first.exists());
+        let real = |path: PathBuf| fs::canonicalize(path).unwrap();
+        assert_eq!(real(first.join("xsltproc")), real(std::env::current_exe().unwrap()));
+        assert!(Alias::new(folder.path().to_owned(), "xsltproc").is_err());
+        let odd = folder.path().join("a:b");
+        fs::create_dir(&odd).unwrap();
+        assert!(Alias::new(odd, "xsltproc").unwrap().path().unwrap_err().to_string().contains("TMPDIR"));
     }
 }

@@ -132,7 +132,7 @@ impl Workdir {
 
     /// Puts this program under that name first on PATH, for providers that call a program by that name.
     pub fn standing_in_for(mut self, name: &str) -> Result<Self> {
-        self.alias = Some(Alias::new(name)?);
+        self.alias = Some(Alias::new(self.scratch.folder("bin")?, name)?);
         Ok(self)
     }
 
