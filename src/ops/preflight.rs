@@ -67,7 +67,6 @@ impl Preflight {
             "Ansible",
             ansible.as_ref().map(|a| format!("ansible-core {}", a.version)),
         ));
-        checks.extend(provider.programs.iter().map(requirements::program));
         for check in &checks {
             context.sink.emit(Event::Check(check.clone()));
         }

@@ -46,7 +46,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "Amazon Web Services",
     templates: &["cloud", "terraform-aws"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["aws_instance"],
     disk_types: &["aws_ebs_volume"],
     frozen: &[],

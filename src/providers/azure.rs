@@ -58,7 +58,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "Microsoft Azure",
     templates: &["cloud", "terraform-azure"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["azurerm_linux_virtual_machine"],
     disk_types: &["azurerm_managed_disk"],
     frozen: &[],

@@ -35,7 +35,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "DigitalOcean",
     templates: &["cloud", "terraform-digitalocean"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["digitalocean_droplet"],
     disk_types: &["digitalocean_volume"],
     frozen: &[],

@@ -41,7 +41,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "Exoscale",
     templates: &["cloud", "terraform-exoscale"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["exoscale_compute_instance"],
     disk_types: &["exoscale_block_storage_volume"],
     frozen: &[],

@@ -59,7 +59,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "Google Cloud",
     templates: &["cloud", "terraform-gcp"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["google_compute_instance"],
     disk_types: &["google_compute_disk"],
     frozen: &[],

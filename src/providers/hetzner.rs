@@ -39,7 +39,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "Hetzner Cloud",
     templates: &["cloud", "terraform-hetzner"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["hcloud_server"],
     disk_types: &["hcloud_volume"],
     frozen: &[],

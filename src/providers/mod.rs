@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::model::{
     BaseImage, Component, DataDisk, DeploymentId, Login, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome,
-    Program, Spec, UnfitImage,
+    Spec, UnfitImage,
 };
 
 mod addresses;
@@ -47,8 +47,6 @@ pub struct Provider {
     pub preflight: fn(&PreflightInput) -> Outcome,
     /// Variables for Terraform beside those that all providers share.
     pub tfvars: fn(&TfvarsInput) -> Result<Map<String, Value>>,
-    /// Programs that its Terraform provider or its access needs on this machine.
-    pub programs: &'static [Program],
     /// Terraform resource types that are a node's machine, and a data disk: the plan guard protects them.
     pub machine_types: &'static [&'static str],
     pub disk_types: &'static [&'static str],

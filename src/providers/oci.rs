@@ -94,7 +94,6 @@ pub(super) static PROVIDER: Provider = Provider {
     title: "Oracle Cloud",
     templates: &["cloud", "terraform-oci"],
     options: OPTIONS,
-    programs: &[],
     machine_types: &["oci_core_instance"],
     disk_types: &["oci_core_volume"],
     // Another image would be put under a running machine.

@@ -53,7 +53,7 @@ class Troubleshooting(unittest.TestCase):
 
 class Checks(unittest.TestCase):
     def test_the_checks_are_found_in_the_sources(self):
-        self.assertLessEqual({"libvirt_connect", "kvm", "pool_room", "terraform", "ansible", "program", "names"}, messages.checks())
+        self.assertLessEqual({"libvirt_connect", "kvm", "pool_room", "terraform", "ansible", "names"}, messages.checks())
         self.assertNotIn("credentials", messages.checks())
 
     def test_every_check_is_explained(self):

@@ -37,7 +37,6 @@ pub static PROVIDER: Provider = Provider {
     title: "libvirt/KVM",
     templates: &["terraform-libvirt"],
     options: options::OPTIONS,
-    programs: &[],
     machine_types: &["libvirt_domain", "libvirt_volume.root"],
     disk_types: &["libvirt_volume.data"],
     frozen: &[],
