@@ -70,7 +70,7 @@ impl Rule {
                 let file = quoted(&format!("{folder}/{volume}"));
                 edits.replace(node.range(), format!("<source startupPolicy=\"optional\" file=\"{file}\"/><readonly/>"));
             }
-            Rule::NoGraphics if node.has_tag_name("graphics") => edits.remove(node),
+            Rule::NoGraphics if node.has_tag_name("graphics") => edits.replace(node.range(), ""),
             _ => {}
         }
     }

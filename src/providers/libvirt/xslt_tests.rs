@@ -68,7 +68,7 @@ fn disks_become_files_and_the_screen_goes() {
             "<source pool=\"default\" volume=\"a-seed.img\"></source>",
             "<source startupPolicy=\"optional\" file=\"/pool of &quot;R&amp;D&quot;/a-seed.img\"/><readonly/>",
         )
-        .replace("\n    <graphics type=\"spice\" autoport=\"yes\"></graphics>", "");
+        .replace("<graphics type=\"spice\" autoport=\"yes\"></graphics>", "");
     assert_eq!(done, format!("<?xml version=\"1.0\"?>\n{expected}\n"));
 }
 
