@@ -11,7 +11,7 @@ use super::{connections, seed, terraform_dir};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::PlanReport;
-use crate::providers::{Leftover, LeftoverKind};
+use crate::providers::{Leftover, LeftoverKind, Provider};
 use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
 
@@ -91,7 +91,7 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     refuse_doubt(work, cluster)?;
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
-    forget_former(cluster, terraform, &work.dir.terraform_dir()).await?;
+    forget_former(cluster.provider, terraform, &work.dir.terraform_dir()).await?;
     remove_misfits(work, cluster, allow_replace).await?;
     let planned = terraform.plan().await?;
     if let Err(refused) = planned.guard(protected(work, cluster), allow_replace) {
@@ -139,8 +139,8 @@ async fn remove_misfits(work: &Work, cluster: &Cluster, allow_replace: &[String]
 }
 
 /// What an earlier version had Terraform make, and this one takes care of itself, stays where it is.
-async fn forget_former(cluster: &Cluster, terraform: &Workdir, dir: &Path) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+pub(super) async fn forget_former(provider: &Provider, terraform: &Workdir, dir: &Path) -> Result<()> {
+    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(()) };
     let former = terraform_dir::of_types(dir, hypervisor.no_more_terraforms);
     if former.is_empty() { Ok(()) } else { terraform.forget(&former).await }
 }

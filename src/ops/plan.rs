@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cache_dirs::CacheDirs;
-use super::{Context, connections, credentials, engine, recorded, render_input};
+use super::{Context, apply, connections, credentials, engine, recorded, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
@@ -11,6 +11,9 @@ use crate::providers::Provider;
 use crate::signal::Interrupt;
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
+
+/// The folder of its files, in a deployment and in the copy.
+const TERRAFORM: &str = "terraform";
 
 pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let dir = DeploymentDir::open(root)?;
@@ -40,6 +43,7 @@ pub(super) async fn in_copy(
     let terraform = connections::made_for(provider, terraform)?;
     let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);
     terraform.init().await?;
+    apply::forget_former(provider, &terraform, &to.join(TERRAFORM)).await?;
     Ok(terraform)
 }
 
@@ -48,7 +52,7 @@ fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBu
     let state = dir.state();
     let nodes = NodePlan::all(&state.id, &state.spec);
     let files = render_input::terraform(provider, state, &dir.secrets()?, &nodes, true)?;
-    let terraform_dir = to.join("terraform");
+    let terraform_dir = to.join(TERRAFORM);
     std::fs::create_dir(&terraform_dir).map_err(Error::io("a temporary directory"))?;
     for file in files {
         let path = to.join(&file.path);

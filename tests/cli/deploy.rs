@@ -210,10 +210,12 @@ fn edits_by_hand_are_noticed_and_never_overwritten_silently() {
 /// libvirt's mock hypervisor as a file has it: a domain of the deployment's that is off, and its volumes.
 fn hypervisor(world: &World, volumes: &[&str]) {
     let id = world.state()["id"].as_str().unwrap().to_owned();
+    let wwn = wwn(&world.state());
     let volume = |name: &&str| format!("<volume><name>{id}-{name}</name><capacity>1</capacity></volume>");
     let xml = format!(
         "<node><domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>
            <name>{id}-n11</name><memory>1048576</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+           <devices><disk type='file' device='disk'><source file='/data'/><target dev='sda' bus='scsi'/><wwn>{wwn}</wwn></disk></devices>
            <test:runstate>5</test:runstate></domain>
          <network><name>default</name><bridge name='virbr0'/><ip address='192.168.122.1' netmask='255.255.255.0'>
            <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip></network>
@@ -223,6 +225,13 @@ fn hypervisor(world: &World, volumes: &[&str]) {
     std::fs::write(world.path("node.xml"), xml).unwrap();
     let uri = format!("test://{}", world.path("node.xml").display());
     world.edit_state(|state| state["spec"]["options"]["uri"] = uri.into());
+}
+
+/// Of the first node's first data disk.
+fn wwn(state: &serde_json::Value) -> String {
+    let id = serde_json::from_value(state["id"].clone()).unwrap();
+    let spec = serde_json::from_value(state["spec"].clone()).unwrap();
+    deployer::model::NodePlan::all(&id, &spec)[0].disks[0].wwn.clone()
 }
 
 /// Terraform's state with a machine of that name.
@@ -241,6 +250,17 @@ fn a_machine_that_is_off_before_its_address_was_known_is_switched_on() {
     let answer = world.exasol("deploy --json").run().code(1);
     let step = answer.stdout.lines().find(|l| l.contains("step_finished") && l.contains("power_on"));
     assert!(step.is_some_and(|l| l.contains("n11")), "{answer:?}");
+}
+
+#[test]
+fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word() {
+    let world = World::complete().with_a_machine();
+    hypervisor(&world, &[]);
+    knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
+    world.exasol("init --update --libvirt-memory 2 --data-volumes-per-node 2").run().code(0);
+    let refused = world.exasol("deploy").run().code(1);
+    refused.says("memory 1024 MiB → 2048 MiB").says("1 data disk(s) → 2").says("--allow-replace n11");
+    world.exasol("deploy --allow-replace n11").run().says("making its machine anew");
 }
 
 #[test]
