@@ -10,6 +10,9 @@ use virt_sys as sys;
 
 use super::{Answer, Client, Fault, FaultKind, found, xml};
 
+/// Of elements that are handed to the DHCP server as they are.
+const DNSMASQ: &str = "http://libvirt.org/schemas/network/dnsmasq/1.0";
+
 /// A libvirt network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Network {
@@ -21,6 +24,8 @@ pub(in super::super) struct Network {
     pub bridge: Option<String>,
     /// Seconds for which a port of that bridge listens, and again learns, before it forwards; the kernel takes at least 2.
     pub delay: u32,
+    /// Whether its definition has options of its own for the DHCP server: it may answer some machines only.
+    pub own_dhcp_options: bool,
     /// `nat`, `route`, `open`, `bridge`, `private`, …; none for an isolated network.
     pub forward: Option<String>,
     /// The host's own IPv4 addresses on it; a network may have several.
@@ -181,6 +186,7 @@ fn parse(text: &str) -> Answer<Network> {
         autostart: None,
         bridge: xml::attribute(root, &["bridge"], "name"),
         delay: xml::attribute(root, &["bridge"], "delay").and_then(|delay| delay.parse().ok()).unwrap_or(0),
+        own_dhcp_options: root.children().any(|child| child.tag_name().namespace() == Some(DNSMASQ)),
         forward: xml::at(root, &["forward"]).map(|f| f.attribute("mode").unwrap_or("nat").to_owned()),
         ips: xml::all(root, &[], "ip").into_iter().filter_map(parse_ip).collect(),
         ipv6: xml::all(root, &[], "ip").iter().any(|ip| ip.attribute("family") == Some("ipv6")),
@@ -277,6 +283,9 @@ mod unit {
         assert_eq!(ranges, ["10.1.1.0/24", "10.77.0.0/24", "10.9.0.0/16"]);
         let reserved = &network.ips[0].reservations;
         assert_eq!(reserved[0].mac.as_deref(), Some("52:54:00:aa:00:01"));
+        let options = "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>x</name>\
+            <dnsmasq:options><dnsmasq:option value='dhcp-ignore=tag:!known'/></dnsmasq:options></network>";
+        assert!(parse(options).unwrap().own_dhcp_options && !network.own_dhcp_options);
         assert_eq!((reserved[1].mac.as_deref(), reserved[1].address), (None, Ipv4Addr::new(10, 1, 1, 3)));
         assert!(network.ipv6);
     }

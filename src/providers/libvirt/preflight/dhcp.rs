@@ -54,7 +54,7 @@ fn look(context: &Context, network: &Network, spare: &mut bool) -> Result<Check,
             .fix("or use a network of the deployment's own: --libvirt-network new"));
     }
     // An address that an earlier probe has is used again.
-    let waits = network.delay <= SHORT_DELAY;
+    let waits = network.delay <= SHORT_DELAY && !network.own_dhcp_options;
     *spare = waits && (room.free > needed || leases.iter().any(|(mac, _)| *mac == probe::mac(name)));
     Ok(Check::ok("network_dhcp", title, detail))
 }

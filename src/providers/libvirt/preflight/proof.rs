@@ -43,6 +43,7 @@ pub(super) fn check(
     let lately = named.filter(|_| untried.is_none()).and_then(|name| lately(context, name));
     let network = named.filter(|_| untried.is_none() && lately.is_none());
     let ran = probe::run(&Trial { client: context.client, domain_type, architecture, pool: Some(pool), network });
+    let opened = ran.disk == Some(Disk::Opened);
     checks.extend(ran.disk.map(|disk| of_disk(context, pool, disk)));
     if let Some(Network::Not(because)) = &usable.network {
         checks.push(Check::skipped("network_answers", "the network answers a machine", *because));
@@ -56,6 +57,7 @@ pub(super) fn check(
     checks.push(match (ran.lease, untried) {
         (Some(lease), _) => of_lease(context, network, title, lease),
         (None, Some(because)) => Check::skipped("network_answers", title, because),
+        (None, None) if opened => Check::skipped("network_answers", title, "not shown: its leases tell nothing"),
         (None, None) => Check::skipped("network_answers", title, "not tried: the probe did not start"),
     });
 }

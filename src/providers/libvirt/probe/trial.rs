@@ -135,11 +135,12 @@ fn has_run(client: &Client, name: &str) -> bool {
     false
 }
 
-/// None where an earlier probe's lease never ends: a new one could not be told from it.
+/// None where leases cannot be read, or an earlier probe's never ends: a new one could not be told from it.
 fn wait_for_lease(client: &Client, name: &str, network: &str, began: Instant) -> Option<Lease> {
     let mac = mac(network);
     // Of an earlier probe: a new one has another end.
     let lease = || client.leases(network, Some(&mac)).unwrap_or_default().into_iter().next();
+    client.leases(network, Some(&mac)).ok()?;
     let before = lease().map(|lease| lease.expires);
     if before == Some(0) {
         return None;
