@@ -73,6 +73,20 @@ pub enum Error {
     PlanRefused { changes: Vec<String>, hint: String },
     #[error("{what}: gave up after {limit_s} s{}", last_seen.as_deref().map(|s| format!("; last seen: {s}")).unwrap_or_default())]
     Timeout { what: String, limit_s: u64, last_seen: Option<String>, hint: Option<String> },
+    /// A machine whose boot has ended for good; why names it and its console's telling line.
+    #[error("{why}{}", after_resets(*resets))]
+    MachineDead {
+        node: String,
+        /// Stable: `kernel_panic`, `no_boot_device`, `boot_stuck`, …
+        reason: &'static str,
+        why: String,
+        /// How often it was reset before it was given up.
+        resets: u32,
+        hint: Option<String>,
+    },
+    /// Two nodes have one address: the network takes them for one machine.
+    #[error("{} have the same address {address}: the network's DHCP takes them for one machine", nodes.join(" and "))]
+    SharedAddress { nodes: Vec<String>, address: std::net::IpAddr, hint: String },
     #[error("download of {url} failed: {cause}")]
     Download { url: String, cause: String, hint: Option<String> },
     #[error("{call} failed: {cause}")]
@@ -143,6 +157,8 @@ impl Error {
             Error::TerraformState { .. } => "terraform_state",
             Error::PlanRefused { .. } => "plan_refused",
             Error::Timeout { .. } => "timeout",
+            Error::MachineDead { .. } => "machine_dead",
+            Error::SharedAddress { .. } => "shared_address",
             Error::Download { .. } => "download_failed",
             Error::Api { .. } => "api_failed",
             Error::Checksum { .. } => "checksum_mismatch",
@@ -181,6 +197,8 @@ impl Error {
             | Error::TerraformState { .. }
             | Error::PlanRefused { .. }
             | Error::Timeout { .. }
+            | Error::MachineDead { .. }
+            | Error::SharedAddress { .. }
             | Error::Download { .. }
             | Error::Api { .. }
             | Error::Checksum { .. }
@@ -226,7 +244,11 @@ impl Error {
             Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
             Error::TerraformState { hint, .. } | Error::PlanRefused { hint, .. } => Some(hint.clone()),
-            Error::Timeout { hint, .. } | Error::Download { hint, .. } | Error::Api { hint, .. } => hint.clone(),
+            Error::SharedAddress { hint, .. } => Some(hint.clone()),
+            Error::Timeout { hint, .. }
+            | Error::MachineDead { hint, .. }
+            | Error::Download { hint, .. }
+            | Error::Api { hint, .. } => hint.clone(),
             Error::Checksum { .. } => {
                 Some("the file is not what was expected: remove it or correct the checksum".into())
             }
@@ -275,6 +297,14 @@ fn said_text(said: &[String]) -> String {
     match said {
         [] => "nothing".to_owned(),
         some => format!("'{}'", some.join(" / ")),
+    }
+}
+
+fn after_resets(resets: u32) -> String {
+    match resets {
+        0 => String::new(),
+        1 => "; resetting it did not help".to_owned(),
+        resets => format!("; resetting it {resets} times did not help"),
     }
 }
 

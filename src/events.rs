@@ -65,6 +65,25 @@ pub enum Event {
         message: Option<String>,
         elapsed_ms: Option<u64>,
     },
+    /// A machine's console shows what ends its boot.
+    MachineDead {
+        node: String,
+        /// `kernel_panic`, `no_boot_device`, …: as in the error `machine_dead`.
+        reason: &'static str,
+        /// The console's telling line.
+        line: String,
+    },
+    /// A dead machine is cut off and switched on again.
+    MachineReset {
+        node: String,
+        reason: &'static str,
+        /// For people: "n11's kernel panicked: …".
+        why: String,
+        /// From 1.
+        attempt: u32,
+        /// After so many it is given up.
+        limit: u32,
+    },
     /// A preflight check's result.
     Check(Check),
     /// Something the user should know, which does not stop the operation.

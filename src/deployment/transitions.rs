@@ -104,6 +104,8 @@ impl From<&Error> for Cause {
             | Error::LibvirtUnreachable { .. }
             | Error::Tool(_)
             | Error::Timeout { .. }
+            | Error::MachineDead { .. }
+            | Error::SharedAddress { .. }
             | Error::Download { .. }
             | Error::Api { .. }
             | Error::Checksum { .. }

@@ -13,12 +13,20 @@ pub struct Machine {
     pub addresses: Vec<IpAddr>,
     /// Why nothing reaches it although it runs, where that can be seen: it is cut off from its network.
     pub unplugged: Option<String>,
+    /// Why it is paused, where the hypervisor tells; with what has to be done before it can go on.
+    pub halted: Option<String>,
 }
 
 impl Machine {
+    /// "paused: its disk … got an I/O error"
+    pub fn state(&self) -> String {
+        let why = self.halted.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{}{why}", self.power.as_str())
+    }
+
     /// One of which nothing but its power is known.
     pub fn with_power(node: &str, power: Power) -> Self {
-        Self { node: node.to_owned(), power, addresses: Vec::new(), unplugged: None }
+        Self { node: node.to_owned(), power, addresses: Vec::new(), unplugged: None, halted: None }
     }
 }
 

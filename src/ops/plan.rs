@@ -74,7 +74,7 @@ pub(super) async fn summary(
     facts: &Options,
     provider: &'static Provider,
 ) -> Result<Vec<String>> {
-    let size = match (provider.size)(spec)? {
+    let size = match (provider.size)(spec, facts)? {
         Some(size) => format!("{} vCPUs, {} MB of memory", size.vcpus, size.memory_mb),
         None => "as many vCPUs and as much memory as its type has".to_owned(),
     };

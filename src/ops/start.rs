@@ -50,11 +50,12 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
             work.begin(POWER_ON.id);
             seen = None;
         }
+        let consoles = boot::follow(work, &cluster);
         power::on(work, &cluster, seen).await?;
-        let now = boot::wait(work, &cluster).await?;
+        let now = boot::wait(work, &cluster, &consoles).await?;
         seed::retire(work, &cluster).await?;
         addresses(work, &cluster, &now).await?;
-        database_up(work, &now).await?;
+        database_up(work, &now).await.map_err(|error| consoles.blame(error))?;
         login::prove(work, &cluster).await?;
         Ok(PowerReport {
             deployment: work.dir.state().id.to_string(),

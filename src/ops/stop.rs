@@ -46,6 +46,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
             // The directory may have been moved, and ssh/config names it.
             connections::write_ssh_files(&mut work.dir, cluster.ssh_edits).map_err(Error::before_any_change)?;
             power::wake(work, &cluster, &on).await?;
+            refuse_halted(work, &cluster).await?;
             if let Err(error) = power::replug(work, &cluster, &on).await {
                 if matches!(error, Error::Interrupted { .. }) {
                     return Err(error);
@@ -78,9 +79,14 @@ fn stopped_by_us(work: &Work, machines: &[Machine]) -> bool {
 /// that nobody can reach cannot be stopped cleanly.
 async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result<Vec<String>> {
     let ssh = connections::ssh(&work.dir)?;
+    let since = Instant::now();
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
     let tried = work.unless_interrupted(async { Ok(tried.await) }).await?;
     let (nodes, silent): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, why)| why.is_none());
+    if !silent.is_empty() {
+        // It may have gone on for a moment only.
+        refuse_halted(work, cluster).await?;
+    }
     let mut why =
         silent.into_iter().map(|(node, why)| format!("{node}: {}", why.unwrap_or_default())).collect::<Vec<_>>();
     if nodes.is_empty() {
@@ -95,13 +101,33 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
         }
         return Err(Error::Timeout {
             what: "opening an SSH session to stop the database".into(),
-            limit_s: connections::SSH_LIMIT.as_secs(),
+            // An SSH that cannot connect gives up long before our own limit.
+            limit_s: since.elapsed().as_secs(),
             last_seen: Some(why.join("; ")),
             hint: Some("nothing was switched off: without its nodes the database cannot be stopped cleanly".into()),
         });
     }
     why.iter().for_each(|why| work.sink.warn(format!("not reached, so it is only switched off: {why}")));
     Ok(nodes.into_iter().map(|(node, _)| node).collect())
+}
+
+/// A machine that is paused again as soon as it goes on cannot shut down.
+async fn refuse_halted(work: &Work, cluster: &Cluster) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let machines = power::machines(work, cluster).await?;
+    let halted: Vec<_> = machines.iter().filter(|m| m.power == Power::Paused).collect();
+    let Some(first) = halted.first() else { return Ok(()) };
+    let spec = &work.dir.state().spec;
+    let plans = cluster.nodes.iter().filter(|plan| halted.iter().any(|m| m.node == plan.name));
+    let commands: Vec<_> = plans.filter_map(|plan| (hypervisor.cut_off)(spec, plan).ok()).collect();
+    let again = in_dir("exasol stop", work.dir.root());
+    Err(Error::other(format!(
+        "{} is {}; let go on, it was paused again, so it cannot shut down: mend that and run {again}, or cut it off as if \
+         its plug were pulled ({}) and then run {again}",
+        first.node,
+        first.state(),
+        commands.join("; ")
+    )))
 }
 
 /// None: it does; else why not.

@@ -46,7 +46,7 @@ pub(super) static PROVIDER: Provider = Provider {
     frozen: &[],
     disk_link: None,
     permissions: include_str!("../../templates/terraform-exoscale/permissions.json"),
-    size: |spec| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
+    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
     preflight: |input| cloud::preflight(input, ZONE),
     tfvars,

@@ -44,7 +44,7 @@ pub(super) static PROVIDER: Provider = Provider {
     frozen: &[],
     disk_link: None,
     permissions: include_str!("../../templates/terraform-hetzner/permissions.json"),
-    size: |spec| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
+    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
     preflight: |input| cloud::preflight(input, LOCATION),
     tfvars,

@@ -39,8 +39,9 @@ pub struct Provider {
     pub templates: &'static [&'static str],
     /// Options that only this provider has.
     pub options: &'static [OptionDef],
-    /// What one node gets; None for a machine type that the catalogue does not know.
-    pub size: fn(&Spec) -> Result<Option<NodeSize>>,
+    /// What one node gets, by the facts that preflight has found (none yet: as far as is known without); None for
+    /// a machine type that the catalogue does not know.
+    pub size: fn(&Spec, &Options) -> Result<Option<NodeSize>>,
     /// Rejects values that are wrong whatever the target looks like. Exit 2 errors only.
     pub validate: fn(&Spec) -> Result<()>,
     /// Looks at the target: every check, never the first failure only. Blocking; changes nothing.
@@ -89,8 +90,19 @@ pub struct TfvarsInput<'a> {
 
 /// Gets bytes done and total; false: give up.
 pub type UploadProgress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
-/// Gets what a console printed; false: stop following.
-pub type ConsoleReader<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
+/// Gets what consoles printed; false: stop following.
+pub type ConsoleReader<'a> = &'a mut dyn FnMut(ConsoleNews<'_>) -> bool;
+
+/// What happens on the consoles that are followed, each with the position of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsoleNews<'a> {
+    Opened(usize),
+    /// The machine runs, and its console cannot be read; why.
+    Refused(usize, &'a str),
+    Printed(usize, &'a [u8]),
+    /// On none of them, for a tenth of a second.
+    Nothing,
+}
 
 /// Names and values.
 pub type Variables = Vec<(String, String)>;
@@ -137,9 +149,14 @@ pub struct Hypervisor {
     pub keep_address: fn(&Spec, &Options, &NodePlan, IpAddr) -> Result<Option<String>>,
     /// Whether the machine starts with its host.
     pub set_autostart: fn(&Spec, &NodePlan, bool) -> Result<()>,
-    /// Follows a machine's serial console until the callback returns false or the console closes.
-    /// While nothing is printed the callback gets an empty slice about ten times a second.
-    pub follow_console: fn(&Spec, &NodePlan, ConsoleReader<'_>) -> Result<()>,
+    /// Cuts a machine off and switches it on again, as when its kernel has given up.
+    pub reset: fn(&Spec, &NodePlan) -> Result<()>,
+    /// A number that grows while the guest uses its disks or sends packets; None where nobody counts that.
+    pub activity: fn(&Spec, &NodePlan) -> Result<Option<u64>>,
+    /// Follows the machines' serial consoles, over one connection, until the callback returns false. Machines that
+    /// do not run or do not exist yet are waited for. While nothing is printed the callback hears so about ten
+    /// times a second. Error: the hypervisor cannot be reached any more.
+    pub follow_consoles: fn(&Spec, &[NodePlan], ConsoleReader<'_>) -> Result<()>,
     /// The node and address that a line of a console tells, where addresses come from outside
     /// the hypervisor (`exasol-address: n11 192.0.2.5`, printed by cloud-init).
     pub console_address: fn(&str) -> Option<(String, IpAddr)>,

@@ -100,7 +100,7 @@ pub(super) static PROVIDER: Provider = Provider {
     frozen: &[("oci_core_instance", &["source_details", "source_id"])],
     disk_link: None,
     permissions: include_str!("../../templates/terraform-oci/permissions.json"),
-    size: |spec| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
+    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
     preflight: |input| cloud::preflight(input, REGION),
     tfvars,

@@ -39,6 +39,7 @@ pub(super) fn error(error: &Error) -> String {
         ("next", (!next.is_empty()).then(|| json!(next))),
         ("checks", failed_checks(error)),
         ("tool", tool(error)),
+        ("machine", machine(error)),
     ];
     object.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     line(&json!({ "schema": SCHEMA, "error": object }))
@@ -60,6 +61,11 @@ fn tool(error: &Error) -> Option<Value> {
         "tail": tail,
         "log": log,
     }))
+}
+
+fn machine(error: &Error) -> Option<Value> {
+    let Error::MachineDead { node, reason, resets, .. } = root(error) else { return None };
+    Some(json!({ "node": node, "reason": reason, "resets": resets }))
 }
 
 /// One line. JSON leaves C1 controls and invisible characters as they are; a terminal may obey

@@ -62,6 +62,10 @@ impl Lines {
             Event::Task { name, node, state, message, elapsed_ms } => {
                 self.item(&format!("{node}: {name}"), *state, message.as_deref(), *elapsed_ms)
             }
+            Event::MachineDead { node, line, .. } => Some(indented(&format!("{node}'s console: {line}"))),
+            Event::MachineReset { why, attempt, limit, .. } => {
+                Some(indented(&format!("{why}: resetting it ({attempt} of {limit})")))
+            }
             Event::Check(check) => self.is_verbose().then(|| self.check(check)),
             Event::Warning { .. } => None,
             Event::OperationFinished { operation, ok, elapsed_ms } => {
@@ -194,6 +198,25 @@ mod tests {
         };
         let text = told(Detail::Normal, [started, Event::StepStarted { step: "a" }, Event::StepStarted { step: "j" }]);
         assert_eq!(text, "destroy exasol-0001abff: 10 steps\n[ 1/10] work …\n[10/10] work …\n");
+    }
+
+    #[test]
+    fn a_dead_machine_and_its_reset_are_told_with_the_console_s_line() {
+        let line = "Kernel panic - not syncing: Fatal exception in interrupt";
+        let events = [
+            Event::MachineDead { node: "n11".into(), reason: "kernel_panic", line: line.into() },
+            Event::MachineReset {
+                node: "n11".into(),
+                reason: "kernel_panic",
+                why: format!("n11's kernel panicked: {line}"),
+                attempt: 1,
+                limit: 2,
+            },
+        ];
+        insta::assert_snapshot!(told(Detail::Normal, events), @r"
+              n11's console: Kernel panic - not syncing: Fatal exception in interrupt
+              n11's kernel panicked: Kernel panic - not syncing: Fatal exception in interrupt: resetting it (1 of 2)
+        ");
     }
 
     #[test]

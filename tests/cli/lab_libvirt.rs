@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deployer::model::{Check, DeploymentId, NodePlan, Options, Outcome, Power, Spec};
-use deployer::providers::{self, Hypervisor, PreflightInput, Provider};
+use deployer::providers::{self, ConsoleNews, Hypervisor, PreflightInput, Provider};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -253,9 +253,12 @@ fn watch() {
     let (folder, spec) = rendered();
     let nodes = NodePlan::all(&DeploymentId::from_random(ID), &spec);
     let (begin, mut text, mut told, mut idle) = (Instant::now(), String::new(), None, 0);
-    (hypervisor().follow_console)(&spec, &nodes[0], &mut |bytes| {
-        idle += u32::from(bytes.is_empty());
-        text.push_str(&String::from_utf8_lossy(bytes));
+    (hypervisor().follow_consoles)(&spec, &nodes[..1], &mut |news| {
+        match news {
+            ConsoleNews::Printed(_, bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
+            ConsoleNews::Nothing => idle += 1,
+            ConsoleNews::Opened(_) | ConsoleNews::Refused(..) => {}
+        }
         told = text.lines().filter_map(hypervisor().console_address).next_back();
         told.is_none() && begin.elapsed() < Duration::from_secs(240)
     })

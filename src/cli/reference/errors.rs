@@ -67,6 +67,18 @@ fn samples() -> Vec<Error> {
             hint: "what would allow it, if anything does".into(),
         },
         Error::Timeout { what: "SSH on n11".into(), limit_s: 600, last_seen: None, hint: None },
+        Error::MachineDead {
+            node: "n11".into(),
+            reason: "kernel_panic",
+            why: "n11's kernel panicked: Kernel panic - not syncing: Fatal exception in interrupt".into(),
+            resets: 2,
+            hint: Some("what its console showed, and what may help".into()),
+        },
+        Error::SharedAddress {
+            nodes: vec!["n11".into(), "n12".into()],
+            address: std::net::Ipv4Addr::new(192, 168, 122, 7).into(),
+            hint: "how the image is made to tell its machines apart".into(),
+        },
         Error::Download { url: "https://example.com/image".into(), cause: "404 Not Found".into(), hint: None },
         Error::Api { call: "POST /servers/42/actions/poweroff".into(), cause: "403 Forbidden".into(), hint: None },
         Error::Checksum { what: "image.img".into(), expected: "3f1a…".into(), found: "99b0…".into() },

@@ -111,6 +111,20 @@ fn error() -> Value {
         checks: Option<Vec<Check>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         tool: Option<Tool>,
+        /// Of `machine_dead`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        machine: Option<Machine>,
+    }
+    /// A machine that does not boot.
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Machine {
+        node: String,
+        /// `kernel_panic`, `kernel_oops`, `no_boot_device`, `boot_loader`, `initramfs`, `emergency_mode`, `firmware_shell`,
+        /// `boot_stuck`, `no_sign_of_life`
+        reason: String,
+        /// How often it was reset before it was given up.
+        resets: u32,
     }
     /// A program that failed.
     #[derive(JsonSchema)]

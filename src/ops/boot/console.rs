@@ -1,14 +1,20 @@
-//! The nodes' serial consoles while they boot: recorded in the log folder, their last lines kept
-//! for an error, and the address line that cloud-init prints picked out.
+//! The nodes' serial consoles while they boot: recorded in the log folder, watched for what ends a
+//! boot, their last lines kept for an error, and the address line that cloud-init prints picked out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::super::cluster::Cluster;
 use super::super::operation::Work;
+use super::signs::{Boot, Kind, Sign, plain, without_time};
+use super::tape::Tape;
 use crate::error::Error;
+use crate::events::{Event, EventSink};
+use crate::model::NodePlan;
+use crate::providers::{ConsoleNews, Hypervisor};
 
 /// The provider's reader of a console line that tells a node's address.
 type AddressParser = fn(&str) -> Option<(String, IpAddr)>;
@@ -17,18 +23,39 @@ type AddressParser = fn(&str) -> Option<(String, IpAddr)>;
 const TAIL: usize = 20;
 /// A guest that writes without newlines must not fill our memory.
 const LINE_LIMIT: usize = 4096;
+/// A connection that was lost is made again after a moment.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Followers of all consoles; they end when this is dropped.
-pub(super) struct Consoles {
+/// A follower of all consoles; it ends when this is dropped.
+pub(in crate::ops) struct Consoles {
     stop: Arc<AtomicBool>,
-    seen: Arc<Mutex<BTreeMap<String, Seen>>>,
+    nodes: Arc<Vec<(String, Mutex<Seen>)>>,
 }
 
+/// What a console has told so far.
 #[derive(Default)]
 struct Seen {
     tail: VecDeque<String>,
     line: Vec<u8>,
     address: Option<IpAddr>,
+    boot: Boot,
+    ended: Option<Instant>,
+    printed: Option<Instant>,
+    refused: Option<String>,
+}
+
+/// The same, at a moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct View {
+    pub boot: Boot,
+    /// Since when the sign that ended the boot is there.
+    pub ended: Option<Duration>,
+    /// Since the last byte; None: it has printed nothing in this operation.
+    pub quiet: Option<Duration>,
+    /// The last line worth showing.
+    pub last: Option<String>,
+    /// Why it cannot be read.
+    pub refused: Option<String>,
 }
 
 impl Drop for Consoles {
@@ -37,58 +64,145 @@ impl Drop for Consoles {
     }
 }
 
-/// Starts one follower a node, where the provider gives consoles.
-pub(super) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
-    let consoles = Consoles { stop: Arc::default(), seen: Arc::default() };
+/// Starts to follow, where the provider gives consoles. To be called before the machines are on: what a guest
+/// prints while nobody reads is lost.
+pub(in crate::ops) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
+    let nodes = cluster.nodes.iter().map(|node| (node.name.clone(), Mutex::default())).collect();
+    let consoles = Consoles { stop: Arc::default(), nodes: Arc::new(nodes) };
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return consoles };
-    for node in cluster.nodes.clone() {
-        let (spec, log) = (work.dir.state().spec.clone(), work.log.clone());
-        let (stop, seen) = (consoles.stop.clone(), consoles.seen.clone());
-        // The runtime waits a moment for it at its end, as for every thread that calls the hypervisor's library.
-        tokio::task::spawn_blocking(move || {
-            let file = format!("console-{}.log", node.name);
-            let mut take = |bytes: &[u8]| {
-                log.append(&file, bytes);
-                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.entry(node.name.clone()).or_default().take(bytes, hypervisor.console_address);
+    let (spec, plans) = (work.dir.state().spec.clone(), cluster.nodes.clone());
+    let (stop, seen, sink) = (consoles.stop.clone(), consoles.nodes.clone(), work.sink.clone());
+    let tape = |plan: &NodePlan| {
+        let (log, file) = (work.log.clone(), log_file(&plan.name));
+        Tape::new(move |bytes: &[u8]| log.append(&file, bytes))
+    };
+    let mut tapes: Vec<_> = plans.iter().map(tape).collect();
+    // The runtime waits a moment for it at its end, as for every thread that calls the hypervisor's library.
+    tokio::task::spawn_blocking(move || {
+        let mut lost = None;
+        while !stop.load(Ordering::Relaxed) {
+            let mut take = |news: ConsoleNews<'_>| {
+                hear(news, &seen, &mut tapes, hypervisor, &sink);
                 !stop.load(Ordering::Relaxed)
             };
-            // Without a console there is only less to show when something goes wrong.
-            if let Err(error) = (hypervisor.follow_console)(&spec, &node, &mut take) {
-                log.append(&file, format!("[no console: {error}]\n").as_bytes());
+            let Err(error) = (hypervisor.follow_consoles)(&spec, &plans, &mut take) else { continue };
+            // Without consoles there is only less to show when something goes wrong.
+            let why = error.to_string();
+            if lost.as_ref() != Some(&why) {
+                seen.iter().for_each(|(_, seen)| lock(seen).refused = Some(why.clone()));
+                tapes.iter_mut().for_each(|tape| tape.note(&format!("no console: {why}")));
+                lost = Some(why);
             }
-        });
-    }
+            std::thread::sleep(CONNECT_AGAIN);
+        }
+    });
     consoles
 }
 
+/// In the folder of an operation.
+pub(super) fn log_file(node: &str) -> String {
+    format!("console-{node}.log")
+}
+
+fn hear<W: FnMut(&[u8])>(
+    news: ConsoleNews<'_>,
+    seen: &[(String, Mutex<Seen>)],
+    tapes: &mut [Tape<W>],
+    hypervisor: &Hypervisor,
+    sink: &EventSink,
+) {
+    let (ConsoleNews::Opened(index) | ConsoleNews::Refused(index, _) | ConsoleNews::Printed(index, _)) = news else {
+        return;
+    };
+    let (Some((node, seen)), Some(tape)) = (seen.get(index), tapes.get_mut(index)) else { return };
+    match news {
+        ConsoleNews::Opened(_) => lock(seen).refused = None,
+        ConsoleNews::Refused(_, why) => {
+            tape.note(&format!("no console: {why}"));
+            lock(seen).refused = Some(why.to_owned());
+        }
+        ConsoleNews::Printed(_, bytes) => {
+            tape.record(bytes);
+            let ends = lock(seen).take(bytes, hypervisor.console_address);
+            // Told from here: nobody else may be looking, while Terraform makes the other machines.
+            if let Some(Sign { kind, line }) = ends {
+                sink.emit(Event::MachineDead { node: node.clone(), reason: kind.code(), line });
+            }
+        }
+        ConsoleNews::Nothing => {}
+    }
+}
+
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Consoles {
+    fn of(&self, node: &str) -> Option<MutexGuard<'_, Seen>> {
+        self.nodes.iter().find(|(name, _)| name == node).map(|(_, seen)| lock(seen))
+    }
+
     /// The address that a node printed on its console.
     pub(super) fn address(&self, node: &str) -> Option<IpAddr> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(node)?.address
+        self.of(node)?.address
     }
 
     /// Whether a node has printed anything: one that boots does.
     pub(super) fn speaks(&self, node: &str) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(node).is_some_and(|seen| !seen.tail.is_empty())
+        self.of(node).is_some_and(|seen| seen.printed.is_some())
+    }
+
+    pub(super) fn view(&self, node: &str) -> View {
+        let Some(seen) = self.of(node) else { return View::default() };
+        View {
+            boot: seen.boot.clone(),
+            ended: seen.ended.map(|at| at.elapsed()),
+            quiet: seen.printed.map(|at| at.elapsed()),
+            last: seen.last(),
+            refused: seen.refused.clone(),
+        }
+    }
+
+    /// After a reset another boot begins; what the last one told is over.
+    pub(super) fn forget(&self, node: &str) {
+        if let Some(mut seen) = self.of(node) {
+            *seen = Seen { refused: seen.refused.take(), ..Seen::default() };
+        }
+    }
+
+    /// The last lines of one console, or of all, as a hint has them.
+    pub(super) fn tails(&self, node: Option<&str>) -> Vec<String> {
+        let wanted = self.nodes.iter().filter(|(name, _)| node.is_none_or(|node| node == name));
+        let tail = |(name, seen): &(String, Mutex<Seen>)| {
+            let lines: Vec<_> = lock(seen).tail.iter().map(|line| format!("  {line}")).collect();
+            (!lines.is_empty()).then(|| format!("the console of {name} ended with:\n{}", lines.join("\n")))
+        };
+        wanted.filter_map(tail).collect()
+    }
+
+    /// Of an error that follows from a machine's death: that.
+    pub(in crate::ops) fn blame(&self, error: Error) -> Error {
+        if matches!(error, Error::Interrupted { .. }) {
+            return error;
+        }
+        let dead = self.nodes.iter().find_map(|(name, seen)| Some((name, lock(seen).boot.end.clone()?)));
+        let Some((node, Sign { kind: Kind::Panic, line })) = dead else { return error };
+        let then: Vec<_> = [format!("what failed then: {error}")].into_iter().chain(self.tails(Some(node))).collect();
+        Error::MachineDead {
+            node: node.clone(),
+            reason: Kind::Panic.code(),
+            why: format!("{node}'s kernel panicked: {line}"),
+            resets: 0,
+            hint: Some(then.join("\n")),
+        }
     }
 
     /// An error with the consoles' last lines beside it.
     pub(super) fn explain(&self, error: Error) -> Error {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let tails: Vec<String> = seen
-            .iter()
-            .filter(|(_, s)| !s.tail.is_empty())
-            .map(|(node, s)| {
-                let lines: Vec<_> = s.tail.iter().map(|l| format!("  {l}")).collect();
-                format!("the console of {node} ended with:\n{}", lines.join("\n"))
-            })
-            .collect();
         match error {
-            Error::Timeout { what, limit_s, last_seen, hint } if !tails.is_empty() => {
-                let hint = hint.into_iter().chain(tails).collect::<Vec<_>>().join("\n");
-                Error::Timeout { what, limit_s, last_seen, hint: Some(hint) }
+            Error::Timeout { what, limit_s, last_seen, hint } => {
+                let hint: Vec<_> = hint.into_iter().chain(self.tails(None)).collect();
+                Error::Timeout { what, limit_s, last_seen, hint: (!hint.is_empty()).then(|| hint.join("\n")) }
             }
             other => other,
         }
@@ -96,27 +210,49 @@ impl Consoles {
 }
 
 impl Seen {
-    fn take(&mut self, bytes: &[u8], parse_address: AddressParser) {
+    /// The sign that ends the boot, if it is in these bytes.
+    fn take(&mut self, bytes: &[u8], parse_address: AddressParser) -> Option<Sign> {
+        let mut ends = false;
         for byte in bytes {
             if *byte == b'\n' || self.line.len() >= LINE_LIMIT {
-                self.end_line(parse_address);
+                ends |= self.end_line(parse_address);
             } else if *byte != b'\r' {
                 self.line.push(*byte);
             }
         }
+        ends |= self.boot.peek(&String::from_utf8_lossy(&self.line));
+        if !bytes.is_empty() {
+            self.printed = Some(Instant::now());
+        }
+        if self.boot.end.is_none() {
+            self.ended = None;
+        } else if ends {
+            self.ended = self.printed;
+        }
+        self.boot.end.clone().filter(|_| ends)
     }
 
-    fn end_line(&mut self, parse_address: AddressParser) {
+    fn end_line(&mut self, parse_address: AddressParser) -> bool {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         if let Some((_, address)) = parse_address(&line) {
             self.address = Some(address);
         }
-        if !line.trim().is_empty() {
-            self.tail.push_back(line);
+        let ends = self.boot.take(&line);
+        let shown = plain(&line);
+        if !shown.is_empty() {
+            self.tail.push_back(shown);
             if self.tail.len() > TAIL {
                 self.tail.pop_front();
             }
         }
+        ends
+    }
+
+    /// A prompt has no end of line and says most.
+    fn last(&self) -> Option<String> {
+        let open = plain(&String::from_utf8_lossy(&self.line));
+        let last = if open.is_empty() { self.tail.back().cloned()? } else { open };
+        Some(without_time(&last).to_owned())
     }
 }
 
@@ -137,6 +273,7 @@ mod tests {
         seen.take(b"5\r\nlogin: ", parse);
         assert_eq!(seen.address, Some("192.0.2.5".parse().unwrap()));
         assert_eq!(seen.tail.len(), 2);
+        assert_eq!(seen.last().unwrap(), "login:");
     }
 
     #[test]
@@ -144,5 +281,25 @@ mod tests {
         let mut seen = Seen::default();
         seen.take(&vec![0xff; 3 * LINE_LIMIT], parse);
         assert!(seen.line.len() <= LINE_LIMIT);
+    }
+
+    #[test]
+    fn what_ends_a_boot_is_told_once_however_it_is_cut() {
+        let mut seen = Seen::default();
+        let text =
+            b"[ 1.7] Kernel panic - not syncing: Fatal\r\n[ 1.8] ---[ end Kernel panic - not syncing: Fatal ]---\r\n";
+        let told: Vec<_> = text.chunks(7).filter_map(|bytes| seen.take(bytes, parse)).collect();
+        assert_eq!(told, [Sign { kind: Kind::Panic, line: "Kernel panic - not syncing: Fatal".into() }]);
+        assert!(seen.ended.is_some());
+        seen.take(b"[    0.000000] Linux version 6.12\r\n", parse);
+        assert_eq!((seen.ended, seen.boot.end), (None, None), "it has begun anew by itself");
+    }
+
+    #[test]
+    fn a_prompt_without_an_end_is_seen() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.take(b"\r\ngrub resc", parse), None);
+        assert_eq!(seen.take(b"ue> ", parse).unwrap().kind, Kind::BootLoader);
+        assert_eq!(seen.take(b" ", parse), None);
     }
 }

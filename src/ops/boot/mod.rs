@@ -1,6 +1,23 @@
-//! Machines that are on, until each has an address and a shell.
+//! Machines that are on, until each has an address and a shell; the dead among them are reset.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `mod` | the story: addresses, then shells |
+//! | `console` | all serial consoles, from before the machines are on |
+//! | `tape` | what they print, in the log folder, bounded |
+//! | `signs` | pure: what a line means |
+//! | `verdict` | pure: whether a machine is dead, and why |
+//! | `patience` | pure: how long one that lives is waited for |
+//! | `guard` | asks those, resets, tells |
+//! | `earlier` | how the console of an earlier operation ended |
 
 mod console;
+mod earlier;
+mod guard;
+mod patience;
+mod signs;
+mod tape;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,117 +28,193 @@ use super::operation::{Work, pause};
 use super::{connections, power};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{Machine, Node, NodePlan, Power};
-use crate::providers::Hypervisor;
+use crate::model::{Machine, Node, NodePlan};
 use crate::tools::ssh_ready::{Progress, wait_ready};
+pub(super) use console::{Consoles, follow};
+use guard::{Guard, Sessions};
 
 pub(super) const BOOT: StepInfo = StepInfo { id: "boot", title: "wait for the nodes to boot" };
 
-/// A guest under emulation needs a minute to its address; a machine that has none after this has none.
-const ADDRESS_LIMIT: Duration = Duration::from_secs(600);
 /// A machine that boots has begun to tell so on its console by then; one that runs already tells nothing more.
-const CONSOLE_LIMIT: Duration = Duration::from_secs(120);
+const CONSOLE_LIMIT: Duration = Duration::from_secs(30);
 /// Asking libvirt costs a few milliseconds a node.
 const ADDRESS_POLL: Duration = Duration::from_millis(500);
-/// cloud-init under emulation takes a minute; a first boot with package set-up on a slow host several.
-const LOGIN_LIMIT: Duration = Duration::from_secs(900);
+/// In a cloud nothing is seen of a machine that boots; a first boot with package set-up takes several minutes.
+const CLOUD_LIMIT: Duration = Duration::from_secs(900);
+/// Where the guard decides, this one is not reached.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// A machine without any sign of life is known by then.
+const REVIVE_LIMIT: Duration = Duration::from_secs(100);
+/// A network that gives one address to two nodes for a moment, while leases change.
+const SHARED_LIMIT: Duration = Duration::from_secs(20);
 
-/// Follows the consoles, waits for addresses and then for shells; leaves the nodes in the state.
-pub(super) async fn wait(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>> {
+/// Waits for addresses and then for shells; leaves the nodes in the state. `consoles` were followed since before the
+/// machines were on.
+pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
-    let consoles = console::follow(work, cluster);
-    loop {
-        let nodes = match cluster.provider.hypervisor.as_ref() {
-            Some(hypervisor) => from_hypervisor(work, cluster, hypervisor, &consoles).await?,
-            None => from_outputs(work, cluster).await?,
-        };
-        work.dir.update(|state| state.nodes = nodes.clone())?;
-        connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
-        let ready = tokio::select! {
-            result = shells(work) => result.map(Some),
-            // A network remembers the address of a machine's former life until it has given it another.
-            result = moved(work, cluster, &consoles, &nodes) => result.map(|()| None),
-        };
-        if let Some(seen_from) = ready.map_err(|e| consoles.explain(e))? {
-            if !seen_from.is_empty() {
-                work.dir.update(|state| state.seen_from = seen_from)?;
+    let nodes = match cluster.provider.hypervisor.as_ref() {
+        Some(hypervisor) => {
+            let mut guard = Guard::new(work, cluster, hypervisor, consoles);
+            watched(work, cluster, &mut guard).await?
+        }
+        None => {
+            let nodes = from_outputs(work, cluster).await?;
+            remember(work, cluster, &nodes)?;
+            let seen_from = shells(work, CLOUD_LIMIT, &Sessions::default()).await?;
+            remember_from(work, seen_from)?;
+            nodes
+        }
+    };
+    let names: Vec<_> = nodes.iter().map(|n| n.plan.name.as_str()).collect();
+    work.done(format!("{} can be reached", names.join(", ")));
+    Ok(nodes)
+}
+
+/// Of machines that are on and do not answer, resets the dead, and waits for them. Those that live and are silent for
+/// another reason stay as they are. Returns the nodes whose machines were reset.
+pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<String>> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let mut guard = Guard::new(work, cluster, hypervisor, consoles);
+    let sessions = guard.sessions.clone();
+    let since = Instant::now();
+    let dead = async {
+        while since.elapsed() < REVIVE_LIMIT {
+            let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
+            if guard.look(work, &machines).await? {
+                return Ok(true);
             }
-            let names: Vec<_> = nodes.iter().map(|n| n.plan.name.as_str()).collect();
-            work.done(format!("{} can be reached", names.join(", ")));
+            pause(&work.interrupt, ADDRESS_POLL).await?;
+        }
+        Ok(false)
+    };
+    let reset = tokio::select! {
+        result = shells(work, LONGEST, &sessions) => match result {
+            Err(error @ Error::Interrupted { .. }) => Err(error),
+            // What is wrong with one that answers is found out by whoever looks at it.
+            _ => Ok(false),
+        },
+        result = dead => result,
+    };
+    if reset? {
+        watched(work, cluster, &mut guard).await?;
+    }
+    Ok(guard.reset())
+}
+
+async fn watched(work: &mut Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
+    loop {
+        let nodes = addresses(work, cluster, guard).await?;
+        remember(work, cluster, &nodes)?;
+        let sessions = guard.sessions.clone();
+        let ready = tokio::select! {
+            result = shells(work, LONGEST, &sessions) => result.map(Some),
+            // A network remembers the address of a machine's former life until it has given it another.
+            result = moved(work, cluster, guard, &nodes) => result.map(|()| None),
+        };
+        if let Some(seen_from) = ready.map_err(|error| guard.consoles.explain(error))? {
+            remember_from(work, seen_from)?;
             return Ok(nodes);
         }
     }
 }
 
-async fn shells(work: &Work) -> Result<BTreeSet<IpAddr>> {
-    let ssh = connections::ssh(&work.dir)?;
-    let targets = connections::targets(&work.dir)?;
-    let tell = |node: &str, progress: &Progress| work.detail(format!("{node}: {}", progress.text()));
-    wait_ready(&ssh, &targets, LOGIN_LIMIT, &work.interrupt, &tell).await
+fn remember(work: &mut Work, cluster: &Cluster, nodes: &[Node]) -> Result<()> {
+    work.dir.update(|state| state.nodes = nodes.to_vec())?;
+    connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
 }
 
-/// Until a node has another address than it was found at.
-async fn moved(work: &Work, cluster: &Cluster, consoles: &console::Consoles, nodes: &[Node]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return std::future::pending().await };
+/// From where the nodes see this machine.
+fn remember_from(work: &mut Work, seen_from: BTreeSet<IpAddr>) -> Result<()> {
+    match seen_from.is_empty() {
+        true => Ok(()),
+        false => work.dir.update(|state| state.seen_from = seen_from),
+    }
+}
+
+async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTreeSet<IpAddr>> {
+    let ssh = connections::ssh(&work.dir)?;
+    let targets = connections::targets(&work.dir)?;
+    let tell = |node: &str, progress: &Progress| {
+        sessions.saw(node, progress);
+        work.detail(format!("{node}: {}", progress.text()));
+    };
+    wait_ready(&ssh, &targets, limit, &work.interrupt, &tell).await
+}
+
+/// Until a node has another address than it was found at, or begins another life.
+async fn moved(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<()> {
     loop {
         tokio::time::sleep(ADDRESS_POLL).await;
-        for machine in power::of_hypervisor(work, cluster, hypervisor).await? {
-            refuse_dead(&machine, consoles)?;
+        let machines = power::of_hypervisor(work, cluster, guard.hypervisor).await?;
+        if guard.look(work, &machines).await? {
+            return Ok(());
+        }
+        for machine in machines {
             let before = nodes.iter().find(|n| n.plan.name == machine.node).map(|n| n.private_ip);
-            if address_of(&machine, consoles).is_some_and(|now| before != Some(now)) {
+            if address_of(&machine, guard.consoles).is_some_and(|now| before != Some(now)) {
                 return Ok(());
             }
         }
     }
 }
 
-fn address_of(machine: &Machine, consoles: &console::Consoles) -> Option<IpAddr> {
+fn address_of(machine: &Machine, consoles: &Consoles) -> Option<IpAddr> {
     machine.addresses.first().copied().or_else(|| consoles.address(&machine.node))
 }
 
-async fn from_hypervisor(
-    work: &Work,
-    cluster: &Cluster,
-    hypervisor: &'static Hypervisor,
-    consoles: &console::Consoles,
-) -> Result<Vec<Node>> {
+async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
     let since = Instant::now();
     let mut known: BTreeMap<String, IpAddr> = BTreeMap::new();
     loop {
-        let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
+        let machines = power::of_hypervisor(work, cluster, guard.hypervisor).await?;
         for machine in &machines {
-            refuse_dead(machine, consoles)?;
-            if known.contains_key(&machine.node) {
-                continue;
-            }
-            if let Some(address) = address_of(machine, consoles) {
-                work.detail(format!("{} has the address {address}", machine.node));
-                known.insert(machine.node.clone(), address);
-            } else if !consoles.speaks(&machine.node)
-                && let Some(address) = recorded(&work.dir.state().nodes, &machine.node, since.elapsed())
-            {
-                work.detail(format!("nobody tells the address of {}: trying the recorded {address}", machine.node));
-                known.insert(machine.node.clone(), address);
+            let node = &machine.node;
+            let recorded = || recorded(&work.dir.state().nodes, node, since.elapsed());
+            let before = known.get(node).copied();
+            let now = match address_of(machine, guard.consoles) {
+                None if before.is_none() && !guard.consoles.speaks(node) => recorded().inspect(|address| {
+                    work.detail(format!("nobody tells the address of {node}: trying the recorded {address}"));
+                }),
+                now => now.inspect(|address| {
+                    if before != Some(*address) {
+                        work.detail(format!("{node} has the address {address}"));
+                    }
+                }),
+            };
+            if let Some(now) = now {
+                known.insert(node.clone(), now);
+                guard.knows_address(node, now);
             }
         }
-        if known.len() == cluster.nodes.len() {
+        if guard.look(work, &machines).await? {
+            known.clear();
+        }
+        let shared = shared(&known);
+        if known.len() == cluster.nodes.len() && shared.is_none() {
             break;
         }
-        if since.elapsed() > ADDRESS_LIMIT {
-            let missing: Vec<_> = cluster.nodes.iter().map(|n| &n.name).filter(|n| !known.contains_key(*n)).collect();
-            let missing = missing.into_iter().cloned().collect::<Vec<_>>().join(", ");
-            return Err(consoles.explain(Error::Timeout {
-                what: format!("waiting for the address of {missing}"),
-                limit_s: ADDRESS_LIMIT.as_secs(),
-                last_seen: Some("running, without a DHCP lease".into()),
-                hint: Some("see whether the network's DHCP works: virsh net-dhcp-leases".into()),
-            }));
+        if let Some((nodes, address)) = shared.filter(|_| since.elapsed() >= SHARED_LIMIT) {
+            return Err(one_address(nodes, address));
         }
         pause(&work.interrupt, ADDRESS_POLL).await?;
     }
     let state = work.dir.state();
     let node = |n: &NodePlan| known.get(&n.name).map(|ip| connections::node_at(state, cluster.provider, n, *ip));
     Ok(cluster.nodes.iter().filter_map(node).collect())
+}
+
+/// The nodes that have one address, if some do.
+fn shared(known: &BTreeMap<String, IpAddr>) -> Option<(Vec<String>, IpAddr)> {
+    known.values().find_map(|address| {
+        let nodes: Vec<_> = known.iter().filter(|(_, ip)| *ip == address).map(|(node, _)| node.clone()).collect();
+        (nodes.len() > 1).then_some((nodes, *address))
+    })
+}
+
+fn one_address(nodes: Vec<String>, address: IpAddr) -> Error {
+    let hint = "the image gives every machine the same identity (a fixed /etc/machine-id): empty that file in the image, \
+                and make the machines anew; see who has which lease: virsh net-dhcp-leases NETWORK";
+    Error::SharedAddress { nodes, address, hint: hint.into() }
 }
 
 /// The image is recorded: a newer one never changes a machine that exists, nor what a later node is made from.
@@ -138,17 +231,6 @@ fn recorded(nodes: &[Node], node: &str, waited: Duration) -> Option<IpAddr> {
     (waited >= CONSOLE_LIMIT).then_some(node.private_ip)
 }
 
-fn refuse_dead(machine: &Machine, consoles: &console::Consoles) -> Result<()> {
-    match machine.power {
-        Power::Running | Power::Unknown => Ok(()),
-        other => Err(consoles.explain(Error::other(format!(
-            "the machine of {} is {} while it should boot",
-            machine.node,
-            other.as_str()
-        )))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +245,16 @@ mod tests {
         let nodes = [node];
         assert_eq!(recorded(&nodes, "n11", Duration::ZERO), None, "one that boots tells its own");
         assert_eq!(recorded(&nodes, "n11", CONSOLE_LIMIT), Some("192.0.2.7".parse().unwrap()));
-        assert_eq!(recorded(&nodes, "n12", ADDRESS_LIMIT), None);
+        assert_eq!(recorded(&nodes, "n12", LONGEST), None);
+    }
+
+    #[test]
+    fn two_nodes_with_one_address_are_named() {
+        let known = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, ip)| ((*n).into(), ip.parse().unwrap())).collect();
+        assert_eq!(shared(&known(&[("n11", "192.0.2.7"), ("n12", "192.0.2.8")])), None);
+        let (nodes, address) = shared(&known(&[("n11", "192.0.2.7"), ("n12", "192.0.2.7")])).unwrap();
+        let error = one_address(nodes, address);
+        assert_eq!(error.code(), "shared_address");
+        assert!(error.to_string().starts_with("n11 and n12 have the same address 192.0.2.7"), "{error}");
     }
 }

@@ -64,6 +64,8 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         render(work, &plan).await?;
         let allow_replace = &plan.request.allow_replace;
         let agree = async |work: &Work, report: &PlanReport| agree(work, &plan, report).await;
+        // A kernel may panic while Terraform still makes the other machines.
+        let consoles = boot::follow(work, &plan.cluster);
         apply::run(work, &plan.cluster, &programs.terraform, allow_replace, agree).await?;
         // What was just made is on; what an earlier run made may have been switched off since, even if that
         // run ended before it knew addresses. A cloud can only be asked for machines that are known.
@@ -71,9 +73,10 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             work.begin(POWER_ON.id);
             power::on(work, &plan.cluster, None).await?;
         }
-        let nodes = boot::wait(work, &plan.cluster).await?;
+        let nodes = boot::wait(work, &plan.cluster, &consoles).await?;
         let release = artifacts::wait(work, release).await?;
-        nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible).await?;
+        let installed = nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible).await;
+        installed.map_err(|error| consoles.blame(error))?;
         seed::retire(work, &plan.cluster).await?;
         login::change_password(work).await?;
         login::prove(work, &plan.cluster).await?;

@@ -174,7 +174,8 @@ impl Findings<'_> {
             Power::Paused | Power::Crashed => {
                 let hint = self.start();
                 let kind = format!("machine_{}", status.vm.as_str());
-                self.error(layer, kind, format!("its machine is {}", status.vm.as_str()), hint);
+                let why = status.vm_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                self.error(layer, kind, format!("its machine is {}{why}", status.vm.as_str()), hint);
             }
             // A cloud is asked by `status --refresh` only.
             Power::Unknown if !self.expected.hypervisor => {}
@@ -198,6 +199,8 @@ impl Findings<'_> {
         let layer = Layer::Ssh;
         match session {
             Session::NotTried if status.ssh.state == "not_probed" => {}
+            // A machine that does not run cannot answer: the layer below has said so.
+            Session::NotTried if status.vm.is_at_rest() => {}
             Session::NotTried => {
                 let detail = status.ssh.reason.clone().unwrap_or_else(|| status.ssh.state.into());
                 self.error(layer, format!("ssh_{}", status.ssh.state), detail, self.reach(status.ssh.state));
@@ -352,7 +355,8 @@ impl Findings<'_> {
         let state = status.sql.state;
         match state {
             // Without a machine there is no database: the layer below has said so.
-            "not_probed" if status.vm.is_at_rest() || status.vm == Power::Missing => {}
+            "not_probed" if status.vm == Power::Missing => {}
+            _ if status.vm.is_at_rest() && !status.sql.is_ok() => {}
             "not_probed" => {
                 self.error(Layer::Sql, "sql_not_checked", status_reason(status), self.deploy("records what is needed"));
             }

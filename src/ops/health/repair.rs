@@ -1,25 +1,28 @@
 //! What follows from something else and has gone astray: addresses, rendered files, the pinned
-//! certificate, and a phase that a proof contradicts. Nothing on a node is touched.
+//! certificate, and a phase that a proof contradicts. A machine that is on and dead is reset; else nothing on a node
+//! is touched.
 
+use super::super::boot::BOOT;
 use super::super::cluster::Cluster;
 use super::super::deploy::{artifacts, nodes};
 use super::super::operation::{Work, unless_interrupted, with_operation};
-use super::super::{Context, connections, login, power, status};
+use super::super::{Context, boot, connections, login, power, status};
 use super::judge::{self, Files};
 use super::{HealthRequest, examine};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::Operation;
+use crate::model::{Operation, Power};
 
 const FILES: StepInfo = StepInfo { id: "files", title: "render addresses and files anew" };
 const PROOF: StepInfo = StepInfo { id: "proof", title: "look at the cluster" };
 
 /// What was put right, in words.
 pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Vec<String>> {
-    with_operation(context, &request.dir, Operation::Repair, &[FILES, PROOF], async |work| {
+    with_operation(context, &request.dir, Operation::Repair, &[BOOT, FILES, PROOF], async |work| {
         let cluster = Cluster::leaving_edits(work)?;
-        let mut repaired = addresses(work, &cluster).await?;
+        let mut repaired = dead_machines(work, &cluster, request).await?;
+        repaired.extend(addresses(work, &cluster).await?);
         repaired.extend(rendered(work, &cluster).await?);
         work.begin(PROOF.id);
         repaired.extend(certificate(work).await?);
@@ -27,6 +30,23 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
         Ok(repaired)
     })
     .await
+}
+
+/// Machines that are on, and dead, are reset. Those that are off stay so: that is `start`'s work.
+async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthRequest) -> Result<Vec<String>> {
+    work.begin(BOOT.id);
+    let looking = status::nodes(&work.dir, &cluster.nodes, None, request.deadline);
+    let nodes = unless_interrupted(&work.interrupt, async { Ok(looking.await) }).await?;
+    let all_on = nodes.iter().all(|node| node.vm == Power::Running && node.private_ip.is_some());
+    // Behind a jump host nothing was probed from here; what answers a login lives.
+    let silent = nodes.iter().any(|node| !node.ssh.is_ok() && !node.sql.is_ok());
+    if !all_on || !silent {
+        work.unchanged("no machine is on and silent");
+        return Ok(Vec::new());
+    }
+    let consoles = boot::follow(work, cluster);
+    let reset = boot::revive(work, cluster, &consoles).await?;
+    Ok(reset.iter().map(|node| format!("the machine of {node}: it was dead, and was reset")).collect())
 }
 
 /// Where the hypervisor knows another address than the recorded one.

@@ -87,7 +87,7 @@ impl Machines {
     fn of(&self, node: &str) -> (Power, Option<String>) {
         match self {
             Machines::Known(machines) => match machines.iter().find(|m| m.node == node) {
-                Some(machine) => (machine.power, machine.unplugged.clone()),
+                Some(machine) => (machine.power, machine.halted.clone().or_else(|| machine.unplugged.clone())),
                 None => (Power::Unknown, None),
             },
             Machines::Unknown(why) => (Power::Unknown, Some(why.clone())),

@@ -62,7 +62,8 @@ impl Verdict {
             let status = if unreachable { "unreachable" } else { "degraded" };
             (status, silent.collect::<Vec<_>>().join("; "))
         } else {
-            let each = off.iter().map(|n| format!("{} is {}", n.name, n.vm.as_str()));
+            let why = |n: &NodeStatus| n.vm_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let each = off.iter().map(|n| format!("{} is {}{}", n.name, n.vm.as_str(), why(n)));
             let all_off = off.len() == nodes.len() && off.iter().all(|n| n.vm == Power::Off);
             (if all_off { "stopped" } else { "degraded" }, each.collect::<Vec<_>>().join("; "))
         };
@@ -155,6 +156,14 @@ mod tests {
         assert_eq!(elsewhere.status, "database_ready");
         assert!(elsewhere.reason.contains("knows no machine of n11"), "{}", elsewhere.reason);
         assert_eq!(of(&[node(Power::Missing, "unreachable")]).status, "degraded");
+    }
+
+    #[test]
+    fn a_paused_machine_is_told_with_its_reason() {
+        let why = "its disk x got an I/O error: no space left";
+        let paused = NodeStatus { vm_reason: Some(why.into()), ..node(Power::Paused, "timeout") };
+        let found = Verdict::of(Phase::DatabaseReady, &LockStatus::Free, &[paused]);
+        assert_eq!(found.reason, format!("n11 is paused: {why}"));
     }
 
     #[test]

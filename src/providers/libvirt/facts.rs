@@ -14,6 +14,9 @@ pub(super) struct Facts {
     pub domain_type: DomainType,
     /// `host-passthrough` or `maximum`.
     pub cpu_mode: String,
+    /// Processors of a node for which nobody has said how many; none recorded: the usual default.
+    #[serde(default)]
+    pub default_vcpus: Option<u32>,
     /// As `uname -m` says it on the hypervisor.
     pub architecture: String,
     /// File of the UEFI firmware on the hypervisor; none where machines have a PC's firmware.
@@ -60,6 +63,7 @@ mod tests {
         let facts = Facts {
             domain_type: DomainType::Qemu,
             cpu_mode: "maximum".into(),
+            default_vcpus: Some(1),
             architecture: "x86_64".into(),
             firmware: None,
             uri: "qemu:///system".into(),

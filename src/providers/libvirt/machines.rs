@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::client::{Answer, Client, Interface, InterfaceSource};
+use super::client::{Answer, Client, DiskError, Interface, InterfaceSource, Pause};
 use super::facts::Facts;
 use super::options::Options;
 use super::{reach, seed};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map, Power, Spec, quote};
-use crate::providers::{Leftover, LeftoverKind};
+use crate::providers::{ConsoleReader, Leftover, LeftoverKind};
 
 /// State and addresses of the nodes' machines, in the nodes' order.
 pub(super) fn machines(spec: &Spec, nodes: &[NodePlan]) -> Result<Vec<Machine>> {
@@ -25,9 +25,43 @@ pub(super) fn machines(spec: &Spec, nodes: &[NodePlan]) -> Result<Vec<Machine>> 
             let addresses = if runs { addresses(&client, node, ours.as_deref()) } else { Vec::new() };
             // Only this host's own interfaces can be looked at.
             let unplugged = ours.filter(|_| options.uri.is_local()).and_then(|ours| unplugged(&ours));
-            Ok(Machine { node: node.name.clone(), power, addresses, unplugged })
+            let halted = (power == Power::Paused).then(|| halted(&client, &options.pool, node)).flatten();
+            Ok(Machine { node: node.name.clone(), power, addresses, unplugged, halted })
         })
         .collect()
+}
+
+/// Why a machine is paused; with what its disks lack, and the room that their pool has.
+fn halted(client: &Client, pool: &str, node: &NodePlan) -> Option<String> {
+    let available = || Some(client.pool(pool).ok()??.available);
+    match client.pause(&node.machine).ok()?? {
+        Pause::Asked => Some("somebody has paused it".into()),
+        Pause::Other(why) => Some(why.into()),
+        Pause::Disks(errors) => Some(disks_failed(&errors, pool, available)),
+    }
+}
+
+fn disks_failed(errors: &[DiskError], pool: &str, available: impl Fn() -> Option<u64>) -> String {
+    let text = |error: &DiskError| match error.no_space {
+        true => format!("its disk {} got an I/O error: no space left", error.disk),
+        false => format!("its disk {} got an I/O error", error.disk),
+    };
+    let failed: Vec<_> = errors.iter().map(text).collect();
+    let failed = if failed.is_empty() { "a disk of it got an I/O error".to_owned() } else { failed.join(", ") };
+    let room = available().map(|free| format!("; pool '{pool}' has {} free", size(free))).unwrap_or_default();
+    let advice = match errors.iter().any(|error| error.no_space) {
+        true => "; it goes on once there is room",
+        false => "; see the hypervisor's kernel log for the disk behind the pool",
+    };
+    format!("{failed}{room}{advice}")
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
 }
 
 /// The running machine's interfaces with the deployment's address; None where it cannot be asked now.
@@ -132,9 +166,25 @@ pub(super) fn set_autostart(spec: &Spec, node: &NodePlan, wanted: bool) -> Resul
     client.set_autostart(&node.machine, wanted).map_err(|f| f.during(format!("set autostart of {}", node.machine)))
 }
 
-pub(super) fn follow_console(spec: &Spec, node: &NodePlan, read: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
+/// By pulling its plug. QEMU's own reset (7.2, emulation) was seen to leave a machine whose kernel had panicked in GRUB
+/// for ever: it still held the dead kernel's translated code.
+pub(super) fn reset(spec: &Spec, node: &NodePlan) -> Result<()> {
     let client = reach::open(&Options::from_spec(spec)?.uri)?;
-    client.follow_console(&node.machine, read).map_err(|f| f.during(format!("read the console of {}", node.machine)))
+    client.cut_off(&node.machine).map_err(|f| f.during(format!("cut off {}", node.machine)))?;
+    switch_on(spec, node)
+}
+
+pub(super) fn activity(spec: &Spec, node: &NodePlan) -> Result<Option<u64>> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    let taps: Vec<_> =
+        interfaces(&client, node).unwrap_or_default().into_iter().filter_map(|i| Some(i.tap?.0)).collect();
+    client.activity(&node.machine, &taps).map_err(|f| f.during(format!("look at {}", node.machine)))
+}
+
+pub(super) fn follow_consoles(spec: &Spec, nodes: &[NodePlan], read: ConsoleReader<'_>) -> Result<()> {
+    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    let domains: Vec<_> = nodes.iter().map(|node| node.machine.as_str()).collect();
+    client.follow_consoles(&domains, read).map_err(|f| f.during("read the consoles"))
 }
 
 /// Domains with their snapshots, volumes in every active pool, and networks whose names are this deployment's.
@@ -222,6 +272,18 @@ mod tests {
             ip("192.0.2.7"),
         ]);
         assert_eq!(found, [ip("192.0.2.7"), ip("2001:db8::1")]);
+    }
+
+    #[test]
+    fn a_full_pool_is_named_with_its_room() {
+        let error = |no_space| DiskError { disk: "exasol-1-n11-data-01.qcow2".into(), no_space };
+        assert_eq!(
+            disks_failed(&[error(true)], "default", || Some(0)),
+            "its disk exasol-1-n11-data-01.qcow2 got an I/O error: no space left; pool 'default' has 0 B free; it goes on \
+             once there is room"
+        );
+        assert!(disks_failed(&[error(false)], "p", || Some(42_000_000)).contains("pool 'p' has 42 MB free; see the "));
+        assert_eq!(&disks_failed(&[], "p", || None)[..29], "a disk of it got an I/O error");
     }
 
     fn spec() -> Spec {

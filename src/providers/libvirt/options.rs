@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::addresses::{FIRST_HOST, host_address};
 use super::default_image::default_image;
+use super::facts::Facts;
 use super::uri::{Refused, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         value_name: "N",
         kind: OptionKind::Integer { min: 1, max: 255 },
         default: None,
-        help: "Virtual processors of each node [default: 2, or the instance type's]",
+        help: "Virtual processors of each node [default: 2, under emulation 1, or the instance type's]",
     },
     OptionDef {
         flag: "libvirt-network",
@@ -113,7 +114,10 @@ struct Given {
 /// What is meant: checked, and with defaults in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Options {
+    /// Without a look at the hypervisor: see [`Options::size_with`].
     pub size: NodeSize,
+    /// A flag or an instance type says how many processors.
+    pub vcpus_chosen: bool,
     pub network: WantedNetwork,
     pub pool: String,
     pub uri: Uri,
@@ -173,6 +177,15 @@ pub(super) enum DomainType {
 }
 
 impl DomainType {
+    /// Processors of a node for which nobody has said how many. QEMU emulates several on several threads (MTTCG), and
+    /// kernels were seen to panic on that ("Oops: int3" while they patch themselves, 1 of 32 boots with QEMU 7.2).
+    pub fn default_vcpus(self) -> Option<u32> {
+        match self {
+            DomainType::Kvm => None,
+            DomainType::Qemu => Some(1),
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             DomainType::Kvm => "kvm",
@@ -197,6 +210,7 @@ impl Options {
             .map_err(|e| Error::Usage { message: format!("libvirt options: {e}"), hint: None })?;
         let options = Self {
             size: size(spec, &given)?,
+            vcpus_chosen: given.vcpus.is_some() || spec.instance_type.is_some(),
             network: network(given.network.as_deref().unwrap_or(DEFAULT_NETWORK))?,
             pool: named("--libvirt-pool", given.pool.as_deref().unwrap_or(DEFAULT_POOL))?,
             uri: uri(given.uri.as_deref().unwrap_or(DEFAULT_URI))?,
@@ -219,6 +233,14 @@ impl Options {
             return Err(invalid("--owner", "…", "text without control characters"));
         }
         Ok(options)
+    }
+}
+
+impl Options {
+    /// What a node gets, by what preflight has found out.
+    pub fn size_with(&self, facts: Option<&Facts>) -> NodeSize {
+        let default = facts.and_then(|facts| facts.default_vcpus).filter(|_| !self.vcpus_chosen);
+        NodeSize { vcpus: default.unwrap_or(self.size.vcpus), ..self.size }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::providers::TfvarsInput;
 pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
     let options = Options::from_spec(input.spec)?;
     let facts = Facts::from_map(input.facts)?;
+    let size = options.size_with(Some(&facts));
     let mut variables = Map::new();
     let mut set = |name: &str, value: Value| variables.insert(name.to_owned(), value);
     set("libvirt_uri", json!(options.uri.to_string()));
@@ -21,8 +22,8 @@ pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
     if let Some(firmware) = &facts.firmware {
         set("libvirt_firmware", json!(firmware));
     }
-    set("libvirt_memory_gb", json!(options.size.memory_mb / 1024));
-    set("libvirt_vcpus", json!(options.size.vcpus));
+    set("libvirt_memory_gb", json!(size.memory_mb / 1024));
+    set("libvirt_vcpus", json!(size.vcpus));
     set("libvirt_disk_pool", json!(options.pool));
     set("base_volume", json!(input.base_volume));
     set("root_volume_gb", json!(input.spec.root_volume_size));

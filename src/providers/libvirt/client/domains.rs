@@ -115,6 +115,28 @@ impl Client {
         }
     }
 
+    /// Ends a running domain as if its plug were pulled; one that does not run is left alone.
+    pub fn cut_off(&self, domain: &str) -> Answer<()> {
+        let domain = Domain::lookup_by_name(&self.connect, domain)?;
+        match domain.destroy() {
+            // It has ended meanwhile.
+            Err(_) if !domain.is_active()? => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// A number that grows whenever the guest uses a disk or sends a packet; None where neither can be asked.
+    /// `taps`: the host's ends of its interfaces.
+    pub fn activity(&self, domain: &str, taps: &[String]) -> Answer<Option<u64>> {
+        let domain = Domain::lookup_by_name(&self.connect, domain)?;
+        // "": of all disks together.
+        let disks = domain.get_block_stats("").ok().map(|stats| total([stats.rd_req, stats.wr_req]));
+        let sent =
+            taps.iter().filter_map(|tap| domain.interface_stats(tap).ok()).map(|stats| total([stats.tx_packets]));
+        let known: Vec<u64> = disks.into_iter().chain(sent).collect();
+        Ok((!known.is_empty()).then(|| known.iter().sum()))
+    }
+
     pub fn set_autostart(&self, domain: &str, wanted: bool) -> Answer<()> {
         Domain::lookup_by_name(&self.connect, domain)?.set_autostart(wanted)?;
         Ok(())
@@ -137,6 +159,11 @@ impl Client {
         }
         Ok(true)
     }
+}
+
+/// What a driver does not count is -1.
+fn total<const N: usize>(counts: [i64; N]) -> u64 {
+    counts.into_iter().filter_map(|count| u64::try_from(count).ok()).sum()
 }
 
 fn undefine(domain: &Domain) -> Answer<()> {

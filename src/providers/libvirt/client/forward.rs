@@ -154,6 +154,7 @@ forward! {
     fn virDomainDefineXML(conn: sys::virConnectPtr, xml: *const c_char) -> sys::virDomainPtr;
     fn virDomainCreate(domain: sys::virDomainPtr) -> c_int;
     fn virDomainShutdown(domain: sys::virDomainPtr) -> c_int;
+    fn virDomainBlockStats(dom: sys::virDomainPtr, disk: *const c_char, stats: sys::virDomainBlockStatsPtr, size: usize) -> c_int;
     fn virDomainResume(domain: sys::virDomainPtr) -> c_int;
     fn virDomainPMWakeup(domain: sys::virDomainPtr, flags: c_uint) -> c_int;
     fn virDomainAttachDeviceFlags(domain: sys::virDomainPtr, xml: *const c_char, flags: c_uint) -> c_int;
@@ -163,6 +164,7 @@ forward! {
     fn virDomainUndefineFlags(domain: sys::virDomainPtr, flags: c_uint) -> c_int;
     fn virDomainOpenConsole(dom: sys::virDomainPtr, dev_name: *const c_char, st: sys::virStreamPtr, flags: c_uint) -> c_int;
     fn virDomainInterfaceStats(dom: sys::virDomainPtr, device: *const c_char, stats: sys::virDomainInterfaceStatsPtr, size: usize) -> c_int;
+    fn virDomainGetDiskErrors(dom: sys::virDomainPtr, errors: sys::virDomainDiskErrorPtr, maxerrors: c_uint, flags: c_uint) -> c_int;
     fn virDomainInterfaceAddresses(dom: sys::virDomainPtr, ifaces: *mut *mut sys::virDomainInterfacePtr, source: c_uint, flags: c_uint) -> c_int;
     fn virDomainInterfaceFree(iface: sys::virDomainInterfacePtr);
     fn virDomainAgentSetResponseTimeout(domain: sys::virDomainPtr, timeout: c_int, flags: c_uint) -> c_int;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::distro::{Machine, Package};
-use super::super::options::{DomainType, WantedDomainType};
+use super::super::options::{DomainType, Options, WantedDomainType};
 use super::super::probe::{self, Kvm};
 use super::Context;
 use crate::model::Check;
@@ -52,6 +52,18 @@ pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Chec
         Kvm::Broken => Some(DomainType::Qemu),
         _ => emulation(context, architecture, checks),
     }
+}
+
+/// A warning where emulated nodes were given more processors than they stand.
+pub(super) fn vcpus(options: &Options, domain_type: DomainType) -> Option<Check> {
+    let most = domain_type.default_vcpus().filter(|most| options.vcpus_chosen && options.size.vcpus > *most)?;
+    let detail = format!(
+        "{} were asked for: QEMU emulates them on several threads (multi-threaded TCG), where kernels were seen to \
+         panic while they boot; and they are slower as soon as nodes share the host's processors",
+        options.size.vcpus
+    );
+    let title = format!("{most} virtual processor for each emulated node");
+    Some(Check::warning("emulated_vcpus", title, detail).fix(format!("--libvirt-vcpus {most}")))
 }
 
 /// A check only where there is no emulator: asking costs seconds on hosts where libvirt keeps
@@ -193,6 +205,38 @@ mod tests {
 
     fn denied() -> Kvm {
         Kvm::Unavailable("failed to initialize kvm: Permission denied".into())
+    }
+
+    #[test]
+    fn several_emulated_processors_are_warned_of() {
+        let options = |options: serde_json::Value| {
+            let spec = serde_json::from_value(serde_json::json!({
+                "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+                "data_volumes_per_node": 1, "root_volume_size": 5, "options": options,
+            }));
+            Options::from_spec(&spec.unwrap()).unwrap()
+        };
+        let (default, two) = (options(serde_json::json!({})), options(serde_json::json!({"vcpus": 2})));
+        assert_eq!(vcpus(&default, DomainType::Qemu), None, "nobody asked for two");
+        assert_eq!(vcpus(&two, DomainType::Kvm), None);
+        let check = vcpus(&two, DomainType::Qemu).unwrap();
+        assert!(check.detail.contains("multi-threaded TCG") && check.fix == ["--libvirt-vcpus 1"], "{check:?}");
+        let facts = |default_vcpus| super::super::Facts {
+            domain_type: DomainType::Qemu,
+            cpu_mode: "maximum".into(),
+            default_vcpus,
+            architecture: "x86_64".into(),
+            firmware: None,
+            uri: "qemu:///system".into(),
+            own_network: false,
+            network_name: None,
+            bridge: None,
+            network_cidr: None,
+            external_addresses: false,
+        };
+        assert_eq!(default.size_with(Some(&facts(Some(1)))).vcpus, 1);
+        assert_eq!(two.size_with(Some(&facts(Some(1)))).vcpus, 2, "a flag wins");
+        assert_eq!(default.size_with(Some(&facts(None))).vcpus, 2, "machines of earlier versions keep what they have");
     }
 
     #[test]

@@ -82,6 +82,7 @@ fn architecture(options: &Options, client: Option<&Client>) -> String {
 fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Facts> {
     let architecture = host::check(context, checks);
     let domain_type = architecture.as_deref().and_then(|a| acceleration::check(context, a, checks));
+    checks.extend(domain_type.and_then(|domain_type| acceleration::vcpus(context.options, domain_type)));
     let pool = storage::check(context, checks);
     let network = network::check(context, checks);
     names::check(context, checks);
@@ -97,6 +98,7 @@ fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Fact
     Some(Facts {
         domain_type,
         cpu_mode: domain_type.cpu_mode().to_owned(),
+        default_vcpus: domain_type.default_vcpus(),
         architecture: architecture?,
         firmware,
         uri: context.options.uri.to_string(),

@@ -1,0 +1,256 @@
+//! Watches over machines while they boot: says what each is waited for, resets the dead, and gives up
+//! at limits that follow what is seen.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::blocking::{ask_hypervisor, blocking};
+use super::super::cluster::Cluster;
+use super::super::operation::{Work, in_dir, unless_interrupted};
+use super::console::{Consoles, View};
+use super::earlier;
+use super::patience::{self, Seen};
+use super::verdict::{self, Death, Facts};
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::model::{Machine, NodePlan, Power};
+use crate::providers::Hypervisor;
+use crate::tools::ssh_ready::Progress;
+
+/// What does not boot after this many resets will not boot.
+const RESETS: u32 = 2;
+/// What a guest does is asked for only while its console is silent.
+const SILENCE: Duration = Duration::from_secs(5);
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// News of a node at most this often, and a word without news this often; each times the nodes that are told of.
+const NEWS: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How far SSH is on each node, told from one task and read in another.
+#[derive(Clone, Default)]
+pub(super) struct Sessions(Arc<Mutex<BTreeMap<String, (Progress, Instant)>>>);
+
+impl Sessions {
+    pub(super) fn saw(&self, node: &str, progress: &Progress) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(node.to_owned(), (progress.clone(), Instant::now()));
+    }
+
+    pub(super) fn forget(&self, node: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
+    }
+
+    fn of(&self, node: &str) -> Option<(Progress, Duration)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(node).map(|(progress, at)| (progress.clone(), at.elapsed()))
+    }
+}
+
+pub(super) struct Guard<'a> {
+    cluster: &'a Cluster,
+    pub hypervisor: &'static Hypervisor,
+    pub consoles: &'a Consoles,
+    pub sessions: Sessions,
+    nodes: BTreeMap<String, Watch>,
+    begun: Instant,
+}
+
+/// One machine.
+struct Watch {
+    /// When this life of it began, as far as we know.
+    since: Instant,
+    resets: u32,
+    /// What it has done so far, and when that was another number.
+    activity: Option<(u64, Instant)>,
+    asked: Option<Instant>,
+    earlier: Option<String>,
+    address: Option<IpAddr>,
+    told: String,
+    told_at: Instant,
+}
+
+impl<'a> Guard<'a> {
+    pub(super) fn new(
+        work: &Work,
+        cluster: &'a Cluster,
+        hypervisor: &'static Hypervisor,
+        consoles: &'a Consoles,
+    ) -> Self {
+        let now = Instant::now();
+        let watch = |node: &NodePlan| {
+            let earlier = earlier::panic(&work.dir, work.log.path(), &node.name);
+            let (told, told_at) = (String::new(), now);
+            let watch =
+                Watch { since: now, resets: 0, activity: None, asked: None, earlier, address: None, told, told_at };
+            (node.name.clone(), watch)
+        };
+        let nodes = cluster.nodes.iter().map(watch).collect();
+        Self { cluster, hypervisor, consoles, sessions: Sessions::default(), nodes, begun: now }
+    }
+
+    pub(super) fn knows_address(&mut self, node: &str, address: IpAddr) {
+        if let Some(watch) = self.nodes.get_mut(node) {
+            watch.address = Some(address);
+        }
+    }
+
+    /// The nodes whose machines were reset.
+    pub(super) fn reset(&self) -> Vec<String> {
+        self.nodes.iter().filter(|(_, watch)| watch.resets > 0).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Looks at every machine once. True: some were reset, and what was known of them is over.
+    ///
+    /// Errors: [`Error::MachineDead`]; [`Error::Timeout`] where nothing more can be expected; a machine that
+    /// does not run.
+    pub(super) async fn look(&mut self, work: &Work, machines: &[Machine]) -> Result<bool> {
+        let mut reset = false;
+        for plan in &self.cluster.nodes {
+            let Some(machine) = machines.iter().find(|machine| machine.node == plan.name) else { continue };
+            refuse_unpowered(machine).map_err(|error| self.consoles.explain(error))?;
+            let facts = self.facts(work, plan).await;
+            if let Some(death) = verdict::of(&facts) {
+                self.heal(work, plan, &death).await?;
+                reset = true;
+                continue;
+            }
+            self.tell(work, plan, &facts);
+        }
+        self.lose_patience(machines)?;
+        Ok(reset)
+    }
+
+    async fn facts(&mut self, work: &Work, plan: &NodePlan) -> Facts {
+        let console = self.consoles.view(&plan.name);
+        let session = self.sessions.of(&plan.name);
+        let answers = session.is_some_and(|(progress, _)| !matches!(progress, Progress::Silent(_)));
+        let Some(watch) = self.nodes.get_mut(&plan.name) else { return Facts::default() };
+        let silent = console.quiet.unwrap_or(watch.since.elapsed()) >= SILENCE;
+        if silent && !answers && watch.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
+            watch.asked = Some(Instant::now());
+            let (spec, plan, hypervisor) = (work.dir.state().spec.clone(), plan.clone(), self.hypervisor);
+            // Who cannot be asked tells nothing.
+            let now = ask_hypervisor(&work.interrupt, move || (hypervisor.activity)(&spec, &plan)).await.ok().flatten();
+            watch.activity = match (now, watch.activity) {
+                (Some(now), Some((before, at))) if now == before => Some((before, at)),
+                // The first number tells nothing yet but that there is one.
+                (Some(now), _) => Some((now, Instant::now())),
+                (None, _) => None,
+            };
+        }
+        let idle = watch.activity.filter(|_| silent).map(|(_, at)| at.elapsed());
+        Facts { console, age: watch.since.elapsed(), idle, answers, earlier: watch.earlier.clone() }
+    }
+
+    async fn heal(&mut self, work: &Work, plan: &NodePlan, death: &Death) -> Result<()> {
+        let node = &plan.name;
+        let why = death.why(node);
+        let Some(watch) = self.nodes.get_mut(node) else { return Ok(()) };
+        if !death.reset_may_help || watch.resets >= RESETS {
+            let hint = self.hint(work, node, death);
+            let resets = self.nodes.get(node).map_or(0, |watch| watch.resets);
+            return Err(Error::MachineDead { node: node.clone(), reason: death.reason, why, resets, hint: Some(hint) });
+        }
+        watch.resets += 1;
+        let attempt = watch.resets;
+        work.changes();
+        work.sink.emit(Event::MachineReset { node: node.clone(), reason: death.reason, why, attempt, limit: RESETS });
+        let (spec, plan, hypervisor) = (work.dir.state().spec.clone(), plan.clone(), self.hypervisor);
+        // What it prints from now on belongs to its next life.
+        self.consoles.forget(node);
+        self.sessions.forget(node);
+        watch.since = Instant::now();
+        (watch.activity, watch.asked, watch.earlier, watch.address) = (None, None, None, None);
+        unless_interrupted(&work.interrupt, blocking(move || (hypervisor.reset)(&spec, &plan))).await
+    }
+
+    fn hint(&self, work: &Work, node: &str, death: &Death) -> String {
+        let root = work.dir.root();
+        let logs = in_dir(&format!("exasol logs --node {node}"), root);
+        let advice = match death.reason {
+            "no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell" => {
+                "the image does not boot on such a machine: choose another with --libvirt-image".to_owned()
+            }
+            "emergency_mode" => format!("what it lacks is in its console's lines: {logs}"),
+            _ => format!("resetting it again: {}; all that it printed: {logs}", in_dir("exasol deploy", root)),
+        };
+        std::iter::once(advice).chain(self.consoles.tails(Some(node))).collect::<Vec<_>>().join("\n")
+    }
+
+    /// One line when something is new, and a sign of life of our own where nothing is.
+    fn tell(&mut self, work: &Work, plan: &NodePlan, facts: &Facts) {
+        let session = self.sessions.of(&plan.name).map(|(progress, _)| progress);
+        if session == Some(Progress::Ready) {
+            return;
+        }
+        let rhythm = u32::try_from(self.cluster.nodes.len()).unwrap_or(1).max(1);
+        let begun = self.begun.elapsed().as_secs();
+        let Some(watch) = self.nodes.get_mut(&plan.name) else { return };
+        let waits = waits_for(&plan.name, watch.address, session.as_ref(), &facts.console);
+        let since = watch.told_at.elapsed();
+        let is_first_line = watch.told.is_empty() && facts.console.quiet.is_some();
+        if is_first_line || (waits != watch.told && since >= NEWS * rhythm) || since >= HEARTBEAT * rhythm {
+            work.detail(format!("{begun} s: {waits}"));
+            watch.told = waits;
+            watch.told_at = Instant::now();
+        }
+    }
+
+    /// Where nothing more can be expected. What is waited for longest is told.
+    fn lose_patience(&self, machines: &[Machine]) -> Result<()> {
+        let waiting = self.nodes.iter().filter_map(|(name, watch)| {
+            let session = self.sessions.of(name);
+            if session.as_ref().is_some_and(|(progress, _)| *progress == Progress::Ready) {
+                return None;
+            }
+            let moved = session.as_ref().map(|(_, at)| *at);
+            let idle = watch.activity.map(|(_, at)| at.elapsed());
+            let seen = Seen {
+                waited: watch.since.elapsed(),
+                console: self.consoles.view(name),
+                idle,
+                address: watch.address,
+                session: session.map(|(progress, _)| progress),
+                session_moved: moved,
+            };
+            Some((name, seen))
+        });
+        for (name, seen) in waiting {
+            if patience::is_over(&seen) {
+                let sent = machines.iter().find(|machine| machine.node == *name);
+                return Err(self.consoles.explain(patience::gave_up(name, &seen, sent)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a node is waited for, with the last line of its console as the fact that it moves.
+fn waits_for(node: &str, address: Option<IpAddr>, session: Option<&Progress>, console: &View) -> String {
+    let on_console = match (&console.boot.stage, &console.last, &console.refused) {
+        (_, None, Some(why)) => format!("; its console cannot be read ({why})"),
+        (_, None, None) => "; nothing on its console yet".to_owned(),
+        (Some(stage), Some(last), _) if last.contains(&format!("'{stage}'")) => format!("; cloud-init's stage {stage}"),
+        (Some(stage), Some(last), _) => format!("; cloud-init's stage {stage}, its console: {last}"),
+        (None, Some(last), _) => format!("; its console: {last}"),
+    };
+    match (address, session) {
+        (None, _) => format!("{node} is on and has no address yet{on_console}"),
+        (Some(address), None | Some(Progress::Silent(_))) => {
+            format!("{node} has the address {address} and does not answer on its SSH port yet{on_console}")
+        }
+        (Some(_), Some(progress)) => format!("{node}: {}{on_console}", progress.text()),
+    }
+}
+
+fn refuse_unpowered(machine: &Machine) -> Result<()> {
+    match machine.power {
+        Power::Running | Power::Unknown => Ok(()),
+        _ if machine.halted.is_some() => Err(Error::other(format!("{} is {}", machine.node, machine.state()))),
+        other => {
+            Err(Error::other(format!("the machine of {} is {} while it should boot", machine.node, other.as_str())))
+        }
+    }
+}
