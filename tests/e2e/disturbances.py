@@ -1,5 +1,6 @@
 """Steps in which something around a living cluster breaks: the daemon, the network, a machine."""
 
+import datetime
 import json
 
 import hypervisor
@@ -74,6 +75,67 @@ def paused(system, node="n11"):
     assert "exasol start" in report["next"][0], report["next"]
     system.exasol("start", "--json").expect(0)
     wait_until(lambda: ready(system), "the database after a pause", every=1)
+
+
+# Panics in the middle of a boot for as many boots as the file says, and remembers when.
+PANICS = """
+cat >/etc/systemd/system/panics.service <<'UNIT'
+[Unit]
+DefaultDependencies=no
+After=local-fs.target
+Before=sysinit.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'n=$(cat /var/panics); [ "$n" -gt 0 ] || exit 0; echo $((n-1)) >/var/panics; date +%%s >>/var/panicked; sync; echo c >/proc/sysrq-trigger'
+[Install]
+WantedBy=sysinit.target
+UNIT
+systemctl -q enable panics.service
+echo BOOTS >/var/panics
+: >/var/panicked
+sync
+"""
+CRASH = "sudo sh -c 'sync; echo c >/proc/sysrq-trigger'"
+
+
+def told(system, kind):
+    """The events of that kind that the last operation has told."""
+    log = max((system.dir / "logs").iterdir()) / "events.jsonl"
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    return [event for event in events if event["event"] == kind]
+
+
+def seconds(at):
+    return datetime.datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
+
+
+@step
+def panics(system, node="n11"):
+    """A kernel that panics is told at once, reset twice, and named as the cause; the next deploy heals."""
+    system.exasol("ssh", node, "--", "sudo sh -s", stdin=PANICS.replace("BOOTS", "3")).expect(0)
+    # Nobody watches: the session is lost with its machine.
+    crash = system.program.start("ssh", "-d", system.dir, node, "--", CRASH)
+    wait_until(lambda: not ready(system), "a node that does not answer any more", every=1)
+    crash.kill()
+    crash.wait()
+    # Reset once for its silence, it panics; reset again, it panics again.
+    failed = system.exasol("start", "--json").expect(1)
+    error = failed.json()["error"]
+    assert error["code"] == "machine_dead" and error["machine"]["reason"] == "kernel_panic", error
+    assert error["message"].startswith(f"{node}'s kernel panicked: Kernel panic - not syncing: sysrq triggered crash"), error
+    dead, resets = told(system, "machine_dead"), told(system, "machine_reset")
+    assert [event["line"][:33] for event in dead] == ["Kernel panic - not syncing: sysrq"] * 2, dead
+    assert [event["attempt"] for event in resets] == [1, 2], resets
+    # The record says that it is dead: it is not waited for.
+    system.exasol("deploy", "--json").expect(0)
+    resets = told(system, "machine_reset")
+    assert "panicked earlier" in resets[0]["why"] and len(resets) == 2, resets
+    assert ready(system)
+    moments = system.exasol("ssh", node, "--", "cat /var/panicked").expect(0).stdout.split()
+    late = [seconds(event["at"]) - int(moment) for event, moment in zip(dead, moments)]
+    system.note("from a panic to its event", max(late))
+    # The guest counts whole seconds.
+    assert len(moments) == 3 and max(late) <= 6, late
 
 
 @step

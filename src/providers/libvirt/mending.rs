@@ -3,7 +3,7 @@
 
 use super::client::{Answer, Client, Fault};
 use super::definition::{self, Size};
-use super::options::Options;
+use super::options::{DomainType, Options};
 use super::reach;
 use crate::error::Result;
 use crate::model::{NodePlan, Power, Spec};
@@ -16,20 +16,23 @@ pub(super) fn mend(spec: &Spec, node: &NodePlan) -> Result<Vec<String>> {
     let options = Options::from_spec(spec)?;
     let client = reach::open(&options.uri)?;
     let doing = |f: Fault| f.during(format!("bring the machine {} up to date", node.machine));
-    let mut changes = redefine(&client, node, size(&options)).map_err(doing)?;
+    let mut changes = redefine(&client, node, &options).map_err(doing)?;
     if client.power(&node.machine).map_err(doing)? == Power::Off {
         changes.extend(grow(&client, &options.pool, spec, node).map_err(doing)?);
     }
     Ok(changes)
 }
 
-fn size(options: &Options) -> Size {
-    Size { memory_kib: options.size.memory_mb * 1024, vcpus: options.size.vcpus.into() }
+/// Of an emulated machine the default is another.
+fn size(options: &Options, xml: &str) -> Size {
+    let emulated = xml.trim_start().starts_with("<domain type='qemu'");
+    let default = DomainType::Qemu.default_vcpus().filter(|_| emulated && !options.vcpus_chosen);
+    Size { memory_kib: options.size.memory_mb * 1024, vcpus: default.unwrap_or(options.size.vcpus).into() }
 }
 
-fn redefine(client: &Client, node: &NodePlan, size: Size) -> Answer<Vec<String>> {
+fn redefine(client: &Client, node: &NodePlan, options: &Options) -> Answer<Vec<String>> {
     let Some(xml) = client.definition(&node.machine)? else { return Ok(Vec::new()) };
-    let mended = definition::mend(&xml, Some(size), &mut |pool, volume| path(client, pool, volume));
+    let mended = definition::mend(&xml, Some(size(options, &xml)), &mut |pool, volume| path(client, pool, volume));
     let Some(mended) = mended else { return Ok(Vec::new()) };
     client.define(&mended.xml)?;
     Ok(mended.changes)
@@ -70,5 +73,5 @@ pub(super) fn misfits(spec: &Spec, node: &NodePlan) -> Result<Vec<String>> {
     let client = reach::open(&options.uri)?;
     let found = client.definition(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
     let wwns: Vec<_> = node.disks.iter().map(|disk| disk.wwn.as_str()).collect();
-    Ok(found.map(|xml| definition::misfits(&xml, size(&options), &wwns)).unwrap_or_default())
+    Ok(found.map(|xml| definition::misfits(&xml, size(&options, &xml), &wwns)).unwrap_or_default())
 }
