@@ -229,6 +229,9 @@ impl Findings<'_> {
         match state {
             "identity_mismatch" => "another machine has its address: give one of them another".into(),
             "denied" => self.deploy("lays it down again").after("the deployment's key is refused; "),
+            _ if self.expected.hypervisor && self.allows(Operation::Repair) => self
+                .command("exasol health --repair")
+                .then(" resets its machine if that is dead; else look at the network between, and at --allowed-cidr"),
             _ => "look at the network between here and there, and at --allowed-cidr".into(),
         }
     }
