@@ -55,10 +55,15 @@ log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 CONF
 # namespaces: QEMU's own would try to move the mount over /dev/kvm and fail.
 cat >/etc/libvirt/qemu.conf <<'CONF'
-security_driver = "none"
 namespaces = []
 cgroup_controllers = []
 CONF
+# Owners and modes (the driver "dac") are libvirt's usual ones. AppArmor and SELinux
+# have no place of the lab's own: libvirtd would write profiles into the host's /etc
+# and load them into its kernel. scripts/workstation is for those.
+if [ -e /sys/module/apparmor ] || [ -e /sys/fs/selinux ]; then
+  echo 'security_driver = "none"' >>/etc/libvirt/qemu.conf
+fi
 : >/etc/libvirt/virtlogd.conf
 mkdir -p /var/lib/libvirt/images
 
