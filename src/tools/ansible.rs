@@ -21,7 +21,8 @@ use crate::signal::Interrupt;
 
 /// The folder of the connections' sockets: no longer name, see [`super::scratch`].
 const SOCKETS: &str = "cm";
-const SHORT: Duration = Duration::from_secs(60);
+/// Python starts slowly on a busy, emulated machine: 60 s were seen not to suffice.
+const SHORT: Duration = Duration::from_secs(120);
 /// (major, minor) of ansible-core.
 const MINIMUM: (u32, u32) = (2, 14);
 /// More at once than this does not make a workstation faster.
