@@ -113,8 +113,8 @@ async fn remove_misfits(work: &Work, cluster: &Cluster, allow_replace: &[String]
     };
     let mut refused = Vec::new();
     for node in &cluster.nodes {
-        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
-        let misfits = ask_hypervisor(&work.interrupt, move || (hypervisor.misfits)(&spec, &plan)).await?;
+        let (spec, facts, plan) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), node.clone());
+        let misfits = ask_hypervisor(&work.interrupt, move || (hypervisor.misfits)(&spec, &facts, &plan)).await?;
         if misfits.is_empty() {
             continue;
         }

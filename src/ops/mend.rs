@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
     for node in &cluster.nodes {
-        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
-        let changes = unless_interrupted(&work.interrupt, blocking(move || (hypervisor.mend)(&spec, &plan))).await?;
+        let (spec, facts, plan) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), node.clone());
+        let mending = blocking(move || (hypervisor.mend)(&spec, &facts, &plan));
+        let changes = unless_interrupted(&work.interrupt, mending).await?;
         if !changes.is_empty() {
             work.changes();
             work.detail(format!("{}: definition brought up to date: {}", node.name, changes.join(", ")));

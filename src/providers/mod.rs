@@ -124,9 +124,9 @@ pub struct Hypervisor {
     pub replug: fn(&Spec, &NodePlan) -> Result<()>,
     /// Brings a machine's definition to what this version and the spec make, and says what changed; one that
     /// runs goes on as it is. Disks of one that is off grow; nothing is ever made smaller.
-    pub mend: fn(&Spec, &NodePlan) -> Result<Vec<String>>,
+    pub mend: fn(&Spec, &Options, &NodePlan) -> Result<Vec<String>>,
     /// How a machine that exists differs from what is asked for, in what Terraform leaves as it is.
-    pub misfits: fn(&Spec, &NodePlan) -> Result<Vec<String>>,
+    pub misfits: fn(&Spec, &Options, &NodePlan) -> Result<Vec<String>>,
     /// Options, beside the disks' sizes, that `mend` changes of a machine that is off.
     pub sizes: &'static [&'static str],
     /// Puts what cloud-init reads at the first boot (`user_data`) where the machine, which is about to be made,

@@ -264,6 +264,22 @@ fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word()
 }
 
 #[test]
+fn the_default_of_processors_is_the_one_that_was_recorded_with_the_machine() {
+    let world = World::complete().with_a_machine();
+    hypervisor(&world, &[]);
+    knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
+    let deploy = |default: Option<u32>| {
+        world.edit_state(|state| {
+            state["spec"]["options"].as_object_mut().unwrap().remove("vcpus");
+            state["facts"]["default_vcpus"] = default.into();
+        });
+        world.exasol("deploy").run().code(1)
+    };
+    deploy(Some(1)).never_says("virtual processor");
+    deploy(None).says("1 virtual processor(s) → 2");
+}
+
+#[test]
 fn what_the_state_does_not_know_of_an_installed_cluster_goes_only_if_the_killed_apply_was_making_it() {
     let world = World::complete().with_a_machine();
     let id = world.state()["id"].as_str().unwrap().to_owned();

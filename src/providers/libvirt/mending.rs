@@ -3,36 +3,36 @@
 
 use super::client::{Answer, Client, Fault};
 use super::definition::{self, Size};
-use super::options::{DomainType, Options};
+use super::facts::Facts;
+use super::options::Options;
 use super::reach;
 use crate::error::Result;
-use crate::model::{NodePlan, Power, Spec};
+use crate::model::{NodePlan, Options as Map, Power, Spec};
 
 const GB: u64 = 1 << 30;
 
 /// What was mended, for people; nothing where all is right or there is no such machine. One that runs goes
 /// on as it is until it is switched off and on; disks grow while it is off.
-pub(super) fn mend(spec: &Spec, node: &NodePlan) -> Result<Vec<String>> {
+pub(super) fn mend(spec: &Spec, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
     let options = Options::from_spec(spec)?;
     let client = reach::open(&options.uri)?;
     let doing = |f: Fault| f.during(format!("bring the machine {} up to date", node.machine));
-    let mut changes = redefine(&client, node, &options).map_err(doing)?;
+    let mut changes = redefine(&client, node, size(&options, facts)).map_err(doing)?;
     if client.power(&node.machine).map_err(doing)? == Power::Off {
         changes.extend(grow(&client, &options.pool, spec, node).map_err(doing)?);
     }
     Ok(changes)
 }
 
-/// Of an emulated machine the default is another.
-fn size(options: &Options, xml: &str) -> Size {
-    let emulated = xml.trim_start().starts_with("<domain type='qemu'");
-    let default = DomainType::Qemu.default_vcpus().filter(|_| emulated && !options.vcpus_chosen);
-    Size { memory_kib: options.size.memory_mb * 1024, vcpus: default.unwrap_or(options.size.vcpus).into() }
+/// By what was recorded when the machine was made: a default that came later is not for it.
+fn size(options: &Options, facts: &Map) -> Size {
+    let size = options.size_with(Facts::from_map(facts).ok().as_ref());
+    Size { memory_kib: size.memory_mb * 1024, vcpus: size.vcpus.into() }
 }
 
-fn redefine(client: &Client, node: &NodePlan, options: &Options) -> Answer<Vec<String>> {
+fn redefine(client: &Client, node: &NodePlan, size: Size) -> Answer<Vec<String>> {
     let Some(xml) = client.definition(&node.machine)? else { return Ok(Vec::new()) };
-    let mended = definition::mend(&xml, Some(size(options, &xml)), &mut |pool, volume| path(client, pool, volume));
+    let mended = definition::mend(&xml, Some(size), &mut |pool, volume| path(client, pool, volume));
     let Some(mended) = mended else { return Ok(Vec::new()) };
     client.define(&mended.xml)?;
     Ok(mended.changes)
@@ -68,10 +68,35 @@ fn grow(client: &Client, pool: &str, spec: &Spec, node: &NodePlan) -> Answer<Vec
 }
 
 /// What a machine that exists lacks of what is asked for, and Terraform leaves as it is; for people.
-pub(super) fn misfits(spec: &Spec, node: &NodePlan) -> Result<Vec<String>> {
+pub(super) fn misfits(spec: &Spec, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
     let options = Options::from_spec(spec)?;
     let client = reach::open(&options.uri)?;
     let found = client.definition(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
     let wwns: Vec<_> = node.disks.iter().map(|disk| disk.wwn.as_str()).collect();
-    Ok(found.map(|xml| definition::misfits(&xml, size(&options, &xml), &wwns)).unwrap_or_default())
+    Ok(found.map(|xml| definition::misfits(&xml, size(&options, facts), &wwns)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_emulated_machine_of_an_earlier_version_keeps_its_processors() {
+        let vcpus = |given: serde_json::Value, default: serde_json::Value| {
+            let spec = json!({
+                "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+                "data_volumes_per_node": 1, "root_volume_size": 5, "options": given,
+            });
+            let facts = json!({
+                "domain_type": "qemu", "cpu_mode": "maximum", "default_vcpus": default, "architecture": "x86_64",
+                "uri": "qemu:///system", "own_network": false, "external_addresses": false,
+            });
+            let options = Options::from_spec(&serde_json::from_value(spec).unwrap()).unwrap();
+            size(&options, &serde_json::from_value(facts).unwrap()).vcpus
+        };
+        assert_eq!(vcpus(json!({}), json!(null)), 2);
+        assert_eq!(vcpus(json!({}), json!(1)), 1);
+        assert_eq!(vcpus(json!({"vcpus": 3}), json!(1)), 3);
+    }
 }
