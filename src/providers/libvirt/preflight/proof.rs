@@ -94,10 +94,6 @@ fn of_disk(context: &Context, pool: &str, disk: Disk) -> Check {
             let detail = format!("no machine starts, with a disk or without: {}", first_line(&fault));
             Check::failed("pool_use", title, detail).fix(context.machine.restart_daemon())
         }
-        Disk::NeverRan => {
-            let detail = "a machine with a disk there started, but its code did not run within 20 s";
-            Check::failed("pool_use", title, detail).fix("try again when the host is less busy")
-        }
     }
 }
 
