@@ -109,6 +109,15 @@ impl Machine {
         if self.systemd { self.sudo(&format!("systemctl restart {unit}")) } else { self.sudo(&format!("{unit} -d")) }
     }
 
+    /// A command with which libvirt makes its rules of the firewall anew, and starts DHCP servers that have
+    /// ended. Guests stay on their networks, unlike when a network is stopped and started.
+    pub fn reload_networks(&self) -> String {
+        let daemon = if self.modular { "virtnetworkd" } else { "libvirtd" };
+        let command =
+            if self.systemd { format!("systemctl restart {daemon}") } else { format!("pkill -HUP -x {daemon}") };
+        format!("{}   # libvirt makes its own rules anew; guests stay connected", self.sudo(&command))
+    }
+
     /// The user of QEMU: the one with that number, where libvirt told it, else the one that the distribution has.
     pub fn qemu(&self, id: Option<u32>) -> QemuUser {
         let by_id = id.and_then(|id| user_name(&self.passwd_file, id));

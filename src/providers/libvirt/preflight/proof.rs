@@ -132,9 +132,11 @@ fn of_lease(context: &Context, network: &str, title: String, lease: Lease) -> Ch
         Lease::NoCard(fault) => {
             let detail = format!("no machine starts with a card on it: {}", first_line(&fault));
             let quoted = quote(network);
-            Check::failed("network_answers", title, detail)
-                .fix(context.virsh(&format!("net-destroy {quoted}")))
-                .fix(context.virsh(&format!("net-start {quoted}")))
+            Check::failed("network_answers", title, detail).fix(context.machine.reload_networks()).fix(format!(
+                "{} && {}   # if that was not enough; it cuts off guests that run there, until exasol start",
+                context.virsh(&format!("net-destroy {quoted}")),
+                context.virsh(&format!("net-start {quoted}"))
+            ))
         }
         Lease::Silent { sent } => silence::check(context, network, title, sent),
     }
@@ -142,4 +144,38 @@ fn of_lease(context: &Context, network: &str, title: String, lease: Lease) -> Ch
 
 fn first_line(fault: &Fault) -> &str {
     fault.message.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::client::{Client, FaultKind};
+    use super::super::super::distro::tests::debian;
+    use super::super::super::options::Options;
+    use super::*;
+    use crate::providers::PreflightInput;
+
+    #[test]
+    fn a_network_is_mended_without_cutting_guests_off() {
+        // None where the library is not installed.
+        let Ok(client) = Client::open("test:///default") else { return };
+        let spec = serde_json::from_value(serde_json::json!({
+            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 5, "options": {"uri": "test:///default"},
+        }));
+        let spec = spec.unwrap();
+        let options = Options::from_spec(&spec).unwrap();
+        let input = PreflightInput { spec: &spec, id: None, nodes: &[], facts: None };
+        let (client, machine) = (&client, &debian());
+        let context =
+            Context { client, options: &options, input: &input, architecture: "x86_64", machine, recorded: None };
+        let no_card = Lease::NoCard(Fault { kind: FaultKind::Other, message: "no bridge".into() });
+        for lease in [Lease::Silent { sent: 4 }, no_card] {
+            let fix = of_lease(&context, "default", "title".into(), lease).fix;
+            assert!(fix.iter().any(|line| line.starts_with("sudo systemctl restart libvirtd")), "{fix:?}");
+            let cuts_off = fix.iter().filter(|line| line.contains("net-destroy"));
+            assert!(cuts_off.clone().all(|line| line.contains("exasol start")), "{fix:?}");
+        }
+        let modular = super::super::super::distro::Machine { modular: true, systemd: false, ..debian() };
+        assert!(modular.reload_networks().starts_with("sudo pkill -HUP -x virtnetworkd"));
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::super::distro::Machine;
 use super::Context;
 use crate::model::{Check, quote};
 
@@ -10,16 +11,12 @@ pub(super) fn check(context: &Context, network: &str, title: String, sent: u64) 
     let bridge = context.client.network(network).ok().flatten().and_then(|network| network.bridge);
     let suspects =
         if context.options.uri.is_local() { Suspects::here(Path::new("/"), network) } else { Suspects::default() };
-    let (likely, fix) = explain(&suspects, bridge.as_deref().unwrap_or("virbr0"), context);
+    let (likely, fix) = explain(&suspects, bridge.as_deref().unwrap_or("virbr0"), context.machine);
     let detail = format!(
         "a probe asked for an address ({sent} packets sent) and got none: DHCP on the host does not hear its guests{likely}"
     );
-    let restart = quote(network);
-    fix.into_iter().fold(Check::failed("network_answers", title, detail), Check::fix).fix(format!(
-        "{} && {}   # libvirt makes its own rules anew",
-        context.virsh(&format!("net-destroy {restart}")),
-        context.virsh(&format!("net-start {restart}"))
-    ))
+    let check = fix.into_iter().fold(Check::failed("network_answers", title, detail), Check::fix);
+    check.fix(context.machine.reload_networks())
 }
 
 /// What is on this machine that closes networks.
@@ -53,8 +50,7 @@ impl Suspects {
 }
 
 /// The likely cause as the end of a sentence, and what mends it.
-fn explain(suspects: &Suspects, bridge: &str, context: &Context) -> (&'static str, Vec<String>) {
-    let machine = context.machine;
+fn explain(suspects: &Suspects, bridge: &str, machine: &Machine) -> (&'static str, Vec<String>) {
     let quoted = quote(bridge);
     if suspects.server_gone {
         return ("; its DHCP server (dnsmasq) has ended", Vec::new());
