@@ -8,10 +8,12 @@ use super::cluster::Cluster;
 use super::operation::Work;
 use super::terraform_dir::Doubt;
 use super::{connections, seed, terraform_dir};
+use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::PlanReport;
+use crate::model::{NodePlan, PlanReport};
 use crate::providers::{Leftover, LeftoverKind, Provider};
+use crate::signal::Interrupt;
 use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
 
@@ -92,11 +94,13 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
     forget_former(cluster.provider, terraform, &work.dir.terraform_dir()).await?;
-    remove_misfits(work, cluster, allow_replace).await?;
-    let planned = terraform.plan().await?;
-    if let Err(refused) = planned.guard(protected(work, cluster), allow_replace) {
-        terraform.forget_plan();
-        return Err(refused);
+    let misfits = misfits(&work.interrupt, cluster.provider, work.dir.state(), &cluster.nodes).await?;
+    refuse_misfits(&misfits, allow_replace)?;
+    let mut planned = guarded(work, cluster, terraform, allow_replace).await?;
+    if !misfits.is_empty() {
+        // Only now that nothing speaks against the rest: what is removed is gone.
+        remove_misfits(work, cluster, &misfits).await?;
+        planned = guarded(work, cluster, terraform, allow_replace).await?;
     }
     if planned.is_empty() {
         terraform.forget_plan();
@@ -105,37 +109,61 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     Ok(Some(planned))
 }
 
+async fn guarded(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace: &[String]) -> Result<Plan> {
+    let planned = terraform.plan().await?;
+    if let Err(refused) = planned.guard(protected(work, cluster), allow_replace) {
+        terraform.forget_plan();
+        return Err(refused);
+    }
+    Ok(planned)
+}
+
+/// A node whose machine is not what is asked for, and how it differs.
+pub(super) type Misfit = (NodePlan, String);
+
 /// Before the database is installed other sizes and disks are other machines, as they were for Terraform
 /// before it was told to leave them alone: made anew, if that is allowed. Later they change in place.
-async fn remove_misfits(work: &Work, cluster: &Cluster, allow_replace: &[String]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref().filter(|_| !work.dir.state().installed) else {
+pub(super) async fn misfits(
+    interrupt: &Interrupt,
+    provider: &Provider,
+    state: &State,
+    nodes: &[NodePlan],
+) -> Result<Vec<Misfit>> {
+    let mut found = Vec::new();
+    let Some(hypervisor) = provider.hypervisor.as_ref().filter(|_| !state.installed) else { return Ok(found) };
+    let ask = hypervisor.misfits;
+    for node in nodes {
+        let (spec, facts, plan) = (state.spec.clone(), state.facts.clone(), node.clone());
+        let differences = ask_hypervisor(interrupt, move || ask(&spec, &facts, &plan)).await?;
+        if !differences.is_empty() {
+            found.push((node.clone(), differences.join(", ")));
+        }
+    }
+    Ok(found)
+}
+
+fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
+    let refused: Vec<_> = misfits.iter().filter(|(node, _)| !allow_replace.contains(&node.name)).collect();
+    if refused.is_empty() {
         return Ok(());
-    };
-    let mut refused = Vec::new();
-    for node in &cluster.nodes {
-        let (spec, facts, plan) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), node.clone());
-        let misfits = ask_hypervisor(&work.interrupt, move || (hypervisor.misfits)(&spec, &facts, &plan)).await?;
-        if misfits.is_empty() {
-            continue;
-        }
-        if !allow_replace.contains(&node.name) {
-            refused.push((node.name.as_str(), misfits.join(", ")));
-            continue;
-        }
+    }
+    let flags: Vec<_> = refused.iter().map(|(node, _)| format!("--allow-replace {}", node.name)).collect();
+    Err(Error::PlanRefused {
+        changes: refused.iter().map(|(node, why)| format!("replace the machine of {} ({why})", node.name)).collect(),
+        hint: format!("if these nodes may be lost: exasol deploy {}", flags.join(" ")),
+    })
+}
+
+async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> Result<()> {
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    for (node, why) in misfits {
         work.changes();
-        work.detail(format!("{}: making its machine anew: {}", node.name, misfits.join(", ")));
+        work.detail(format!("{}: making its machine anew: {why}", node.name));
         let (spec, id) = (work.dir.state().spec.clone(), work.dir.state().id.clone());
         let domain = Leftover { kind: LeftoverKind::Domain, name: node.machine.clone(), pool: None };
         work.unless_interrupted(blocking(move || (hypervisor.remove)(&spec, &id, &domain))).await?;
     }
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let flags: Vec<_> = refused.iter().map(|(node, _)| format!("--allow-replace {node}")).collect();
-    Err(Error::PlanRefused {
-        changes: refused.iter().map(|(node, why)| format!("replace the machine of {node} ({why})")).collect(),
-        hint: format!("if these nodes may be lost: exasol deploy {}", flags.join(" ")),
-    })
+    Ok(())
 }
 
 /// What an earlier version had Terraform make, and this one takes care of itself, stays where it is.

@@ -264,6 +264,19 @@ fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word()
 }
 
 #[test]
+fn no_machine_is_removed_for_a_plan_that_is_refused() {
+    let world = World::complete().with_a_machine();
+    hypervisor(&world, &[]);
+    knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
+    world.exasol("init --update --libvirt-memory 2").run().code(0);
+    let plan = r#"{"format_version":"1.2","resource_changes":[{"address":"libvirt_volume.root[\"n12\"]","mode":"managed",
+        "type":"libvirt_volume","name":"root","index":"n12","change":{"actions":["delete","create"],"before":{},"after":{}}}]}"#;
+    std::fs::write(world.path("home").join("terraform-plan"), plan).unwrap();
+    let refused = world.exasol("deploy --allow-replace n11").run().code(1);
+    refused.says("--allow-replace n12").never_says("making its machine anew");
+}
+
+#[test]
 fn the_default_of_processors_is_the_one_that_was_recorded_with_the_machine() {
     let world = World::complete().with_a_machine();
     hypervisor(&world, &[]);
