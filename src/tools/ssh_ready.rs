@@ -88,8 +88,8 @@ const PACE: Pace = Pace {
     identity: Duration::from_secs(20),
 };
 
-/// Waits until every node is ready; all at once. `on_change` hears of each step of each node. Returns the
-/// addresses from which the nodes see this machine.
+/// Waits until every node is ready; all at once. `on_change` hears of each step of each node, and that one was tried
+/// and is silent. Returns the addresses from which the nodes see this machine.
 ///
 /// Errors: [`Error::Timeout`] with what was seen last of each node that is not ready;
 /// [`Error::Tool`] when cloud-init has failed on one, with its own report; [`Error::Other`] when a
@@ -143,12 +143,13 @@ enum Session {
 struct Watch<'a> {
     target: &'a Target,
     on_change: &'a (dyn Fn(&str, &Progress) + Sync),
-    progress: Mutex<Progress>,
+    /// None: it was not tried yet.
+    progress: Mutex<Option<Progress>>,
 }
 
 impl<'a> Watch<'a> {
     fn new(target: &'a Target, on_change: &'a (dyn Fn(&str, &Progress) + Sync)) -> Self {
-        Self { target, on_change, progress: Mutex::new(Progress::Silent("not tried yet".into())) }
+        Self { target, on_change, progress: Mutex::default() }
     }
 
     async fn until_ready(&self, ssh: &Ssh, pace: &Pace) -> Result<Option<IpAddr>> {
@@ -246,15 +247,15 @@ impl<'a> Watch<'a> {
     fn saw(&self, progress: Progress) {
         let mut last = self.last();
         // A booting machine's network says now this, now that: it is silent all the same.
-        let still_silent = matches!((&*last, &progress), (Progress::Silent(_), Progress::Silent(_)));
-        if *last != progress && !still_silent {
+        let still_silent = matches!((&*last, &progress), (Some(Progress::Silent(_)), Progress::Silent(_)));
+        if last.as_ref() != Some(&progress) && !still_silent {
             (self.on_change)(&self.target.node, &progress);
         }
-        *last = progress;
+        *last = Some(progress);
     }
 
     fn now(&self) -> Progress {
-        self.last().clone()
+        self.last().clone().unwrap_or_else(|| Progress::Silent("not tried yet".into()))
     }
 
     fn unready(&self) -> Option<(&str, Progress)> {
@@ -262,7 +263,7 @@ impl<'a> Watch<'a> {
         (progress != Progress::Ready).then_some((self.target.node.as_str(), progress))
     }
 
-    fn last(&self) -> std::sync::MutexGuard<'_, Progress> {
+    fn last(&self) -> std::sync::MutexGuard<'_, Option<Progress>> {
         self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -111,6 +111,8 @@ async fn giving_up_tells_what_was_seen_last_of_each_node() {
     assert_eq!(what, "waiting for SSH on n12, n13");
     assert!(seen.contains("n12 no SSH session yet: exasol@10.0.0.2: Permission denied"), "{seen}");
     assert!(seen.contains("n13 does not answer yet (127.0.0.1:"), "{seen}");
+    let silent: Vec<_> = bench.seen().into_iter().filter(|seen| seen.starts_with("n13")).collect();
+    assert_eq!(silent, ["n13 Silent"], "that it was tried is told, once");
 }
 
 #[tokio::test]

@@ -42,6 +42,10 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
     }
 
+    pub(super) fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn of(&self, node: &str) -> Option<(Progress, Duration)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(node).map(|(progress, at)| (progress.clone(), at.elapsed()))
@@ -125,8 +129,8 @@ impl<'a> Guard<'a> {
     async fn facts(&mut self, work: &Work, plan: &NodePlan) -> Facts {
         let console = self.consoles.view(&plan.name);
         let session = self.sessions.of(&plan.name);
-        let answers = session.is_some_and(|(progress, _)| !matches!(progress, Progress::Silent(_)));
         let Some(watch) = self.nodes.get_mut(&plan.name) else { return Facts::default() };
+        let answers = may_answer(watch.address, session.as_ref().map(|(progress, _)| progress));
         let silent = console.quiet.unwrap_or(watch.since.elapsed()) >= SILENCE;
         if silent && !answers && watch.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
             watch.asked = Some(Instant::now());
@@ -227,6 +231,11 @@ impl<'a> Guard<'a> {
     }
 }
 
+/// Whether SSH answers, or would perhaps: nobody tries a node while another one has no address yet.
+fn may_answer(address: Option<IpAddr>, session: Option<&Progress>) -> bool {
+    session.map_or(address.is_some(), |progress| !matches!(progress, Progress::Silent(_)))
+}
+
 /// What a node is waited for, with the last line of its console as the fact that it moves.
 fn waits_for(node: &str, address: Option<IpAddr>, session: Option<&Progress>, console: &View) -> String {
     let on_console = match (&console.boot.stage, &console.last, &console.refused) {
@@ -238,7 +247,8 @@ fn waits_for(node: &str, address: Option<IpAddr>, session: Option<&Progress>, co
     };
     match (address, session) {
         (None, _) => format!("{node} is on and has no address yet{on_console}"),
-        (Some(address), None | Some(Progress::Silent(_))) => {
+        (Some(address), None) => format!("{node} has the address {address}{on_console}"),
+        (Some(address), Some(Progress::Silent(_))) => {
             format!("{node} has the address {address} and does not answer on its SSH port yet{on_console}")
         }
         (Some(_), Some(progress)) => format!("{node}: {}{on_console}", progress.text()),
@@ -252,5 +262,20 @@ fn refuse_unpowered(machine: &Machine) -> Result<()> {
         other => {
             Err(Error::other(format!("the machine of {} is {} while it should boot", machine.node, other.as_str())))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_says_nothing_of_a_node_that_nobody_has_tried() {
+        let silent = Progress::Silent("no answer".into());
+        let address = Some([192, 0, 2, 7].into());
+        assert!(!may_answer(None, None), "it has no address");
+        assert!(may_answer(address, None), "another has none");
+        assert!(!may_answer(address, Some(&silent)));
+        assert!(may_answer(address, Some(&Progress::Answering)));
     }
 }

@@ -75,6 +75,9 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles
 pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<String>> {
     let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
     let mut guard = Guard::new(work, cluster, hypervisor, consoles);
+    for node in &work.dir.state().nodes {
+        guard.knows_address(&node.plan.name, node.private_ip);
+    }
     let sessions = guard.sessions.clone();
     let since = Instant::now();
     let dead = async {
@@ -103,6 +106,8 @@ pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consol
 
 async fn watched(work: &mut Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
     loop {
+        // Nobody tries SSH while addresses are waited for: what was seen of it before is old.
+        guard.sessions.forget_all();
         let nodes = addresses(work, cluster, guard).await?;
         remember(work, cluster, &nodes)?;
         let sessions = guard.sessions.clone();
@@ -136,7 +141,9 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
     let targets = connections::targets(&work.dir)?;
     let tell = |node: &str, progress: &Progress| {
         sessions.saw(node, progress);
-        work.detail(format!("{node}: {}", progress.text()));
+        if !matches!(progress, Progress::Silent(_)) {
+            work.detail(format!("{node}: {}", progress.text()));
+        }
     };
     wait_ready(&ssh, &targets, limit, &work.interrupt, &tell).await
 }

@@ -19,7 +19,7 @@ const MOVES: Duration = Duration::from_secs(90);
 const SILENT: Duration = Duration::from_secs(420);
 /// What cloud-init does on a first boot can be long and silent.
 const CLOUD_INIT: Duration = Duration::from_secs(900);
-/// For an SSH server that does not answer although the system is up: a firewall, a route.
+/// For an SSH server that does not answer although the system is up: a firewall, a route. Counted since it was tried.
 const UNANSWERED: Duration = Duration::from_secs(180);
 
 pub(super) struct Seen {
@@ -28,6 +28,7 @@ pub(super) struct Seen {
     pub console: View,
     pub idle: Option<Duration>,
     pub address: Option<IpAddr>,
+    /// None while nobody tries: another node has no address yet.
     pub session: Option<Progress>,
     /// Since the session's progress changed.
     pub session_moved: Option<Duration>,
@@ -36,11 +37,13 @@ pub(super) struct Seen {
 pub(super) fn is_over(seen: &Seen) -> bool {
     let quiet = seen.console.quiet.unwrap_or(seen.waited);
     let moves = seen.console.quiet.is_some() && quiet < MOVES;
+    let tried = seen.session_moved.unwrap_or(seen.waited).min(quiet);
     let limit = match &seen.session {
+        None if seen.address.is_some() => return false,
         _ if moves => WHILE_IT_MOVES,
-        Some(Progress::Booting) => return seen.session_moved.is_some_and(|at| at.min(quiet) >= CLOUD_INIT),
-        Some(Progress::Silent(_)) if seen.console.boot.booted => return quiet.min(seen.waited) >= UNANSWERED,
-        Some(_) => return seen.session_moved.unwrap_or(seen.waited).min(quiet) >= SILENT,
+        Some(Progress::Booting) => return tried >= CLOUD_INIT,
+        Some(Progress::Silent(_)) if seen.console.boot.booted => return tried >= UNANSWERED,
+        Some(_) => return tried >= SILENT,
         None if seen.console.boot.booted => return quiet >= AFTER_LOGIN_PROMPT,
         None if seen.console.quiet.is_none() => UNSEEN,
         None => return quiet >= SILENT,
@@ -111,6 +114,21 @@ mod tests {
         let mut booted = seen(150, Some(95));
         booted.console.boot.booted = true;
         assert!(is_over(&booted), "who shows a login prompt has asked for its address");
+    }
+
+    #[test]
+    fn a_node_is_given_up_only_after_somebody_has_tried_it() {
+        let address = Some([192, 0, 2, 7].into());
+        let mut node = Seen { address, ..seen(310, None) };
+        assert!(!is_over(&node), "another has no address yet");
+        node.console.boot.booted = true;
+        (node.waited, node.console.quiet) = (s(2000), Some(s(1900)));
+        assert!(!is_over(&node));
+        node.session = Some(Progress::Silent("no answer".into()));
+        for (tried, over) in [(1, false), (100, false), (190, true)] {
+            node.session_moved = Some(s(tried));
+            assert_eq!(is_over(&node), over, "{tried}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) struct Facts {
     pub age: Duration,
     /// Since it last used a disk or sent a packet; None where nobody counts that.
     pub idle: Option<Duration>,
-    /// Its SSH server answers.
+    /// Its SSH server answers, or nobody has tried it since it has an address.
     pub answers: bool,
     /// The panic with which the console of an earlier operation ended.
     pub earlier: Option<String>,
