@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::model::{Machine, NodePlan, Power};
 use crate::providers::Hypervisor;
+use crate::tools::ssh::Refusal;
 use crate::tools::ssh_ready::Progress;
 
 /// What does not boot after this many resets will not boot.
@@ -233,7 +234,12 @@ impl<'a> Guard<'a> {
 
 /// Whether SSH answers, or would perhaps: nobody tries a node while another one has no address yet.
 fn may_answer(address: Option<IpAddr>, session: Option<&Progress>) -> bool {
-    session.map_or(address.is_some(), |progress| !matches!(progress, Progress::Silent(_)))
+    match session {
+        None => address.is_some(),
+        // Behind a jump host an attempt that reaches nothing looks like this.
+        Some(Progress::Silent(_) | Progress::Refused(Refusal::Unreachable(_))) => false,
+        Some(_) => true,
+    }
 }
 
 /// What a node is waited for, with the last line of its console as the fact that it moves.
@@ -277,5 +283,15 @@ mod tests {
         assert!(may_answer(address, None), "another has none");
         assert!(!may_answer(address, Some(&silent)));
         assert!(may_answer(address, Some(&Progress::Answering)));
+    }
+
+    #[test]
+    fn a_login_that_reaches_nothing_is_no_answer() {
+        let refused = |refusal| Some(Progress::Refused(refusal));
+        let address = Some([192, 0, 2, 7].into());
+        let text = || "ssh said so".to_owned();
+        assert!(!may_answer(address, refused(Refusal::Unreachable(text())).as_ref()));
+        assert!(may_answer(address, refused(Refusal::NotLetIn(text())).as_ref()));
+        assert!(may_answer(address, refused(Refusal::OtherIdentity(text())).as_ref()));
     }
 }
