@@ -115,7 +115,7 @@ impl<'a> Guard<'a> {
         for plan in &self.cluster.nodes {
             let Some(machine) = machines.iter().find(|machine| machine.node == plan.name) else { continue };
             refuse_unpowered(machine).map_err(|error| self.consoles.explain(error))?;
-            let facts = self.facts(work, plan).await;
+            let facts = self.facts(work, plan, machine).await;
             if let Some(death) = verdict::of(&facts) {
                 self.heal(work, plan, &death).await?;
                 reset = true;
@@ -127,7 +127,7 @@ impl<'a> Guard<'a> {
         Ok(reset)
     }
 
-    async fn facts(&mut self, work: &Work, plan: &NodePlan) -> Facts {
+    async fn facts(&mut self, work: &Work, plan: &NodePlan, machine: &Machine) -> Facts {
         let console = self.consoles.view(&plan.name);
         let session = self.sessions.of(&plan.name);
         let Some(watch) = self.nodes.get_mut(&plan.name) else { return Facts::default() };
@@ -146,7 +146,8 @@ impl<'a> Guard<'a> {
             };
         }
         let idle = watch.activity.filter(|_| silent).map(|(_, at)| at.elapsed());
-        Facts { console, age: watch.since.elapsed(), idle, answers, earlier: watch.earlier.clone() }
+        let (age, unplugged) = (watch.since.elapsed(), machine.unplugged.is_some());
+        Facts { console, age, idle, answers, unplugged, earlier: watch.earlier.clone() }
     }
 
     async fn heal(&mut self, work: &Work, plan: &NodePlan, death: &Death) -> Result<()> {

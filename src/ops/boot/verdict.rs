@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub idle: Option<Duration>,
     /// Its SSH server answers, or nobody has tried it since it has an address.
     pub answers: bool,
+    /// It is cut off from its network: that it sends nothing tells nothing.
+    pub unplugged: bool,
     /// The panic with which the console of an earlier operation ended.
     pub earlier: Option<String>,
 }
@@ -62,7 +64,7 @@ pub(super) fn of(facts: &Facts) -> Option<Death> {
         };
         return over.then(|| by_sign(end.kind, &end.line, console));
     }
-    if facts.answers {
+    if facts.answers || facts.unplugged {
         return None;
     }
     let idle_for = |time: Duration| facts.idle.is_some_and(|idle| idle >= time);
@@ -144,7 +146,7 @@ mod tests {
         let last = lines.lines().last().map(str::to_owned);
         let ended = boot.end.is_some().then_some(s(quiet));
         let console = View { boot, ended, quiet: Some(s(quiet)), last, refused: None };
-        Facts { console, age: s(600), idle: Some(s(quiet)), answers: false, earlier: None }
+        Facts { console, age: s(600), idle: Some(s(quiet)), ..Facts::default() }
     }
 
     fn reason(facts: &Facts) -> Option<&'static str> {
@@ -212,6 +214,19 @@ mod tests {
         assert!(death.why("n11").starts_with("n11 runs without a sign of life: nothing on its console for 100 s"));
         assert_eq!(of(&Facts { idle: Some(s(3)), ..silent.clone() }), None);
         assert_eq!(of(&Facts { idle: None, ..silent }), None, "an image without a serial console, for one");
+    }
+
+    #[test]
+    fn one_that_is_cut_off_from_its_network_is_not_dead_by_its_silence() {
+        let line = "[ 3.0] Run /init as init process";
+        let silent = Facts { age: s(100), idle: Some(s(100)), unplugged: true, ..Facts::default() };
+        assert_eq!(of(&silent), None);
+        assert_eq!(of(&Facts { earlier: Some("Kernel panic".into()), ..silent }), None);
+        assert_eq!(of(&Facts { unplugged: true, ..after(line, 200) }), None);
+        assert_eq!(
+            reason(&Facts { unplugged: true, ..after("Kernel panic - not syncing: x", 2) }),
+            Some("kernel_panic")
+        );
     }
 
     #[test]

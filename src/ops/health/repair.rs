@@ -1,6 +1,6 @@
 //! What follows from something else and has gone astray: addresses, rendered files, the pinned
-//! certificate, and a phase that a proof contradicts. A machine that is on and dead is reset; else nothing on a node
-//! is touched.
+//! certificate, and a phase that a proof contradicts. A machine that is on and cut off from its network is connected
+//! again, one that is dead is reset; else nothing on a node is touched.
 
 use super::super::boot::BOOT;
 use super::super::cluster::Cluster;
@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
     .await
 }
 
-/// Machines that are on, and dead, are reset. Those that are off stay so: that is `start`'s work.
+/// Machines that are on, and cut off from their network, are connected again; the dead are reset. Those that are off stay so: that is `start`'s work.
 async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthRequest) -> Result<Vec<String>> {
     work.begin(BOOT.id);
     let looking = status::nodes(&work.dir, &cluster.nodes, None, request.deadline);
@@ -44,9 +44,15 @@ async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthReque
         work.unchanged("no machine is on and silent");
         return Ok(Vec::new());
     }
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
     let consoles = boot::follow(work, cluster);
+    // First: one that nothing reaches looks dead.
+    let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
+    let connected = power::replug(work, cluster, &machines).await?;
     let reset = boot::revive(work, cluster, &consoles).await?;
-    Ok(reset.iter().map(|node| format!("the machine of {node}: it was dead, and was reset")).collect())
+    let connected = connected.iter().map(|node| format!("the network interface of {node}: it is connected again"));
+    let reset = reset.iter().map(|node| format!("the machine of {node}: it was dead, and was reset"));
+    Ok(connected.chain(reset).collect())
 }
 
 /// Where the hypervisor knows another address than the recorded one.

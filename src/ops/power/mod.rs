@@ -153,16 +153,18 @@ fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
     }
 }
 
-/// Machines that run cut off from their network are connected again.
-pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+/// Machines that run cut off from their network are connected again. Returns their nodes.
+pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<Vec<String>> {
+    let mut connected = Vec::new();
+    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(connected) };
     for machine in machines {
         let Some(why) = &machine.unplugged else { continue };
         work.changes();
         work.detail(format!("{}: {why}: connecting it again", machine.node));
         each(work, cluster, &BTreeSet::from([machine.node.clone()]), hypervisor.replug).await?;
+        connected.push(machine.node.clone());
     }
-    Ok(())
+    Ok(connected)
 }
 
 fn tell(work: &mut Work, off: &BTreeSet<String>) {
