@@ -67,13 +67,36 @@ struct Watch {
     /// When this life of it began, as far as we know.
     since: Instant,
     resets: u32,
-    /// What it has done so far, and when that was another number.
-    activity: Option<(u64, Instant)>,
+    activity: Option<Activity>,
     asked: Option<Instant>,
     earlier: Option<String>,
     address: Option<IpAddr>,
     told: String,
     told_at: Instant,
+}
+
+/// What a machine has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Activity {
+    count: u64,
+    /// When that was another number, and when it was counted last.
+    changed: Instant,
+    counted: Instant,
+}
+
+impl Activity {
+    /// Whoever cannot be asked now tells nothing: what was counted before stays, and grows no older.
+    fn after(before: Option<Activity>, count: Option<u64>, now: Instant) -> Option<Activity> {
+        let Some(count) = count else { return before };
+        // The first number tells nothing yet but that there is one.
+        let changed = before.filter(|before| before.count == count).map_or(now, |before| before.changed);
+        Some(Activity { count, changed, counted: now })
+    }
+
+    /// For how long it has been seen to do nothing.
+    fn idle(&self) -> Duration {
+        self.counted.duration_since(self.changed)
+    }
 }
 
 impl<'a> Guard<'a> {
@@ -136,16 +159,11 @@ impl<'a> Guard<'a> {
         if silent && !answers && watch.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
             watch.asked = Some(Instant::now());
             let (spec, plan, hypervisor) = (work.dir.state().spec.clone(), plan.clone(), self.hypervisor);
-            // Who cannot be asked tells nothing.
-            let now = ask_hypervisor(&work.interrupt, move || (hypervisor.activity)(&spec, &plan)).await.ok().flatten();
-            watch.activity = match (now, watch.activity) {
-                (Some(now), Some((before, at))) if now == before => Some((before, at)),
-                // The first number tells nothing yet but that there is one.
-                (Some(now), _) => Some((now, Instant::now())),
-                (None, _) => None,
-            };
+            let count =
+                ask_hypervisor(&work.interrupt, move || (hypervisor.activity)(&spec, &plan)).await.ok().flatten();
+            watch.activity = Activity::after(watch.activity, count, Instant::now());
         }
-        let idle = watch.activity.filter(|_| silent).map(|(_, at)| at.elapsed());
+        let idle = watch.activity.filter(|_| silent).map(|activity| activity.idle());
         let (age, unplugged) = (watch.since.elapsed(), machine.unplugged.is_some());
         Facts { console, age, idle, answers, unplugged, earlier: watch.earlier.clone() }
     }
@@ -212,7 +230,7 @@ impl<'a> Guard<'a> {
                 return None;
             }
             let moved = session.as_ref().map(|(_, at)| *at);
-            let idle = watch.activity.map(|(_, at)| at.elapsed());
+            let idle = watch.activity.map(|activity| activity.changed.elapsed());
             let seen = Seen {
                 waited: watch.since.elapsed(),
                 console: self.consoles.view(name),
@@ -284,6 +302,19 @@ mod tests {
         assert!(may_answer(address, None), "another has none");
         assert!(!may_answer(address, Some(&silent)));
         assert!(may_answer(address, Some(&Progress::Answering)));
+    }
+
+    #[test]
+    fn a_question_without_an_answer_changes_nothing() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let counted = Activity::after(Activity::after(None, Some(7), at(0)), Some(7), at(10)).unwrap();
+        assert_eq!(counted.idle(), Duration::from_secs(10));
+        let asked = Activity::after(Some(counted), None, at(200)).unwrap();
+        assert_eq!(asked.idle(), Duration::from_secs(10), "nobody has seen what it did since");
+        let moved = Activity::after(Some(asked), Some(8), at(210)).unwrap();
+        assert_eq!(moved.idle(), Duration::ZERO);
+        assert_eq!(Activity::after(None, None, at(0)), None);
     }
 
     #[test]
