@@ -64,7 +64,8 @@ pub(super) fn of(facts: &Facts) -> Option<Death> {
         };
         return over.then(|| by_sign(end.kind, &end.line, console));
     }
-    if facts.answers || facts.unplugged {
+    // Whoever shows a login prompt has booted: that nothing reaches it is another matter.
+    if facts.answers || facts.unplugged || console.boot.booted {
         return None;
     }
     let idle_for = |time: Duration| facts.idle.is_some_and(|idle| idle >= time);
@@ -81,12 +82,11 @@ pub(super) fn of(facts: &Facts) -> Option<Death> {
         let text = format!("'s kernel has stopped after a fault: {}", before.line);
         return Some(Death { reason: Kind::Oops.code(), text, reset_may_help: true });
     }
-    // Whoever shows a login prompt has booted: that nothing reaches it is another matter.
     let stuck = match facts.idle {
         Some(idle) => quiet.min(idle) >= STUCK,
         None => console.quiet.is_some() && quiet >= STUCK_UNSEEN,
     };
-    (stuck && !console.boot.booted).then(|| by_silence(facts, quiet))
+    stuck.then(|| by_silence(facts, quiet))
 }
 
 fn by_sign(kind: Kind, line: &str, console: &View) -> Death {
@@ -191,6 +191,11 @@ mod tests {
         let mut busy = after(oops, 21);
         busy.idle = Some(s(1));
         assert_eq!(reason(&busy), None);
+        assert_eq!(
+            reason(&after("BUG: unable to handle page fault for address: 0\nn11 login:", 500)),
+            None,
+            "it has booted"
+        );
     }
 
     #[test]
