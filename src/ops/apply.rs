@@ -159,9 +159,8 @@ async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> R
     for (node, why) in misfits {
         work.changes();
         work.detail(format!("{}: making its machine anew: {why}", node.name));
-        let (spec, id) = (work.dir.state().spec.clone(), work.dir.state().id.clone());
-        let domain = Leftover { kind: LeftoverKind::Domain, name: node.machine.clone(), pool: None };
-        work.unless_interrupted(blocking(move || (hypervisor.remove)(&spec, &id, &domain))).await?;
+        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
+        work.unless_interrupted(blocking(move || (hypervisor.discard)(&spec, &plan))).await?;
     }
     Ok(())
 }

@@ -127,6 +127,8 @@ pub struct Hypervisor {
     pub mend: fn(&Spec, &Options, &NodePlan) -> Result<Vec<String>>,
     /// How a machine that exists differs from what is asked for, in what Terraform leaves as it is.
     pub misfits: fn(&Spec, &Options, &NodePlan) -> Result<Vec<String>>,
+    /// Removes such a machine with its root disk, so that Terraform makes both anew; data disks stay.
+    pub discard: fn(&Spec, &NodePlan) -> Result<()>,
     /// Options, beside the disks' sizes, that `mend` changes of a machine that is off.
     pub sizes: &'static [&'static str],
     /// Puts what cloud-init reads at the first boot (`user_data`) where the machine, which is about to be made,

@@ -264,6 +264,15 @@ fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word()
 }
 
 #[test]
+fn another_root_disk_before_there_is_a_database_needs_a_word_too() {
+    let world = World::complete().with_a_machine();
+    hypervisor(&world, &["n11-root"]);
+    knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
+    let size = world.state()["spec"]["root_volume_size"].as_u64().unwrap();
+    world.exasol("deploy").run().code(1).says(&format!("root disk 0 GB → {size} GB")).says("--allow-replace n11");
+}
+
+#[test]
 fn no_machine_is_removed_for_a_plan_that_is_refused() {
     let world = World::complete().with_a_machine();
     hypervisor(&world, &[]);

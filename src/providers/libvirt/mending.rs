@@ -1,7 +1,7 @@
 //! Definitions and disks of machines that exist, brought to what this version would have made, and to the
 //! sizes that are asked for.
 
-use super::client::{Answer, Client, Fault};
+use super::client::{Answer, Client, Fault, Volume};
 use super::definition::{self, Size};
 use super::facts::Facts;
 use super::options::Options;
@@ -47,18 +47,14 @@ fn path(client: &Client, pool: &str, volume: &str) -> Option<String> {
 /// A disk is never made smaller; one that is not there is for others to tell.
 fn grow(client: &Client, pool: &str, spec: &Spec, node: &NodePlan) -> Answer<Vec<String>> {
     let machine = &node.machine;
-    let root = ("root disk".to_owned(), format!("{machine}-root"), u64::from(spec.root_volume_size));
+    let root = ("root disk".to_owned(), root(node), u64::from(spec.root_volume_size));
     let data = node.disks.iter().map(|disk| {
         let name = format!("{machine}-data-{:02}", disk.number);
         (format!("data disk {}", disk.number), name, u64::from(disk.size_gb))
     });
     let mut changes = Vec::new();
     for (title, name, wanted_gb) in std::iter::once(root).chain(data) {
-        // The second is what earlier versions called it.
-        let named = client.volume(pool, &format!("{name}.qcow2"))?;
-        let Some(volume) = named.map_or_else(|| client.volume(pool, &name), |volume| Ok(Some(volume)))? else {
-            continue;
-        };
+        let Some(volume) = disk(client, pool, &name)? else { continue };
         if volume.capacity < wanted_gb * GB {
             client.grow_volume(pool, &volume.name, wanted_gb * GB)?;
             changes.push(format!("{title} {} GB → {wanted_gb} GB", volume.capacity / GB));
@@ -67,13 +63,50 @@ fn grow(client: &Client, pool: &str, spec: &Spec, node: &NodePlan) -> Answer<Vec
     Ok(changes)
 }
 
+fn root(node: &NodePlan) -> String {
+    format!("{}-root", node.machine)
+}
+
+/// What a disk's volume is called, and what earlier versions called it.
+fn names(disk: &str) -> [String; 2] {
+    [format!("{disk}.qcow2"), disk.to_owned()]
+}
+
+fn disk(client: &Client, pool: &str, name: &str) -> Answer<Option<Volume>> {
+    for name in names(name) {
+        if let Some(volume) = client.volume(pool, &name)? {
+            return Ok(Some(volume));
+        }
+    }
+    Ok(None)
+}
+
 /// What a machine that exists lacks of what is asked for, and Terraform leaves as it is; for people.
 pub(super) fn misfits(spec: &Spec, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
     let options = Options::from_spec(spec)?;
     let client = reach::open(&options.uri)?;
-    let found = client.definition(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
+    let doing = |f: Fault| f.during(format!("look at domain {}", node.machine));
+    let Some(xml) = client.definition(&node.machine).map_err(doing)? else { return Ok(Vec::new()) };
     let wwns: Vec<_> = node.disks.iter().map(|disk| disk.wwn.as_str()).collect();
-    Ok(found.map(|xml| definition::misfits(&xml, size(&options, facts), &wwns)).unwrap_or_default())
+    let mut found = definition::misfits(&xml, size(&options, facts), &wwns);
+    let wanted_gb = u64::from(spec.root_volume_size);
+    let volume = disk(&client, &options.pool, &root(node)).map_err(doing)?;
+    if let Some(volume) = volume.filter(|volume| volume.capacity != wanted_gb * GB) {
+        found.push(format!("root disk {} GB → {wanted_gb} GB", volume.capacity / GB));
+    }
+    Ok(found)
+}
+
+/// Removes a machine with its root disk, for Terraform to make both anew.
+pub(super) fn discard(spec: &Spec, node: &NodePlan) -> Result<()> {
+    let options = Options::from_spec(spec)?;
+    let client = reach::open(&options.uri)?;
+    let doing = |f: Fault| f.during(format!("remove the machine {}", node.machine));
+    client.remove_domain(&node.machine).map_err(doing)?;
+    for name in names(&root(node)) {
+        client.delete_volume(&options.pool, &name).map_err(doing)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ pub static PROVIDER: Provider = Provider {
         replug: machines::replug,
         mend: mending::mend,
         misfits: mending::misfits,
+        discard: mending::discard,
         sizes: &["options.memory", "options.vcpus"],
         provide_seed: seed::provide,
         has_seed: seed::is_there,
