@@ -6,7 +6,7 @@ use super::cache_dirs::CacheDirs;
 use super::{Context, apply, connections, credentials, engine, recorded, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{NodePlan, Operation, Options, PlanReport, Spec};
+use crate::model::{NodePlan, Operation, Options, PlanReport, PlannedChange, Spec};
 use crate::providers::Provider;
 use crate::signal::Interrupt;
 use crate::tools::scratch::Scratch;
@@ -24,7 +24,23 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let mut report = plan.report();
     let state = dir.state();
     report.summary = summary(&context.interrupt, &state.spec, &state.facts, provider).await?;
+    let nodes = NodePlan::all(&state.id, &state.spec);
+    add(&mut report, provider, &apply::misfits(&context.interrupt, provider, state, &nodes).await?);
     Ok(report)
+}
+
+/// Machines that `deploy` would have Terraform make anew, which Terraform alone would leave as they are.
+fn add(report: &mut PlanReport, provider: &Provider, misfits: &[apply::Misfit]) {
+    for (node, why) in misfits {
+        let name = &node.name;
+        report.summary.push(format!("{name}: its machine is made anew ({why}), only by deploy --allow-replace {name}"));
+        let kind = provider.machine_types.first().copied().unwrap_or_default();
+        let address = format!("{kind}.node[\"{name}\"]");
+        if !report.changes.iter().any(|change| change.address == address) {
+            report.replace += 1;
+            report.changes.push(PlannedChange { action: "replace".into(), address, kind: kind.into() });
+        }
+    }
 }
 
 /// Terraform in a copy of the deployment's files, ready to plan. It has no log: that would go with the

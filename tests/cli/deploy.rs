@@ -258,6 +258,12 @@ fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word()
     hypervisor(&world, &[]);
     knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
     world.exasol("init --update --libvirt-memory 2 --data-volumes-per-node 2").run().code(0);
+    let planned = world.exasol("deploy --plan --json").run().code(0).json();
+    assert_eq!(
+        (&planned["replace"], &planned["changes"][0]["address"]),
+        (&1.into(), &"libvirt_domain.node[\"n11\"]".into())
+    );
+    assert!(planned["summary"].to_string().contains("memory 1024 MiB → 2048 MiB"), "{planned}");
     let refused = world.exasol("deploy").run().code(1);
     refused.says("memory 1024 MiB → 2048 MiB").says("1 data disk(s) → 2").says("--allow-replace n11");
     world.exasol("deploy --allow-replace n11").run().says("making its machine anew");
