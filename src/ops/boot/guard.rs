@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,10 @@ use super::console::{Consoles, View};
 use super::earlier;
 use super::patience::{self, Seen};
 use super::verdict::{self, Death, Facts};
+use crate::deployment::transitions;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::model::{Machine, NodePlan, Power};
+use crate::model::{Machine, NodePlan, Operation, Phase, Power};
 use crate::providers::Hypervisor;
 use crate::tools::ssh::Refusal;
 use crate::tools::ssh_ready::Progress;
@@ -137,7 +139,8 @@ impl<'a> Guard<'a> {
         let mut reset = false;
         for plan in &self.cluster.nodes {
             let Some(machine) = machines.iter().find(|machine| machine.node == plan.name) else { continue };
-            refuse_unpowered(machine).map_err(|error| self.consoles.explain(error))?;
+            refuse_unpowered(machine, work.dir.root(), work.dir.state().phase)
+                .map_err(|error| self.consoles.explain(error))?;
             let facts = self.facts(work, plan, machine).await;
             if let Some(death) = verdict::of(&facts) {
                 self.heal(work, plan, &death).await?;
@@ -191,15 +194,7 @@ impl<'a> Guard<'a> {
     }
 
     fn hint(&self, work: &Work, node: &str, death: &Death) -> String {
-        let root = work.dir.root();
-        let logs = in_dir(&format!("exasol logs --node {node}"), root);
-        let advice = match death.reason {
-            "no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell" => {
-                "the image does not boot on such a machine: choose another with --libvirt-image".to_owned()
-            }
-            "emergency_mode" => format!("what it lacks is in its console's lines: {logs}"),
-            _ => format!("resetting it again: {}; all that it printed: {logs}", in_dir("exasol deploy", root)),
-        };
+        let advice = advice(node, death.reason, work.dir.root(), work.dir.state().installed);
         std::iter::once(advice).chain(self.consoles.tails(Some(node))).collect::<Vec<_>>().join("\n")
     }
 
@@ -261,6 +256,25 @@ fn may_answer(address: Option<IpAddr>, session: Option<&Progress>) -> bool {
     }
 }
 
+/// What a person does about a machine that stays dead.
+fn advice(node: &str, reason: &str, root: &Path, installed: bool) -> String {
+    let logs = in_dir(&format!("exasol logs --node {node}"), root);
+    match reason {
+        // Machines that exist keep their image.
+        "no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell" if !installed => {
+            format!(
+                "the image does not boot on such a machine: {}, then exasol init with another --libvirt-image",
+                in_dir("exasol destroy", root)
+            )
+        }
+        "no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell" => {
+            format!("its root disk does not boot any more; all that it printed: {logs}")
+        }
+        "emergency_mode" => format!("what it lacks is in its console's lines: {logs}"),
+        _ => format!("resetting it again: {}; all that it printed: {logs}", in_dir("exasol deploy", root)),
+    }
+}
+
 /// What a node is waited for, with the last line of its console as the fact that it moves.
 fn waits_for(node: &str, address: Option<IpAddr>, session: Option<&Progress>, console: &View) -> String {
     let on_console = match (&console.boot.stage, &console.last, &console.refused) {
@@ -280,10 +294,16 @@ fn waits_for(node: &str, address: Option<IpAddr>, session: Option<&Progress>, co
     }
 }
 
-fn refuse_unpowered(machine: &Machine) -> Result<()> {
+/// `phase`: while it boots.
+fn refuse_unpowered(machine: &Machine, root: &Path, phase: Phase) -> Result<()> {
+    // Both let a paused machine go on.
+    let can_start = transitions::allowed(Operation::Start, phase).is_ok();
+    let again = in_dir(if can_start { "exasol start" } else { "exasol deploy" }, root);
     match machine.power {
         Power::Running | Power::Unknown => Ok(()),
-        _ if machine.halted.is_some() => Err(Error::other(format!("{} is {}", machine.node, machine.state()))),
+        _ if machine.halted.is_some() => {
+            Err(Error::other(format!("{} is {}; let it go on with: {again}", machine.node, machine.state())))
+        }
         other => {
             Err(Error::other(format!("the machine of {} is {} while it should boot", machine.node, other.as_str())))
         }
@@ -315,6 +335,24 @@ mod tests {
         let moved = Activity::after(Some(asked), Some(8), at(210)).unwrap();
         assert_eq!(moved.idle(), Duration::ZERO);
         assert_eq!(Activity::after(None, None, at(0)), None);
+    }
+
+    #[test]
+    fn another_image_is_advised_only_before_there_is_a_cluster() {
+        let root = Path::new("demo");
+        let before = advice("n11", "boot_loader", root, false);
+        assert!(before.contains("exasol destroy -d demo, then exasol init with another --libvirt-image"), "{before}");
+        let installed = advice("n11", "boot_loader", root, true);
+        assert!(!installed.contains("image") && installed.contains("exasol logs --node n11 -d demo"), "{installed}");
+    }
+
+    #[test]
+    fn a_paused_machine_comes_with_the_command_that_lets_it_go_on() {
+        let halted = Some("make room: it does not go on by itself".to_owned());
+        let machine = Machine { halted, ..Machine::with_power("n11", Power::Paused) };
+        let text = |phase| refuse_unpowered(&machine, Path::new("demo"), phase).unwrap_err().to_string();
+        assert!(text(Phase::StartInProgress).ends_with("; let it go on with: exasol start -d demo"));
+        assert!(text(Phase::DeployInProgress).ends_with("exasol deploy -d demo"));
     }
 
     #[test]

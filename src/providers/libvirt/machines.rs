@@ -50,7 +50,7 @@ fn disks_failed(errors: &[DiskError], pool: &str, available: impl Fn() -> Option
     let failed = if failed.is_empty() { "a disk of it got an I/O error".to_owned() } else { failed.join(", ") };
     let room = available().map(|free| format!("; pool '{pool}' has {} free", size(free))).unwrap_or_default();
     let advice = match errors.iter().any(|error| error.no_space) {
-        true => "; it goes on once there is room",
+        true => "; make room: it does not go on by itself",
         false => "; see the hypervisor's kernel log for the disk behind the pool",
     };
     format!("{failed}{room}{advice}")
@@ -279,8 +279,8 @@ mod tests {
         let error = |no_space| DiskError { disk: "exasol-1-n11-data-01.qcow2".into(), no_space };
         assert_eq!(
             disks_failed(&[error(true)], "default", || Some(0)),
-            "its disk exasol-1-n11-data-01.qcow2 got an I/O error: no space left; pool 'default' has 0 B free; it goes on \
-             once there is room"
+            "its disk exasol-1-n11-data-01.qcow2 got an I/O error: no space left; pool 'default' has 0 B free; make room: \
+             it does not go on by itself"
         );
         assert!(disks_failed(&[error(false)], "p", || Some(42_000_000)).contains("pool 'p' has 42 MB free; see the "));
         assert_eq!(&disks_failed(&[], "p", || None)[..29], "a disk of it got an I/O error");
