@@ -149,6 +149,8 @@ pub struct Hypervisor {
     /// The command with which a person has the network give a node that address from now on; None where
     /// addresses come from outside the hypervisor.
     pub keep_address: fn(&Spec, &Options, &NodePlan, IpAddr) -> Result<Option<String>>,
+    /// The command that shows a person which machine has which address; None as above.
+    pub show_leases: fn(&Spec, &Options) -> Result<Option<String>>,
     /// Whether the machine starts with its host.
     pub set_autostart: fn(&Spec, &NodePlan, bool) -> Result<()>,
     /// Cuts a machine off and switches it on again, as when its kernel has given up.

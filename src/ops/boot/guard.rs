@@ -149,7 +149,7 @@ impl<'a> Guard<'a> {
             }
             self.tell(work, plan, &facts);
         }
-        self.lose_patience(machines)?;
+        self.lose_patience(work, machines)?;
         Ok(reset)
     }
 
@@ -217,8 +217,14 @@ impl<'a> Guard<'a> {
         }
     }
 
+    /// The command that shows the network's leases, where it has them.
+    pub(super) fn leases(&self, work: &Work) -> Option<String> {
+        let state = work.dir.state();
+        (self.hypervisor.show_leases)(&state.spec, &state.facts).ok().flatten()
+    }
+
     /// Where nothing more can be expected. What is waited for longest is told.
-    fn lose_patience(&self, machines: &[Machine]) -> Result<()> {
+    fn lose_patience(&self, work: &Work, machines: &[Machine]) -> Result<()> {
         let waiting = self.nodes.iter().filter_map(|(name, watch)| {
             let session = self.sessions.of(name);
             if session.as_ref().is_some_and(|(progress, _)| *progress == Progress::Ready) {
@@ -239,7 +245,7 @@ impl<'a> Guard<'a> {
         for (name, seen) in waiting {
             if patience::is_over(&seen) {
                 let sent = machines.iter().find(|machine| machine.node == *name);
-                return Err(self.consoles.explain(patience::gave_up(name, &seen, sent)));
+                return Err(self.consoles.explain(patience::gave_up(name, &seen, sent, self.leases(work).as_deref())));
             }
         }
         Ok(())

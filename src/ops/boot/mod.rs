@@ -201,7 +201,7 @@ async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Res
             break;
         }
         if let Some((nodes, address)) = shared.filter(|_| since.elapsed() >= SHARED_LIMIT) {
-            return Err(one_address(nodes, address));
+            return Err(one_address(nodes, address, guard.leases(work)));
         }
         pause(&work.interrupt, ADDRESS_POLL).await?;
     }
@@ -218,10 +218,11 @@ fn shared(known: &BTreeMap<String, IpAddr>) -> Option<(Vec<String>, IpAddr)> {
     })
 }
 
-fn one_address(nodes: Vec<String>, address: IpAddr) -> Error {
+fn one_address(nodes: Vec<String>, address: IpAddr, leases: Option<String>) -> Error {
     let hint = "the image gives every machine the same identity (a fixed /etc/machine-id): empty that file in the image, \
-                and make the machines anew; see who has which lease: virsh net-dhcp-leases NETWORK";
-    Error::SharedAddress { nodes, address, hint: hint.into() }
+                and make the machines anew";
+    let leases = leases.map(|command| format!("; see who has which lease: {command}")).unwrap_or_default();
+    Error::SharedAddress { nodes, address, hint: format!("{hint}{leases}") }
 }
 
 /// The image is recorded: a newer one never changes a machine that exists, nor what a later node is made from.
@@ -260,7 +261,7 @@ mod tests {
         let known = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, ip)| ((*n).into(), ip.parse().unwrap())).collect();
         assert_eq!(shared(&known(&[("n11", "192.0.2.7"), ("n12", "192.0.2.8")])), None);
         let (nodes, address) = shared(&known(&[("n11", "192.0.2.7"), ("n12", "192.0.2.7")])).unwrap();
-        let error = one_address(nodes, address);
+        let error = one_address(nodes, address, None);
         assert_eq!(error.code(), "shared_address");
         assert!(error.to_string().starts_with("n11 and n12 have the same address 192.0.2.7"), "{error}");
     }

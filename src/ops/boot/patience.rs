@@ -51,8 +51,8 @@ pub(super) fn is_over(seen: &Seen) -> bool {
     seen.waited >= limit
 }
 
-/// What it was waited for, for how long, and what was seen last.
-pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>) -> Error {
+/// What it was waited for, for how long, and what was seen last. `leases`: the command that shows them.
+pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>, leases: Option<&str>) -> Error {
     let console = match (&seen.console.last, &seen.console.refused) {
         (Some(last), _) if seen.console.boot.booted => format!("its console shows a login prompt (\"{last}\")"),
         (Some(last), _) => format!("its console showed last: \"{last}\""),
@@ -69,8 +69,11 @@ pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>) -> Err
         (None, _) => (
             format!("waiting for the address of {node}"),
             "running, without a DHCP lease".to_owned(),
-            "see whether the network's DHCP works: virsh net-dhcp-leases NETWORK, and whether something between the \
-             guest and it (a firewall) drops packets",
+            format!(
+                "see whether the network's DHCP works{}, and whether something between the guest and it (a firewall) \
+                 drops packets",
+                leases.map(|command| format!(": {command}")).unwrap_or_default()
+            ),
         ),
         (Some(address), progress) => (
             format!("waiting for SSH on {node}"),
@@ -80,14 +83,15 @@ pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>) -> Err
                     "cloud-init has not ended: exasol ssh leads to it, cloud-init status --long tells more"
                 }
                 _ => "look at the network between here and there, and at --allowed-cidr",
-            },
+            }
+            .to_owned(),
         ),
     };
     Error::Timeout {
         what,
         limit_s: seen.waited.as_secs(),
         last_seen: Some(format!("{state}; {console}{complaint}{alive}{unplugged}")),
-        hint: Some(hint.into()),
+        hint: Some(hint),
     }
 }
 
@@ -133,7 +137,11 @@ mod tests {
 
     #[test]
     fn the_limit_that_is_told_is_the_time_that_passed() {
-        let Error::Timeout { limit_s, last_seen, what, .. } = gave_up("n11", &seen(310, None), None) else { panic!() };
+        let Error::Timeout { limit_s, last_seen, what, hint } = gave_up("n11", &seen(310, None), None, Some("virsh x"))
+        else {
+            panic!()
+        };
+        assert!(hint.unwrap().starts_with("see whether the network's DHCP works: virsh x, and "));
         assert_eq!((limit_s, what.as_str()), (310, "waiting for the address of n11"));
         assert_eq!(last_seen.unwrap(), "running, without a DHCP lease; its console showed nothing");
     }

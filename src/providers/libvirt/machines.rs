@@ -161,6 +161,12 @@ pub(super) fn keep_address(spec: &Spec, facts: &Map, node: &NodePlan, address: I
     )))
 }
 
+pub(super) fn show_leases(spec: &Spec, facts: &Map) -> Result<Option<String>> {
+    let uri = Options::from_spec(spec)?.uri;
+    let command = |network: String| format!("virsh -c {} net-dhcp-leases {}", quote(&uri.to_string()), quote(&network));
+    Ok(Facts::from_map(facts)?.network_name.map(command))
+}
+
 pub(super) fn set_autostart(spec: &Spec, node: &NodePlan, wanted: bool) -> Result<()> {
     let client = reach::open(&Options::from_spec(spec)?.uri)?;
     client.set_autostart(&node.machine, wanted).map_err(|f| f.during(format!("set autostart of {}", node.machine)))
@@ -308,7 +314,10 @@ mod tests {
         let keep = keep_address(&spec(), &facts, &node, ip("192.0.2.7")).unwrap().unwrap();
         assert!(keep.starts_with("virsh -c test:///default net-update default add ip-dhcp-host "), "{keep}");
         assert!(keep.contains(&node.mac) && keep.contains("192.0.2.7") && keep.ends_with(" --live --config"), "{keep}");
+        let leases = show_leases(&spec(), &facts).unwrap().unwrap();
+        assert_eq!(leases, "virsh -c test:///default net-dhcp-leases default");
         facts.remove("network_name");
+        assert_eq!(show_leases(&spec(), &facts).unwrap(), None, "a bridge has none");
         assert_eq!(keep_address(&spec(), &facts, &node, ip("192.0.2.7")).unwrap(), None);
     }
 

@@ -65,6 +65,7 @@ pub static PROVIDER: Provider = Provider {
         shut_down: machines::shut_down,
         cut_off: machines::cut_off,
         keep_address: machines::keep_address,
+        show_leases: machines::show_leases,
         set_autostart: machines::set_autostart,
         reset: machines::reset,
         activity: machines::activity,
