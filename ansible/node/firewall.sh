@@ -37,6 +37,9 @@ in_force() { nft list table inet exasol >/dev/null 2>&1; }
 
 is_kept() { [ -e $kept ] && wanted | cmp -s - $kept && in_force; }
 
+# What the machine's owner has laid beside them may be refused: then without it, as the unit does at boot.
+load() { nft -f $kept || sed '/^ *include /d' $kept | nft -f -; }
+
 try() {
   wanted >$trial.new
   problem=$(nft -c -f $trial.new 2>&1) || fail "$problem"
@@ -62,7 +65,7 @@ keep() {
 
 back() {
   mv $trial $trial.given-up 2>/dev/null || return 0
-  if [ -e $kept ]; then nft -f $kept; else nft delete table inet exasol; fi
+  if [ -e $kept ]; then load; else nft delete table inet exasol; fi
   rm -f $trial.given-up
 }
 

@@ -47,12 +47,19 @@ WantedBy=multi-user.target
     )
 }
 
+/// Loads the kept rules. What the machine's owner has laid beside them may be refused (it names a device that is not
+/// there yet): then they are loaded without it, since a refused file would leave every port open.
+/// `firewall.sh` does the same.
+const LOAD_FIREWALL: &str = "/bin/sh -c '/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft || \
+                             sed \"/^ *include /d\" /etc/exasol-deployer/firewall.nft | /usr/sbin/nft -f -'";
+
 /// Loads the firewall at boot, before there is a network. Nothing is done at its stop: a machine that goes
-/// down opens no ports.
+/// down opens no ports. A reload changes nothing if something is refused, and says so.
 pub fn firewall() -> GuestFile {
     GuestFile::root(
         "/etc/systemd/system/exasol-firewall.service",
-        "\
+        format!(
+            "\
 [Unit]
 Description=Exasol: closes the machine's ports to strangers
 DefaultDependencies=no
@@ -65,20 +72,37 @@ ConditionPathExists=/etc/exasol-deployer/firewall.nft
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft
+ExecStart={LOAD_FIREWALL}
 ExecReload=/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft
 
 [Install]
 WantedBy=multi-user.target
-",
+"
+        ),
     )
 }
 
 /// The system's own unit flushes all rules when it starts, is reloaded, and stops: ours come back.
 pub fn nftables() -> GuestFile {
-    let load = "-/usr/sbin/nft -f /etc/exasol-deployer/firewall.nft";
+    let load = LOAD_FIREWALL;
     GuestFile::root(
         "/etc/systemd/system/nftables.service.d/10-exasol.conf",
-        format!("[Service]\nExecStartPost={load}\nExecReload={load}\nExecStopPost={load}\n"),
+        format!("[Service]\nExecStartPost=-{load}\nExecReload=-{load}\nExecStopPost=-{load}\n"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // tests/ansible/test_firewall.py runs its command.
+    #[test]
+    fn the_firewall_s_unit() {
+        insta::assert_snapshot!(firewall().content);
+    }
+
+    #[test]
+    fn the_system_s_own_unit_brings_the_same_rules_back() {
+        assert_eq!(nftables().content.matches(&format!("=-{LOAD_FIREWALL}\n")).count(), 3);
+    }
 }

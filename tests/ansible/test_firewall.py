@@ -4,6 +4,7 @@ Root, nft and ip are needed; else skipped. Run: python3 -m unittest discover tes
 
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ OTHERS = {2580, 2581, 4444, 10001, 20002, 20003, 20500}
 
 # In a network namespace: a node on "lan" (a bridge's port, or the device itself), and far away everybody else.
 PLAY = r"""
-import ast, os, socket, subprocess, sys, time
+import ast, os, pathlib, socket, subprocess, sys, time
 
 node, far_addresses, bridged, script = ast.literal_eval(sys.argv[1])
 
@@ -169,6 +170,27 @@ sees(stranger, {USER_PORTS})
 refused = firewall("try")
 assert refused.returncode == 1 and "mine.nft" in refused.stderr, refused
 sees(stranger, {USER_PORTS | OTHERS})
+""")
+
+    def test_an_owner_s_rule_that_is_refused_later_opens_nothing_at_boot(self):
+        self.want(OPEN)
+        unit = (SNAPSHOTS / "deployer__render__units__tests__the_firewall_s_unit.snap").read_text()
+        start = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2]
+        start = start.replace("/etc/exasol-deployer", str(self.folder)).replace("/usr/sbin/nft", shutil.which("nft"))
+        mine = self.folder / "open" / "mine.nft"
+        self.play(f"""
+assert firewall("try").returncode == 0 and firewall("keep").returncode == 0
+pathlib.Path({str(mine)!r}).write_text('iif "wg0" accept\\n')
+sh("nft delete table inet exasol")
+subprocess.run({shlex.split(start)!r}, check=True)
+sees(stranger, {USER_PORTS})
+pathlib.Path({str(mine)!r}).unlink()
+pathlib.Path({str(self.folder)!r}, "firewall.wanted").open("a").write("# other rules\\n")
+assert firewall("try").returncode == 0
+pathlib.Path({str(mine)!r}).write_text('iif "wg0" accept\\n')
+sh("nft delete table inet exasol")
+assert firewall("back").returncode == 0
+sees(stranger, {USER_PORTS})
 """)
 
 
