@@ -89,7 +89,7 @@ class Firewall(unittest.TestCase):
         (self.folder / "bin").mkdir()
         for tool in ("systemctl", "systemd-run"):
             fake = self.folder / "bin" / tool
-            fake.write_text(f'#!/bin/sh\necho "{tool} $*" >>"{self.folder}/called"\n')
+            fake.write_text(f'#!/bin/sh\necho "{tool} $*" >>"{self.folder}/called"\n[ ! -e "{self.folder}/no-{tool}" ]\n')
             fake.chmod(0o755)
         script = (ROOT / "ansible" / "node" / "firewall.sh").read_text()
         script = script.replace("/etc/exasol-deployer", str(self.folder)).replace("/run/", f"{self.folder}/")
@@ -161,6 +161,42 @@ assert firewall("try").returncode == 0
 sees(stranger, set())
 assert firewall("back").returncode == 0
 sees(stranger, {USER_PORTS})
+""")
+
+    def test_keep_may_be_said_again(self):
+        self.want(OPEN)
+        trial, proven = (self.folder / f"exasol-firewall-trial.nft{end}" for end in ("", ".proven"))
+        self.play(f"""
+assert firewall("try").returncode == 0
+os.rename({str(trial)!r}, {str(proven)!r})
+assert firewall("back").returncode == 0
+assert firewall("keep").returncode == 0, "the one before it was cut off"
+assert firewall("keep").returncode == 0
+assert firewall("is-kept").returncode == 0
+assert not os.path.exists({str(proven)!r})
+""")
+        self.want(RESTRICTED)
+        self.play(f"""
+sh("nft -f {self.folder}/firewall.nft")
+pathlib.Path({str(proven)!r}).write_text("of a keep that nobody said again")
+assert firewall("try").returncode == 0 and firewall("back").returncode == 0
+late = firewall("keep")
+assert late.returncode == 1 and "nobody came" in late.stderr, late
+sees(stranger, {USER_PORTS})
+""")
+
+    def test_rules_are_not_tried_without_a_way_back(self):
+        self.want(OPEN)
+        self.play(f"""
+assert firewall("try").returncode == 0
+pathlib.Path({str(self.folder)!r}, "no-systemd-run").touch()
+refused = firewall("try")
+assert refused.returncode == 1 and "the rules of before are in force" in refused.stderr, refused
+sees(stranger, {USER_PORTS | OTHERS})
+refused = firewall("try")
+assert refused.returncode == 1 and "the rules of before are in force" in refused.stderr, refused
+sees(stranger, {USER_PORTS | OTHERS})
+assert firewall("keep").returncode == 1
 """)
 
     def test_rules_that_nft_does_not_take_change_nothing(self):
