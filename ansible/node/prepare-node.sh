@@ -183,13 +183,19 @@ check_programs() {
   [ -z "$wanted" ] || echo "wanted: $manager $wanted"
 }
 
+# systemd reads a new unit by itself; telling it to read all of them again runs every generator, seconds on an
+# emulated machine. That one has changed systemd sees by its time, which is always the same in our bundle.
+reload_units() {
+  if grep -q '^etc/systemd/system/.*: \(Contents differ\|Size differs\)$' "$work/differences" ||
+    systemctl show -p NeedDaemonReload exasol-firewall.service nftables.service 2>/dev/null | grep -qx NeedDaemonReload=yes; then
+    systemctl daemon-reload
+  fi
+}
+
 # The rules are tried by tasks of their own: whoever lays them down must not be locked out by them. The unit,
-# which is enabled by a link among the files, loads those that were kept. systemd reads a new unit by itself;
-# telling it to read all of them again runs every generator, seconds on an emulated machine.
+# which is enabled by a link among the files, loads those that were kept.
 check_firewall() {
   have nft || return 0
-  ! systemctl show -p NeedDaemonReload exasol-firewall.service nftables.service 2>/dev/null | grep -qx NeedDaemonReload=yes ||
-    systemctl daemon-reload
   /usr/local/lib/exasol-deployer/firewall.sh is-kept || echo "firewall: new rules"
 }
 
@@ -239,6 +245,7 @@ check_artifacts() {
 main() {
   wait_for_cloud_init
   lay_down
+  reload_units
   # shellcheck source=/dev/null
   . $ours/node.conf
   # shellcheck source=ansible/node/disks.sh
