@@ -10,7 +10,7 @@ use super::client::{Answer, Client, Fault, FaultKind};
 use super::distro::{Group, Machine, Package};
 use super::uri::Uri;
 use crate::error::{Error, Result};
-use crate::model::{Login, NoWay, command_line};
+use crate::model::{Login, NoWay, command_line, quote};
 
 /// Where libvirtd, or virtproxyd in its place, listens. The Terraform provider dials this one.
 pub(super) const MAIN_SOCKET: &str = "/var/run/libvirt/libvirt-sock";
@@ -58,7 +58,7 @@ fn unreachable(uri: &Uri, fault: Fault) -> Error {
     let cause = if fault.kind == FaultKind::NoLibrary {
         library(&fault, &machine)
     } else if let Some(login) = uri.login() {
-        no_answer(&login, &fault.message)
+        beyond_ssh(&login, &fault.message)
     } else if uri.is_local() {
         locally(&fault, &machine, sockets(uri))
     } else {
@@ -229,6 +229,21 @@ fn no_daemon(login: &Login) -> Cause {
     }
 }
 
+/// The socket was open to this user, and the daemon still gave no connection.
+fn beyond_ssh(login: &Login, words: &str) -> Cause {
+    if is_refusal(words) { refused(login, words) } else { no_answer(login, words) }
+}
+
+/// The socket is open to all and polkit decides; members of group libvirt need no password.
+fn refused(login: &Login, words: &str) -> Cause {
+    // The login's own name, where only ssh's configuration knows it.
+    let user = login.user.as_deref().map_or("'$(id -un)'".to_owned(), quote);
+    Cause {
+        text: format!("SSH works, but this user may not use the libvirt daemon on {} ({words})", login.host),
+        fix: vec![format!("{} sudo usermod -aG libvirt {user}", login.command())],
+    }
+}
+
 /// There was a socket, and nothing came through it. sshd says the same of a daemon that has ended and of
 /// sockets that it forwards to nobody (seen with 9.2: "connect failed: open failed").
 fn no_answer(login: &Login, words: &str) -> Cause {
@@ -331,7 +346,11 @@ mod tests {
         };
         let denied = NoWay::Denied { socket: "/s".into(), user: "me".into(), group: "libvirt".into() };
         assert_eq!(said(denied).1, "ssh -- kvm sudo usermod -aG libvirt me");
-        assert!(no_answer(&login, "reset").text.contains("forwards no sockets"));
+        let polkit = "authentication unavailable: no polkit agent available to authenticate action";
+        assert_eq!(beyond_ssh(&login, polkit).fix, ["ssh -- kvm sudo usermod -aG libvirt '$(id -un)'"]);
+        let named = Login { user: Some("me".into()), ..login.clone() };
+        assert_eq!(beyond_ssh(&named, polkit).fix, ["ssh -l me -- kvm sudo usermod -aG libvirt me"]);
+        assert!(beyond_ssh(&login, "reset").text.contains("forwards no sockets"));
         assert!(said(NoWay::Missing).0.contains("no libvirt daemon"));
         assert!(said(NoWay::Forward("prohibited".into())).1.contains("AllowStreamLocalForwarding"));
     }
