@@ -2,7 +2,7 @@
 //! when it is first needed and again after it was lost.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -114,12 +114,16 @@ pub(super) fn was_open(login: &Login) -> bool {
     lines.iter().any(|((known, _), line)| known == login && line.known.load(Ordering::Relaxed))
 }
 
-/// Descriptors that keep the connections to that machine open for a program that inherits them.
+/// Descriptors that keep the connections to that machine open, and their sockets in place, for a program that
+/// inherits them.
 pub(super) fn holds(login: &Login) -> Vec<OwnedFd> {
     let lines = locked(&LINES);
     let of_login = lines.iter().filter(|((known, _), _)| known == login);
-    let held = |line: &Line| line.inner.try_lock().ok()?.link.as_ref()?.hold().ok();
-    of_login.filter_map(|(_, line)| held(line)).collect()
+    let held = |line: &Line| {
+        let inner = line.inner.try_lock().ok()?;
+        Some([inner.link.as_ref()?.hold().ok()?, inner.folder.as_fd().try_clone_to_owned().ok()?])
+    };
+    of_login.filter_map(|(_, line)| held(line)).flatten().collect()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

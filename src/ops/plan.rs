@@ -20,7 +20,7 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     dir.check_allowed(Operation::Deploy)?;
     let provider = recorded::provider(&dir)?;
     let copy = Scratch::make()?;
-    let plan = in_copy(context, &dir, provider, copy.path()).await?.plan().await?;
+    let plan = in_copy(context, &dir, provider, &copy).await?.plan().await?;
     let mut report = plan.report();
     let state = dir.state();
     report.summary = summary(&context.interrupt, &state.spec, &state.facts, provider).await?;
@@ -44,22 +44,23 @@ fn add(report: &mut PlanReport, provider: &Provider, misfits: &[apply::Misfit]) 
 }
 
 /// Terraform in a copy of the deployment's files, ready to plan. It has no log: that would go with the
-/// copy, and an error shows what Terraform said.
+/// copy, and an error shows what Terraform said. It keeps the copy for as long as it runs.
 pub(super) async fn in_copy(
     context: &Context,
     dir: &DeploymentDir,
     provider: &'static Provider,
-    to: &Path,
+    copy: &Scratch,
 ) -> Result<Workdir> {
     let terraform = engine::of(dir)
         .await?
-        .workdir(copy_of(dir, provider, to)?, context.sink.clone(), context.interrupt.clone())?
-        .plugin_cache(CacheDirs::of_user()?.plugins());
+        .workdir(copy_of(dir, provider, copy.path())?, context.sink.clone(), context.interrupt.clone())?
+        .plugin_cache(CacheDirs::of_user()?.plugins())
+        .holding(copy)?;
     let terraform = connections::reaching(&context.interrupt, provider, &dir.state().spec, terraform).await?;
     let terraform = connections::made_for(provider, terraform)?;
     let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);
     terraform.init().await?;
-    apply::forget_former(provider, &terraform, &to.join(TERRAFORM)).await?;
+    apply::forget_former(provider, &terraform, &copy.path().join(TERRAFORM)).await?;
     Ok(terraform)
 }
 

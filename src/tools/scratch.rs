@@ -10,6 +10,7 @@
 //! such a folder, and a Terraform that outlives us keeps its files.
 
 use std::fs::{File, OpenOptions, Permissions};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -75,6 +76,13 @@ impl Scratch {
     /// Makes it the program's folder for temporary files, and keeps it for as long as the program runs.
     pub fn lend(&self, tool: Tool) -> Result<Tool> {
         tool.env("TMPDIR", self.path()).inherit_fd(&self.lock)
+    }
+}
+
+/// Its lock: whoever inherits a duplicate keeps the folder.
+impl AsFd for Scratch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
     }
 }
 

@@ -85,12 +85,14 @@ fn what_a_killed_plan_left_is_removed_by_the_next_operation() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(entries(&runtime).iter().any(|folder| folder.join("terraform/secrets.auto.tfvars.json").exists()));
+    let has_the_copy =
+        || entries(&runtime).iter().any(|folder| folder.join("terraform/secrets.auto.tfvars.json").exists());
+    assert!(has_the_copy());
 
     // The Terraform that outlived it still has its files.
     std::fs::remove_file(world.path("home").join("terraform-hangs")).unwrap();
     world.exasol("deploy --plan").env("XDG_RUNTIME_DIR", &runtime).run().code(0);
-    assert!(!entries(&runtime).is_empty());
+    assert!(has_the_copy());
 
     let pid = std::fs::read_to_string(running).unwrap();
     let pid: i32 = pid.trim().parse().unwrap();

@@ -33,6 +33,6 @@ async fn by_terraform(
     plans: &[NodePlan],
 ) -> Result<Vec<Machine>> {
     let copy = Scratch::make()?;
-    let workdir = plan::in_copy(context, dir, provider, copy.path()).await?;
+    let workdir = plan::in_copy(context, dir, provider, &copy).await?;
     Ok(power::in_prior_state(&workdir.refreshed().await?, switch, plans))
 }
