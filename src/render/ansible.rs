@@ -23,10 +23,11 @@ const NODE_SCRIPTS: &str = "node";
 const LIB_DIR: &str = "/usr/local/lib/exasol-deployer";
 
 /// What every node gets of them.
-const NODE_LIBRARY: [&str; 8] = [
+const NODE_LIBRARY: [&str; 9] = [
     "c4.sh",
     "certificate.sh",
     "check-services.sh",
+    "confd.sh",
     "database.sh",
     "disks.sh",
     "firewall.sh",

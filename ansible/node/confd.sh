@@ -1,0 +1,110 @@
+# shellcheck shell=sh
+# Sourced after node.conf and c4.sh, on the first node, as the login: how confd is asked.
+#
+#   confd JOB ARGUMENT…    confd_client's output and exit code; nothing on stdin, or the caller's with
+#                          CONFD_STDIN=yes
+#
+# confd_client is in COS, the container. Which id c4 wants for its `connect` differs between installations, so
+# there are several ways, and the first that answers is remembered:
+#
+#   play ID   c4 connect -s cos -i ID, with the id that `c4 config -e .play.id` has
+#   ps ID     the same, with the id in the table of `c4 ps`
+#   1         the same, with the first deployment's number
+#   ssh       ssh cos: the node's own SSH configuration
+#
+# Whichever it is, the arguments are joined by blanks and read by a second shell there: "db_name: X" arrives
+# as two words, and what must stay one word has to bring quotes of its own.
+# If no way leads there, confd ends with 69 and confd_failure tells what was tried and why it failed.
+
+confd_way=$HOME/.exasol-confd-way
+confd_failure=$HOME/.exasol-confd-failure
+CONFD_NO_WAY=69
+
+confd() {
+  remembered=$(cat "$confd_way" 2>/dev/null || true)
+  # Standard input can be given to one attempt only: it gets a way that has just answered.
+  if [ -n "$remembered" ] && [ "${CONFD_STDIN-no}" = no ]; then
+    confd_code=0
+    confd_through "$remembered" 90 "$@" </dev/null || confd_code=$?
+    [ "$confd_code" -ne 0 ] || return 0
+    # Did the job fail, or did it not get there? A job that failed is not run a second time.
+    rm -f "$confd_way"
+    confd_find_way || return "$CONFD_NO_WAY"
+    [ "$(cat "$confd_way")" != "$remembered" ] || return "$confd_code"
+  else
+    confd_find_way || return "$CONFD_NO_WAY"
+  fi
+  if [ "${CONFD_STDIN-no}" = yes ]; then
+    confd_through "$(cat "$confd_way")" 90 "$@"
+  else
+    confd_through "$(cat "$confd_way")" 90 "$@" </dev/null
+  fi
+}
+
+# confd_through WAY SECONDS JOB ARGUMENT…
+confd_through() {
+  confd_by=$1 confd_limit=$2
+  shift 2
+  case $confd_by in
+    ssh)
+      keep_errors "ssh cos" timeout "$confd_limit" \
+        ssh -o BatchMode=yes -o ConnectTimeout=15 cos -- confd_client "$@"
+      ;;
+    *)
+      keep_errors "connect ($confd_by)" timeout "$confd_limit" \
+        "$(c4_program)" connect -s cos -i "${confd_by#* }" -- confd_client "$@"
+      ;;
+  esac
+}
+
+# Asks for the list of databases on every way until one has an answer.
+confd_find_way() {
+  confd_tried='' confd_play_id=''
+  for confd_kind in play ps 1 ssh; do
+    case $confd_kind in
+      play)
+        confd_id=$(c4 20 config -e .play.id </dev/null | tr -d '" \n') || true
+        confd_said="'$(printf %s "$confd_id" | tr -cd '[:print:]' | cut -c 1-40)'"
+        ;;
+      ps)
+        confd_id=$(c4 60 ps | tr -cs '0-9A-Za-z.-' '\n' | grep -xE '[0-9a-f]{8}' | head -n 1) || true
+        confd_said="no id in its table"
+        ;;
+      *) confd_id='' ;;
+    esac
+    case $confd_kind in
+      play | ps)
+        if ! printf '%s\n' "$confd_id" | grep -qxE '[0-9a-f]{8}'; then
+          confd_note "$([ "$confd_kind" = ps ] && echo 'c4 ps' || echo 'c4 config -e .play.id'): $confd_said"
+          continue
+        fi
+        # Both often have the same one, and it has just failed.
+        [ "$confd_kind $confd_id" != "ps $confd_play_id" ] || continue
+        [ "$confd_kind" = ps ] || confd_play_id=$confd_id
+        confd_try="$confd_kind $confd_id"
+        ;;
+      *) confd_try=$confd_kind ;;
+    esac
+    if confd_answer=$(confd_through "$confd_try" 45 db_list -j </dev/null) && [ -n "$confd_answer" ]; then
+      (umask 077 && echo "$confd_try" >"$confd_way")
+      rm -f "$confd_failure"
+      return 0
+    fi
+    confd_why=$(last_error)
+    case $confd_why in
+      *"Host key verification failed"* | *"IDENTIFICATION HAS CHANGED"*)
+        confd_why="$confd_why (if the container was made anew: ssh-keygen -R cos on $NODE)" ;;
+    esac
+    case $confd_try in
+      ssh) confd_note "ssh cos: ${confd_why:-no answer}" ;;
+      *) confd_note "c4 connect -i ${confd_try#* }: ${confd_why:-no answer}" ;;
+    esac
+  done
+  (umask 077 && printf '%s\n' "$confd_tried" >"$confd_failure")
+  return 1
+}
+
+confd_note() { confd_tried="${confd_tried:+$confd_tried; }$1"; }
+
+# Why no way led there, in one line.
+confd_failure() { cat "$confd_failure" 2>/dev/null || true; }
