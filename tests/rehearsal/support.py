@@ -5,6 +5,7 @@ machine (units, sshd, block devices) is replaced here and tested in the lab's gu
 """
 
 import base64
+import hashlib
 import importlib.machinery
 import importlib.util
 import json
@@ -144,6 +145,13 @@ class Lab:
 
     def faults(self, name, **values):
         settings.write_json(self.paths(name).faults, values, 0o644)
+
+    def unkind(self, **values):
+        """Installed with the programs, so that it is there before the services start."""
+        for name in self.names:
+            path = self.paths(name).unkind
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            settings.write_json(path, values, 0o644)
 
     def start(self, *names):
         for name in names or self.names:
@@ -338,13 +346,27 @@ def encrypt(plain, public):
     return base64.b64encode(number.to_bytes(size, "big")).decode("ascii")
 
 
+def sha256_of(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+INHERITED = ()  # descriptors that c4 gets from its caller
+
+
 def run_c4(*arguments, env=None, cwd=None):
-    return subprocess.run(
-        [sys.executable, C4, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        env=dict(os.environ, **(env or {})),
-        cwd=cwd,
-    )
+    # Files, not pipes: what c4 leaves behind would keep a pipe open.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        done = subprocess.run(
+            [sys.executable, C4, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=dict(os.environ, **(env or {})),
+            cwd=cwd,
+            pass_fds=INHERITED,
+        )
+        for file in (out, err):
+            file.seek(0)
+        done.stdout, done.stderr = out.read(), err.read()
+    return done

@@ -57,7 +57,8 @@ class CommandLine(unittest.TestCase):
     def test_both_c4s_know_the_same_filters(self):
         from standin import cli
 
-        self.assertEqual(c4.FILTERS, (cli.FILTER_ALL_D, cli.FILTER_STAGES))
+        known = (cli.FILTER_ALL_D, cli.FILTER_STAGES, cli.FILTER_NAMES, cli.FILTER_IDS)
+        self.assertEqual(c4.FILTERS, known)
 
 
 class NodeCase(unittest.TestCase):
@@ -96,7 +97,7 @@ class NodeCase(unittest.TestCase):
             if "PASSWORD" in key:
                 values[key] = quoted(support.PASSWORD)
         values.update(changes)
-        self.write("config", "".join(f"{key}={value}\n" for key, value in values.items()))
+        self.write("config", "".join(f"{key}={value}\n" for key, value in values.items() if value is not None))
 
     def answer(self, address, text, code=0):
         self.write(f"{address}.answer", text)
@@ -189,7 +190,6 @@ class Play(NodeCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         for part in (
             "Exasol version: rehearsal (rehearsal: no database)",
-            "Fetching Exasol packages",
             "Copying Exasol packages to remote hosts",
             "Extracting packages",
             "n12: installed",

@@ -16,7 +16,9 @@ download.  Every text that a person may read carries LABEL.
     wire       small HTTP/1.1, over TLS or a Unix socket, for the cluster port and the web page
     peers      what the other nodes say about themselves
     stages     a1, b, c, d: the conditions
-    confd      db_list, db_state, db_info, db_start, db_stop
+    confd      the jobs: the database's state, memory, licence, certificate
+    keeping    what those jobs keep on every node
+    bootlog    exainit.log, with the stages
     node       the daemon that ties these together (c4_cloud_command.service)
     cli        `c4 ps`, `wait`, `config`, `connect` after the play
 """

@@ -1,14 +1,29 @@
-"""confd's jobs: db_list, db_state, db_info, db_start, db_stop.
+"""confd's jobs: the few that a deployer and its user need.
 
 The database's state is one for the cluster, put together from what every node says.  There is no
 standby node, so the database runs only while every node takes part.
 """
 
+import hashlib
 import json
+import re
+import sys
 
-from . import LABEL, stages, wire
+from . import LABEL, keeping, stages, wire
 
-JOBS = ("db_list", "db_state", "db_info", "db_start", "db_stop")
+# job: (parameters that it must have, parameters that it may have)
+JOBS = {
+    "db_list": ((), ()),
+    "db_state": (("db_name",), ()),
+    "db_info": (("db_name",), ()),
+    "db_start": (("db_name",), ()),
+    "db_stop": (("db_name",), ()),
+    "db_configure": (("db_name", "mem_size"), ()),
+    "license_upload": (("license",), ()),
+    "license_download": ((), ()),
+    "license_info": ((), ()),
+    "cert_update": (("cert", "key"), ("ca", "verify_cert")),
+}
 
 
 class JobError(Exception):
@@ -33,7 +48,7 @@ def able(status):
 
 
 class Confd:
-    """`node` gives status(), others() and want(); `tell(node, wanted)` reaches another node's want()."""
+    """`node` is this node; `tell(node, path, body)` reaches another one's want() and keep()."""
 
     def __init__(self, cluster, node, tell):
         self._cluster = cluster
@@ -47,41 +62,62 @@ class Confd:
         own = self._node.status()
         if not stages.reached(own["stage"], "c"):
             raise JobError(f"{LABEL}: confd is not up: stage {own['stage']}, {own['waiting_for']}")
-        if job == "db_list":
-            self._only(parameters, ())
-            return [self._cluster.database]
-        self._only(parameters, ("db_name",))
-        name = parameters.get("db_name")
+        needed, possible = JOBS[job]
+        for name in parameters:
+            if name not in needed + possible:
+                raise JobError(f"{LABEL}: unknown parameter: {name}")
+        for name in needed:
+            if not parameters.get(name):
+                raise JobError(f"{LABEL}: {job}: parameter {name} is missing")
+        name = parameters.get("db_name", self._cluster.database)
         if name != self._cluster.database:
             raise JobError(f"{LABEL}: no such database: {name}")
-        state = cluster_state(own, self._node.others())
+        try:
+            return self._do(job, parameters, cluster_state(own, self._node.others()))
+        except keeping.Refused as refusal:
+            raise JobError(f"{LABEL}: {job}: {refusal}") from None
+
+    def _do(self, job, parameters, state):
+        if job == "db_list":
+            return [self._cluster.database]
         if job == "db_state":
-            return state
+            return self._node.state_name(state)
         if job == "db_info":
             return self._info(state)
         if job == "db_start":
             return self._start(state)
-        return self._stop(state)
-
-    @staticmethod
-    def _only(parameters, known):
-        for name in parameters:
-            if name not in known:
-                raise JobError(f"{LABEL}: unknown parameter: {name}")
+        if job == "db_stop":
+            return self._stop(state)
+        if job == "db_configure":
+            return self._configure(state, keeping.mebibytes(parameters["mem_size"]))
+        if job == "license_upload":
+            return self._keep_everywhere(job, keeping.LICENSE, parameters["license"])
+        if job == "cert_update":
+            pair = keeping.certificate_pair(parameters["cert"], parameters["key"])
+            return self._keep_everywhere(job, keeping.CERTIFICATE, pair)
+        return self._license(job)
 
     def _info(self, state):
         return {
             "name": self._cluster.database,
-            "state": state,
+            "state": self._node.state_name(state),
             "connectible": "Yes" if state == "running" else "No",
             "info": LABEL,
+            "certificate fingerprint": self._node.fingerprint(),
             "nodes": {"active": [node["name"] for node in self._cluster.nodes], "reserve": []},
-            "config": {"owner": [500, 500], "params": "", "port": self._cluster.sql_port},
+            "config": {
+                "owner": [500, 500],
+                "params": "",
+                "port": self._cluster.sql_port,
+                "mem_size": f"{self._node.memory_mib()} MiB",
+            },
         }
 
     def _start(self, state):
         if state != "setup":
             raise JobError(f"{LABEL}: db_start: the database is {state}, not setup")
+        if not self._node.memory_mib():
+            raise JobError(f"{LABEL}: db_start: the database's memory (mem_size) is 0")
         others = self._node.others()
         for name, status in others.items():
             if not status:
@@ -104,11 +140,43 @@ class Confd:
         failed = []
         for node in self._cluster.others:
             try:
-                self._tell(node, wanted)
+                self._tell(node, "/rehearsal/database", {"wanted": wanted})
             except wire.Failed as failure:
                 failed.append(f"{node['name']}: {failure}")
         self._node.want(wanted)
         return failed
+
+
+    def _configure(self, state, mebibytes):
+        if state != "setup":
+            raise JobError(f"{LABEL}: db_configure: the database is {state}: stop it first")
+        # It was stopped or never ran, and waits for db_start.
+        failed = self._everywhere("setup")
+        if failed:
+            raise JobError(f"{LABEL}: db_configure: {'; '.join(failed)}")
+        return self._keep_everywhere("db_configure", keeping.MEMORY, str(mebibytes))
+
+    def _license(self, job):
+        text = self._node.kept(keeping.LICENSE)
+        if job == "license_info":
+            digest = hashlib.sha256(text.encode("utf-8")).hexdigest() if text else ""
+            return {"info": LABEL, "uploaded": bool(text), "sha256": digest}
+        if not text:
+            raise JobError(f"{LABEL}: license_download: none was uploaded, and none is built in")
+        return text
+
+    def _keep_everywhere(self, job, name, text):
+        """All nodes or none, as far as that can be known before."""
+        missing = [other for other, status in self._node.others().items() if not status]
+        if missing:
+            raise JobError(f"{LABEL}: {job}: {', '.join(missing)} does not answer")
+        for node in self._cluster.others:
+            try:
+                self._tell(node, "/rehearsal/keep", {"name": name, "text": text})
+            except wire.Failed as failure:
+                raise JobError(f"{LABEL}: {job}: {node['name']}: {failure}") from None
+        self._node.keep(name, text)
+        return "OK"
 
 
 # -- confd_client --------------------------------------------------------------------------------
@@ -119,7 +187,7 @@ jobs: {", ".join(JOBS)}
 """
 
 
-def client(arguments, socket_path, out, err):
+def client(arguments, socket_path, out, err, stdin=None):
     """The command: `confd_client db_state db_name: Exasol -j`.  The exit code."""
     as_json, words = False, []
     for word in arguments:
@@ -129,15 +197,16 @@ def client(arguments, socket_path, out, err):
             out.write(USAGE)
             return 0
         else:
-            # "key: value" may arrive as one word or as two.
-            key, colon, value = word.partition(": ")
-            words += [key + ":", value] if colon else [word]
-    job, rest = (words[0], words[1:]) if words else ("", [])
-    keys, values = rest[0::2], rest[1::2]
-    if not job or len(keys) != len(values) or not all(key.endswith(":") for key in keys):
+            words.append(word)
+    job, parameters = (words[0] if words else ""), _parameters(" ".join(words[1:]))
+    if not job or parameters is None:
         err.write(USAGE)
         return 2
-    parameters = {key[:-1]: value for key, value in zip(keys, values)}
+    try:
+        parameters = {key: _value(value, stdin or sys.stdin) for key, value in parameters}
+    except (OSError, ValueError) as error:
+        err.write(f"{LABEL}: {getattr(error, 'strerror', None) or error}\n")
+        return 1
     try:
         with wire.Client.unix(socket_path) as connection:
             body = {"job": job, "parameters": parameters}
@@ -149,8 +218,47 @@ def client(arguments, socket_path, out, err):
     if "error" in answer:
         err.write(answer["error"] + "\n")
         return 1
-    out.write(_shown(answer["answer"], as_json and job not in ("db_start", "db_stop")) + "\n")
+    out.write(_shown(answer["answer"], as_json and answer["answer"] != "OK") + "\n")
     return 0
+
+
+# A value is one word, a text in quotes, or what stands before the next key.
+_PARAMETER = re.compile(
+    r"""([A-Za-z_]\w*):\s+("[^"]*"|'[^']*'|(?:(?!\s+[A-Za-z_]\w*:\s)[^"'])+?)"""
+    r"""(?:\s+(?=[A-Za-z_]\w*:\s)|\s*\Z)"""
+)
+_FILE = re.compile(r'"\{<\s*(\S+?)\s*\}"')
+
+
+def _parameters(text):
+    """[(key, value)] of `key: value key: value`, or None.
+
+    The words are put together first: a shell may have divided them, the one behind `c4 connect`
+    for example.
+    """
+    found, place = [], 0
+    while place < len(text):
+        parameter = _PARAMETER.match(text, place)
+        if not parameter:
+            return None
+        found.append(parameter.groups())
+        place = parameter.end()
+    return found
+
+
+def _value(text, stdin):
+    """`"{< FILE}"` is a file's content, and - is what comes in; quotes belong to it."""
+    file = _FILE.fullmatch(text)
+    if not file:
+        return text[1:-1] if text[0] in "\"'" else text.strip()
+    if file[1] == "-":
+        content = stdin.read(keeping.LIMIT + 1)
+    else:
+        with open(file[1], encoding="utf-8", newline="") as source:
+            content = source.read(keeping.LIMIT + 1)
+    if len(content) > keeping.LIMIT:
+        raise ValueError(f"{file[1]}: longer than this stand-in takes")
+    return content
 
 
 def _shown(value, as_json):

@@ -12,11 +12,12 @@ from .session import Account
 
 
 class Database:
-    def __init__(self, cluster, paths, password, faults, changed, log):
+    def __init__(self, cluster, kept, password, faults, unkind, changed, log):
         self._cluster = cluster
-        self._paths = paths
+        self._kept = kept
         self._password = password
         self._faults = faults
+        self._unkind = unkind
         self._changed = changed  # called after every change of state
         self._log = log
         self._lock = threading.Lock()
@@ -43,11 +44,12 @@ class Database:
     def _start(self, cancel):
         try:
             if not cancel.wait(float(self._faults.get("slow_start_s", 0))):
-                account = Account(self._password, self._next_key.take(), self._faults)
+                account = Account(
+                    self._password, self._next_key.take(), self._faults, self._unkind
+                )
                 server = sqlserver.SqlServer(
                     (self._cluster.listen_on, self._cluster.sql_port),
-                    self._paths.certificate,
-                    self._paths.private_key,
+                    *self._kept.certificate(),
                     account,
                     self._cluster.database,
                     lambda: [addresses.current(node) for node in self._cluster.nodes],
@@ -65,6 +67,12 @@ class Database:
             if self._state == "starting" or cancel.is_set():
                 self._state = "setup"
         self._changed()
+
+    def use_certificate(self):
+        """The one that is kept now, for sessions that begin from now on."""
+        with self._lock:
+            if self._server:
+                self._server.use_certificate(*self._kept.certificate())
 
     def stop(self):
         with self._lock:

@@ -13,12 +13,19 @@ import sys
 import threading
 import time
 
-from . import LABEL, addresses, confd, password, peers, settings, stages, wire
+from . import LABEL, addresses, confd, keeping, password, peers, settings, stages, wire
+from .bootlog import BootLog
 from .database import Database
 
 TICK_S = 0.5  # on the way up
 REST_S = 2.0  # at stage d: what comes from outside wakes the loop, this finds a stopped c4.service
 KEY_HEADER = "x-rehearsal-key"
+DOCUMENTED_STATES = {
+    "running": "Running",
+    "setup": "Setup",
+    "starting": "Startup",
+    "stopping": "Shutdown",
+}
 
 
 def log(text):
@@ -62,6 +69,9 @@ class Node:
         self._key = kept["cluster_key"]
         self._faults = settings.Faults(paths.faults, log)
         self._state = settings.State(paths, self._faults)
+        self._unkind = settings.Unkind(paths)
+        self._kept = keeping.Keeping(paths)
+        self._boot_log = BootLog(paths.boot_log(self.cluster), log)
         self._pinned = wire.pinned_certificate(paths.certificate)
         self._cos = stages.Cos(paths.cos_pid, self.cluster.cos_port)
         self._disks = stages.Disks(self.cluster.disks)
@@ -71,7 +81,13 @@ class Node:
         )
         self._peers = peers.Peers(self.cluster, self._connect, self._catch_up, self._event.set)
         self._database = Database(
-            self.cluster, paths, self._password, self._faults, self._event.set, log
+            self.cluster,
+            self._kept,
+            self._password,
+            self._faults,
+            self._unkind,
+            self._event.set,
+            log,
         )
         self._confd = confd.Confd(self.cluster, self, self._tell)
         self._confd_up = False
@@ -99,6 +115,35 @@ class Node:
         self._publish()
         self._event.set()
 
+    def memory_mib(self):
+        """The database's memory over all nodes."""
+        kept = self._kept.get(keeping.MEMORY)
+        if kept or self._unkind.get("mem_size_zero"):
+            return int(kept or 0)
+        if self.cluster.memory:
+            return int(self.cluster.memory)
+        return keeping.memory_of(keeping.memory_here()) * len(self.cluster.nodes)
+
+    def kept(self, name):
+        return self._kept.get(name)
+
+    def keep(self, name, text):
+        self._kept.put(name, text)
+        log(f"{LABEL}: kept: {name}")
+        if name == keeping.CERTIFICATE:
+            self._database.use_certificate()
+        self._publish()
+        self._event.set()
+
+    def fingerprint(self):
+        return self._kept.fingerprint()
+
+    def state_name(self, state):
+        """The word for a state: the documentation has others than what was seen."""
+        if self._unkind.get("state_names") == "documented":
+            return DOCUMENTED_STATES[state]
+        return state
+
     def handle(self, request):
         """wire.Server's question for the cluster port and for confd_client's socket."""
         if request.method == "GET" and request.path == "/is_master":
@@ -124,6 +169,9 @@ class Node:
         if request.path == "/rehearsal/database" and body.get("wanted") in ("running", "setup"):
             self.want(body["wanted"])
             return 200, "application/json", json.dumps(self._status)
+        if request.path == "/rehearsal/keep" and self._kept.knows(body.get("name")):
+            self.keep(body["name"], str(body.get("text", "")))
+            return 200, "application/json", json.dumps(self._status)
         if request.path == "/rehearsal/confd" and isinstance(body.get("parameters"), dict):
             try:
                 answer = {"answer": self._confd.perform(body.get("job"), body["parameters"])}
@@ -137,10 +185,10 @@ class Node:
                 return 409, "text/plain", str(refusal)
         return 400, "text/plain", f"{LABEL}: not understood\n"
 
-    def _tell(self, node, wanted):
-        """Has another node want the same, and learns its status from the answer."""
+    def _tell(self, node, path, body):
+        """Has another node want or keep the same, and learns its status from the answer."""
         with self._link(node) as link:
-            self._peers.learn(node["name"], link.ask("/rehearsal/database", {"wanted": wanted}))
+            self._peers.learn(node["name"], link.ask(path, body))
 
     def _connect(self, node):
         address = addresses.current(node)
@@ -183,16 +231,20 @@ class Node:
                 "stage": stage,
                 "waiting_for": waiting_for,
                 "database": database,
-                "wanted": self._state.wanted,
+                # A database without memory does not start, whoever wants it.
+                "wanted": self._state.wanted if self.memory_mib() else "setup",
                 "password_change": self._password.number,
             }
             if old and all(old[name] == value for name, value in facts.items()):
                 return
             if not old or (stage, waiting_for) != (old["stage"], old["waiting_for"]):
-                log(
-                    f"{LABEL}: stage {stage}"
-                    + (f", waiting for {waiting_for}" if waiting_for else "")
-                )
+                said = f"stage {stage}" + (f", waiting for {waiting_for}" if waiting_for else "")
+                log(f"{LABEL}: {said}")
+                self._boot_log.say(f"{LABEL}: {said}")
+                if stage == "c" and not self.memory_mib():
+                    self._boot_log.say(f"{LABEL}: unkind: the database's memory is 0")
+                if stage == "d":
+                    self._boot_log.say("stage6: All stages finished.")
             if old and old["database"] != database:
                 log(f"{LABEL}: database state {database}")
             self._count += 1

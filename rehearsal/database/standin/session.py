@@ -6,9 +6,10 @@ everything after the login's answer is binary frames of zlib data, both ways.
 """
 
 import json
+import time
 import zlib
 
-from . import LABEL, RELEASE, sql, websocket
+from . import LABEL, sql, websocket
 from .password import NotChanged
 
 PROTOCOL_VERSION = 3
@@ -24,10 +25,12 @@ _STATEMENTS_OPEN = 1000
 class Account:
     """Who may log in: SQL user SYS with the password whose scrypt value is kept."""
 
-    def __init__(self, password, key, faults):
+    def __init__(self, password, key, faults, unkind):
         self._password = password
         self._key = key
         self._faults = faults
+        self._opens_at = time.monotonic() + unkind.get("login_refused_s", 0)
+        self.release = unkind.release
 
     def public_key(self):
         return self._key.public()
@@ -36,7 +39,7 @@ class Account:
         password = self._key.decrypt(cipher)
         # The value is computed for a wrong user too: the time must not tell which one was wrong.
         right = self._password.check(password if password is not None else "")
-        if self._faults.get("wrong_password"):
+        if self._faults.get("wrong_password") or time.monotonic() < self._opens_at:
             return False
         return right and password is not None and isinstance(user, str) and user.upper() == "SYS"
 
@@ -123,7 +126,7 @@ class Session:
                 "responseData": {
                     "sessionId": self._id,
                     "protocolVersion": min(asked, PROTOCOL_VERSION),
-                    "releaseVersion": RELEASE,
+                    "releaseVersion": self._account.release,
                     "databaseName": f"{self._server.database_name} ({LABEL})",
                     "productName": LABEL,
                     "maxDataMessageSize": MESSAGE_LIMIT,
@@ -171,7 +174,7 @@ class Session:
 
     def _run(self, texts):
         # All are looked at before the first is carried out.
-        understood = [sql.understand(text) for text in texts]
+        understood = [sql.understand(text, self._account.release) for text in texts]
         return _ok(sql.answer([self._result(item) for item in understood]))
 
     def _result(self, understood):
@@ -181,7 +184,7 @@ class Session:
         return understood
 
     def _prepare(self, request):
-        result = sql.understand(request.get("sqlText"))
+        result = sql.understand(request.get("sqlText"), self._account.release)
         if len(self._statements) >= _STATEMENTS_OPEN:
             raise sql.SqlError("R0001", f"{LABEL}: too many open prepared statements")
         handle = self._last_handle

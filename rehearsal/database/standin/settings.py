@@ -2,8 +2,9 @@
 
 import json
 import os
+import pwd
 
-from . import LABEL
+from . import LABEL, RELEASE
 
 
 class Paths:
@@ -26,6 +27,23 @@ class Paths:
         self.cos_pid = os.path.join(self.run, "cos.pid")
         self.confd_socket = os.path.join(self.run, "confd.sock")
         self.boot_id = at("proc/sys/kernel/random/boot_id")
+        self.unkind = at("opt/exasol-rehearsal/database/unkind.json")
+        self.cos_hosts = at("opt/exasol-rehearsal/cos/known_hosts")
+        # What confd's jobs keep, on every node.
+        self.license = os.path.join(self.var, "license")
+        self.memory = os.path.join(self.var, "mem_size")
+        self.uploaded_certificate = os.path.join(self.var, "uploaded.pem")
+        self._root = root
+
+    def boot_log(self, cluster):
+        """exainit.log, where operators of the real one read what happened."""
+        try:
+            home = pwd.getpwnam(cluster.user).pw_dir
+        except KeyError:
+            home = f"/home/{cluster.user}"
+        number = cluster.self_name.lstrip("n")
+        place = f".ccc/play/local/{cluster.play_id}/main/{number}/data/logs/cored/exainit.log"
+        return os.path.join(self._root, home.lstrip("/"), place)
 
 
 class Cluster:
@@ -44,6 +62,7 @@ class Cluster:
         self.cos_port = data["cos_port"]
         self.adminui_port = data["adminui_port"]
         self.listen_on = data["listen_on"]
+        self.memory = data.get("memory", "")  # CCC_PLAY_DB_MEM_SIZE, MiB over all nodes
 
     @classmethod
     def load(cls, paths):
@@ -94,6 +113,28 @@ class Faults:
         return str(self.get("unit_failed", "")).partition(".service")[0] == unit
 
 
+class Unkind:
+    """The test switch unkind.json, which a release archive may bring along; README has its keys.
+
+    Without the file, and for every key that is not in it, the rehearsal is as kind as ever.
+    """
+
+    def __init__(self, paths):
+        try:
+            self._values = read_json(paths.unkind)
+        except FileNotFoundError:
+            self._values = {}
+
+    def get(self, name, default=None):
+        return self._values.get(name, default)
+
+    @property
+    def release(self):
+        """What the SQL port and `c4 ps` call the version: a real one, followed by +rehearsal."""
+        posed = self.get("pose_as")
+        return f"{posed}+rehearsal" if posed else RELEASE
+
+
 class State:
     """Whether the database is wanted: kept on disk, valid for one boot.
 
@@ -131,6 +172,10 @@ def write_json(path, value, mode):
     _replace(path, json.dumps(value) + "\n", mode)
 
 
+def write_text(path, text, mode):
+    _replace(path, text, mode)
+
+
 def write_secrets(path, value):
     """In the form in which `c4 host play` writes them: a second play finds nothing to change."""
     _replace(path, json.dumps(value, indent=1, sort_keys=True) + "\n", 0o600)
@@ -140,7 +185,7 @@ def _replace(path, text, mode):
     """Replaces the file in one step, so that a power cut leaves the old or the new one."""
     draft = f"{path}.new"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -62,7 +62,7 @@ class NewPassword:
         self.password = password
 
 
-def understand(text):
+def understand(text, release=RELEASE):
     """The result of one statement, as it stands in `results` of an answer; or a NewPassword."""
     if not isinstance(text, str):
         raise SqlError("42000", f"{LABEL}: sqlText is missing or no string")
@@ -73,7 +73,7 @@ def understand(text):
         return _rows([{"name": "1", "dataType": kind}], [[1]])
     if _METADATA.match(statement):
         kind = {"type": "VARCHAR", "size": 2000, "characterSet": "UTF8"}
-        return _rows([{"name": "PARAM_VALUE", "dataType": kind}], [[RELEASE]])
+        return _rows([{"name": "PARAM_VALUE", "dataType": kind}], [[release]])
     if _WITHOUT_ROWS.match(statement):
         return done()
     new_password = _NEW_PASSWORD.match(statement)

@@ -41,6 +41,10 @@ class SqlServer:
             raise
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def use_certificate(self, certificate, private_key):
+        """For connections that come from now on."""
+        self._tls.load_cert_chain(certificate, private_key)
+
     def stop(self):
         """Closes the port and every session."""
         with self._lock:
