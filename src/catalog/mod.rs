@@ -5,10 +5,11 @@
 //! of flags. Both files are part of the binary and are read once; tests prove that they are good,
 //! so that nothing can fail when a user runs it.
 
+pub mod needs;
 mod providers;
 mod versions;
 
 pub use providers::{
     InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region, regions,
 };
-pub use versions::{Artifact, DbVersion, RELEASE_TREE, find_version, versions};
+pub use versions::{Artifact, DbVersion, RELEASE_TREE, find_version, is_rehearsal, versions};

@@ -114,6 +114,11 @@ pub fn find_version(name: &str) -> Result<&'static DbVersion, InvalidValue> {
     })
 }
 
+/// Whether that version is a stand-in without a database behind it.
+pub fn is_rehearsal(name: &str) -> bool {
+    find_version(name).is_ok_and(|version| version.rehearsal)
+}
+
 fn names(version: &DbVersion) -> impl Iterator<Item = &str> {
     std::iter::once(version.name.as_str()).chain(version.aliases.iter().map(String::as_str))
 }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::preflight::Preflight;
-use super::{Context, Given};
+use super::{Context, Given, floors};
+use crate::catalog;
 use crate::error::Result;
 use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Spec, quote};
 use crate::providers;
@@ -11,9 +12,13 @@ use crate::providers;
 pub async fn run(context: &Context, spec: Spec, given: &Given) -> Result<DoctorReport> {
     let provider = providers::find(&spec.provider)?;
     (provider.validate)(&spec)?;
+    floors::check(provider, &spec, None)?;
     let Preflight { checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
     Ok(DoctorReport { provider: provider.name.into(), ok: !checks.iter().any(Check::is_failed), checks })
 }
+
+/// What `doctor` takes where no version is named.
+const DEFAULT_VERSION: &str = "default";
 
 /// The command that checks this deployment's target: bare, it checks the usual one.
 pub(super) fn command(spec: &Spec) -> String {
@@ -21,7 +26,11 @@ pub(super) fn command(spec: &Spec) -> String {
     // An image's address may hold a secret, and does not say where the target is.
     let places = own.iter().filter(|def| !matches!(def.kind, OptionKind::PathOrUrl));
     let words = places.filter_map(|def| word(def, spec.options.get(def.key)?));
+    // A rehearsal's sizes are too small for a database.
+    let version = catalog::find_version(DEFAULT_VERSION).ok().filter(|version| version.name != spec.db_version);
+    let version = version.map(|_| format!("--db-version={}", quote(&spec.db_version)));
     std::iter::once(format!("exasol doctor --cloud-provider {}", spec.provider))
+        .chain(version)
         .chain(words)
         .collect::<Vec<_>>()
         .join(" ")
@@ -52,7 +61,8 @@ mod tests {
         }))
         .unwrap();
         let command = command(&spec);
-        assert!(command.starts_with("exasol doctor --cloud-provider libvirt "), "{command}");
+        let begin = "exasol doctor --cloud-provider libvirt --db-version=rehearsal ";
+        assert!(command.starts_with(begin), "{command}");
         assert!(command.contains("--libvirt-uri='qemu+ssh://me@server/system?no_tty=1'"), "{command}");
         assert!(command.contains("--libvirt-memory=8") && !command.contains("pool"), "{command}");
         let words: Vec<_> = command.split(' ').map(|word| word.replace('\'', "")).collect();

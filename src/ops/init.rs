@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::operation::{in_dir, refuse_after_signal};
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, known, render_input};
+use super::{Context, Given, floors, known, render_input};
 use crate::catalog::{self, DbVersion};
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     spec.db_version = version.name.clone();
     spec.multicast_overlay |= provider.cloud.as_ref().is_some_and(|cloud| cloud.always_overlay);
     (provider.validate)(&spec)?;
+    floors::check(provider, &spec, None)?;
     let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing).await?;
     let (checks, facts, _) = preflight.passed()?;
     warnings.extend(warnings_of(&spec, &checks));
@@ -52,11 +53,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
 }
 
 fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
-    let mut warnings: Vec<_> = checks
-        .iter()
-        .filter(|c| c.status == CheckStatus::Warning)
-        .map(|c| format!("{}: {}", c.title, c.detail))
-        .collect();
+    let mut warnings: Vec<_> = checks.iter().filter(|c| c.status == CheckStatus::Warning).map(floors::text).collect();
     if spec.allowed_cidrs.is_empty() {
         warnings.push(
             "SSH, SQL and Admin UI will be open to every address that can reach the nodes; \

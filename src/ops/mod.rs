@@ -31,6 +31,7 @@ mod cluster;
 mod connections;
 mod credentials;
 mod engine;
+mod floors;
 mod known;
 pub mod links;
 mod login;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cache_dirs::CacheDirs;
-use super::{Context, apply, connections, credentials, engine, recorded, render_input};
+use super::{Context, apply, connections, credentials, engine, floors, recorded, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, Options, PlanReport, PlannedChange, Spec};
@@ -24,6 +24,9 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let mut report = plan.report();
     let state = dir.state();
     report.summary = summary(&context.interrupt, &state.spec, &state.facts, provider).await?;
+    if let Some(check) = floors::warning(provider, &state.spec, &state.facts) {
+        context.sink.warn(floors::text(&check));
+    }
     let nodes = NodePlan::all(&state.id, &state.spec);
     add(&mut report, provider, &apply::misfits(&context.interrupt, provider, state, &nodes).await?);
     Ok(report)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::blocking::{blocking, within};
 use super::credentials::{self, Given};
 use super::operation::refuse_after_signal;
-use super::{Confirm, Context, engine};
+use super::{Confirm, Context, engine, floors};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -57,6 +57,7 @@ impl Preflight {
         let mut checks: Vec<Check> =
             credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();
         checks.extend(target.checks);
+        checks.extend(floors::warning(provider, spec, &target.facts));
         checks.push(requirements::check(
             "terraform",
             "Terraform or OpenTofu",

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, engine, known, recorded as names};
+use super::{Context, Given, engine, floors, known, recorded as names};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -57,6 +57,7 @@ pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateRep
     locked.check_allowed(Operation::Update)?;
     warnings.extend(known::remember(&locked));
     let state = locked.state().clone();
+    floors::check(provider, &spec, Some(&state.spec))?;
     let mut changed = changes(&state.spec, &spec)?;
     let engine = match changed.iter().any(|change| change.option == ENGINE) {
         true => Some(engine::change(&state, spec.engine.as_ref(), &locked.terraform_dir())?),
@@ -71,6 +72,9 @@ pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateRep
     if !changed.is_empty() {
         // Secrets first: a spec with more nodes than keys could not be rendered.
         locked.write_secrets(&secrets)?;
+        let warning = |spec: &Spec| floors::warning(provider, spec, &state.facts);
+        warnings
+            .extend(warning(&spec).filter(|new| Some(new) != warning(&state.spec).as_ref()).map(|c| floors::text(&c)));
         warnings.extend(engine.as_ref().and_then(|change| change.warning.clone()));
         locked.update(|state| {
             state.spec = spec;

@@ -11,6 +11,7 @@ mod database;
 mod deploy;
 mod engine;
 mod environment;
+mod floors;
 mod health;
 mod house;
 mod image;

@@ -15,7 +15,7 @@ CHECK = re.compile(
     re.MULTILINE,
 )
 # What libvirt's preflight is made of.
-PREFLIGHT = ("src/providers/libvirt", "src/tools/requirements.rs", "src/ops/preflight.rs")
+PREFLIGHT = ("src/providers/libvirt", "src/tools/requirements.rs", "src/ops/preflight.rs", "src/ops/floors.rs")
 ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "'": "'", "0": "\0"}
 
 

@@ -9,12 +9,20 @@ use super::super::distro::{Machine, Package};
 use super::super::options::{DomainType, Options, WantedDomainType};
 use super::super::probe::{self, Kvm};
 use super::Context;
+use crate::catalog;
 use crate::model::Check;
 
 const TITLE: &str = "KVM runs guests";
 const DEVICE: &str = "/dev/kvm";
 /// What emulation costs, as measured: a boot of 8 s under KVM takes about a minute.
 const SLOW: &str = "nodes run under emulation: many times slower, for rehearsals only";
+/// On KVM a database takes minutes to its first login; `deploy` waits 20 for it.
+const TOO_SLOW: &str = "nodes run under emulation, many times slower: a real database will not be up within the 20 \
+                        minutes that deploy waits for it; use a machine with KVM, or --db-version rehearsal";
+
+fn slow(context: &Context) -> &'static str {
+    if catalog::is_rehearsal(&context.spec().db_version) { SLOW } else { TOO_SLOW }
+}
 
 pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Check>) -> Option<DomainType> {
     let wanted = context.options.domain_type;
@@ -22,7 +30,7 @@ pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Chec
         return Some(DomainType::Qemu);
     }
     if wanted == WantedDomainType::Qemu {
-        checks.push(Check::warning("kvm", TITLE, format!("not used, as asked: {SLOW}")));
+        checks.push(Check::warning("kvm", TITLE, format!("not used, as asked: {}", slow(context))));
         return emulation(context, architecture, checks);
     }
     let kvm = match architecture {
@@ -45,7 +53,7 @@ pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Chec
         checks.push(check.fix("or accept emulation: --libvirt-domain-type auto"));
         return None;
     }
-    let check = Check::warning("kvm", TITLE, format!("{cause}; {SLOW}"));
+    let check = Check::warning("kvm", TITLE, format!("{cause}; {}", slow(context)));
     checks.push(fix.into_iter().fold(check, Check::fix));
     match kvm {
         // Emulation has run a guest beside it.

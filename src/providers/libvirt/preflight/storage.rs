@@ -7,12 +7,19 @@ use super::super::default_image;
 use super::super::options::DEFAULT_POOL;
 use super::super::{base_volume, create};
 use super::{Context, autostart, gb, unanswered};
+use crate::catalog::{self, needs};
 use crate::model::{Check, ImageLocation, Spec, quote};
 
 /// Pools whose volumes are files: only those can hold copy-on-write layers over a shared image.
 const FILE_POOLS: [&str; 4] = ["dir", "fs", "netfs", "vstorage"];
 /// What a fresh node writes besides its image: the layer over it, logs, packages.
 const THIN_NODE_BYTES: u64 = 1 << 30;
+
+/// What is written until a node is ready: an installation in the home beside that.
+fn begin(spec: &Spec) -> u64 {
+    let installed = u64::from(needs::HOME_FREE_GB) << 30;
+    THIN_NODE_BYTES + if catalog::is_rehearsal(&spec.db_version) { 0 } else { installed }
+}
 
 /// Whether machines can be tried there.
 pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> bool {
@@ -121,7 +128,7 @@ fn room(pool: &Pool, spec: &Spec, image: u64) -> Check {
     let node =
         u64::from(spec.root_volume_size) + u64::from(spec.data_volume_size) * u64::from(spec.data_volumes_per_node);
     let full = image.saturating_add(nodes.saturating_mul(node).saturating_mul(1 << 30));
-    let thin = image.saturating_add(nodes.saturating_mul(THIN_NODE_BYTES));
+    let thin = image.saturating_add(nodes.saturating_mul(begin(spec)));
     let title = format!("room in storage pool '{}'", pool.name);
     let advice = "free some space, choose another pool with --libvirt-pool, or smaller disks with --data-volume-size and --root-volume-size";
     let free = gb(pool.available);
@@ -142,9 +149,9 @@ mod tests {
     use super::*;
     use crate::model::CheckStatus;
 
-    fn status(available_gb: u64) -> CheckStatus {
+    fn status(db_version: &str, available_gb: u64) -> CheckStatus {
         let spec = serde_json::from_value(serde_json::json!({
-            "provider": "libvirt", "cluster_size": 2, "db_version": "rehearsal", "data_volume_size": 10,
+            "provider": "libvirt", "cluster_size": 2, "db_version": db_version, "data_volume_size": 10,
             "data_volumes_per_node": 2, "root_volume_size": 20,
         }))
         .unwrap();
@@ -161,9 +168,15 @@ mod tests {
 
     #[test]
     fn room_is_thin_or_full() {
-        assert_eq!(status(2), CheckStatus::Failed);
-        assert_eq!(status(3), CheckStatus::Warning);
-        assert_eq!(status(80), CheckStatus::Warning);
-        assert_eq!(status(81), CheckStatus::Ok);
+        assert_eq!(status("rehearsal", 2), CheckStatus::Failed);
+        assert_eq!(status("rehearsal", 3), CheckStatus::Warning);
+        assert_eq!(status("rehearsal", 80), CheckStatus::Warning);
+        assert_eq!(status("rehearsal", 81), CheckStatus::Ok);
+    }
+
+    #[test]
+    fn a_database_s_installation_is_counted() {
+        assert_eq!(status("exasol-2025.1.8", 42), CheckStatus::Failed);
+        assert_eq!(status("exasol-2025.1.8", 43), CheckStatus::Warning);
     }
 }
