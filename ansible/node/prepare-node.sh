@@ -172,15 +172,26 @@ check_programs() {
     package openssl openssl openssl
     package ssh-keyscan openssh-client openssh-clients
   )
-  wanted=$(package avahi-daemon avahi-daemon avahi)
+  wanted=$(
+    [ "$MDNS" = no ] || package avahi-daemon avahi-daemon avahi
+    if [ "$PODMAN" = yes ] && has_quadlet; then package podman podman podman; fi
+  )
   if [ "$1" = --packages-tried ]; then
     [ -z "$missing" ] || fail "still missing, and needed: $missing"
-    [ -z "$wanted" ] || warn "no mDNS name for $NODE: $wanted is not installed and cannot be had"
+    for name in $wanted; do tell_without "$name"; done
     return 0
   fi
   # shellcheck disable=SC2086 # one line
   [ -z "$missing" ] || echo missing: $manager $missing
-  [ -z "$wanted" ] || echo "wanted: $manager $wanted"
+  # shellcheck disable=SC2086
+  [ -z "$wanted" ] || echo wanted: $manager $wanted
+}
+
+tell_without() {
+  case $1 in
+    podman) warn "no Podman on $NODE, which Exasol's Lakehouse Turbo needs (2026.1 and newer): it cannot be had" ;;
+    *) warn "no mDNS name for $NODE: $1 is not installed and cannot be had" ;;
+  esac
 }
 
 # systemd reads a new unit by itself; telling it to read all of them again runs every generator, seconds on an
@@ -250,7 +261,11 @@ main() {
   . $ours/node.conf
   # shellcheck source=ansible/node/disks.sh
   . /usr/local/lib/exasol-deployer/disks.sh
+  # shellcheck source=ansible/node/system.sh
+  . /usr/local/lib/exasol-deployer/system.sh
   check_marker
+  check_system
+  check_room
   set_hostname
   set_password
   write_hosts
@@ -260,6 +275,7 @@ main() {
   check_programs "$@"
   check_firewall
   exempt_from_penalties
+  no_reboots
   start_overlay
   name_on_network
   check_artifacts

@@ -9,7 +9,8 @@ use include_dir::{Dir, include_dir};
 use super::bundle::Bundle;
 use super::guest_file::{GuestFile, Owner};
 use super::{
-    Secrets, USER, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, overlay, units,
+    Proxies, Secrets, USER, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, overlay,
+    proxy, units, updates,
 };
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Node, RenderedFile, Spec};
@@ -23,7 +24,7 @@ const NODE_SCRIPTS: &str = "node";
 const LIB_DIR: &str = "/usr/local/lib/exasol-deployer";
 
 /// What every node gets of them.
-const NODE_LIBRARY: [&str; 9] = [
+const NODE_LIBRARY: &[&str] = &[
     "c4.sh",
     "certificate.sh",
     "check-services.sh",
@@ -33,6 +34,8 @@ const NODE_LIBRARY: [&str; 9] = [
     "firewall.sh",
     "health.sh",
     "install-cluster.sh",
+    "packages.sh",
+    "system.sh",
 ];
 
 /// c4, the archive and c4's configuration, on n11.
@@ -49,6 +52,11 @@ pub struct AnsibleInput<'a> {
     pub release: Release<'a>,
     /// The database's installation has succeeded once.
     pub installed: bool,
+    /// The machines are a cloud's: it has a metadata service, and nobody asks for names by multicast.
+    pub on_a_cloud: bool,
+    /// Nodes may ask the network for packages that are only welcome.
+    pub welcome_packages: bool,
+    pub proxies: &'a Proxies,
 }
 
 /// The database version to install. The files themselves are not rendered: ansible-playbook gets
@@ -129,9 +137,11 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
         units::c4_ordering(&node.plan),
         units::firewall(),
         units::nftables(),
-        firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs),
+        firewall::table(input.nodes, input.deployer_addresses, &input.spec.allowed_cidrs, input.on_a_cloud),
         firewall::never_penalized(input.nodes, input.deployer_addresses),
+        proxy::file(input.proxies),
     ];
+    files.extend(updates::files());
     for name in NODE_LIBRARY {
         files.push(GuestFile::root(format!("{LIB_DIR}/{name}"), node_script(name)?).mode(0o755));
     }
@@ -176,6 +186,9 @@ mod tests {
             deployer_addresses: &["192.168.122.1".parse().unwrap()],
             release: RELEASE,
             installed: false,
+            on_a_cloud: false,
+            welcome_packages: true,
+            proxies: &Proxies::default(),
         })
         .unwrap()
     }
@@ -204,6 +217,33 @@ mod tests {
     }
 
     #[test]
+    fn welcome_is_what_the_place_and_the_release_have_a_use_for() {
+        let fixture = Fixture::two_nodes();
+        let (nodes, secrets, proxies) = (fixture.nodes(), fixture.secrets(), Proxies::default());
+        let words = |rehearsal: bool, on_a_cloud: bool, welcome_packages: bool| {
+            let input = AnsibleInput {
+                id: &fixture.id,
+                spec: &fixture.spec,
+                nodes: &nodes,
+                secrets: &secrets,
+                deployer_addresses: &[],
+                release: Release { rehearsal, ..RELEASE },
+                installed: false,
+                on_a_cloud,
+                welcome_packages,
+                proxies: &proxies,
+            };
+            let conf = node_conf::node_conf(&nodes[0], &input).content;
+            let lines = conf.lines().filter(|line| line.starts_with("MDNS=") || line.starts_with("PODMAN="));
+            lines.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(words(false, false, true), "MDNS=yes PODMAN=yes");
+        assert_eq!(words(true, false, true), "MDNS=yes PODMAN=no");
+        assert_eq!(words(false, true, true), "MDNS=no PODMAN=yes");
+        assert_eq!(words(false, false, false), "MDNS=no PODMAN=no");
+    }
+
+    #[test]
     fn what_a_node_gets() {
         let fixture = Fixture::two_nodes();
         let (nodes, secrets) = (fixture.nodes(), fixture.secrets());
@@ -216,6 +256,12 @@ mod tests {
             deployer_addresses,
             release: RELEASE,
             installed: false,
+            on_a_cloud: false,
+            welcome_packages: true,
+            proxies: &Proxies {
+                variables: vec![("https_proxy", "http://me:proxy's password@proxy.example:3128".into())],
+                withheld: vec!["http_proxy is of no use".into()],
+            },
         };
         let first = node_files(&nodes[0], &input).unwrap();
         let list: Vec<_> = first.iter().map(|f| format!("{:04o} {} {}", f.mode, f.owner.name(), f.path)).collect();
@@ -223,6 +269,12 @@ mod tests {
         let content = |path: &str| first.iter().find(|f| f.path == path).unwrap().content.clone();
         insta::assert_snapshot!("node_conf", content("/etc/exasol-deployer/node.conf"));
         insta::assert_snapshot!("hosts", content("/etc/exasol-deployer/hosts"));
+
+        // A proxy's password is for root alone.
+        let with_password = first.iter().filter(|f| f.content.contains("proxy's password"));
+        let places: Vec<_> = with_password.map(|f| (f.path.as_str(), f.mode, f.owner)).collect();
+        assert_eq!(places, [("/etc/exasol-deployer/proxy", 0o600, Owner::Root)]);
+        insta::assert_snapshot!("proxy", content("/etc/exasol-deployer/proxy"));
 
         // Passwords go to the first node only, and nobody but the login can read them.
         let second = node_files(&nodes[1], &input).unwrap();

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Secrets, USER, address_line, disks, units};
+use super::{Secrets, USER, address_line, disks, units, updates};
 use crate::error::{Error, Result};
 use crate::model::NodePlan;
 use crate::providers::Provider;
@@ -17,6 +17,7 @@ pub fn user_data(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Res
 
 fn config(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<Value> {
     let mut files = vec![units::c4_ordering(node), address_line::script(&node.name)];
+    files.extend(updates::files());
     // Elsewhere the disks' identities are known when they have been made; Ansible brings the rules then.
     if let Some(link) = provider.disk_link {
         files.push(disks::udev_rules(node, &node.disks.iter().map(link).collect::<Vec<_>>()));
@@ -38,7 +39,8 @@ fn config(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<Val
         }],
         "disable_root": true,
         "ssh_pwauth": false,
-        // The host key is made by the deployer, so that the first connection is already verified.
+        // The host key is made by the deployer, so that the first connection is already verified. No RSA key beside
+        // it: all who connect (OpenSSH, c4, which is Go) know ed25519, and each kind of key would have to be pinned.
         "ssh_deletekeys": true,
         "ssh_genkeytypes": [],
         "ssh_keys": {

@@ -15,12 +15,29 @@ use crate::model::Node;
 /// SSH, SQL, Admin UI: open to everybody, or to `--allowed-cidr`.
 const USER_PORTS: &str = "{ 22, 8563, 8443 }";
 
+/// Where clouds answer machines about themselves: user-data with the host key and the password's hash in it, and
+/// credentials of the machine's role. Azure's second address hands out extensions' settings.
+const METADATA: [&str; 2] =
+    ["ip daddr { 169.254.169.254, 168.63.129.16 }", "ip6 daddr { fd00:ec2::254, fd20:ce::254 }"];
+
+/// Closes them to everybody but root: SQL users' functions run on these machines. cloud-init and the clouds' agents
+/// are root. Names (53, on Google, Oracle and Azure at the same addresses), time and DHCP (UDP) stay open.
+fn metadata() -> String {
+    let rules = |who: &str| -> String {
+        METADATA.iter().map(|to| format!("    {who}{to} tcp dport != 53 reject with tcp reset\n")).collect()
+    };
+    let chain = |name: &str, hook: &str, rules: String| {
+        format!("  chain {name} {{\n    type filter hook {hook} priority filter; policy accept;\n{rules}  }}\n")
+    };
+    chain("metadata", "output", rules("meta skuid != 0 ")) + &chain("metadata_of_containers", "forward", rules(""))
+}
+
 /// `allowed`: who may use SSH, SQL and Admin UI; empty means everybody. `deployers`: the
 /// workstation's addresses, or the jump host's, as nodes see them.
 ///
 /// `firewall.sh` adds the devices that lead outside to the set `uplinks`, tries the table, and keeps it as
 /// `firewall.nft` once a new session has come through.
-pub fn table(nodes: &[Node], deployers: &[IpAddr], allowed: &[IpNet]) -> GuestFile {
+pub fn table(nodes: &[Node], deployers: &[IpAddr], allowed: &[IpNet], on_a_cloud: bool) -> GuestFile {
     let trusted = Families::of(trusted(nodes, deployers).map(IpNet::from));
     let users = Families::of(allowed.iter().copied());
 
@@ -47,11 +64,12 @@ pub fn table(nodes: &[Node], deployers: &[IpAddr], allowed: &[IpNet]) -> GuestFi
     // and nft applies a file as a whole or not at all. The chain sees packets before any
     // translation of addresses, so a port that is forwarded into a container counts as well.
     let rules: String = rules.iter().map(|r| format!("    {r}\n")).collect();
+    let metadata = if on_a_cloud { metadata() } else { String::new() };
     GuestFile::root(
         "/etc/exasol-deployer/firewall.wanted",
         format!(
             "table inet exasol\ndelete table inet exasol\n\ntable inet exasol {{\n{sets}  chain strangers {{\n    \
-             type filter hook prerouting priority mangle; policy accept;\n{rules}  }}\n}}\n"
+             type filter hook prerouting priority mangle; policy accept;\n{rules}  }}\n{metadata}}}\n"
         ),
     )
     .mode(0o600)
@@ -116,14 +134,20 @@ mod tests {
     #[test]
     fn open_to_users_without_allowed_cidrs() {
         let nodes = testing::Fixture::two_nodes().nodes();
-        insta::assert_snapshot!(table(&nodes, &["192.168.122.1".parse().unwrap()], &[]).content);
+        insta::assert_snapshot!(table(&nodes, &["192.168.122.1".parse().unwrap()], &[], false).content);
+    }
+
+    #[test]
+    fn closed_metadata_on_a_cloud() {
+        let nodes = testing::Fixture::two_nodes().nodes();
+        insta::assert_snapshot!(table(&nodes, &["192.168.122.1".parse().unwrap()], &[], true).content);
     }
 
     #[test]
     fn restricted_with_overlapping_and_untidy_networks_of_both_families() {
         let nodes = testing::Fixture::two_nodes().nodes();
         let allowed = ["10.0.0.0/8", "10.1.2.3/16", "203.0.113.7/32", "2001:db8::/32"].map(|n| n.parse().unwrap());
-        insta::assert_snapshot!(table(&nodes, &["fd00::1".parse().unwrap()], &allowed).content);
+        insta::assert_snapshot!(table(&nodes, &["fd00::1".parse().unwrap()], &allowed, false).content);
     }
 
     #[test]

@@ -32,12 +32,14 @@ mod inventory;
 mod keys;
 mod node_conf;
 mod overlay;
+mod proxy;
 mod readme;
 pub mod rehearsal;
 mod shell;
 mod ssh_files;
 mod terraform;
 mod units;
+mod updates;
 
 use std::collections::BTreeMap;
 
@@ -45,6 +47,7 @@ pub use ansible::{AnsibleInput, Release, ansible_files};
 pub use cloud_init::user_data;
 pub use commands::COS_HOST_KEYS;
 pub use engine::pinned_providers;
+pub use proxy::Proxies;
 pub use readme::{ReadmeInput, readme};
 pub use ssh_files::{SshInput, ssh_files, ssh_place, ssh_proxy};
 pub use terraform::{TerraformInput, terraform_files};

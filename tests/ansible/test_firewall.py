@@ -14,6 +14,7 @@ import unittest
 ROOT = pathlib.Path(__file__).parents[2]
 SNAPSHOTS = ROOT / "src" / "render" / "snapshots"
 OPEN = "open_to_users_without_allowed_cidrs"
+CLOUD = "closed_metadata_on_a_cloud"
 RESTRICTED = "restricted_with_overlapping_and_untidy_networks_of_both_families"
 NODE, TRUSTED, STRANGER, ALLOWED = "192.168.122.11", "192.168.122.12", "192.168.122.50", "10.9.9.9"
 USER_PORTS = {22, 8563, 8443}
@@ -125,6 +126,54 @@ assert firewall("try").returncode == 0
 sees(stranger, set())
 sees(allowed, {USER_PORTS})
 sees(trusted, {USER_PORTS | OTHERS})
+""")
+
+    def test_a_cloud_s_metadata_is_root_s_alone_and_names_are_everybody_s(self):
+        self.want(CLOUD)
+        self.play("""
+places = ("169.254.169.254", "168.63.129.16", "fd00:ec2::254")
+for place in places:
+    sh(inside + f"ip addr add {place}/{128 if ':' in place else 32} dev far" + (" nodad" if ":" in place else ""))
+sh("ip addr add fd00:1::11/64 dev lan nodad; ip -6 route add default via fd00:1::12 dev lan")
+sh(inside + "ip addr add fd00:1::12/64 dev far nodad")
+# A container behind a bridge of the node's own.
+box = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                       stderr=subprocess.DEVNULL)
+box.stdout.readline()
+within = f"nsenter -n -t {box.pid} "
+sh("ip link add box type veth peer name eth0; ip addr add 10.88.0.1/24 dev box; ip link set box up")
+sh(f"ip link set eth0 netns {box.pid}; sysctl -qw net.ipv4.ip_forward=1")
+sh(within + "ip addr add 10.88.0.2/24 dev eth0; " + within + "ip link set eth0 up; "
+   + within + "ip route add default via 10.88.0.1; " + inside + "ip route add 10.88.0.0/24 via 192.168.122.11")
+serve = ("import socket, sys; s = [socket.create_server(('::', port), family=socket.AF_INET6, dualstack_ipv6=True) "
+         "for port in (53, 80, 32526)]; print(flush=True); sys.stdin.read()")
+server = subprocess.Popen([*inside.split(), sys.executable, "-c", serve], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+server.stdout.readline()
+# As this user; prints the ports that answer. One that is closed says so at once.
+ask = '''import encodings.idna, os, socket, sys
+os.setuid(int(sys.argv[1]))
+for port in (53, 80, 32526):
+    try:
+        socket.create_connection((sys.argv[2], port), 20).close()
+        print(port)
+    except ConnectionRefusedError: pass
+'''
+
+def answers(user, place, where=""):
+    words = [*where.split(), sys.executable, "-c", ask, str(user), place]
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+everything, names = ["53", "80", "32526"], ["53"]
+for place in places:
+    assert answers(65534, place) == everything, place
+assert answers(0, places[0], within) == everything
+assert firewall("try").returncode == 0
+for place in places:
+    assert answers(0, place) == everything, place
+    assert answers(65534, place) == names, place
+    if ":" not in place:
+        assert answers(0, place, within) == names, place
 """)
 
     def test_a_port_that_somebody_opens_is_open(self):

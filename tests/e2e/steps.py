@@ -113,7 +113,7 @@ def pyexasol(system):
 
 @step
 def nodes(system):
-    """Hostname, /etc/hosts, inter-node SSH and data disks of every node, with strict host keys."""
+    """Hostname, /etc/hosts, inter-node SSH, data disks and held-off restarts of every node, with strict host keys."""
     script = r"""
         echo "hostname $(hostname)"
         for n in %s; do echo "ssh $n $(ssh -o BatchMode=yes -o StrictHostKeyChecking=yes $n hostname)"; done
@@ -122,6 +122,8 @@ def nodes(system):
           device=$(readlink -f "$link")
           echo "disk ${link#/dev/} $(sudo blockdev --getsize64 "$device") $(lsblk -dno WWN "$device")"
         done
+        grep -c override_rc /etc/needrestart/conf.d/60-exasol.conf | sed 's/^/held /'
+        sudo stat -c 'proxy %%a %%U' /etc/exasol-deployer/proxy
     """ % (" ".join(system.names), " ".join(system.names))
     addresses = {n["name"]: n["private_ip"] for n in system.exasol("status", "--json").json()["nodes"]}
     for name in system.names:
@@ -137,6 +139,7 @@ def nodes(system):
         for other in system.names:
             assert ["ssh", other, other] in rows, (rows, done.stderr)
             assert ["hosts", other, addresses[other]] in rows, rows
+        assert ["held", "2"] in rows and ["proxy", "600", "root"] in rows, rows
         check_disks(system, name, [row for row in rows if row[0] == "disk"])
 
 

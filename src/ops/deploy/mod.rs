@@ -5,6 +5,7 @@ pub(super) mod artifacts;
 mod image;
 mod newest_release;
 pub(super) mod nodes;
+mod proxy;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -75,7 +76,8 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         }
         let nodes = boot::wait(work, &plan.cluster, &consoles).await?;
         let release = artifacts::wait(work, release).await?;
-        let installed = nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible).await;
+        let installed =
+            nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible, plan.request.offline).await;
         installed.map_err(|error| consoles.blame(error))?;
         seed::retire(work, &plan.cluster).await?;
         login::change_password(work).await?;

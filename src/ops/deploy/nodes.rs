@@ -8,6 +8,7 @@ use super::super::operation::Work;
 use super::super::{connections, render_input};
 use super::INSTALL;
 use super::artifacts::Release;
+use super::proxy;
 use crate::error::Result;
 use crate::model::Node;
 use crate::render::{self, AnsibleInput};
@@ -19,9 +20,10 @@ pub(super) async fn install(
     nodes: &[Node],
     release: &Release,
     ansible: &Ansible,
+    offline: bool,
 ) -> Result<()> {
     work.begin(INSTALL.id);
-    write_files(work, cluster, nodes, release).await?;
+    write_files(work, cluster, nodes, release, !offline).await?;
     let mut run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
     run.env = vec![
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
@@ -43,7 +45,8 @@ pub(in crate::ops) async fn prepare(
     release: &Release,
     ansible: &Ansible,
 ) -> Result<()> {
-    write_files(work, cluster, nodes, release).await?;
+    // Addresses that have changed are no reason to look for packages.
+    write_files(work, cluster, nodes, release, false).await?;
     let run = playbook(work, nodes, "prepare-nodes.yml")?;
     work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
@@ -59,6 +62,7 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     let log = work.log.file("ansible.jsonl");
     let mut run = PlaybookRun::new(work.dir.root(), name, log).holding(&work.dir.lock_fd())?;
     run.secrets = vec![secrets.db_password, secrets.adminui_password, secrets.host_password];
+    run.secrets.extend(proxy::secrets(&proxy::of_environment()));
     run.nodes = nodes.len();
     run.ssh_lines = connections::shared_way(&work.dir)?.into_iter().collect();
     Ok(run)
@@ -69,6 +73,7 @@ pub(in crate::ops) async fn write_files(
     cluster: &Cluster,
     nodes: &[Node],
     release: &Release,
+    welcome_packages: bool,
 ) -> Result<()> {
     let state = work.dir.state();
     let secrets = work.dir.secrets()?;
@@ -92,6 +97,9 @@ pub(in crate::ops) async fn write_files(
             c4_sha256: &release.c4.sha256,
             rehearsal: cluster.version.rehearsal,
         },
+        on_a_cloud: cluster.provider.cloud.is_some(),
+        welcome_packages,
+        proxies: &proxy::of_environment(),
     })?;
     work.dir.write_files(&files, cluster.edits)
 }

@@ -81,7 +81,7 @@ async fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     let has_key = work.dir.secrets()?.cluster_key.is_some();
     if let Some(release) = artifacts::known_release(cluster.version)?.filter(|_| has_key) {
         let nodes = work.dir.state().nodes.clone();
-        nodes::write_files(work, cluster, &nodes, &release).await?;
+        nodes::write_files(work, cluster, &nodes, &release, false).await?;
     }
     let left = files(&work.dir)?.stale;
     Ok(stale.into_iter().filter(|file| !left.contains(file)).collect())

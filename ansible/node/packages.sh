@@ -1,0 +1,86 @@
+#!/bin/sh
+# Installs packages, as root, by the system's package manager (apt or dnf):
+#
+#   packages.sh needed apt PACKAGE…     or ends with an error
+#   packages.sh welcome apt PACKAGE…    what can be had of them within two minutes each
+#
+# The deployer's proxy comes in a file that only root reads, a variable a line (https_proxy=…): its password is in
+# no argument. What cannot be used here stands in it as a comment, and is told.
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+# Nothing is asked, and nothing is restarted but by the packages themselves.
+DEBIAN_FRONTEND=noninteractive
+NEEDRESTART_SUSPEND=1
+export PATH LC_ALL DEBIAN_FRONTEND NEEDRESTART_SUSPEND
+
+proxy=/etc/exasol-deployer/proxy
+# Seconds for what is only welcome; a network that swallows packets would make it hours.
+patience=120
+# How often the lists' lock is asked for, every 5 s: updates of the first boot have it for minutes.
+asked=60
+
+use_proxy() {
+  [ -r $proxy ] || return 0
+  while IFS= read -r line; do
+    # shellcheck disable=SC2163 # the line is NAME=VALUE
+    case $line in
+      '# '*) echo "warning: ${line#\# }" ;;
+      *=*) export "$line" ;;
+    esac
+  done <$proxy
+}
+
+apt_get() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@"; }
+
+# Lists that cannot be had are no failure: there may be older ones.
+update() {
+  tries=0
+  until said=$(timeout "$1" apt-get -q -y update 2>&1); do
+    tries=$((tries + 1))
+    case $said in
+      *'Could not get lock'*) [ $tries -lt $asked ] || break; sleep 5 ;;
+      *) [ $tries -lt 2 ] || break ;;
+    esac
+  done
+}
+
+needed() {
+  manager=$1
+  shift
+  case $manager in
+    apt)
+      update 600
+      apt_get --no-install-recommends install "$@"
+      ;;
+    *) dnf -q -y --setopt=install_weak_deps=False install "$@" ;;
+  esac
+}
+
+# The network has its limit, the installation has none: half a package is worse than none.
+welcome() {
+  manager=$1
+  shift
+  [ "$manager" != apt ] || update $patience
+  failed=''
+  for package in "$@"; do
+    case $manager in
+      apt)
+        { timeout $patience apt-get -q -y -o DPkg::Lock::Timeout=60 --no-install-recommends --download-only install "$package" &&
+          apt_get --no-install-recommends --no-download install "$package"; } || failed="$failed $package"
+        ;;
+      *)
+        { timeout $patience dnf -q -y --setopt=install_weak_deps=False --downloadonly install "$package" &&
+          dnf -q -y -C --setopt=install_weak_deps=False install "$package"; } || failed="$failed $package"
+        ;;
+    esac
+  done
+  [ -z "$failed" ]
+}
+
+use_proxy
+case ${1-} in
+  needed | welcome) "$@" ;;
+  *) echo "usage: packages.sh needed|welcome apt|dnf PACKAGE…" >&2; exit 2 ;;
+esac
