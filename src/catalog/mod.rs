@@ -3,13 +3,19 @@
 //! Belongs here: `versions.toml` and `providers.toml`, which are commented and are the reference,
 //! and the code that reads them. Does not belong here: fetching, environment variables, defaults
 //! of flags. Both files are part of the binary and are read once; tests prove that they are good,
-//! so that nothing can fail when a user runs it.
+//! so that nothing can fail when a user runs it. A catalogue of
+//! releases that a user brings has the same form; `ops` reads the file.
 
+mod addresses;
+mod file;
 pub mod needs;
+mod numbers;
 mod providers;
 mod versions;
 
+pub use file::is_sha256;
+pub use numbers::{Number, RELEASE_SERVER, c4_on_server, is_c4_version, newest_c4, number_of_file, on_server};
 pub use providers::{
     InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region, regions,
 };
-pub use versions::{Artifact, DbVersion, RELEASE_TREE, find_version, is_rehearsal, versions};
+pub use versions::{find_among, find_version, is_rehearsal, of_spec, parse_catalog, unknown, versions};

@@ -1,117 +1,64 @@
+use std::path::Path;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
-
-use crate::model::{InvalidValue, closest};
-
-/// The variable that names the folder where `-local` versions find their files.
-pub const RELEASE_TREE: &str = "EXASOL_RELEASE_TREE";
-
-/// A version that can be installed: an entry of `versions.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DbVersion {
-    pub name: String,
-    pub aliases: Vec<String>,
-    /// `x86_64`, `aarch64`, or `any`; see [`DbVersion::runs_on`].
-    pub arch: String,
-    /// c4's name for it: `@exasol-2025.1.8`.
-    pub working_copy: String,
-    pub archive: Artifact,
-    pub c4: Artifact,
-    /// A stand-in without a database behind it.
-    #[serde(default)]
-    pub rehearsal: bool,
-}
-
-/// A file that the nodes need.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Artifact {
-    /// Its name in the cache and on the nodes.
-    pub file: String,
-    url: Option<String>,
-    tree: Option<String>,
-    /// Lower-case hex. None only for what is packed from this binary.
-    pub sha256: Option<String>,
-}
-
-/// Where an artifact comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source<'a> {
-    Url(&'a str),
-    /// A path below the release tree.
-    Tree(&'a str),
-    /// Packed from what ships in this binary.
-    Binary,
-}
-
-impl DbVersion {
-    /// Whether machines of this architecture (`x86_64`, `aarch64`) can run it.
-    pub fn runs_on(&self, arch: &str) -> bool {
-        self.arch == "any" || self.arch == arch
-    }
-
-    /// Whether its files come from the release tree.
-    pub fn is_local(&self) -> bool {
-        [&self.archive, &self.c4].iter().any(|artifact| matches!(artifact.source(), Source::Tree(_)))
-    }
-}
-
-impl Artifact {
-    pub fn source(&self) -> Source<'_> {
-        match (&self.url, &self.tree) {
-            (Some(url), _) => Source::Url(url),
-            (None, Some(path)) => Source::Tree(path),
-            (None, None) => Source::Binary,
-        }
-    }
-
-    /// The address to fetch it from: https, or file below `tree`, the absolute path that
-    /// [`RELEASE_TREE`] holds. None: it is packed from this binary.
-    pub fn url(&self, tree: Option<&str>) -> Result<Option<String>, InvalidValue> {
-        match (self.source(), tree) {
-            (Source::Url(url), _) => Ok(Some(url.to_owned())),
-            (Source::Tree(path), Some(tree)) if tree.starts_with('/') => {
-                Ok(Some(format!("file://{}/{path}", percent_encoded(tree.trim_end_matches('/')))))
-            }
-            (Source::Tree(path), tree) => Err(InvalidValue {
-                flag: RELEASE_TREE.to_owned(),
-                value: tree.unwrap_or_default().to_owned(),
-                allowed: format!("must be the absolute path of the folder that holds {path}"),
-                suggestion: None,
-            }),
-            (Source::Binary, _) => Ok(None),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct File {
-    version: Vec<DbVersion>,
-}
+use super::file::{self, CatalogFault, Owner};
+use super::numbers::Number;
+use crate::model::{DbVersion, InvalidValue, Spec, closest};
 
 // A test proves that the embedded file parses; the empty list is never seen.
-static VERSIONS: LazyLock<Vec<DbVersion>> = LazyLock::new(|| {
-    toml::from_str::<File>(include_str!("versions.toml")).map(|file| file.version).unwrap_or_default()
-});
+static VERSIONS: LazyLock<Vec<DbVersion>> =
+    LazyLock::new(|| file::parse(include_str!("versions.toml"), Owner::Binary).unwrap_or_default());
 
-/// All versions, in the order of `--list-versions`.
+/// All versions of this binary, in the order of `--list-versions`.
 pub fn versions() -> &'static [DbVersion] {
     &VERSIONS
 }
 
-/// The version of that name or alias.
+/// The versions of somebody's own catalogue, whose paths are relative to `folder`.
+///
+/// # Errors
+/// The first mistake in it; a name that this binary has is one.
+pub fn parse_catalog(text: &str, folder: &Path) -> Result<Vec<DbVersion>, CatalogFault> {
+    let own = file::parse(text, Owner::User(folder))?;
+    let is_built_in = |name: &&str| versions().iter().flat_map(names).any(|known| known == *name);
+    if let Some(name) = own.iter().flat_map(names).find(is_built_in) {
+        return Err(CatalogFault {
+            line: text.lines().position(|line| line.contains(&format!("\"{name}\""))).unwrap_or_default() + 1,
+            message: format!("'{name}' is built into this program: choose another name"),
+        });
+    }
+    Ok(own)
+}
+
+/// The built-in version of that name or alias.
 pub fn find_version(name: &str) -> Result<&'static DbVersion, InvalidValue> {
-    versions().iter().find(|version| names(version).any(|known| known == name)).ok_or_else(|| {
-        let known: Vec<&str> = versions().iter().flat_map(names).collect();
-        InvalidValue {
-            flag: "--db-version".to_owned(),
-            value: name.to_owned(),
-            allowed: format!("one of {}", known.join(", ")),
-            suggestion: closest(name, known.iter().copied()),
-        }
-    })
+    find_among(versions(), name).ok_or_else(|| unknown(versions(), name))
+}
+
+/// The version of that name or alias, or with that number: `2025.1.8` is `exasol-2025.1.8`.
+pub fn find_among<'a>(versions: &'a [DbVersion], name: &str) -> Option<&'a DbVersion> {
+    let number = Number::parse(name).map(|number| number.name());
+    let is_meant = |known: &str| known == name || Some(known) == number.as_deref();
+    versions.iter().find(|version| names(version).any(is_meant))
+}
+
+/// What a deployment is made of: what it recorded, or the built-in version that it names.
+pub fn of_spec(spec: &Spec) -> Result<&DbVersion, InvalidValue> {
+    match &spec.release {
+        Some(release) => Ok(release),
+        None => find_version(&spec.db_version),
+    }
+}
+
+/// The answer to a name that is none of these.
+pub fn unknown(versions: &[DbVersion], name: &str) -> InvalidValue {
+    let known: Vec<&str> = versions.iter().flat_map(names).collect();
+    InvalidValue {
+        flag: "--db-version".to_owned(),
+        value: name.to_owned(),
+        allowed: format!("one of {}, or any release of Exasol as X.Y.Z", known.join(", ")),
+        suggestion: closest(name, known.iter().copied()),
+    }
 }
 
 /// Whether that version is a stand-in without a database behind it.
@@ -123,52 +70,32 @@ fn names(version: &DbVersion) -> impl Iterator<Item = &str> {
     std::iter::once(version.name.as_str()).chain(version.aliases.iter().map(String::as_str))
 }
 
-/// A path as it stands in a URL: a folder may be called `Exasol 2025#1`.
-fn percent_encoded(path: &str) -> String {
-    path.bytes()
-        .map(|byte| match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
+    use crate::model::{ConfigKeys, RELEASE_TREE, Source};
 
     #[test]
     fn the_embedded_file_parses() {
-        let file: File = toml::from_str(include_str!("versions.toml")).unwrap();
-        assert_eq!(file.version, versions());
-    }
-
-    #[test]
-    fn names_and_aliases_are_unique() {
-        let mut seen = HashSet::new();
-        for name in versions().iter().flat_map(names) {
-            assert!(seen.insert(name), "{name} stands there twice");
-        }
+        assert_eq!(file::parse(include_str!("versions.toml"), Owner::Binary).unwrap(), versions());
     }
 
     #[test]
     fn every_real_artifact_has_one_source_and_a_well_formed_checksum() {
         for version in versions() {
             for artifact in [&version.archive, &version.c4] {
-                assert!(!artifact.file.contains('/'));
                 if version.rehearsal {
                     assert_eq!((artifact.source(), &artifact.sha256), (Source::Binary, &None));
                     continue;
                 }
-                assert!(artifact.url.is_some() != artifact.tree.is_some(), "{}", version.name);
-                let sha256 = artifact.sha256.as_deref().unwrap();
-                assert!(sha256.len() == 64 && sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+                assert!(artifact.sha256.is_some(), "{}", version.name);
                 let end = format!("/{}", artifact.file);
                 let url = artifact.url(Some("/srv/releases")).unwrap().unwrap();
                 assert!(url.ends_with(&end) && (url.starts_with("https://") || url.starts_with("file:///")), "{url}");
+                assert!(
+                    version.c4_version.as_deref().is_none_or(|c4| !url.ends_with("/c4") || url.contains(c4)),
+                    "{url}"
+                );
             }
         }
     }
@@ -189,8 +116,18 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_has_the_keys_of_its_series() {
+        let keys = |name: &str| find_version(name).unwrap().config_keys;
+        assert_eq!(keys("default"), ConfigKeys::V2025_1);
+        assert_eq!(keys("default-arm64"), ConfigKeys::V2025_2);
+        assert_eq!(keys("rehearsal"), ConfigKeys::V2025_2);
+    }
+
+    #[test]
     fn an_alias_leads_to_its_version() {
-        assert_eq!(find_version("default").unwrap().name, "exasol-2025.1.8");
+        for name in ["default", "exasol-2025.1.8", "2025.1.8"] {
+            assert_eq!(find_version(name).unwrap().name, "exasol-2025.1.8");
+        }
         assert_eq!(find_version("default-arm64").unwrap().name, "exasol-2025.2.0-arm64dev.1");
         assert!(find_version("default-local").unwrap().is_local());
     }
@@ -212,5 +149,17 @@ mod tests {
             assert_eq!(c4.url(tree).unwrap_err().flag, RELEASE_TREE);
         }
         assert_eq!(find_version("rehearsal").unwrap().c4.url(None), Ok(None));
+    }
+
+    #[test]
+    fn a_name_that_is_built_in_is_nobody_elses() {
+        let text = "[[version]]\nname = \"x\"\naliases = [\"default\"]\narch = \"x86_64\"\nc4_version = \"4.28.7\"\n\
+            [version.archive]\nurl = \"https://h/x\"\n";
+        let fault = parse_catalog(text, Path::new("/")).unwrap_err();
+        assert_eq!(
+            (fault.line, fault.message.as_str()),
+            (3, "'default' is built into this program: choose another name")
+        );
+        assert_eq!(parse_catalog(&text.replace("default", "y"), Path::new("/")).unwrap()[0].aliases, ["y"]);
     }
 }

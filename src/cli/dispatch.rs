@@ -44,7 +44,7 @@ fn init(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
         return Ok(0);
     }
     if is_set(matches, "list-versions") {
-        ui.result(&ops::init::list_versions())?;
+        ui.result(&ops::init::list_versions(&spec::of_releases(matches)?)?)?;
         return Ok(0);
     }
     if is_set(matches, "show-permissions") {
@@ -58,12 +58,13 @@ fn init(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     if is_set(matches, "update") {
         return update(globals, matches, ui);
     }
-    let spec::Wanted { spec, credentials, mut warnings, file } = spec::wanted(matches)?;
+    let spec::Wanted { spec, release, credentials, mut warnings, file } = spec::wanted(matches)?;
     let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
     let confirm = |question: &str| ui.confirm(question);
     let request = ops::init::InitRequest {
         dir: globals.deployment_dir.clone(),
         spec,
+        release,
         passwords,
         credentials,
         warnings,
@@ -80,9 +81,10 @@ fn init(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
 
 fn update(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let dir = globals.deployment_dir.clone();
-    let spec::Wanted { spec, credentials, mut warnings, file } = spec::updated(matches, &ops::update::recorded(&dir)?)?;
+    let spec::Wanted { spec, release, credentials, mut warnings, file } =
+        spec::updated(matches, &ops::update::recorded(&dir)?)?;
     let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
-    let request = ops::update::UpdateRequest { dir, spec, passwords, credentials, warnings };
+    let request = ops::update::UpdateRequest { dir, spec, release, passwords, credentials, warnings };
     let report = until_signal(ui, async |context| ops::update::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)
@@ -160,10 +162,10 @@ fn destroy(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
 }
 
 fn doctor(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let spec::Wanted { spec, credentials, warnings, .. } = spec::wanted(matches)?;
+    let spec::Wanted { spec, release, credentials, warnings, .. } = spec::wanted(matches)?;
     let report = until_signal(ui, async |context| {
         warnings.into_iter().for_each(|warning| context.sink.warn(warning));
-        ops::doctor::run(context, spec, &credentials).await
+        ops::doctor::run(context, spec, &release, &credentials).await
     })?;
     ui.result(&report)?;
     Ok(if report.ok { 0 } else { 4 })

@@ -33,7 +33,16 @@ pub(super) const COMMON: &[OptionDef] = &[
         ),
         "1",
     ),
-    with_default(option("db-version", "V", OptionKind::Text, "Database version; see --list-versions"), "default"),
+    with_default(
+        option("db-version", "V", OptionKind::Text, "Database version: a name of exasol versions, or any X.Y.Z"),
+        "default",
+    ),
+    option("c4-version", "X.Y.Z", OptionKind::Text, "Version of c4, where the one that is known shall not be taken"),
+    option("db-archive", "FILE", OptionKind::Path, "The release from this file: exasol-X.Y.Z.tar.gz"),
+    option("c4", "FILE", OptionKind::Path, "c4 from this file"),
+    option("db-archive-sha256", "HEX", OptionKind::Text, "Checksum of the release's archive"),
+    option("c4-sha256", "HEX", OptionKind::Text, "Checksum of c4"),
+    option("catalog", "FILE", OptionKind::Path, "A catalogue of releases of one's own, as TOML"),
     with_default(
         option("data-volume-size", "GB", OptionKind::Integer { min: 1, max: 65536 }, "Size of each data disk"),
         "100",
@@ -271,9 +280,10 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
         OptionKind::Choice(choices) if !choices.contains(&text) => {
             Err(invalid(label, text, allowed(def), closest(text, choices.iter().copied())))
         }
-        OptionKind::Text | OptionKind::PathOrUrl if text.is_empty() => {
+        OptionKind::Text | OptionKind::Path | OptionKind::PathOrUrl if text.is_empty() => {
             Err(invalid(label, text, "a text that is not empty".into(), None))
         }
+        OptionKind::Path => absolute(text).map(Value::String),
         OptionKind::PathOrUrl if !text.contains("://") => absolute(text).map(Value::String),
         OptionKind::Text | OptionKind::PathOrUrl | OptionKind::Choice(_) => Ok(Value::String(text.to_owned())),
     }
@@ -291,6 +301,7 @@ fn allowed(def: &OptionDef) -> String {
         OptionKind::Choice(choices) => format!("one of {}", choices.join(", ")),
         OptionKind::Flag => "true or false".into(),
         OptionKind::List | OptionKind::Text => "a text".into(),
+        OptionKind::Path => "a file's path".into(),
         OptionKind::PathOrUrl => "a path or a URL".into(),
     }
 }

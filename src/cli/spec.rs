@@ -8,14 +8,17 @@ use serde_json::Value;
 use super::config_file::ConfigFile;
 use super::options::{self, Sources, invalid};
 use super::{credentials, environment, passwords};
+use crate::catalog;
 use crate::error::{Error, Result};
 use crate::model::{Options, Spec, env_name};
-use crate::ops::Given;
+use crate::ops::{Given, ReleaseRequest};
 use crate::providers::{self, Provider};
 
 /// A spec with what belongs to it but is no part of it.
 pub(super) struct Wanted {
+    /// Its release is resolved by the operation.
     pub spec: Spec,
+    pub release: ReleaseRequest,
     /// Credentials that were typed.
     pub credentials: Given,
     /// What the command line itself has to warn of.
@@ -31,8 +34,32 @@ pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted> {
     let sources = Sources { matches, env: &env, file: file.as_ref() };
     sources.refuse_foreign(provider)?;
     let spec = spec(&sources, provider)?;
+    let release = release(&sources)?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
-    Ok(Wanted { spec, credentials, warnings, file })
+    Ok(Wanted { spec, release, credentials, warnings, file })
+}
+
+/// What was said of the release beside its version.
+fn release(sources: &Sources) -> Result<ReleaseRequest> {
+    let text = |flag: &str| -> Result<Option<String>> {
+        let Some(def) = options::find(flag) else { return Ok(None) };
+        Ok(sources.get(def)?.and_then(|value| value.as_str().map(str::to_owned)))
+    };
+    let path = |flag: &str| -> Result<Option<PathBuf>> { Ok(text(flag)?.map(PathBuf::from)) };
+    Ok(ReleaseRequest {
+        c4_version: text("c4-version")?,
+        db_archive: path("db-archive")?,
+        c4: path("c4")?,
+        db_archive_sha256: text("db-archive-sha256")?,
+        c4_sha256: text("c4-sha256")?,
+        catalog: path("catalog")?,
+        server: env(catalog::RELEASE_SERVER)?,
+    })
+}
+
+/// What was said of releases, for commands that list them.
+pub(super) fn of_releases(matches: &ArgMatches) -> Result<ReleaseRequest> {
+    release(&Sources { matches, env: &env, file: config_file(matches)?.as_ref() })
 }
 
 /// The spec of a command that has only some of the options.
@@ -79,6 +106,7 @@ fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
         provider: provider.name.into(),
         cluster_size: number("cluster-size"),
         db_version: text("db-version").unwrap_or_default(),
+        release: None,
         data_volume_size: number("data-volume-size"),
         data_volumes_per_node: number("data-volumes-per-node"),
         root_volume_size: number("root-volume-size"),
@@ -136,7 +164,10 @@ pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
         }
     };
     take("cluster-size", &mut |s| s.cluster_size = asked.cluster_size);
-    take("db-version", &mut |s| s.db_version.clone_from(&asked.db_version));
+    take("db-version", &mut |s| {
+        s.db_version.clone_from(&asked.db_version);
+        s.release = None;
+    });
     take("data-volume-size", &mut |s| s.data_volume_size = asked.data_volume_size);
     take("data-volumes-per-node", &mut |s| s.data_volumes_per_node = asked.data_volumes_per_node);
     take("root-volume-size", &mut |s| s.root_volume_size = asked.root_volume_size);
@@ -151,6 +182,7 @@ pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
     for def in options::of(provider).filter(|def| sources.is_given(def)) {
         spec.options.extend(asked.options.get(def.key).map(|value| (def.key.to_owned(), value.clone())));
     }
+    let release = release(&sources)?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
-    Ok(Wanted { spec, credentials, warnings, file })
+    Ok(Wanted { spec, release, credentials, warnings, file })
 }

@@ -12,6 +12,7 @@ pub(super) fn state() -> State {
         provider: "libvirt".into(),
         cluster_size: 2,
         db_version: "rehearsal".into(),
+        release: None,
         data_volume_size: 100,
         data_volumes_per_node: 1,
         root_volume_size: 50,

@@ -5,6 +5,7 @@
 
 mod address;
 mod check;
+mod db_version;
 mod file;
 mod health;
 mod http_call;
@@ -26,6 +27,7 @@ mod version;
 
 pub use address::{address_file_name, shown_address};
 pub use check::{Check, CheckStatus, Outcome};
+pub use db_version::{Artifact, ConfigKeys, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source};
 pub use file::RenderedFile;
 pub use health::{HealthReport, Issue, Layer, LayerState, NodeHealth, Severity};
 pub use http_call::{Body, HttpCall, Method};

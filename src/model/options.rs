@@ -36,7 +36,9 @@ pub enum OptionKind {
         max: u64,
     },
     Text,
-    /// A file's path, made absolute where it is read, or a URL.
+    /// A file's path, made absolute where it is read.
+    Path,
+    /// As a path, or a URL.
     PathOrUrl,
     /// Given several times, or comma-separated in an environment variable.
     List,

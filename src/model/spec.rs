@@ -1,7 +1,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Options;
+use super::{DbVersion, Options};
 
 /// Nodes of a cluster, and data disks of a node, at most.
 pub const NODES_MAX: u32 = 64;
@@ -17,6 +17,9 @@ pub struct Spec {
     pub cluster_size: u32,
     /// A version's full name in the catalogue (aliases are resolved by `init`).
     pub db_version: String,
+    /// The release of that name, where it is not one of this binary's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Box<DbVersion>>,
     /// GB (10^9 is not meant: 1 GB = 1024^3 bytes, as in the Bash deployer).
     pub data_volume_size: u32,
     pub data_volumes_per_node: u32,

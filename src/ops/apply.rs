@@ -20,13 +20,14 @@ use crate::tools::terraform::{Terraform, Workdir};
 pub(super) const PLAN: StepInfo = StepInfo { id: "plan", title: "plan the infrastructure" };
 pub(super) const APPLY: StepInfo = StepInfo { id: "apply", title: "create the machines" };
 
-/// Plans, guards and applies what is rendered. `agree` sees the plan's counts and may refuse it.
+/// Plans, guards and applies what is rendered. `agree` sees the plan's counts, does what has to be done before
+/// anything is made, and may refuse it.
 pub(super) async fn run(
     work: &mut Work,
     cluster: &Cluster,
     terraform: &Terraform,
     allow_replace: &[String],
-    agree: impl AsyncFnOnce(&Work, &PlanReport) -> Result<()>,
+    agree: impl AsyncFnOnce(&mut Work, &PlanReport) -> Result<()>,
 ) -> Result<()> {
     work.begin(PLAN.id);
     let engine = terraform.engine.as_str();

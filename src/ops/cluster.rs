@@ -2,15 +2,14 @@
 
 use super::operation::Work;
 use super::recorded;
-use crate::catalog::DbVersion;
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
-use crate::model::NodePlan;
+use crate::model::{DbVersion, NodePlan};
 use crate::providers::Provider;
 
 pub(super) struct Cluster {
     pub provider: &'static Provider,
-    pub version: &'static DbVersion,
+    pub version: DbVersion,
     pub nodes: Vec<NodePlan>,
     /// What becomes of generated files that somebody edited.
     pub edits: EditPolicy,
@@ -23,7 +22,7 @@ impl Cluster {
         let state = work.dir.state();
         Ok(Self {
             provider: recorded::provider(&work.dir).map_err(Error::before_any_change)?,
-            version: recorded::version(&work.dir).map_err(Error::before_any_change)?,
+            version: recorded::version(&work.dir).map_err(Error::before_any_change)?.clone(),
             nodes: NodePlan::all(&state.id, &state.spec),
             edits,
             ssh_edits: edits,

@@ -3,14 +3,15 @@
 use serde_json::Value;
 
 use super::preflight::Preflight;
-use super::{Context, Given, floors};
+use super::{Context, Given, ReleaseRequest, floors, release};
 use crate::catalog;
 use crate::error::Result;
 use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Spec, quote};
 use crate::providers;
 
-pub async fn run(context: &Context, spec: Spec, given: &Given) -> Result<DoctorReport> {
+pub async fn run(context: &Context, mut spec: Spec, asked: &ReleaseRequest, given: &Given) -> Result<DoctorReport> {
     let provider = providers::find(&spec.provider)?;
+    release::resolve(&mut spec, asked)?;
     (provider.validate)(&spec)?;
     floors::check(provider, &spec, None)?;
     let Preflight { checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
@@ -24,10 +25,11 @@ const DEFAULT_VERSION: &str = "default";
 pub(super) fn command(spec: &Spec) -> String {
     let own = providers::find(&spec.provider).map_or(&[][..], |provider| provider.options);
     // An image's address may hold a secret, and does not say where the target is.
-    let places = own.iter().filter(|def| !matches!(def.kind, OptionKind::PathOrUrl));
+    let places = own.iter().filter(|def| !matches!(def.kind, OptionKind::Path | OptionKind::PathOrUrl));
     let words = places.filter_map(|def| word(def, spec.options.get(def.key)?));
-    // A rehearsal's sizes are too small for a database.
-    let version = catalog::find_version(DEFAULT_VERSION).ok().filter(|version| version.name != spec.db_version);
+    // A rehearsal's sizes are too small for a database. A release that is not built in needs what the default does.
+    let version = catalog::find_version(DEFAULT_VERSION).ok();
+    let version = version.filter(|version| version.name != spec.db_version && spec.release.is_none());
     let version = version.map(|_| format!("--db-version={}", quote(&spec.db_version)));
     std::iter::once(format!("exasol doctor --cloud-provider {}", spec.provider))
         .chain(version)

@@ -92,7 +92,7 @@ fn more(provider: &Provider, spec: &Spec) -> String {
         return format!("{flag} {}", needs::ENOUGH_MEMORY_MB / 1024);
     }
     let of = |name: &str| catalog::instance_type(&spec.provider, name);
-    let arch = catalog::find_version(&spec.db_version).map_or("x86_64", |version| version.arch.as_str());
+    let arch = catalog::of_spec(spec).map_or("x86_64", |version| version.arch.as_str());
     let types = catalog::instance_types(&spec.provider);
     let is_enough =
         |name: &&String| of(name).is_some_and(|t| t.arch == arch && t.size.memory_mb >= needs::ENOUGH_MEMORY_MB);

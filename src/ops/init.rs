@@ -4,17 +4,20 @@ use std::path::{Path, PathBuf};
 
 use super::operation::{in_dir, refuse_after_signal};
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, floors, known, render_input};
-use crate::catalog::{self, DbVersion};
+use super::{Context, Given, ReleaseRequest, floors, known, release, render_input};
+use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
-use crate::model::{Check, CheckStatus, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, Spec};
+use crate::model::{
+    Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Spec,
+};
 use crate::providers::{self, Provider};
 use crate::render::{self, ReadmeInput};
 
 pub struct InitRequest<'a> {
     pub dir: PathBuf,
     pub spec: Spec,
+    pub release: ReleaseRequest,
     pub passwords: Passwords,
     /// Credentials of a cloud that were typed.
     pub credentials: Given,
@@ -32,24 +35,25 @@ pub struct Passwords {
 }
 
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
-    let InitRequest { dir, mut spec, passwords, credentials, mut warnings, create_missing } = request;
+    let InitRequest { dir, mut spec, release, passwords, credentials, mut warnings, create_missing } = request;
     DeploymentDir::check_target(&dir)?;
     let provider = providers::find(&spec.provider)?;
-    let version = catalog::find_version(&spec.db_version)?;
-    spec.db_version = version.name.clone();
+    release::resolve(&mut spec, &release)?;
     spec.multicast_overlay |= provider.cloud.as_ref().is_some_and(|cloud| cloud.always_overlay);
     (provider.validate)(&spec)?;
     floors::check(provider, &spec, None)?;
     let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing).await?;
     let (checks, facts, _) = preflight.passed()?;
     warnings.extend(warnings_of(&spec, &checks));
+    release::pin_files(&mut spec, &context.interrupt).await?;
+    let version = catalog::of_spec(&spec)?.clone();
     let secrets = (passwords, credentials);
-    let deployment = new_deployment(provider, spec, version, secrets, facts)?;
+    let deployment = new_deployment(provider, spec, &version, secrets, facts)?;
     // From here on nothing waits: the directory is made as a whole.
     refuse_after_signal(&context.interrupt)?;
     let created = DeploymentDir::create(&dir, deployment)?;
     warnings.extend(known::remember(&created));
-    Ok(report(&dir, created.state(), version, warnings, checks))
+    Ok(report(&dir, created.state(), &version, warnings, checks))
 }
 
 fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
@@ -132,17 +136,19 @@ pub fn permissions(provider: &Provider) -> Result<PermissionsReport> {
 }
 
 /// `init --list-versions`.
-pub fn list_versions() -> Vec<Listed> {
-    catalog::versions()
-        .iter()
-        .map(|v| Listed { name: v.name.clone(), detail: describe(v), aliases: v.aliases.clone() })
-        .collect()
+pub fn list_versions(asked: &ReleaseRequest) -> Result<Vec<Listed>> {
+    let own = asked.own_versions()?;
+    let all = catalog::versions().iter().chain(&own);
+    Ok(all.map(|v| Listed { name: v.name.clone(), detail: describe(v), aliases: v.aliases.clone() }).collect())
 }
 
 fn describe(version: &DbVersion) -> String {
     match version.rehearsal {
         true => "rehearsal: no database, checks a machine in a minute".into(),
-        false if version.is_local() => format!("{}, from files below {}", version.arch, catalog::RELEASE_TREE),
-        false => version.arch.clone(),
+        false if version.is_local() => format!("{}, from files below {RELEASE_TREE}", version.arch),
+        false => match &version.remark {
+            Some(remark) => format!("{}, {remark}", version.arch),
+            None => version.arch.clone(),
+        },
     }
 }

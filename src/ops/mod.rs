@@ -40,6 +40,7 @@ mod operation;
 mod power;
 mod preflight;
 mod recorded;
+mod release;
 mod render_input;
 mod seed;
 mod state_dirs;
@@ -49,6 +50,7 @@ mod user_dirs;
 pub use credentials::Given;
 pub use init::Passwords;
 pub use preflight::CreateMissing;
+pub use release::ReleaseRequest;
 
 use crate::events::EventSink;
 use crate::signal::Interrupt;

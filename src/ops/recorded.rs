@@ -1,9 +1,9 @@
 //! What the names in `deployment.json` stand for.
 
-use crate::catalog::{self, DbVersion};
+use crate::catalog;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::InvalidValue;
+use crate::model::{DbVersion, InvalidValue};
 use crate::providers::{self, Provider};
 
 /// The deployment's provider.
@@ -21,8 +21,8 @@ pub(super) fn provider(dir: &DeploymentDir) -> Result<&'static Provider> {
 ///
 /// # Errors
 /// As those of [`provider`].
-pub(super) fn version(dir: &DeploymentDir) -> Result<&'static DbVersion> {
-    let find = catalog::find_version(&dir.state().spec.db_version);
+pub(super) fn version(dir: &DeploymentDir) -> Result<&DbVersion> {
+    let find = catalog::of_spec(&dir.state().spec);
     find.map_err(|InvalidValue { value, allowed, .. }| broken(dir, "version", &value, &allowed))
 }
 

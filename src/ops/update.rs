@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, engine, floors, known, recorded as names};
-use crate::catalog;
+use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded as names, release};
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
-use crate::model::{Operation, OptionChange, Phase, Spec, UpdateReport, shown_address};
+use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, UpdateReport, shown_address};
 use crate::providers::{self, Provider};
 
 pub struct UpdateRequest {
     pub dir: PathBuf,
     /// The recorded spec with what was asked for.
     pub spec: Spec,
+    pub release: ReleaseRequest,
     pub passwords: Passwords,
     pub credentials: Given,
     pub warnings: Vec<String>,
@@ -35,6 +35,9 @@ const GROWING: [&str; 2] = ["data_volume_size", "root_volume_size"];
 const TAG: &str = "owner";
 /// Its address may hold a password or a signature.
 const IMAGE: &str = "options.image";
+const DB_VERSION: &str = "db_version";
+/// What is recorded of the version.
+const RELEASE: &str = "release";
 /// The database does not notice; the state decides (see [`engine::change`]).
 const ENGINE: &str = "engine";
 
@@ -46,12 +49,20 @@ pub fn recorded(dir: &Path) -> Result<Spec> {
     Ok(dir.state().spec.clone())
 }
 
-pub async fn run(_context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
-    let UpdateRequest { dir: root, mut spec, passwords, credentials, mut warnings } = request;
+pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
+    let UpdateRequest { dir: root, mut spec, release: asked, passwords, credentials, mut warnings } = request;
     let dir = DeploymentDir::open(&root)?;
     dir.check_allowed(Operation::Update)?;
     let provider = providers::find(&spec.provider)?;
-    spec.db_version = catalog::find_version(&spec.db_version)?.name.clone();
+    let recorded = &dir.state().spec;
+    if release::is_of_name(recorded, &spec.db_version) && !asked.is_something() {
+        spec.db_version.clone_from(&recorded.db_version);
+        spec.release.clone_from(&recorded.release);
+    } else {
+        release::resolve(&mut spec, &asked)?;
+        release::inherit(&mut spec, recorded);
+        release::pin_files(&mut spec, &context.interrupt).await?;
+    }
     (provider.validate)(&spec)?;
     let mut locked = dir.lock(Operation::Update)?;
     locked.check_allowed(Operation::Update)?;
@@ -122,6 +133,7 @@ fn changes(old: &Spec, new: &Spec) -> Result<Vec<OptionChange>> {
     let mut changes = differences("", &old, &new);
     let options = |map: &Map<String, Value>| map.get("options").and_then(Value::as_object).cloned().unwrap_or_default();
     changes.retain(|change| change.option != "options");
+    name_release(&mut changes);
     changes.extend(differences("options.", &options(&old), &options(&new)));
     for change in changes.iter_mut().filter(|change| change.option == IMAGE) {
         for value in [&mut change.from, &mut change.to] {
@@ -131,6 +143,34 @@ fn changes(old: &Spec, new: &Spec) -> Result<Vec<OptionChange>> {
         }
     }
     Ok(changes)
+}
+
+/// A release is told by its name; the same name with other files by what differs in them.
+fn name_release(changes: &mut Vec<OptionChange>) {
+    let is_named = changes.iter().any(|change| change.option == DB_VERSION);
+    changes.retain(|change| change.option != RELEASE || !is_named);
+    for change in changes.iter_mut().filter(|change| change.option == RELEASE) {
+        change.option = DB_VERSION.to_owned();
+        for value in [&mut change.from, &mut change.to] {
+            *value = match serde_json::from_value::<DbVersion>(value.take()) {
+                Ok(release) => files_of(&release).into(),
+                Err(_) => "as it is built in".into(),
+            };
+        }
+    }
+}
+
+fn files_of(release: &DbVersion) -> String {
+    let [archive, c4] = release.artifacts().map(|artifact| {
+        let place = match artifact.source() {
+            Source::Url(url) => shown_address(url),
+            Source::File(path) => path.display().to_string(),
+            Source::Tree(path) => path.to_owned(),
+            Source::Binary => artifact.file.clone(),
+        };
+        artifact.sha256.as_ref().map_or(place.clone(), |sum| format!("{place} (SHA-256 {sum})"))
+    });
+    format!("{} from {archive} and {c4}", release.with_c4())
 }
 
 fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<OptionChange> {

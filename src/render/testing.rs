@@ -60,6 +60,7 @@ impl Fixture {
             provider: "libvirt".into(),
             cluster_size: 2,
             db_version: "exasol-2025.1.8".into(),
+            release: None,
             data_volume_size: 100,
             data_volumes_per_node: 2,
             root_volume_size: 50,

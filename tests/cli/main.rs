@@ -23,6 +23,7 @@ mod logs;
 mod manual;
 mod networks;
 mod no_libvirt;
+mod releases;
 mod remote;
 mod schema;
 mod sql;

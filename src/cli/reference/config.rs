@@ -50,6 +50,7 @@ fn row(def: &OptionDef) -> Vec<String> {
     let values = match def.kind {
         OptionKind::Integer { min, max } => format!("{min} to {max} {}", def.value_name).replace(" N", ""),
         OptionKind::Text => "text".into(),
+        OptionKind::Path => "path".into(),
         OptionKind::PathOrUrl => "path or URL".into(),
         OptionKind::List => "list of texts".into(),
         OptionKind::Flag => "`true`, `false`".into(),

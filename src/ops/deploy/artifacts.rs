@@ -1,29 +1,33 @@
-//! The database release on this workstation: downloaded into the cache, or, for the rehearsal,
-//! made from what the binary carries. Runs beside the making of the machines.
+//! The database release on this workstation: downloaded into the cache, read where it is, or, for the
+//! rehearsal, made from what the binary carries. Runs beside Terraform's plan, and ends before a machine is made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 
 use super::super::cache_dirs::{self, CacheDirs};
-use super::super::operation::Work;
+use super::super::operation::{Work, in_dir};
+use super::super::release;
 use super::image::tell;
 use super::{ARTIFACTS, Plan};
-use crate::catalog::{Artifact, DbVersion, RELEASE_TREE};
 use crate::deployment::keys;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
+use crate::model::{Artifact, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source};
 use crate::render;
 use crate::signal::Interrupt;
 use crate::tools::http;
 
 /// A release as local files.
+#[derive(Debug)]
 pub(in crate::ops) struct Release {
     pub c4: LocalArtifact,
     pub archive: LocalArtifact,
 }
 
-/// A file in the cache and its checksum, which was compared just now.
+/// A file of this workstation and its checksum, which was compared just now.
+#[derive(Debug)]
 pub(in crate::ops) struct LocalArtifact {
     pub path: PathBuf,
     pub sha256: String,
@@ -44,8 +48,8 @@ impl Drop for Pending {
 pub(super) fn start(work: &Work, plan: &Plan<'_>) -> Result<Pending> {
     let dir = CacheDirs::of_user()?.artifacts();
     let (sink, interrupt) = (work.sink.clone(), work.interrupt.clone());
-    let (version, offline) = (plan.cluster.version, plan.request.offline);
-    let release = tokio::spawn(async move { provide(version, dir, offline, &sink, &interrupt).await });
+    let (version, offline) = (plan.cluster.version.clone(), plan.request.offline);
+    let release = tokio::spawn(async move { provide(&version, dir, offline, &sink, &interrupt).await });
     let comment = format!("{}-cluster", work.dir.state().id);
     let key = match work.dir.secrets()?.cluster_key {
         Some(_) => None,
@@ -54,16 +58,63 @@ pub(super) fn start(work: &Work, plan: &Plan<'_>) -> Result<Pending> {
     Ok(Pending { release, key })
 }
 
-/// The release, once it is there; the inter-node key is in the secrets then.
-pub(super) async fn wait(work: &mut Work, mut pending: Pending) -> Result<Release> {
+/// The release, once it is there. What was trusted because it came first is pinned in the state.
+pub(super) async fn release(work: &mut Work, plan: &Plan<'_>, pending: &mut Pending) -> Result<Release> {
     work.begin(ARTIFACTS.id);
-    if let Some(key) = pending.key.take() {
-        let key = joined(key.await)?;
-        let mut secrets = work.dir.secrets()?;
-        secrets.cluster_key = Some(key);
-        work.dir.write_secrets(&secrets)?;
+    let version = &plan.cluster.version;
+    let release = match joined((&mut pending.release).await) {
+        Ok(release) => release,
+        Err(error) => return Err(advised(work, version, error)),
+    };
+    if !version.is_pinned() {
+        let learned = [(&version.archive, &release.archive), (&version.c4, &release.c4)];
+        for (artifact, local) in learned.iter().filter(|(artifact, _)| artifact.sha256.is_none()) {
+            work.detail(format!("{} is pinned from now on: SHA-256 {}", artifact.file, local.sha256));
+        }
+        work.dir.update(|state| {
+            let Some(recorded) = state.spec.release.as_mut() else { return };
+            for (artifact, local) in [(&mut recorded.archive, &release.archive), (&mut recorded.c4, &release.c4)] {
+                if artifact.sha256.is_none() {
+                    artifact.pin(local.sha256.clone(), HashOrigin::Pinned);
+                }
+            }
+        })?;
     }
-    joined((&mut pending.release).await)
+    work.done(version.with_c4());
+    Ok(release)
+}
+
+/// A release that its server does not have, or that is not what it was: what can be done about it.
+fn advised(work: &Work, version: &DbVersion, error: Error) -> Error {
+    let update = |more: &str| in_dir(&format!("exasol init --update {more}"), work.dir.named());
+    let bring = update("--db-archive FILE --c4 FILE");
+    match error {
+        Error::Download { url, cause, hint } => {
+            let is_absent = ["HTTP 403", "HTTP 404", "HTTP 410"].iter().any(|status| cause.starts_with(status));
+            if !is_absent {
+                let hint = hint.into_iter().chain([format!("or bring both files: {bring}")]);
+                return Error::Download { url, cause, hint: Some(hint.collect::<Vec<_>>().join("\n")) };
+            }
+            let remark = version.remark.as_ref().map(|remark| format!(" ({remark})")).unwrap_or_default();
+            Error::Download {
+                url,
+                cause: format!("{} is not there{remark}: {cause}", version.with_c4()),
+                hint: Some(format!(
+                    "see the releases of this program: exasol init --list-versions\nor bring both files: {bring}"
+                )),
+            }
+        }
+        other => other,
+    }
+}
+
+/// The inter-node key is in the secrets then.
+pub(super) async fn cluster_key(work: &mut Work, mut pending: Pending) -> Result<()> {
+    let Some(key) = pending.key.take() else { return Ok(()) };
+    let key = joined(key.await)?;
+    let mut secrets = work.dir.secrets()?;
+    secrets.cluster_key = Some(key);
+    work.dir.write_secrets(&secrets)
 }
 
 fn joined<T>(result: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
@@ -80,20 +131,24 @@ async fn provide(
     if version.rehearsal {
         return rehearsal(&dir);
     }
-    let dir = dir.join(&version.name);
-    let c4 = fetch(&version.c4, &dir, offline, sink, interrupt).await?;
-    let archive = fetch(&version.archive, &dir, offline, sink, interrupt).await?;
+    let c4 = fetch(version, &version.c4, &dir, offline, sink, interrupt).await?;
+    let archive = fetch(version, &version.archive, &dir, offline, sink, interrupt).await?;
     Ok(Release { c4, archive })
 }
 
 async fn fetch(
+    version: &DbVersion,
     artifact: &Artifact,
-    dir: &std::path::Path,
+    dir: &Path,
     offline: bool,
     sink: &EventSink,
     interrupt: &Interrupt,
 ) -> Result<LocalArtifact> {
-    let dest = dir.join(&artifact.file);
+    let dest = place_of(dir, version, artifact);
+    if let Source::File(path) = artifact.source() {
+        let sha256 = release::sum_of_file(path, artifact.sha256.as_deref(), interrupt).await?;
+        return Ok(LocalArtifact { path: dest, sha256 });
+    }
     let tree = std::env::var(RELEASE_TREE).ok();
     let Some(url) = artifact.url(tree.as_deref())? else {
         return Err(Error::other(format!("{} has no address", artifact.file)));
@@ -103,15 +158,29 @@ async fn fetch(
     Ok(LocalArtifact { path: dest, sha256: done.sha256 })
 }
 
+/// Where the artifact is, or will be, on this workstation. Those of a catalogue's release lie under its name;
+/// another file of that name is kept apart by its address.
+fn place_of(dir: &Path, version: &DbVersion, artifact: &Artifact) -> PathBuf {
+    let id = |text: &str| -> String { Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect() };
+    match (artifact.source(), version.origin) {
+        (Source::File(path), _) => path.to_owned(),
+        (Source::Url(url), Origin::Catalog | Origin::Server | Origin::Files) => {
+            dir.join(format!("{}-{}", version.name, id(url))).join(&artifact.file)
+        }
+        _ => dir.join(&version.name).join(&artifact.file),
+    }
+}
+
 /// The release as far as it is known without fetching anything; its files may not be there.
 /// None: its checksums are learned with the first download.
 pub(in crate::ops) fn known_release(version: &DbVersion) -> Result<Option<Release>> {
     if version.rehearsal {
         return rehearsal_release().map(Some);
     }
-    let dir = CacheDirs::of_user()?.artifacts().join(&version.name);
-    let known =
-        |artifact: &Artifact| Some(LocalArtifact { path: dir.join(&artifact.file), sha256: artifact.sha256.clone()? });
+    let dir = CacheDirs::of_user()?.artifacts();
+    let known = |artifact: &Artifact| {
+        Some(LocalArtifact { path: place_of(&dir, version, artifact), sha256: artifact.sha256.clone()? })
+    };
     Ok(known(&version.c4).zip(known(&version.archive)).map(|(c4, archive)| Release { c4, archive }))
 }
 
@@ -120,7 +189,7 @@ pub(in crate::ops) fn rehearsal_release() -> Result<Release> {
     rehearsal(&CacheDirs::of_user()?.artifacts())
 }
 
-fn rehearsal(dir: &std::path::Path) -> Result<Release> {
+fn rehearsal(dir: &Path) -> Result<Release> {
     let made = render::rehearsal::artifacts()?;
     let place = |name: &str, content: &[u8], sha256: &str| {
         // Named by content: two versions of this program may share a cache.

@@ -50,7 +50,7 @@ struct Plan<'a> {
 pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<DeployReport> {
     let since = Instant::now();
     let root = request.dir.clone();
-    let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, APPLY, POWER_ON, BOOT, ARTIFACTS, INSTALL, LOGIN];
+    let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, ARTIFACTS, APPLY, POWER_ON, BOOT, INSTALL, LOGIN];
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
         // It may have been moved: machines that ssh cannot reach are not made.
         work.dir.check_name().map_err(Error::before_any_change)?;
@@ -59,15 +59,25 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             return Ok(report(work, &plan, since));
         }
         let programs = check(context, work, &plan).await?;
-        // The release's download and the inter-node key need nothing from the machines: they run beside them.
-        let release = artifacts::start(work, &plan)?;
+        // The release's download needs nothing from Terraform and the inter-node key nothing from the machines.
+        let mut pending = artifacts::start(work, &plan)?;
+        let mut release = None;
         image::provide(work, &plan).await?;
         render(work, &plan).await?;
         let allow_replace = &plan.request.allow_replace;
-        let agree = async |work: &Work, report: &PlanReport| agree(work, &plan, report).await;
+        let agree = async |work: &mut Work, report: &PlanReport| {
+            agree(work, &plan, report).await?;
+            // Machines are made for a release that is here and right, or not at all.
+            release = Some(artifacts::release(work, &plan, &mut pending).await?);
+            Ok(())
+        };
         // A kernel may panic while Terraform still makes the other machines.
         let consoles = boot::follow(work, &plan.cluster);
         apply::run(work, &plan.cluster, &programs.terraform, allow_replace, agree).await?;
+        let release = match release {
+            Some(release) => release,
+            None => artifacts::release(work, &plan, &mut pending).await?,
+        };
         // What was just made is on; what an earlier run made may have been switched off since, even if that
         // run ended before it knew addresses. A cloud can only be asked for machines that are known.
         if plan.cluster.provider.hypervisor.is_some() || !work.dir.state().nodes.is_empty() {
@@ -75,7 +85,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             power::on(work, &plan.cluster, None).await?;
         }
         let nodes = boot::wait(work, &plan.cluster, &consoles).await?;
-        let release = artifacts::wait(work, release).await?;
+        artifacts::cluster_key(work, pending).await?;
         let installed =
             nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible, plan.request.offline).await;
         installed.map_err(|error| consoles.blame(error))?;

@@ -79,7 +79,7 @@ async fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
     // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
     let has_key = work.dir.secrets()?.cluster_key.is_some();
-    if let Some(release) = artifacts::known_release(cluster.version)?.filter(|_| has_key) {
+    if let Some(release) = artifacts::known_release(&cluster.version)?.filter(|_| has_key) {
         let nodes = work.dir.state().nodes.clone();
         nodes::write_files(work, cluster, &nodes, &release, false).await?;
     }

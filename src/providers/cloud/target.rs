@@ -122,7 +122,7 @@ fn reachable_by_ipv4(spec: &Spec) -> Result<()> {
 
 /// None: the database runs on any.
 fn arch_of_database(spec: &Spec) -> Result<Option<&'static str>> {
-    let version = catalog::find_version(&spec.db_version)?;
+    let version = catalog::of_spec(spec)?;
     Ok(["x86_64", "aarch64"].into_iter().find(|arch| version.arch == *arch))
 }
 

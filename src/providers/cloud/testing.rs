@@ -19,6 +19,7 @@ pub(in crate::providers) fn spec(provider: &Provider, options: Value) -> Spec {
         provider: provider.name.into(),
         cluster_size: 2,
         db_version: "rehearsal".into(),
+        release: None,
         data_volume_size: 100,
         data_volumes_per_node: 2,
         root_volume_size: 50,

@@ -3,7 +3,7 @@
 use super::super::client::Host;
 use super::{Context, gb, unanswered};
 use crate::catalog;
-use crate::model::{Check, NodeSize};
+use crate::model::{Check, NodeSize, Spec};
 
 /// Returns the architecture.
 pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<String> {
@@ -20,7 +20,7 @@ pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<String
     if context.options.uri.is_mock() {
         return Some(host.architecture);
     }
-    checks.push(architecture(&host, &context.spec().db_version));
+    checks.push(architecture(&host, context.spec()));
     Some(host.architecture)
 }
 
@@ -60,9 +60,9 @@ fn cpus(host: &Host, size: NodeSize, nodes: u32) -> Check {
     Check::ok("host_cpus", title, format!("the host has {has}"))
 }
 
-fn architecture(host: &Host, version: &str) -> Check {
-    let title = format!("database version {version} runs on the host");
-    match catalog::find_version(version) {
+fn architecture(host: &Host, spec: &Spec) -> Check {
+    let title = format!("database version {} runs on the host", spec.db_version);
+    match catalog::of_spec(spec) {
         Ok(known) if known.runs_on(&host.architecture) => Check::ok("architecture", title, host.architecture.clone()),
         Ok(known) => {
             let detail = format!("the host is {}, the version is for {}", host.architecture, known.arch);
@@ -104,8 +104,15 @@ mod tests {
 
     #[test]
     fn the_version_s_architecture_must_be_the_host_s() {
-        assert!(!architecture(&host(), "exasol-2025.1.8").is_failed());
-        assert!(architecture(&host(), "exasol-2025.2.0-arm64dev.1").is_failed());
+        let of = |version: &str| {
+            let spec = serde_json::from_value(serde_json::json!({
+                "provider": "libvirt", "cluster_size": 1, "db_version": version, "data_volume_size": 1,
+                "data_volumes_per_node": 1, "root_volume_size": 4,
+            }));
+            architecture(&host(), &spec.unwrap())
+        };
+        assert!(!of("exasol-2025.1.8").is_failed());
+        assert!(of("exasol-2025.2.0-arm64dev.1").is_failed());
     }
 
     #[test]
