@@ -2,7 +2,7 @@
 # Installs packages, as root, by the system's package manager (apt or dnf):
 #
 #   packages.sh needed apt PACKAGE…     or ends with an error
-#   packages.sh welcome apt PACKAGE…    what can be had of them within two minutes each
+#   packages.sh welcome apt PACKAGE…    what can be had of them within two minutes
 #
 # The deployer's proxy comes in a file that only root reads, a variable a line (https_proxy=…): its password is in
 # no argument. What cannot be used here stands in it as a comment, and is told.
@@ -16,10 +16,16 @@ NEEDRESTART_SUSPEND=1
 export PATH LC_ALL DEBIAN_FRONTEND NEEDRESTART_SUSPEND
 
 proxy=/etc/exasol-deployer/proxy
-# Seconds for what is only welcome; a network that swallows packets would make it hours.
-patience=120
-# How often the lists' lock is asked for, every 5 s: updates of the first boot have it for minutes.
-asked=60
+# Seconds for the network, after which what was not had is given up: a network that swallows packets would make it
+# hours. Of what is needed, and of all that is only welcome together.
+patience_needed=600 patience_welcome=120
+
+until_in() { end=$(($(date +%s) + $1)); }
+# At least one: `timeout 0` has no limit.
+left() {
+  now=$(date +%s)
+  if [ "$now" -lt "$end" ]; then echo $((end - now)); else echo 1; fi
+}
 
 use_proxy() {
   [ -r $proxy ] || return 0
@@ -34,24 +40,23 @@ use_proxy() {
 
 apt_get() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@"; }
 
-# Lists that cannot be had are no failure: there may be older ones.
+# Lists that cannot be had are no failure: there may be older ones. Updates of the first boot hold their lock for
+# minutes, and apt does not wait for that one by itself.
 update() {
-  tries=0
-  until said=$(timeout "$1" apt-get -q -y update 2>&1); do
-    tries=$((tries + 1))
-    case $said in
-      *'Could not get lock'*) [ $tries -lt $asked ] || break; sleep 5 ;;
-      *) [ $tries -lt 2 ] || break ;;
-    esac
+  until said=$(timeout "$(left)" apt-get -q -y -o Acquire::Retries=2 update 2>&1); do
+    case $said in *'Could not get lock'*) ;; *) return 0 ;; esac
+    [ "$(left)" -gt 5 ] || return 0
+    sleep 5
   done
 }
 
 needed() {
   manager=$1
   shift
+  until_in $patience_needed
   case $manager in
     apt)
-      update 600
+      update
       apt_get --no-install-recommends install "$@"
       ;;
     *) dnf -q -y --setopt=install_weak_deps=False install "$@" ;;
@@ -62,16 +67,17 @@ needed() {
 welcome() {
   manager=$1
   shift
-  [ "$manager" != apt ] || update $patience
+  until_in $patience_welcome
+  [ "$manager" != apt ] || update
   failed=''
   for package in "$@"; do
     case $manager in
       apt)
-        { timeout $patience apt-get -q -y -o DPkg::Lock::Timeout=60 --no-install-recommends --download-only install "$package" &&
+        { timeout "$(left)" apt-get -q -y -o DPkg::Lock::Timeout=60 --no-install-recommends --download-only install "$package" &&
           apt_get --no-install-recommends --no-download install "$package"; } || failed="$failed $package"
         ;;
       *)
-        { timeout $patience dnf -q -y --setopt=install_weak_deps=False --downloadonly install "$package" &&
+        { timeout "$(left)" dnf -q -y --setopt=install_weak_deps=False --downloadonly install "$package" &&
           dnf -q -y -C --setopt=install_weak_deps=False install "$package"; } || failed="$failed $package"
         ;;
     esac

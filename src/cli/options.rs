@@ -57,7 +57,12 @@ pub(super) const COMMON: &[OptionDef] = &[
         "1",
     ),
     with_default(
-        option(ROOT_VOLUME_SIZE, "GB", OptionKind::Integer { min: 4, max: 16384 }, "Size of each root disk"),
+        option(
+            ROOT_VOLUME_SIZE,
+            "GB",
+            OptionKind::Integer { min: 4, max: 16384 },
+            "Size of each root disk; a database needs 30 or more",
+        ),
         "50",
     ),
     option("instance-type", "TYPE", OptionKind::Text, "Type of the machines; on libvirt small, medium or large"),

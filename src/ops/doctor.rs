@@ -13,8 +13,8 @@ pub async fn run(context: &Context, mut spec: Spec, asked: &ReleaseRequest, give
     let provider = providers::find(&spec.provider)?;
     release::resolve(&mut spec, asked)?;
     (provider.validate)(&spec)?;
-    floors::check(provider, &spec, None)?;
-    let Preflight { checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
+    let Preflight { mut checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
+    checks.extend(floors::refusal(provider, &spec));
     Ok(DoctorReport { provider: provider.name.into(), ok: !checks.iter().any(Check::is_failed), checks })
 }
 

@@ -42,6 +42,12 @@ fn too_small(flag: String, value: String, least: u64, of_what: &str, spec: &Spec
     Error::InvalidValue { flag, value, allowed, suggestion: None }
 }
 
+/// The same for whoever wants every finding at once.
+pub(super) fn refusal(provider: &Provider, spec: &Spec) -> Option<Check> {
+    let error = check(provider, spec, None).err()?;
+    Some(Check::failed("database_size", "sizes for a database", error.to_string()))
+}
+
 /// A warning where a database may start, but with less memory than Exasol wants for it.
 pub(super) fn warning(provider: &Provider, spec: &Spec, facts: &Options) -> Option<Check> {
     if catalog::is_rehearsal(&spec.db_version) {
@@ -139,6 +145,9 @@ mod tests {
         let text = refused(&libvirt(4, 29), None).unwrap();
         assert!(text.starts_with("--root-volume-size: '29' is not valid: exasol-2025.1.8 needs 30 GB"), "{text}");
         assert_eq!(refused(&libvirt(4, 30), None), None);
+        let provider = providers::find("libvirt").unwrap();
+        assert_eq!(refusal(provider, &libvirt(4, 30)), None);
+        assert_eq!(refusal(provider, &libvirt(4, 29)).map(|check| check.detail), Some(text));
         let rehearsal = Spec { db_version: "rehearsal".into(), ..libvirt(1, 5) };
         assert_eq!((refused(&rehearsal, None), warned(&rehearsal)), (None, None));
     }

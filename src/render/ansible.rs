@@ -233,7 +233,12 @@ mod tests {
                 welcome_packages,
                 proxies: &proxies,
             };
-            let conf = node_conf::node_conf(&nodes[0], &input).content;
+            let files = node_files(&nodes[0], &input).unwrap();
+            let content = |path: &str| files.iter().find(|f| f.path == path).unwrap().content.clone();
+            // What hands out user-data is closed where there is such a thing.
+            let metadata = content("/etc/exasol-deployer/firewall.wanted").contains("169.254.169.254");
+            assert_eq!(metadata, on_a_cloud);
+            let conf = content("/etc/exasol-deployer/node.conf");
             let lines = conf.lines().filter(|line| line.starts_with("MDNS=") || line.starts_with("PODMAN="));
             lines.collect::<Vec<_>>().join(" ")
         };

@@ -81,6 +81,13 @@ class Packages(unittest.TestCase):
                          [(True, "podman"), (True, "avahi-daemon"), (False, "avahi-daemon")])
         self.assertIn("--no-download", calls[-1])
 
+    def test_all_that_is_welcome_has_two_minutes_together(self):
+        # A clock that goes on by 50 s whenever somebody looks at it.
+        self.fake("date", f"#!/bin/sh\necho x >>{self.folder}/looks\necho $(($(wc -l <{self.folder}/looks) * 50))\n")
+        self.fake("timeout", f'#!/bin/sh\necho $1 >>{self.folder}/seconds\nshift\nexec "$@"\n')
+        self.assertEqual(self.run_with("welcome", "apt", "podman", "avahi-daemon").returncode, 0)
+        self.assertEqual((self.folder / "seconds").read_text().split(), ["70", "20", "1"])
+
     def test_dnf_is_asked_for_the_same(self):
         self.assertEqual(self.run_with("needed", "dnf", "parted").returncode, 0)
         self.assertEqual(self.run_with("welcome", "dnf", "avahi").returncode, 0)

@@ -49,7 +49,7 @@ fn sizes_below_what_a_database_needs_are_refused_with_flag_value_and_what_is_all
     let root = "--root-volume-size: '29' is not valid: exasol-2025.1.8 needs 30 GB or more on a root disk";
     init(&world, "--libvirt-memory 4 --root-volume-size 29").run().code(2).says(root);
     assert!(!world.deployment().exists());
-    doctor(&world, "--libvirt-memory 3").run().code(2).says(memory);
+    doctor(&world, "--libvirt-memory 3").run().code(4).says(memory);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         value_name: "GB",
         kind: OptionKind::Integer { min: 1, max: 16_384 },
         default: None,
-        help: "Memory of each node in GB [default: 4, or the instance type's]",
+        help: "Memory of each node in GB; a database needs 4 or more, and wants 8 [default: 4, or the instance type's]",
     },
     OptionDef {
         flag: "libvirt-vcpus",

@@ -20,8 +20,8 @@ const SLOW: &str = "nodes run under emulation: many times slower, for rehearsals
 const TOO_SLOW: &str = "nodes run under emulation, many times slower: a real database will not be up within the 20 \
                         minutes that deploy waits for it; use a machine with KVM, or --db-version rehearsal";
 
-fn slow(context: &Context) -> &'static str {
-    if catalog::is_rehearsal(&context.spec().db_version) { SLOW } else { TOO_SLOW }
+fn slow(db_version: &str) -> &'static str {
+    if catalog::is_rehearsal(db_version) { SLOW } else { TOO_SLOW }
 }
 
 pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Check>) -> Option<DomainType> {
@@ -30,7 +30,7 @@ pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Chec
         return Some(DomainType::Qemu);
     }
     if wanted == WantedDomainType::Qemu {
-        checks.push(Check::warning("kvm", TITLE, format!("not used, as asked: {}", slow(context))));
+        checks.push(Check::warning("kvm", TITLE, format!("not used, as asked: {}", slow(&context.spec().db_version))));
         return emulation(context, architecture, checks);
     }
     let kvm = match architecture {
@@ -53,7 +53,7 @@ pub(super) fn check(context: &Context, architecture: &str, checks: &mut Vec<Chec
         checks.push(check.fix("or accept emulation: --libvirt-domain-type auto"));
         return None;
     }
-    let check = Check::warning("kvm", TITLE, format!("{cause}; {}", slow(context)));
+    let check = Check::warning("kvm", TITLE, format!("{cause}; {}", slow(&context.spec().db_version)));
     checks.push(fix.into_iter().fold(check, Check::fix));
     match kvm {
         // Emulation has run a guest beside it.
@@ -272,6 +272,12 @@ mod tests {
         assert!(explain(&denied(), Some(&device), &debian()).1[0].contains("restart"));
         assert!(explain(&Kvm::Broken, Some(&device), &debian()).0.contains("much later than under emulation"));
         assert!(explain(&denied(), None, &debian()).1[0].contains("on the hypervisor"));
+    }
+
+    #[test]
+    fn a_database_is_told_that_emulation_is_too_slow_for_it() {
+        assert!(slow("rehearsal").contains("for rehearsals only"));
+        assert!(slow("exasol-2025.1.8").contains("will not be up within the 20 minutes"));
     }
 
     #[test]
