@@ -43,6 +43,7 @@ pub(super) fn build() -> Command {
         .subcommand(ssh())
         .subcommand(super::sql::command())
         .subcommand(super::logs::command())
+        .subcommand(super::support::command())
         .subcommand(super::list::command())
         .subcommand(cache())
         .subcommand(super::manual::completions_command())

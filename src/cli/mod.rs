@@ -23,6 +23,7 @@ mod secret_args;
 mod spec;
 mod sql;
 mod stand_in;
+mod support;
 
 use std::process::ExitCode;
 

@@ -368,6 +368,32 @@ pub struct CacheEntry {
     pub in_use_by: Option<String>,
 }
 
+/// `support`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SupportReport {
+    pub archive: PathBuf,
+    /// None: its state could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// As it is packed.
+    pub bytes: u64,
+    /// Beside the index.
+    pub files: usize,
+    /// Files of which only the end is in it.
+    pub cut: Vec<String>,
+    pub missing: Vec<MissingEvidence>,
+    pub warnings: Vec<String>,
+}
+
+/// What a bug report should have had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MissingEvidence {
+    pub what: String,
+    pub why: String,
+}
+
 /// One row of `init --list-providers` and `--list-versions`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

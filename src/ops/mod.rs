@@ -20,6 +20,7 @@ pub mod stand_in;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod support;
 pub mod update;
 pub mod version;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::terraform_dir;
-use super::{Context, known};
+use super::{Context, known, recorded};
 use crate::deployment::transitions::{self, Cause, Next};
 use crate::deployment::{DeploymentDir, Locked, OpLog};
 use crate::error::{Error, Result};
@@ -153,6 +153,7 @@ pub(super) async fn with_operation<T>(
         current: None,
     };
     let result = body(&mut work).await;
+    let step = work.step();
     let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };
     work.finish(outcome, None);
     let recorded = record(&mut work, operation, result.as_ref().err());
@@ -163,7 +164,13 @@ pub(super) async fn with_operation<T>(
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error),
-        (Err(cause), recorded) => Err(explain(&work, root, operation, cause, recorded.err())),
+        (Err(cause), recorded) => {
+            let mut error = explain(&work, root, operation, cause, recorded.err());
+            if is_exasols(operation, step) && !recorded::is_rehearsal(&work.dir) {
+                name_support(&mut error, root);
+            }
+            Err(error)
+        }
     }
 }
 
@@ -206,6 +213,19 @@ fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecor
     Error::Operation { operation, cause: Box::new(cause), now, next }
 }
 
+/// Whether it is Exasol's own software that was at work: nobody here can know all the ways in which that fails.
+fn is_exasols(operation: Operation, step: &str) -> bool {
+    matches!(operation, Operation::Deploy | Operation::Start) && matches!(step, "install" | "database_start" | "login")
+}
+
+fn name_support(error: &mut Error, root: &Path) {
+    if let Error::Operation { cause, now, .. } = error
+        && !matches!(**cause, Error::Interrupted { .. })
+    {
+        now.push_str(&format!("; for a bug report: {}", in_dir("exasol support", root)));
+    }
+}
+
 /// Completes a command that `status` or an error names with the directory it is for.
 pub(super) fn in_dir(command: &str, root: &Path) -> String {
     format!("{command} -d {}", quote(&root.to_string_lossy()))
@@ -226,6 +246,26 @@ pub(super) fn by_deploy(root: &Path, phase: Phase, does: &str) -> (String, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_installation_names_what_a_bug_report_needs() {
+        let failed = |cause: Error| {
+            let (cause, now) = (Box::new(cause), "2 of 2 machines exist".into());
+            let mut error = Error::Operation { operation: Operation::Deploy, cause, now, next: Vec::new() };
+            name_support(&mut error, Path::new("my demo"));
+            match error {
+                Error::Operation { now, .. } => now,
+                _ => String::new(),
+            }
+        };
+        let now = failed(Error::other("stage c"));
+        assert_eq!(now, "2 of 2 machines exist; for a bug report: exasol support -d 'my demo'");
+        assert_eq!(failed(Error::Interrupted { signal: 2 }), "2 of 2 machines exist");
+        for step in ["install", "database_start", "login"] {
+            assert!(is_exasols(Operation::Deploy, step) && !is_exasols(Operation::Stop, step));
+        }
+        assert!(!is_exasols(Operation::Deploy, "apply") && !is_exasols(Operation::Start, "power_on"));
+    }
 
     #[test]
     fn commands_can_be_pasted() {

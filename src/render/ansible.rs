@@ -105,7 +105,8 @@ fn collect(dir: &Dir, files: &mut Vec<RenderedFile>) {
     }
 }
 
-fn node_script(name: &str) -> Result<&'static str> {
+/// A script for a node, as it is in this repository.
+pub fn node_script(name: &str) -> Result<&'static str> {
     let file = ANSIBLE.get_file(format!("{NODE_SCRIPTS}/{name}")).and_then(|f| f.contents_utf8());
     file.ok_or_else(|| Error::other(format!("ansible/{NODE_SCRIPTS}/{name} is not part of this binary")))
 }

@@ -43,7 +43,7 @@ mod updates;
 
 use std::collections::BTreeMap;
 
-pub use ansible::{AnsibleInput, Release, ansible_files};
+pub use ansible::{AnsibleInput, Release, ansible_files, node_script};
 pub use cloud_init::user_data;
 pub use commands::COS_HOST_KEYS;
 pub use engine::pinned_providers;

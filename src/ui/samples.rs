@@ -22,6 +22,21 @@ fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> Node
     }
 }
 
+pub fn support() -> SupportReport {
+    SupportReport {
+        archive: "exasol-support-exasol-0001abff-20260102T030405Z.tar.gz".into(),
+        deployment: Some(ID.into()),
+        bytes: 123_456,
+        files: 42,
+        cut: vec!["nodes/n11/play.log".into()],
+        missing: vec![MissingEvidence {
+            what: "nodes/n12".into(),
+            why: "connect to host 192.0.2.12: timed out".into(),
+        }],
+        warnings: Vec::new(),
+    }
+}
+
 pub fn status_ready() -> StatusReport {
     StatusReport {
         status: "database_ready".into(),

@@ -32,6 +32,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<InfoReport>("info", "exasol info"),
         result::<SqlReport>("sql", "exasol sql"),
         result::<LogList>("logs", "exasol logs --list"),
+        result::<SupportReport>("support", "exasol support"),
         result::<DeploymentsReport>("list", "exasol list"),
         result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),
         result::<ScriptReport>("script", "exasol completions, exasol man"),

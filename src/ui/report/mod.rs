@@ -12,6 +12,7 @@ mod listed;
 mod log_list;
 mod sql;
 mod status;
+mod support;
 mod version;
 
 use serde::Serialize;
