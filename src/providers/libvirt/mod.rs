@@ -43,7 +43,7 @@ pub static PROVIDER: Provider = Provider {
     disk_link: Some(|disk| format!("disk/by-id/wwn-0x{}", disk.wwn)),
     permissions: include_str!("../../../templates/terraform-libvirt/permissions.json"),
     size: |spec, facts| Ok(Some(Options::from_spec(spec)?.size_with(facts::Facts::from_map(facts).ok().as_ref()))),
-    validate: |spec| Options::from_spec(spec).map(drop),
+    validate: |spec| Options::from_spec(spec)?.check_given(),
     preflight: preflight::run,
     tfvars: tfvars::tfvars,
     hypervisor: Some(Hypervisor {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::addresses::{FIRST_HOST, host_address};
 use super::default_image::default_image;
 use super::facts::Facts;
-use super::uri::{Refused, Uri};
+use super::uri::{HEEDED, Refused, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::model::{BaseImage, ImageLocation, NodeSize, OptionDef, OptionKind, Spec, closest, shown_address};
@@ -203,6 +203,20 @@ impl DomainType {
 }
 
 impl Options {
+    /// What is refused to people, and bearable in a deployment of an earlier version.
+    pub fn check_given(&self) -> Result<()> {
+        match self.uri.unheeded() {
+            None => Ok(()),
+            Some(parameter) => Err(Error::Usage {
+                message: format!(
+                    "--libvirt-uri: '{}' cannot be used: the login is your own OpenSSH's, and heeds no '{parameter}'",
+                    self.uri
+                ),
+                hint: Some(format!("say it in ~/.ssh/config, or leave it out; what is heeded: {}", HEEDED.join(", "))),
+            }),
+        }
+    }
+
     /// Every error is one of exit code 2: it does not depend on the hypervisor.
     pub fn from_spec(spec: &Spec) -> Result<Self> {
         let given: Given = serde_json::to_value(&spec.options)

@@ -31,6 +31,11 @@ pub(super) struct Refused {
 /// Transports that libvirt's library and the Terraform provider both know.
 const TRANSPORTS: [&str; 4] = ["unix", "ssh", "tcp", "tls"];
 
+/// Parameters of SSH addresses that are carried out here, in the spellings of libvirt's library and of the Terraform
+/// provider. `no_tty` and `mode` change nothing: nobody is asked, and the daemon's sockets are looked for.
+pub(super) const HEEDED: [&str; 8] =
+    ["keyfile", "knownhosts", "known_hosts", "known_hosts_verify", "no_verify", "no_tty", "mode", "socket"];
+
 impl Uri {
     /// Takes an address apart; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
@@ -112,6 +117,13 @@ impl Uri {
     /// libvirt's mock hypervisor, for tests.
     pub fn is_mock(&self) -> bool {
         self.driver == "test"
+    }
+
+    /// The first parameter that nothing here would heed, for SSH addresses: there libvirt's library is given a
+    /// socket of ours, and the login is the user's own OpenSSH.
+    pub fn unheeded(&self) -> Option<&str> {
+        let unheeded = |name: &&str| self.is_ssh() && !HEEDED.contains(name);
+        self.parameters.iter().map(|(key, _)| key.as_str()).find(unheeded)
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
@@ -262,6 +274,16 @@ mod tests {
         assert!(refused("qemu+ssh:///system").why.contains("host"));
         assert!(refused("qemu:///").instead.contains("qemu:///system"));
         assert_eq!(parsed("test:///default").check(), Ok(()));
+    }
+
+    #[test]
+    fn a_parameter_that_nothing_heeds_is_found() {
+        let unheeded = |text: &str| parsed(text).unheeded().map(str::to_owned);
+        let all: Vec<_> = HEEDED.iter().map(|name| format!("{name}=1")).collect();
+        assert_eq!(unheeded(&format!("qemu+ssh://kvm/system?{}", all.join("&"))), None);
+        assert_eq!(unheeded("qemu+ssh://kvm/system?keyfile=/k&command=/opt/ssh").as_deref(), Some("command"));
+        assert_eq!(unheeded("qemu+ssh://kvm/system?sshauth=privkey").as_deref(), Some("sshauth"));
+        assert_eq!(unheeded("qemu+tls://kvm/system?pkipath=/p"), None, "libvirt's library heeds it");
     }
 
     #[test]
