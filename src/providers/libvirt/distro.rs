@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::model::quote;
+
 /// A family of distributions that share package names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
@@ -106,7 +108,11 @@ impl Machine {
 
     pub fn restart_daemon(&self) -> String {
         let unit = if self.modular { "virtqemud" } else { "libvirtd" };
-        if self.systemd { self.sudo(&format!("systemctl restart {unit}")) } else { self.sudo(&format!("{unit} -d")) }
+        if self.systemd {
+            return self.sudo(&format!("systemctl restart {unit}"));
+        }
+        let again = format!("pkill -x {unit}; while pgrep -x {unit}; do sleep 0.2; done; {unit} -d");
+        self.sudo(&format!("sh -c {}", quote(&again)))
     }
 
     /// A command with which libvirt makes its rules of the firewall anew, and starts DHCP servers that have

@@ -85,15 +85,18 @@ fn unplugged(ours: &[Interface]) -> Option<String> {
 
 /// Puts a running machine's interface on its network again, if that is there.
 pub(super) fn replug(spec: &Spec, node: &NodePlan) -> Result<()> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+    let uri = Options::from_spec(spec)?.uri;
+    let client = reach::open(&uri)?;
     let doing = format!("plug the network interface of {} in again", node.machine);
     let configured = client.configured_network(&node.machine, &node.mac).map_err(|f| f.during(doing.clone()))?;
     if let Some(network) = configured
         && !client.network(&network).map_err(|f| f.during(doing.clone()))?.is_some_and(|n| n.active)
     {
         return Err(Error::other(format!(
-            "network '{network}' of {} is not active: virsh net-start {network}",
-            node.machine
+            "network '{network}' of {} is not active: virsh -c {} net-start {}",
+            node.machine,
+            quote(&uri.to_string()),
+            quote(&network)
         )));
     }
     client.replug(&node.machine, &node.mac).map_err(|f| f.during(doing))
