@@ -51,6 +51,9 @@ pub struct State {
     /// From where the nodes saw the last deploy's or start's sessions come: their firewall lets that in.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seen_from: BTreeSet<IpAddr>,
+    /// A hash of what the nodes were told when they last became ready, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes_form: Option<String>,
     /// The database's installation has succeeded once: its configuration stays what it was.
     #[serde(default)]
     pub installed: bool,
@@ -96,6 +99,7 @@ impl State {
             cos_host_keys: BTreeMap::new(),
             told_addresses: BTreeMap::new(),
             seen_from: BTreeSet::new(),
+            nodes_form: None,
             installed: false,
             update_pending: false,
             ever_ready: false,

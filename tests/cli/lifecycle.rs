@@ -33,6 +33,16 @@ fn a_life_from_init_to_nothing() {
 }
 
 #[test]
+fn a_ready_cluster_that_was_told_less_is_told_the_rest() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    for told_before in [None, Some("0".repeat(64))] {
+        cluster.world.edit_state(|state| state["nodes_form"] = told_before.into());
+        cluster.exasol("deploy").run().code(0).says("set up by another version").never_says("already accepts logins");
+        cluster.exasol("deploy").run().code(0).says("already accepts logins");
+    }
+}
+
+#[test]
 fn every_command_from_every_phase_does_its_work_or_says_why_it_may_not() {
     let Some(cluster) = Cluster::deployed() else { return };
     for phase in Phase::ALL {

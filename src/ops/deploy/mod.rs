@@ -92,13 +92,18 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         seed::retire(work, &plan.cluster).await?;
         login::change_password(work).await?;
         login::prove(work, &plan.cluster).await?;
-        work.dir.update(|state| state.update_pending = false)?;
+        let form = nodes::form(work, &plan.cluster, &release)?;
+        work.dir.update(|state| {
+            state.update_pending = false;
+            state.nodes_form = Some(form);
+        })?;
         Ok(report(work, &plan, since))
     })
     .await
 }
 
-/// A ready deployment whose every node still accepts a login needs no deploy.
+/// A ready deployment needs no deploy if every node still accepts a login, and has been told all that this
+/// version tells.
 async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
     let state = work.dir.state();
     if work.from != Phase::DatabaseReady
@@ -109,6 +114,10 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
         return false;
     }
     work.begin(LOGIN.id);
+    if !is_told(work, &plan.cluster) {
+        work.done("the nodes were set up by another version: setting them up again; the database goes on".to_owned());
+        return false;
+    }
     match login::log_in_everywhere(&work.dir, VERIFY_LIMIT).await {
         Ok(()) => {
             // Of an earlier version's machines; an interruption loses nothing.
@@ -123,6 +132,12 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
             false
         }
     }
+}
+
+/// Whether the nodes were last told what they would be told now. What cannot be found out is no reason to deploy.
+fn is_told(work: &Work, cluster: &Cluster) -> bool {
+    let Ok(Some(release)) = artifacts::known_release(&cluster.version) else { return true };
+    nodes::form(work, cluster, &release).is_ok_and(|form| work.dir.state().nodes_form.as_ref() == Some(&form))
 }
 
 /// Says what is about to be made, and asks where somebody can answer and it costs money. Without a

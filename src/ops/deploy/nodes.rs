@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256};
+
 use super::super::cluster::Cluster;
 use super::super::operation::Work;
 use super::super::{connections, render_input};
@@ -10,8 +12,8 @@ use super::INSTALL;
 use super::artifacts::Release;
 use super::proxy;
 use crate::error::Result;
-use crate::model::Node;
-use crate::render::{self, AnsibleInput};
+use crate::model::{Node, RenderedFile};
+use crate::render::{self, AnsibleInput, Proxies};
 use crate::tools::ansible::{Ansible, PlaybookRun};
 
 pub(super) async fn install(
@@ -76,19 +78,51 @@ pub(in crate::ops) async fn write_files(
     welcome_packages: bool,
 ) -> Result<()> {
     let state = work.dir.state();
-    let secrets = work.dir.secrets()?;
     let mut deployer_addresses =
         connections::deployer_addresses(&work.interrupt, &state.spec, &state.facts, cluster.provider).await?;
     if cluster.provider.hypervisor.is_some() {
         // What they have seen counts, whatever the way there looks like from here.
         deployer_addresses.extend(&state.seen_from);
     }
-    let files = render::ansible_files(&AnsibleInput {
+    let surroundings = Surroundings { deployer_addresses, welcome_packages, proxies: proxy::of_environment() };
+    let files = files(work, cluster, nodes, release, &surroundings)?;
+    work.dir.write_files(&files, cluster.edits)
+}
+
+/// What a run brings along, and another one may not.
+#[derive(Default)]
+struct Surroundings {
+    deployer_addresses: Vec<IpAddr>,
+    welcome_packages: bool,
+    proxies: Proxies,
+}
+
+/// A hash of all that the nodes are told, but for this run's surroundings. Another version of this program
+/// may tell them more: a cluster of an earlier one gets that with the next deploy.
+pub(super) fn form(work: &Work, cluster: &Cluster, release: &Release) -> Result<String> {
+    let mut hash = Sha256::new();
+    for file in files(work, cluster, &work.dir.state().nodes, release, &Surroundings::default())? {
+        hash.update(file.content.len().to_le_bytes());
+        hash.update(&file.content);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn files(
+    work: &Work,
+    cluster: &Cluster,
+    nodes: &[Node],
+    release: &Release,
+    surroundings: &Surroundings,
+) -> Result<Vec<RenderedFile>> {
+    let state = work.dir.state();
+    let secrets = work.dir.secrets()?;
+    render::ansible_files(&AnsibleInput {
         id: &state.id,
         spec: &state.spec,
         nodes,
         secrets: &render_input::borrowed(&secrets),
-        deployer_addresses: &deployer_addresses,
+        deployer_addresses: &surroundings.deployer_addresses,
         installed: state.installed,
         release: render::Release {
             working_copy: &cluster.version.working_copy,
@@ -98,8 +132,7 @@ pub(in crate::ops) async fn write_files(
             rehearsal: cluster.version.rehearsal,
         },
         on_a_cloud: cluster.provider.cloud.is_some(),
-        welcome_packages,
-        proxies: &proxy::of_environment(),
-    })?;
-    work.dir.write_files(&files, cluster.edits)
+        welcome_packages: surroundings.welcome_packages,
+        proxies: &surroundings.proxies,
+    })
 }
