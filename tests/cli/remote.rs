@@ -36,6 +36,16 @@ fn a_password_in_an_address_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_parameter_that_nothing_heeds_is_refused() {
+    let world = World::complete();
+    for command in ["doctor", "init"] {
+        let uri = "qemu+ssh://kvm/system?command=/opt/ssh";
+        let words = [command, "--cloud-provider", "libvirt", "--db-version", "rehearsal", "--libvirt-uri", uri];
+        world.exasol_with(words).run().code(2).says("heeds no 'command'").says("~/.ssh/config");
+    }
+}
+
+#[test]
 fn one_login_asks_for_the_socket_and_ends_with_the_command() {
     let world = with_ssh("cat >/dev/null & echo 'exasol: missing'");
     let uri = "qemu+ssh://kvm:2222/system?keyfile=/k&knownhosts=/h";
