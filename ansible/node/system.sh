@@ -85,7 +85,9 @@ check_room() {
   mend="make the deployment anew with a larger root disk (exasol destroy, then exasol init with --root-volume-size, or \
 with a larger --instance-type where that decides), or free some room: sudo du -xh -d 3 / | sort -h | tail"
   # A gigabyte is for partitions of their own.
-  if [ $((${bytes:-0} / 1024)) -gt $(($2 + 1048576)) ]; then
+  grown=yes
+  case $1 in "/dev/$disk"*[0-9]) [ $((${bytes:-0} / 1024)) -le $(($2 + 1048576)) ] || grown=no ;; esac
+  if [ $grown = no ]; then
     mend="the file system has not grown to its disk, /dev/$disk of $(gib $((bytes / 1024))): sudo growpart /dev/$disk \
 ${1##*[!0-9]} && sudo resize2fs $1 (XFS: sudo xfs_growfs $6), then exasol deploy"
   fi

@@ -16,9 +16,9 @@ use crate::model::Node;
 const USER_PORTS: &str = "{ 22, 8563, 8443 }";
 
 /// Where clouds answer machines about themselves: user-data with the host key and the password's hash in it, and
-/// credentials of the machine's role. Azure's second address hands out extensions' settings.
+/// credentials of the machine's role. Azure's second address hands out extensions' settings. IPv6: AWS, Google, Oracle.
 const METADATA: [&str; 2] =
-    ["ip daddr { 169.254.169.254, 168.63.129.16 }", "ip6 daddr { fd00:ec2::254, fd20:ce::254 }"];
+    ["ip daddr { 169.254.169.254, 168.63.129.16 }", "ip6 daddr { fd00:ec2::254, fd20:ce::254, fd00:c1::a9fe:a9fe }"];
 
 /// Closes them to everybody but root: SQL users' functions run on these machines. cloud-init and the clouds' agents
 /// are root. Names (53, on Google, Oracle and Azure at the same addresses), time and DHCP (UDP) stay open.

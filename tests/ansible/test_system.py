@@ -123,6 +123,9 @@ class System(unittest.TestCase):
 
     def test_a_file_system_that_did_not_grow_is_told_apart(self):
         self.disk(free=7 * GIB, size=9 * GIB, whole=50 * GIB)
+        self.fake("df", f"echo head; echo /dev/mapper/root {9 * GIB} {2 * GIB} {7 * GIB} 50% /")
+        self.assertNotIn("growpart", self.fails("check_room", "/dev/mapper/root"))
+        self.disk(free=7 * GIB, size=9 * GIB, whole=50 * GIB)
         self.fails("check_room", "/dev/vda of 50.0 GiB", "sudo growpart /dev/vda 1 && sudo resize2fs /dev/vda1")
 
     def test_what_an_earlier_run_has_copied_counts_as_free(self):
