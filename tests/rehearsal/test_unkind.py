@@ -5,8 +5,11 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import tarfile
+import tempfile
 import unittest
 from unittest import mock
 
@@ -346,24 +349,24 @@ class Memory(Cluster):
 
 
 class AdminUi(unittest.TestCase):
+    def gate(self, unit, **unkind):
+        """The exit code of what runs before a unit's program."""
+        with tempfile.TemporaryDirectory() as folder:
+            gate = os.path.join(support.REHEARSAL, "database", "unit-gate")
+            settings.write_json(os.path.join(folder, "unkind.json"), unkind, 0o644)
+            done = subprocess.run(["sh", shutil.copy(gate, folder), unit], stderr=subprocess.PIPE)
+        return done.returncode
+
     def test_it_never_comes(self):
-        from standin import adminui
+        self.assertEqual(self.gate("exasol-admin-ui"), 0)
+        self.assertEqual(self.gate("exasol-admin-ui", adminui_never=False), 0)
+        self.assertEqual(self.gate("exasol-admin-ui", adminui_never=True), 1)
+        self.assertEqual(self.gate("c4", adminui_never=True), 0)
 
-        lab = Lab(self)
-        paths = lab.paths("n11")
-
-        def started():
-            with mock.patch.object(settings, "Paths", lambda: paths):
-                with mock.patch.object(adminui.wire, "listen"):
-                    with mock.patch.object(adminui.wire.Server, "run") as run:
-                        with mock.patch.object(adminui.signal, "signal"):
-                            adminui.main()
-            return run.call_count
-
-        self.assertEqual(started(), 1)
-        lab.unkind(adminui_never=True)
-        with self.assertRaises(SystemExit):
-            started()
+    def test_its_unit_is_gated(self):
+        path = os.path.join(support.REHEARSAL, "database", "units", "exasol-admin-ui.service")
+        with open(path) as file:
+            self.assertIn("/unit-gate exasol-admin-ui\n", file.read())
 
     def test_who_does_not_need_it_has_a_database(self):
         lab = Lab(self)

@@ -20,8 +20,6 @@ def main():
     paths = settings.Paths()
     if settings.Faults(paths.faults).fails("exasol-admin-ui"):
         raise SystemExit(f"{LABEL}: the fault unit_failed")
-    if settings.Unkind(paths).get("adminui_never"):
-        raise SystemExit(f"{LABEL}: unkind: the Admin UI never comes")
     cluster = settings.Cluster.load(paths)
     tls = wire.server_tls(*keeping.Keeping(paths).certificate())
     wire.Server(wire.listen(cluster.listen_on, cluster.adminui_port), page, tls).run()
