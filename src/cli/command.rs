@@ -43,6 +43,8 @@ pub(super) fn build() -> Command {
         .subcommand(ssh())
         .subcommand(super::sql::command())
         .subcommand(super::logs::command())
+        .subcommand(super::license::command())
+        .subcommand(super::certificate::command())
         .subcommand(super::support::command())
         .subcommand(super::list::command())
         .subcommand(cache())

@@ -29,6 +29,8 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
         "ssh" => ssh(globals, matches),
         "sql" => super::sql::run(globals, matches, ui),
         "logs" => super::logs::run(globals, matches, ui),
+        "license" => super::license::run(globals, matches, ui),
+        "certificate" => super::certificate::run(globals, matches, ui),
         "support" => super::support::run(globals, matches, ui),
         "list" => super::list::run(matches, ui),
         "cache" => cache(matches, ui),

@@ -4,6 +4,7 @@
 //! function a command that calls its op and shows its report. Does not belong here: work.
 
 mod args;
+mod certificate;
 mod command;
 mod config_file;
 mod credentials;
@@ -11,6 +12,7 @@ mod dispatch;
 mod environment;
 mod flags;
 mod health;
+mod license;
 mod list;
 mod logs;
 mod manual;

@@ -259,6 +259,9 @@ pub struct InfoReport {
     pub password: Option<String>,
     pub password_file: PathBuf,
     pub certificate_fingerprint: Option<String>,
+    /// What the built-in license allows, and how to see and change it. A rehearsal needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
     pub jdbc: String,
     pub odbc: String,
     pub dsn: String,
@@ -366,6 +369,47 @@ pub struct CacheEntry {
     /// Why it can't be pruned now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_use_by: Option<String>,
+}
+
+/// `license show` and `license upload`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LicenseReport {
+    pub deployment: String,
+    pub rehearsal: bool,
+    /// The file that has just been uploaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<PathBuf>,
+    /// Its fields as confd tells them (`license_info`).
+    pub license: serde_json::Value,
+    pub warnings: Vec<String>,
+    pub next: Vec<String>,
+}
+
+/// `certificate show` and `certificate set`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CertificateReport {
+    pub deployment: String,
+    /// SHA-256 of the certificate to which alone passwords are sent. None: it is read anew, over SSH.
+    pub recorded: Option<String>,
+    pub nodes: Vec<NodeCertificate>,
+    /// Another certificate than before.
+    pub changed: bool,
+    pub warnings: Vec<String>,
+    pub next: Vec<String>,
+}
+
+/// What a node's SQL port shows, read on the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NodeCertificate {
+    pub name: String,
+    /// SHA-256, 64 hexadecimal digits.
+    pub fingerprint: Option<String>,
+    /// Why nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// `support`.

@@ -5,12 +5,14 @@
 //! deployment directory (`deployment`), and anything that names a provider.
 
 pub mod cache;
+pub mod certificate;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
 pub mod health;
 pub mod info;
 pub mod init;
+pub mod license;
 pub mod list;
 pub mod logs;
 pub mod plan;
@@ -37,6 +39,7 @@ mod known;
 pub mod links;
 mod login;
 mod mend;
+mod node_program;
 mod operation;
 mod power;
 mod preflight;

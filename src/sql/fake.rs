@@ -77,12 +77,18 @@ where
     serve_tls_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), talk)
 }
 
+/// By fingerprint: certificate and key in PEM of what was served in this process.
+pub(crate) static SERVED: std::sync::Mutex<std::collections::BTreeMap<String, (String, String)>> =
+    std::sync::Mutex::new(std::collections::BTreeMap::new());
+
 fn serve_tls_on<F>(listener: TcpListener, talk: impl Fn(TlsStream<TcpStream>) -> F + Send + 'static) -> Endpoint
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let certified = rcgen::generate_simple_self_signed(["n11".to_owned()]).unwrap();
-    let fingerprint = Sha256::digest(certified.cert.der()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint: String = Sha256::digest(certified.cert.der()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let pem = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    SERVED.lock().unwrap().insert(fingerprint.clone(), pem);
     let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -47,6 +47,12 @@ impl Ssh {
         self.quiet(node).arg("sh -s").stdin(script).output(limit).await
     }
 
+    /// Runs a program with these words and this standard input, and captures what it prints. The words are in
+    /// process lists; what is secret belongs into the input.
+    pub async fn run_program(&self, node: &str, words: &[&str], input: Vec<u8>, limit: Duration) -> Result<Output> {
+        self.quiet(node).arg(command_line(words)).stdin(input).output(limit).await
+    }
+
     /// Becomes an interactive session on a node; with a command, runs that in it. One word is a line
     /// for the shell there, as with ssh itself; several arrive as they are.
     /// Returns only if ssh cannot be started.

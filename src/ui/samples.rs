@@ -22,6 +22,32 @@ fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> Node
     }
 }
 
+pub fn license() -> LicenseReport {
+    LicenseReport {
+        deployment: ID.into(),
+        rehearsal: false,
+        uploaded: Some("1234.exasol_license".into()),
+        license: json!({"Contract": {"expiration_date": "2027-12-31", "license_id": 1234}, "Limits": {"max_nodes_per_cluster": "Unlimited"}}),
+        warnings: Vec::new(),
+        next: Vec::new(),
+    }
+}
+
+pub fn certificate() -> CertificateReport {
+    let why = Some("its SQL port shows no certificate".to_owned());
+    CertificateReport {
+        deployment: ID.into(),
+        recorded: Some(FINGERPRINT.into()),
+        nodes: vec![
+            NodeCertificate { name: "n11".into(), fingerprint: Some(FINGERPRINT.into()), why: None },
+            NodeCertificate { name: "n12".into(), fingerprint: None, why },
+        ],
+        changed: true,
+        warnings: Vec::new(),
+        next: vec!["exasol info".into()],
+    }
+}
+
 pub fn support() -> SupportReport {
     SupportReport {
         archive: "exasol-support-exasol-0001abff-20260102T030405Z.tar.gz".into(),
@@ -192,6 +218,7 @@ pub fn info() -> InfoReport {
         password: None,
         password_file: "secrets.json".into(),
         certificate_fingerprint: Some(FINGERPRINT.into()),
+        license: Some("10 GiB of raw data built in; yours: exasol license show".into()),
         jdbc: format!("jdbc:exa:192.168.122.71/{FINGERPRINT}:8563;user=sys"),
         odbc: format!("DRIVER=EXASolution;EXAHOST=192.168.122.71/{FINGERPRINT}:8563;UID=sys"),
         dsn: "192.168.122.71:8563".into(),
@@ -207,6 +234,7 @@ pub fn info_with_password() -> InfoReport {
         password: Some("p$w '#{{}}%{ }${}".into()),
         admin_ui_password: Some("other".into()),
         certificate_fingerprint: None,
+        license: None,
         tunnel: Some("ssh -F demo/ssh/config -N -L 8563:localhost:8563 n11".into()),
         ..info()
     }

@@ -75,7 +75,7 @@ macro_rules! report_snapshots {
 report_snapshots! {
     health status_ready status_interrupted status_two_addresses init deploy plan destroy destroy_dry_run
     doctor info info_with_password sql_rows sql_without_rows cache_list cache_prune version
-    providers versions deployments deployments_none support
+    providers versions deployments deployments_none support license certificate
 }
 
 #[test]

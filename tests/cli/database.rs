@@ -14,7 +14,7 @@ use crate::support::World;
 #[allow(dead_code)]
 mod fake;
 
-pub(crate) use fake::{Answer, PASSWORD, refusal};
+pub(crate) use fake::{Answer, PASSWORD, SERVED, refusal};
 
 const SQL_PORT: u16 = 8563;
 /// Other test processes may run: addresses begin where this one's number says.

@@ -7,6 +7,7 @@ mod bug_report;
 mod cache;
 mod clouds;
 mod cluster;
+mod confd;
 mod connect;
 mod database;
 mod deploy;

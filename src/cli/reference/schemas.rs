@@ -32,6 +32,8 @@ pub(super) fn results() -> Vec<Result> {
         result::<InfoReport>("info", "exasol info"),
         result::<SqlReport>("sql", "exasol sql"),
         result::<LogList>("logs", "exasol logs --list"),
+        result::<LicenseReport>("license", "exasol license show, exasol license upload"),
+        result::<CertificateReport>("certificate", "exasol certificate show, exasol certificate set"),
         result::<SupportReport>("support", "exasol support"),
         result::<DeploymentsReport>("list", "exasol list"),
         result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),

@@ -89,9 +89,13 @@ async fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
 
 /// Read on the first node, over SSH with its own host key: nobody in between can have answered.
 async fn certificate(work: &mut Work) -> Result<Option<String>> {
-    let Some(recorded) = work.dir.state().certificate_fingerprint.clone() else { return Ok(None) };
+    let recorded = work.dir.state().certificate_fingerprint.clone();
+    // Before the first login there is none to record; after it, somebody was interrupted while he changed it.
+    if recorded.is_none() && !work.dir.state().ever_ready {
+        return Ok(None);
+    }
     let Ok(shown) = work.unless_interrupted(login::fingerprint_over_ssh(&work.dir)).await else { return Ok(None) };
-    if shown == recorded {
+    if recorded.as_ref() == Some(&shown) {
         return Ok(None);
     }
     work.dir.update(|state| state.certificate_fingerprint = Some(shown.clone()))?;

@@ -26,6 +26,7 @@ impl Report for InfoReport {
             ("its password", password(&self.admin_ui_password)),
             ("SSH", self.ssh.clone()),
         ];
+        facts.extend(self.license.iter().map(|license| ("license", license.clone())));
         if let Some(tunnel) = &self.tunnel {
             facts.push(("tunnel", tunnel.clone()));
         }

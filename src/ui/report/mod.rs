@@ -4,9 +4,11 @@
 //! and values that people copy are never wrapped.
 
 mod cache;
+mod certificate;
 mod connect;
 mod deployments;
 mod health;
+mod license;
 mod lifecycle;
 mod listed;
 mod log_list;
