@@ -14,7 +14,9 @@ mod providers;
 mod versions;
 
 pub use file::is_sha256;
-pub use numbers::{Number, RELEASE_SERVER, c4_on_server, is_c4_version, newest_c4, number_of_file, on_server};
+pub use numbers::{
+    KNOWN, Number, RELEASE_SERVER, c4_on_server, is_c4_version, newest_c4, next_numbers, number_of_file, on_server,
+};
 pub use providers::{
     InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region, regions,
 };

@@ -1,6 +1,7 @@
 //! Releases by their number: which c4 goes with one, which keys its configuration takes, and where
 //! Exasol's download server keeps both files. For releases that no catalogue has.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::addresses::is_safe;
@@ -67,6 +68,24 @@ fn part(text: &str) -> Option<u16> {
 /// The newest c4 that is known here. Exasol's documentation says that the newest fits every database.
 pub fn newest_c4() -> &'static str {
     KNOWN.iter().map(|(_, c4)| *c4).max_by_key(|c4| c4_parts(c4)).unwrap_or_default()
+}
+
+/// Numbers that may exist although nobody has named them here: the next few of each series, and the first of the
+/// series that come next.
+pub fn next_numbers(known: &[Number]) -> Vec<Number> {
+    const PATCHES: u16 = 5;
+    const SERIES: std::ops::RangeInclusive<u16> = 1..=3;
+    let known = || known.iter().chain(KNOWN.iter().map(|(number, _)| number));
+    let years: BTreeSet<_> = known().map(|number| number.year).collect();
+    let mut next = Vec::new();
+    for (year, series) in years.iter().flat_map(|year| SERIES.map(move |series| (*year, series))) {
+        let last = known().filter(|number| (number.year, number.series) == (year, series)).map(|n| n.patch).max();
+        let patches = last.map_or(0..2, |last| last.saturating_add(1)..last.saturating_add(PATCHES + 1));
+        next.extend(patches.map(|patch| Number { year, series, patch }));
+    }
+    let after = years.last().map_or(0, |year| year.saturating_add(1));
+    next.extend((0..2).map(|patch| Number { year: after, series: 1, patch }));
+    next
 }
 
 /// Whether this can be c4's version: `4.28.7`.
@@ -204,6 +223,18 @@ mod tests {
         for wrong in ["", "latest", "4.28", "4.28.7.1", "4.28.7/../x", "4.08.1"] {
             assert!(!is_c4_version(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_may_come_next_is_newer_than_what_is_known_and_not_much() {
+        let next = next_numbers(&[number(2025, 1, 12), number(2026, 2, 0)]);
+        assert!(next.len() <= 30, "{}", next.len());
+        for (year, series, patch) in
+            [(2025, 1, 13), (2025, 2, 1), (2025, 3, 0), (2026, 1, 1), (2026, 2, 1), (2027, 1, 0)]
+        {
+            assert!(next.contains(&number(year, series, patch)), "{year}.{series}.{patch}");
+        }
+        assert!(!next.contains(&number(2025, 1, 12)) && !next.contains(&number(2025, 1, 9)));
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(super) fn build() -> Command {
         .subcommand(super::certificate::command())
         .subcommand(super::support::command())
         .subcommand(super::list::command())
+        .subcommand(super::versions::command())
         .subcommand(cache())
         .subcommand(super::manual::completions_command())
         .subcommand(super::manual::man_command())

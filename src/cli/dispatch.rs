@@ -32,6 +32,7 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
         "license" => super::license::run(globals, matches, ui),
         "certificate" => super::certificate::run(globals, matches, ui),
         "support" => super::support::run(globals, matches, ui),
+        "versions" => super::versions::run(matches, ui),
         "list" => super::list::run(matches, ui),
         "cache" => cache(matches, ui),
         "completions" => super::manual::completions(matches, ui),

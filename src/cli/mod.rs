@@ -26,6 +26,7 @@ mod spec;
 mod sql;
 mod stand_in;
 mod support;
+mod versions;
 
 use std::process::ExitCode;
 

@@ -136,19 +136,27 @@ pub(super) fn find(flag: &str) -> Option<&'static OptionDef> {
 /// Adds the flags of all options to a command.
 pub(super) fn add(mut command: Command) -> Command {
     for (def, owner) in all() {
-        let mut arg = Arg::new(def.flag).long(def.flag).help(help(def));
-        if let Some(title) = owner.title() {
-            arg = arg.help_heading(title);
-        }
-        arg = match def.kind {
-            OptionKind::Flag => arg.action(ArgAction::SetTrue),
-            OptionKind::List => arg.value_name(def.value_name).action(ArgAction::Append),
-            // "-1" is a value here, so that it gets the error that names the range.
-            _ => arg.value_name(def.value_name).allow_hyphen_values(true),
-        };
-        command = command.arg(arg);
+        command = command.arg(match owner.title() {
+            Some(title) => arg(def).help_heading(title),
+            None => arg(def),
+        });
     }
     command
+}
+
+/// Adds the flag of one option.
+pub(super) fn add_one(command: Command, flag: &str) -> Command {
+    command.args(find(flag).map(arg))
+}
+
+fn arg(def: &'static OptionDef) -> Arg {
+    let arg = Arg::new(def.flag).long(def.flag).help(help(def));
+    match def.kind {
+        OptionKind::Flag => arg.action(ArgAction::SetTrue),
+        OptionKind::List => arg.value_name(def.value_name).action(ArgAction::Append),
+        // "-1" is a value here, so that it gets the error that names the range.
+        _ => arg.value_name(def.value_name).allow_hyphen_values(true),
+    }
 }
 
 fn help(def: &OptionDef) -> String {

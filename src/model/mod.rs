@@ -24,6 +24,7 @@ mod report;
 mod spec;
 mod ssh_path;
 mod version;
+mod versions_report;
 
 pub use address::{address_file_name, shown_address};
 pub use check::{Check, CheckStatus, Outcome};
@@ -48,6 +49,7 @@ pub use ssh_path::ssh_path;
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };
+pub use versions_report::{ArtifactInfo, Checksums, KnownVersion, ReleaseInfo, VersionsReport};
 
 /// The candidate that somebody who typed `word` most likely meant, if one is near.
 pub fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {

@@ -251,6 +251,9 @@ pub struct InfoReport {
     pub deployment: String,
     pub rehearsal: bool,
     pub db_version: String,
+    /// Where its files come from, and their checksums. Absent for what is packed from this binary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<super::ReleaseInfo>,
     pub host: String,
     pub hosts: Vec<String>,
     pub port: u16,

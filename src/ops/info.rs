@@ -7,7 +7,7 @@ use super::operation::in_dir;
 use super::recorded;
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
-use crate::model::{InfoReport, command_line};
+use crate::model::{InfoReport, ReleaseInfo, command_line};
 
 pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let dir = DeploymentDir::open(root)?;
@@ -27,6 +27,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         deployment: state.id.to_string(),
         rehearsal: recorded::is_rehearsal(&dir),
         db_version: state.spec.db_version.clone(),
+        release: recorded::version(&dir).ok().and_then(ReleaseInfo::of),
         admin_ui: format!("https://{host}:{ADMIN_UI_PORT}"),
         host,
         hosts,

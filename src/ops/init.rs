@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::operation::{in_dir, refuse_after_signal};
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, ReleaseRequest, floors, known, release, render_input};
+use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, versions};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -137,18 +137,18 @@ pub fn permissions(provider: &Provider) -> Result<PermissionsReport> {
 
 /// `init --list-versions`.
 pub fn list_versions(asked: &ReleaseRequest) -> Result<Vec<Listed>> {
-    let own = asked.own_versions()?;
-    let all = catalog::versions().iter().chain(&own);
-    Ok(all.map(|v| Listed { name: v.name.clone(), detail: describe(v), aliases: v.aliases.clone() }).collect())
+    let all = versions::all(asked)?;
+    Ok(all.iter().map(|v| Listed { name: v.name.clone(), detail: describe(v), aliases: v.aliases.clone() }).collect())
 }
 
 fn describe(version: &DbVersion) -> String {
     match version.rehearsal {
         true => "rehearsal: no database, checks a machine in a minute".into(),
         false if version.is_local() => format!("{}, from files below {RELEASE_TREE}", version.arch),
-        false => match &version.remark {
-            Some(remark) => format!("{}, {remark}", version.arch),
-            None => version.arch.clone(),
-        },
+        false => {
+            let unknown = (!version.is_pinned()).then_some("pinned at its first download");
+            let words = [Some(version.arch.as_str()), version.remark.as_deref(), unknown];
+            words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
     }
 }

@@ -4,9 +4,17 @@
 use super::state_dirs::StateDirs;
 use crate::deployment::{DeploymentDir, Index, Remembered};
 use crate::error::Result;
+use crate::model::Spec;
 
 pub(super) fn index() -> Result<Index> {
     Ok(Index::at(StateDirs::of_user()?.root.join("deployments.d")))
+}
+
+/// What the deployments are that are known and can be read.
+pub(super) fn specs() -> Vec<Spec> {
+    let entries = index().and_then(|index| index.entries()).unwrap_or_default();
+    let readable = entries.into_iter().filter_map(|(_, entry)| DeploymentDir::open(&entry.ok()?.directory).ok());
+    readable.map(|dir| dir.state().spec.clone()).collect()
 }
 
 /// Records where this deployment is; returns what a person should know of it.

@@ -25,6 +25,7 @@ pub mod stop;
 pub mod support;
 pub mod update;
 pub mod version;
+pub mod versions;
 
 mod apply;
 mod blocking;

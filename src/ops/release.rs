@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::blocking::blocking;
+use super::known;
 use super::operation::unless_interrupted;
 use crate::catalog::{self, Number};
 use crate::error::{Error, Result};
@@ -65,6 +66,10 @@ pub(super) fn resolve(spec: &mut Spec, asked: &ReleaseRequest) -> Result<()> {
     let version = version(&spec.db_version, asked)?;
     spec.db_version.clone_from(&version.name);
     spec.release = (version.origin != Origin::BuiltIn).then(|| Box::new(version));
+    // What was trusted once is the same for the user's next deployment.
+    if spec.release.as_ref().is_some_and(|release| !release.is_pinned()) {
+        known::specs().iter().for_each(|other| inherit(spec, other));
+    }
     Ok(())
 }
 

@@ -211,6 +211,7 @@ pub fn info() -> InfoReport {
         deployment: ID.into(),
         rehearsal: true,
         db_version: "rehearsal".into(),
+        release: None,
         host: "192.168.122.71".into(),
         hosts: vec!["192.168.122.71".into(), "192.168.122.172".into()],
         port: 8563,

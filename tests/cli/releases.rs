@@ -257,6 +257,70 @@ fn a_release_that_cannot_be_had_is_known_before_a_machine_is_made() {
 }
 
 #[test]
+fn releases_are_listed_with_what_is_known_of_them() {
+    let world = World::complete();
+    let server = Server::start(&world);
+    server.has_2025_1_10();
+    let list = || call(&world, "versions --json").run().code(0).json();
+    let row = |report: &serde_json::Value, name: &str| {
+        let rows = report["versions"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == name).cloned().unwrap_or_default()
+    };
+    let before = list();
+    assert_eq!(row(&before, "exasol-2025.1.8")["checksums"], "known");
+    assert_eq!(row(&before, "rehearsal")["checksums"], "packed");
+    let by_number = row(&before, "exasol-2025.1.10");
+    assert_eq!((&by_number["checksums"], &by_number["c4_version"]), (&"at_first_download".into(), &"4.28.7".into()));
+    assert!(row(&before, "exasol-2025.2.0-arm64dev.1")["remark"].as_str().unwrap().contains("may be gone"));
+    let listed = call(&world, "init --list-versions --json").run().code(0).json();
+    let names = |rows: &serde_json::Value| -> Vec<_> {
+        rows.as_array().unwrap().iter().map(|row| row["name"].clone()).collect()
+    };
+    assert_eq!(names(&listed["items"]), names(&before["versions"]));
+
+    init(&world, "--db-version 2025.1.10").env("EXASOL_RELEASE_SERVER", &server.address).run().code(0);
+    call(&world, "deploy").run().code(1);
+    assert_eq!(row(&list(), "exasol-2025.1.10")["checksums"], "pinned");
+    // The user's next deployment holds the server to the same, and fetches nothing twice.
+    let fetched = server.requests().len();
+    let second = init(&world, "--db-version 2025.1.10 -d second").env("EXASOL_RELEASE_SERVER", &server.address);
+    second.run().code(0);
+    call(&world, "deploy -d second").run().code(1);
+    assert_eq!(server.requests().len(), fetched);
+    std::fs::remove_dir_all(world.path("cache/exasol/artifacts")).unwrap();
+    server.put("c4/linux/x86_64/4.28.7/c4", b"#!/bin/sh\nanother\n");
+    call(&world, "deploy -d second").run().code(1).says(&sum(C4)).says("was pinned at its first download");
+}
+
+#[test]
+fn the_server_is_asked_which_releases_it_has() {
+    let world = World::complete();
+    let server = Server::start(&world);
+    server.has_2025_1_10();
+    server.put("exasol/linux/x86_64/2025.1.12/exasol-2025.1.12.tar.gz", &archive());
+    let check = |address: &str, more: &str| {
+        call(&world, &format!("versions --check {more}")).env("EXASOL_RELEASE_SERVER", address).run()
+    };
+    let answer = check(&server.address, "--json").code(0).json();
+    let on_server = |name: &str| {
+        let rows = answer["versions"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == name).map(|row| row["on_server"].clone())
+    };
+    assert_eq!(on_server("exasol-2025.1.10"), Some(true.into()));
+    assert_eq!(on_server("exasol-2025.1.9"), Some(false.into()));
+    assert_eq!(on_server("exasol-2025.1.12"), Some(true.into()));
+    assert_eq!(on_server("exasol-2025.1.11"), None);
+    assert_eq!(on_server("rehearsal"), Some(serde_json::Value::Null));
+    assert_eq!(answer["next"][0], "exasol init --db-version 2025.1.12 --c4-version 4.31.0");
+    let requests = server.requests();
+    assert!(requests.len() <= 48 && requests.iter().all(|line| line.starts_with("HEAD ")), "{requests:?}");
+    check(&server.address, "").code(0).says("ON SERVER").says("next: exasol init --db-version 2025.1.12");
+    let alone = check("http://127.0.0.1:1", "").code(1);
+    alone.says("connection refused").says("without --check");
+    check("http://mirror.example.com", "").code(2).says("EXASOL_RELEASE_SERVER");
+}
+
+#[test]
 fn update_takes_another_release_until_the_database_is_installed() {
     let world = World::complete();
     let (archive_file, c4) = files(&world);

@@ -43,7 +43,8 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
     })
 }
 
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
+    "versions",
     "init",
     "deploy",
     "status",

@@ -36,6 +36,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<CertificateReport>("certificate", "exasol certificate show, exasol certificate set"),
         result::<SupportReport>("support", "exasol support"),
         result::<DeploymentsReport>("list", "exasol list"),
+        result::<VersionsReport>("versions", "exasol versions"),
         result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),
         result::<ScriptReport>("script", "exasol completions, exasol man"),
         result::<WrittenReport>("written", "exasol man --dir"),

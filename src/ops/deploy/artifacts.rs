@@ -100,12 +100,24 @@ fn advised(work: &Work, version: &DbVersion, error: Error) -> Error {
                 url,
                 cause: format!("{} is not there{remark}: {cause}", version.with_c4()),
                 hint: Some(format!(
-                    "see the releases of this program: exasol init --list-versions\nor bring both files: {bring}"
+                    "see which releases there are: exasol versions --check\nor bring both files: {bring}"
                 )),
             }
         }
+        Error::Checksum { .. } if was_pinned(version) => {
+            let sums = update("--db-archive-sha256 HEX --c4-sha256 HEX");
+            work.sink.warn(format!(
+                "{} was pinned at its first download: if Exasol has replaced it and you know the new checksums: {sums}",
+                version.with_c4()
+            ));
+            error
+        }
         other => other,
     }
+}
+
+fn was_pinned(version: &DbVersion) -> bool {
+    version.artifacts().iter().any(|artifact| artifact.sha256_from == Some(HashOrigin::Pinned))
 }
 
 /// The inter-node key is in the secrets then.

@@ -10,6 +10,7 @@ mod call;
 mod exclusive;
 mod fetch;
 mod part;
+mod presence;
 mod remote;
 mod retry;
 mod sums;
@@ -32,6 +33,7 @@ use retry::Patience;
 
 pub use call::call;
 pub use part::sha256_of;
+pub use presence::is_there;
 pub use sums::parse_sha256sums;
 
 /// How often a download that another process has begun is looked at.

@@ -27,6 +27,7 @@ impl Report for InfoReport {
             ("SSH", self.ssh.clone()),
         ];
         facts.extend(self.license.iter().map(|license| ("license", license.clone())));
+        facts.extend(self.release.iter().flat_map(super::versions::facts));
         if let Some(tunnel) = &self.tunnel {
             facts.push(("tunnel", tunnel.clone()));
         }

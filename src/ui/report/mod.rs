@@ -16,6 +16,7 @@ mod sql;
 mod status;
 mod support;
 mod version;
+mod versions;
 
 use serde::Serialize;
 
