@@ -121,6 +121,10 @@ def warned(system, **expected):
 @step
 def cos(system, state="Running"):
     """COS takes the cluster's key only, and not ours: through the node there is a way."""
+    config = str(system.dir / "ssh/config")
     for name in system.names:
+        direct = subprocess.run(["ssh", "-F", config, "-o", "BatchMode=yes", f"{name}-cos", "true"],
+                                capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert direct.returncode == 255 and "Permission denied" in direct.stderr, direct.stderr
         done = system.exasol("ssh", f"{name}-cos", "--", "confd_client db_state -j db_name: Exasol").expect(0)
         assert done.stdout.strip() == f'"{state}"', done.text

@@ -47,6 +47,8 @@ class Archive(NodeCase):
     def assert_good(self, done):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+
+class Typing(Archive):
     def test_a_typing_error_is_no_kindness(self):
         self.pack(pose_at=POSED)
         self.assert_fails(self.run_host("diag"), "unkind.json: pose_at: unknown key")
