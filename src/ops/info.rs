@@ -37,9 +37,8 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         admin_ui_password: secrets.map(|s| s.adminui_password),
         password_file: dir.root().join("secrets.json"),
         certificate_fingerprint: fingerprint,
-        license: (!recorded::is_rehearsal(&dir)).then(|| {
-            format!("10 GiB of raw data built in; yours: {}", in_dir("exasol license show", root))
-        }),
+        license: (!recorded::is_rehearsal(&dir))
+            .then(|| format!("10 GiB of raw data built in; yours: {}", in_dir("exasol license show", root))),
         jdbc: format!("jdbc:exa:{pinned};user={SQL_USER}"),
         odbc: format!("DRIVER=EXASOL;EXAHOST={pinned};UID={SQL_USER}"),
         dsn: pinned,
