@@ -11,35 +11,51 @@ use crate::model::Node;
 
 /// `archive`: its absolute path on n11. `working_copy`: `@exasol-…`.
 pub fn c4_config(nodes: &[Node], secrets: &Secrets, working_copy: &str, archive: &str) -> Result<String> {
-    let inside = addresses(nodes.iter().map(Node::cluster_ip))?;
-    let outside = addresses(nodes.iter().map(|n| n.public_ip))?;
+    // Both lists are the same, as Exasol's launcher has them on every cloud: c4 runs on a node, and a node that
+    // dials its own public address, or another's, comes from outside and meets closed ports.
+    let addresses = addresses(nodes.iter().map(Node::cluster_ip))?;
     // One list for all nodes; the links are the same everywhere.
     let data: Vec<_> = nodes.first().map(|n| n.plan.disks.iter().map(disks::device).collect()).unwrap_or_default();
     let db_password = quoted(secrets.db_password, "the database password")?;
     let adminui_password = quoted(secrets.adminui_password, "the Admin UI password")?;
     let host_password = quoted(secrets.host_password, "the host password")?;
 
-    let lines = [
-        ("CCC_HOST_ADDRS", format!("\"{inside}\"")),
-        ("CCC_HOST_EXTERNAL_ADDRS", format!("\"{outside}\"")),
+    let mut lines = vec![
+        ("CCC_HOST_ADDRS", format!("\"{addresses}\"")),
+        ("CCC_HOST_EXTERNAL_ADDRS", format!("\"{addresses}\"")),
         ("CCC_HOST_DATADISK", data.join(",")),
         ("CCC_HOST_IMAGE_USER", USER.to_owned()),
         ("CCC_HOST_IMAGE_PASSWORD", host_password),
         ("CCC_HOST_KEY_PAIR_FILE", KEY_FILE.to_owned()),
         ("CCC_PLAY_WORKING_COPY", working_copy.to_owned()),
-        // Seen in one script only: on the first real run prove that c4 fetched nothing.
+        // c4's own form of `--from-file`; whether it fetched even so is looked up in its log.
         ("CCC_PLAY_FROM_FILE", archive.to_owned()),
         ("CCC_PLAY_RESERVE_NODES", "0".to_owned()),
         ("CCC_PLAY_DB_PASSWORD", db_password),
-        // The Admin UI's password has two keys, depending on c4's version; both get it.
+        // Of the administration API, and in 2025.1 of the Admin UI.
         ("CCC_PLAY_ADMIN_PASSWORD", adminui_password.clone()),
-        ("CCC_ADMINUI_ADMIN_PASSWORD", adminui_password),
         ("CCC_ADMINUI_START_SERVER", "true".to_owned()),
+        // An overlay's addresses, and those of clouds that give a guest a /32, are in no interface's network.
+        ("CCC_PLAY_CORED_ALLOW_ONLY_SAME_SUBNET", "false".to_owned()),
         ("CCC_PLAY_TIMEOUT", "30m".to_owned()),
-        ("CCC_PLAY_VERSION_UPDATE_CHECK", "false".to_owned()),
         ("CCC_AWS_PROFILE", "none".to_owned()),
     ];
+    if has_keys_of_2025_2(working_copy) {
+        lines.push(("CCC_ADMINUI_ADMIN_PASSWORD", adminui_password));
+        lines.push(("CCC_PLAY_VERSION_UPDATE_CHECK", "false".to_owned()));
+    }
     Ok(lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect())
+}
+
+/// No public configuration of a 2025.1 release has them, and c4 may refuse what it does not know. The rehearsal's
+/// has all.
+fn has_keys_of_2025_2(working_copy: &str) -> bool {
+    let Some(number) = working_copy.trim_start_matches('@').strip_prefix("exasol-") else { return false };
+    if number == "rehearsal" {
+        return true;
+    }
+    let mut parts = number.split('.').map_while(|part| part.parse::<u16>().ok());
+    (parts.next(), parts.next()) >= (Some(2025), Some(2))
 }
 
 /// Separated by spaces. c4 takes IPv4 only.
@@ -58,17 +74,78 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::NodePlan;
     use crate::render::testing;
+
+    const ARCHIVE: &str = "/home/exasol/exasol-release/a.tar.gz";
 
     fn config(db_password: &str) -> String {
         let fixture = testing::Fixture::two_nodes();
         let secrets = Secrets { db_password, ..fixture.secrets() };
-        c4_config(&fixture.nodes(), &secrets, "@exasol-2025.1.8", "/home/exasol/exasol-release/a.tar.gz").unwrap()
+        c4_config(&fixture.nodes(), &secrets, "@exasol-2025.1.8", ARCHIVE).unwrap()
     }
 
     #[test]
     fn a_configuration() {
         insta::assert_snapshot!(config("it's $HOME \"`x`\" \\ #{{}}%{ }${}"));
+    }
+
+    /// On a cloud with public addresses, or a hypervisor without; `overlay` as well.
+    fn nodes(count: u32, public: bool, overlay: bool) -> Vec<Node> {
+        let fixture = testing::Fixture::two_nodes();
+        let spec = crate::model::Spec { cluster_size: count, ..fixture.spec.clone() };
+        let ip = |first: [u8; 3], plan: &NodePlan| {
+            std::net::Ipv4Addr::new(first[0], first[1], first[2], 11 + plan.index as u8).into()
+        };
+        let node = |plan: NodePlan| Node {
+            private_ip: ip([10, 0, 1], &plan),
+            public_ip: if public { ip([203, 0, 113], &plan) } else { ip([10, 0, 1], &plan) },
+            overlay_ip: overlay.then(|| ip([172, 20, 0], &plan)),
+            machine_id: None,
+            disk_links: Vec::new(),
+            plan,
+        };
+        NodePlan::all(&fixture.id, &spec).into_iter().map(node).collect()
+    }
+
+    #[test]
+    fn configurations_of_every_series_size_and_place() {
+        let fixture = testing::Fixture::two_nodes();
+        for series in ["2025.1.8", "2025.2.0", "2026.1.0"] {
+            for (size, place, public, overlay) in [
+                (1, "libvirt", false, false),
+                (4, "libvirt", false, false),
+                (1, "cloud", true, false),
+                (4, "cloud", true, false),
+                (4, "overlay", true, true),
+            ] {
+                let copy = format!("@exasol-{series}");
+                let archive = format!("/home/exasol/exasol-release/exasol-{series}.tar.gz");
+                let text = c4_config(&nodes(size, public, overlay), &fixture.secrets(), &copy, &archive).unwrap();
+                // What users dial is nothing for c4.
+                assert!(!text.contains("203.0.113."), "{text}");
+                assert_eq!(evaluated(&text, "CCC_HOST_ADDRS"), evaluated(&text, "CCC_HOST_EXTERNAL_ADDRS"));
+                insta::assert_snapshot!(format!("c4_config-{series}-{place}-{size}"), text);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_by_release() {
+        for (copy, more) in [
+            ("@exasol-2025.1.8", false),
+            ("@exasol-2025.1.10", false),
+            ("@exasol-2024.2.1", false),
+            ("@exasol-8.32.0", false),
+            ("@something", false),
+            ("@exasol-2025.2.0", true),
+            ("@exasol-2025.2.0-arm64dev.1", true),
+            ("@exasol-2025.10.0", true),
+            ("@exasol-2026.1.0", true),
+            ("@exasol-rehearsal", true),
+        ] {
+            assert_eq!(has_keys_of_2025_2(copy), more, "{copy}");
+        }
     }
 
     /// What a shell makes of a configuration's key.
@@ -104,7 +181,7 @@ mod tests {
             let text = config(&password);
             let line = text.lines().find_map(|l| l.strip_prefix("CCC_PLAY_DB_PASSWORD=")).unwrap();
             prop_assert_eq!(testing::single_quoted(line), Some(password));
-            prop_assert_eq!(text.lines().count(), 16);
+            prop_assert_eq!(text.lines().count(), 15);
         }
     }
 
