@@ -1,13 +1,14 @@
 //! The proof: the certificate is read over SSH and pinned, and every node answers `SELECT 1`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
 use super::cluster::Cluster;
 use super::connections::{self, SQL_USER};
 use super::operation::Work;
+use super::patience::{Patience, is_refusal};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -17,18 +18,18 @@ use crate::sql::Session;
 
 pub(super) const LOGIN: StepInfo = StepInfo { id: "login", title: "log in with SQL on every node" };
 
-/// After stage d the database accepts logins at once; slow hosts get time for the handshake.
-const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+/// After stage d the database usually accepts logins at once; see [`super::patience`].
+const LOGIN_LIMIT: Duration = Duration::from_secs(300);
 /// On a node: see ansible/node/.
 const CERTIFICATE: &str = "exec /usr/local/lib/exasol-deployer/certificate.sh";
-const LOGIN_POLL: Duration = Duration::from_millis(500);
 
 /// Pins the certificate, then logs in on every node.
 pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(LOGIN.id);
     pin(work).await?;
     learn_cos_host_keys(work, cluster).await?;
-    work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT)).await?;
+    let tell = |text| work.detail(text);
+    work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT, &tell)).await?;
     work.dir.update(|state| state.ever_ready = true)?;
     work.done(format!("SELECT 1 came back from {} of {} nodes", cluster.nodes.len(), cluster.nodes.len()));
     Ok(())
@@ -52,18 +53,26 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
     let endpoint = connections::sql_endpoint(&work.dir, &node)?;
     let statement = format!("ALTER USER {SQL_USER} IDENTIFIED BY \"{}\"", next.replace('"', "\"\""));
     let change = async {
-        match Session::connect(&endpoint, SQL_USER, &secrets.db_password, LOGIN_LIMIT).await {
-            Ok(mut session) => {
-                session.execute(&statement).await?;
-                session.close().await;
-                Ok(())
-            }
-            // Refused: it has the new one already, or neither is right.
-            Err(refused @ Error::SqlConnection { code: Some(_), .. }) => {
-                let new = Session::connect(&endpoint, SQL_USER, &next, LOGIN_LIMIT).await;
-                new.map(drop).map_err(|_| refused)
-            }
-            Err(error) => Err(error),
+        let mut patience = Patience::new(&node.plan.name, LOGIN_LIMIT);
+        loop {
+            let failed = match Session::connect(&endpoint, SQL_USER, &secrets.db_password, patience.for_one()).await {
+                Ok(mut session) => {
+                    session.execute(&statement).await?;
+                    session.close().await;
+                    return Ok(());
+                }
+                // It has the new one already, or neither is right, or it refuses everybody for a while.
+                Err(refused) if is_refusal(&refused) => {
+                    match Session::connect(&endpoint, SQL_USER, &next, patience.for_one()).await {
+                        Ok(_) => return Ok(()),
+                        Err(_) => refused,
+                    }
+                }
+                Err(error) => error,
+            };
+            let (pause, tell) = patience.after(failed)?;
+            tell.into_iter().for_each(|text| work.detail(text));
+            tokio::time::sleep(pause).await;
         }
     };
     work.unless_interrupted(change).await?;
@@ -133,31 +142,27 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
     connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
 }
 
-pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration) -> Result<()> {
+/// `tell` gets what is worth telling while it waits.
+pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration, tell: &dyn Fn(String)) -> Result<()> {
     let password = dir.secrets()?.db_password;
-    try_join_all(dir.state().nodes.iter().map(|node| log_in(dir, node, &password, limit))).await?;
+    try_join_all(dir.state().nodes.iter().map(|node| log_in(dir, node, &password, limit, tell))).await?;
     Ok(())
 }
 
-async fn log_in(dir: &DeploymentDir, node: &Node, password: &str, limit: Duration) -> Result<()> {
+async fn log_in(
+    dir: &DeploymentDir,
+    node: &Node,
+    password: &str,
+    limit: Duration,
+    tell: &dyn Fn(String),
+) -> Result<()> {
     let endpoint = connections::sql_endpoint(dir, node)?;
-    let since = Instant::now();
+    let mut patience = Patience::new(&node.plan.name, limit);
     loop {
-        let left = limit.saturating_sub(since.elapsed()).max(Duration::from_secs(1));
-        match select_one(&endpoint, password, left).await {
-            Ok(()) => return Ok(()),
-            // Another certificate or a refused password does not mend itself.
-            Err(e @ (Error::Fingerprint { .. } | Error::SqlConnection { code: Some(_), .. })) => return Err(e),
-            Err(e) if since.elapsed() + LOGIN_POLL > limit => {
-                return Err(Error::SqlConnection {
-                    host: node.plan.name.clone(),
-                    cause: format!("no login in {} s; last: {e}", limit.as_secs()),
-                    code: None,
-                    hint: None,
-                });
-            }
-            Err(_) => tokio::time::sleep(LOGIN_POLL).await,
-        }
+        let Err(error) = select_one(&endpoint, password, patience.for_one()).await else { return Ok(()) };
+        let (pause, text) = patience.after(error)?;
+        text.into_iter().for_each(tell);
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -42,6 +42,7 @@ mod login;
 mod mend;
 mod node_program;
 mod operation;
+mod patience;
 mod power;
 mod preflight;
 mod recorded;

@@ -118,7 +118,7 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
         work.done("the nodes were set up by another version: setting them up again; the database goes on".to_owned());
         return false;
     }
-    match login::log_in_everywhere(&work.dir, VERIFY_LIMIT).await {
+    match login::log_in_everywhere(&work.dir, VERIFY_LIMIT, &|_| {}).await {
         Ok(()) => {
             // Of an earlier version's machines; an interruption loses nothing.
             if mend::in_passing(work, &plan.cluster).await.is_ok() {
