@@ -26,7 +26,7 @@ pub(super) fn run(globals: &Globals, sub: Option<(&str, &ArgMatches)>, ui: &Ui) 
         "destroy" => destroy(globals, matches, ui),
         "doctor" => doctor(matches, ui),
         "info" => info(globals, matches, ui),
-        "ssh" => ssh(globals, matches),
+        "ssh" => ssh(globals, matches, ui),
         "sql" => super::sql::run(globals, matches, ui),
         "logs" => super::logs::run(globals, matches, ui),
         "license" => super::license::run(globals, matches, ui),
@@ -180,10 +180,11 @@ fn info(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     Ok(0)
 }
 
-fn ssh(globals: &Globals, matches: &ArgMatches) -> Result<u8> {
+fn ssh(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let node = matches.get_one::<String>("node").map_or("n11", String::as_str);
     let command: Vec<String> = matches.get_many::<String>("command").into_iter().flatten().cloned().collect();
-    match ops::ssh::run(&globals.deployment_dir, node, &command)? {}
+    let session = until_signal(ui, async |_| ops::ssh::find(&globals.deployment_dir, node).await)?;
+    match session.begin(&command)? {}
 }
 
 fn cache(matches: &ArgMatches, ui: &Ui) -> Result<u8> {

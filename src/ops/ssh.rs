@@ -1,4 +1,6 @@
 //! `ssh`: OpenSSH with the deployment's config takes this process's place.
+//!
+//! A container's root may know the cluster's key only, which is on the nodes: then the way leads through its node.
 
 use std::path::Path;
 
@@ -6,12 +8,23 @@ use super::connections;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::closest;
+use crate::tools::ssh::Ssh;
 
-/// Returns only when it failed: otherwise the process is `ssh` now.
-pub fn run(root: &Path, node: &str, command: &[String]) -> Result<std::convert::Infallible> {
+const COS: &str = "-cos";
+
+/// A session that can be begun.
+pub struct Session {
+    ssh: Ssh,
+    node: String,
+    beyond: bool,
+}
+
+/// Finds out how to get to a node, or to its container.
+pub async fn find(root: &Path, node: &str) -> Result<Session> {
     let dir = DeploymentDir::open(root)?;
     let nodes = connections::nodes(&dir)?;
-    let names: Vec<String> = nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}-cos", n.plan.name)]).collect();
+    let names: Vec<String> =
+        nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}{COS}", n.plan.name)]).collect();
     if !names.iter().any(|n| n == node) {
         return Err(Error::InvalidValue {
             flag: "NODE".into(),
@@ -21,5 +34,20 @@ pub fn run(root: &Path, node: &str, command: &[String]) -> Result<std::convert::
         });
     }
     let dir = connections::heal_ssh_config(dir)?;
-    Err(connections::ssh(&dir)?.interactive(node, command))
+    let ssh = connections::ssh(&dir)?;
+    match node.strip_suffix(COS) {
+        Some(machine) if ssh.is_refused(node).await => Ok(Session { ssh, node: machine.to_owned(), beyond: true }),
+        _ => Ok(Session { ssh, node: node.to_owned(), beyond: false }),
+    }
+}
+
+impl Session {
+    /// Returns only when it failed: otherwise the process is `ssh` now.
+    pub fn begin(&self, command: &[String]) -> Result<std::convert::Infallible> {
+        Err(match self.beyond {
+            // The node's own configuration has that host, and the key.
+            true => self.ssh.interactive_beyond(&self.node, "cos", command),
+            false => self.ssh.interactive(&self.node, command),
+        })
+    }
 }

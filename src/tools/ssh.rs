@@ -9,6 +9,9 @@ use super::tunnel::Tunnel;
 use crate::error::{Error, Result};
 use crate::model::command_line;
 
+/// How long it may take to be let in or not.
+const REFUSED_LIMIT: Duration = Duration::from_secs(30);
+
 /// The local `ssh` and a deployment's configuration file.
 #[derive(Debug, Clone)]
 pub struct Ssh {
@@ -62,6 +65,27 @@ impl Ssh {
             [] => tool.exec(),
             [line] => tool.arg(line).exec(),
             words => tool.arg(command_line(words)).exec(),
+        }
+    }
+
+    /// As [`Ssh::interactive`], on a host that the node's own ssh knows by that name.
+    pub fn interactive_beyond(&self, node: &str, host: &str, words: &[String]) -> Error {
+        let tool = self.tool();
+        match words {
+            // A terminal on the way; without one to hand on ssh says so and goes on.
+            [] => tool.args(["-t", "--"]).arg(node).arg(command_line(["ssh", "-t", host])).exec(),
+            [line] => tool.arg("--").arg(node).arg(command_line(["ssh", host, line])).exec(),
+            words => tool.arg("--").arg(node).arg(command_line(["ssh", host, &command_line(words)])).exec(),
+        }
+    }
+
+    /// Whether a host is reached that knows none of our keys.
+    pub async fn is_refused(&self, node: &str) -> bool {
+        match self.run_script(node, "exit 0", REFUSED_LIMIT).await {
+            Ok(output) if output.status.code() == Some(NO_SESSION) => {
+                matches!(Refusal::read(&output.stderr_text()), Refusal::NotLetIn(_))
+            }
+            _ => false,
         }
     }
 

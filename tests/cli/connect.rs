@@ -80,6 +80,40 @@ fn ssh_gets_our_configuration_the_node_and_the_command() {
 }
 
 #[test]
+fn a_container_that_refuses_our_key_is_reached_through_its_node() {
+    let world = ready();
+    world.fake(
+        "ssh",
+        r#"case "$*" in
+  *"-T -- n11-cos sh -s") cat >/dev/null; echo "root@127.0.0.9: $(cat "$HOME/said")" >&2; exit "$(cat "$HOME/code")" ;;
+  *) for word in "$@"; do printf '<%s>' "$word"; done ;;
+esac"#,
+    );
+    let told = |said: &str, code: &str| {
+        std::fs::write(world.path("home").join("said"), said).unwrap();
+        std::fs::write(world.path("home").join("code"), code).unwrap();
+    };
+    let ends = |words: &[&str], end: &str| {
+        let answer = world.exasol_with(words.iter().copied()).run().code(0);
+        assert!(answer.stdout.ends_with(end), "{words:?}: {}", answer.stdout);
+    };
+    told("Permission denied (publickey).", "255");
+    ends(&["ssh", "n11-cos"], "<-t><--><n11><ssh -t cos>");
+    ends(
+        &["ssh", "n11-cos", "--", "confd_client db_list | wc -l"],
+        "<--><n11><ssh cos 'confd_client db_list | wc -l'>",
+    );
+    let several = ["ssh", "n11-cos", "--", "confd_client", "db_configure", "mem_size:", "2048 MiB"];
+    ends(&several, r"<--><n11><ssh cos 'confd_client db_configure mem_size: '\''2048 MiB'\'''>");
+    ends(&["ssh", "n11"], "<--><n11>");
+    // Only a refusal: what else goes wrong is ssh's to tell, of the container itself.
+    told("Connection refused", "255");
+    ends(&["ssh", "n11-cos"], "<--><n11-cos>");
+    told("", "0");
+    ends(&["ssh", "n11-cos", "--", "ls", "/tmp"], "<--><n11-cos><ls /tmp>");
+}
+
+#[test]
 fn a_directory_that_was_moved_gets_its_ssh_configuration_written_anew() {
     let world = ready();
     world.fake("ssh", r#"echo "$@""#);
