@@ -3,8 +3,9 @@
 
 # It gives a node 3 s to answer before it leaves it out of `ps` (in milliseconds here), and looks for
 # machines in AWS unless it is told that there are none.
+# An emulated machine is slower yet; systemd calls one by QEMU without KVM "qemu".
 CCC_USER_PS_REMOTE_TIMEOUT=10000
-[ "${EMULATED-no}" = no ] || CCC_USER_PS_REMOTE_TIMEOUT=30000
+[ "$(systemd-detect-virt 2>/dev/null || true)" != qemu ] || CCC_USER_PS_REMOTE_TIMEOUT=30000
 CCC_AWS_PROFILE=none
 export CCC_USER_PS_REMOTE_TIMEOUT CCC_AWS_PROFILE
 
@@ -22,33 +23,33 @@ c4_program() {
 
 # c4 SECONDS ARGUMENT…
 c4() {
-  limit=$1
+  c4_limit=$1
   shift
-  keep_errors "$1" timeout "$limit" "$(c4_program)" "$@" </dev/null
+  keep_errors "$1" timeout "$c4_limit" "$(c4_program)" "$@" </dev/null
 }
 
 # keep_errors TITLE COMMAND…: its stderr goes to the file, and the last line of it to $c4_errors.last. Its input,
 # output and exit code are its own.
 keep_errors() {
-  title=$1 code=0
+  kept_as=$1 kept_code=0
   shift
-  said=$c4_errors.$$
-  (umask 077 && : >"$said")
-  "$@" 2>"$said" || code=$?
-  [ "$code" -ne 124 ] || echo "no answer within its time" >>"$said"
+  kept_now=$c4_errors.$$
+  (umask 077 && : >"$kept_now")
+  "$@" 2>"$kept_now" || kept_code=$?
+  [ "$kept_code" -ne 124 ] || echo "no answer within its time" >>"$kept_now"
   (
     umask 077
-    grep . "$said" | tail -n 1 | tr -cd '[:print:]' | cut -c 1-300 >"$c4_errors.last"
-    if [ -s "$said" ]; then
-      { echo "-- $(date -u +%FT%TZ) $title, exit code $code"; tail -c 8192 "$said"; } >>"$c4_errors"
+    grep . "$kept_now" | tail -n 1 | tr -cd '[:print:]' | cut -c 1-300 >"$c4_errors.last"
+    if [ -s "$kept_now" ]; then
+      { echo "-- $(date -u +%FT%TZ) $kept_as, exit code $kept_code"; tail -c 8192 "$kept_now"; } >>"$c4_errors"
       if [ "$(wc -c <"$c4_errors")" -gt "$c4_errors_most" ]; then
-        tail -c $((c4_errors_most / 2)) "$c4_errors" >"$c4_errors.short.$$"
-        mv -f "$c4_errors.short.$$" "$c4_errors"
+        tail -c $((c4_errors_most / 2)) "$c4_errors" >"$kept_now"
+        mv -f "$kept_now" "$c4_errors"
       fi
     fi
   ) 2>/dev/null || true
-  rm -f "$said"
-  return "$code"
+  rm -f "$kept_now"
+  return "$kept_code"
 }
 
 # What c4 said last on stderr, in one line; nothing if it said nothing.

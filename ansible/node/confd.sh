@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 # Sourced after node.conf and c4.sh, on the first node, as the login: how confd is asked.
 #
 #   confd JOB ARGUMENT…    confd_client's output and exit code; nothing on stdin, or the caller's with
@@ -18,19 +18,25 @@
 
 confd_way=$HOME/.exasol-confd-way
 confd_failure=$HOME/.exasol-confd-failure
+# For how long one attempt may take, in seconds.
+confd_patience=45
 CONFD_NO_WAY=69
 
 confd() {
-  remembered=$(cat "$confd_way" 2>/dev/null || true)
+  confd_old=$(cat "$confd_way" 2>/dev/null || true)
   # Standard input can be given to one attempt only: it gets a way that has just answered.
-  if [ -n "$remembered" ] && [ "${CONFD_STDIN-no}" = no ]; then
+  if [ -n "$confd_old" ] && [ "${CONFD_STDIN-no}" = no ]; then
     confd_code=0
-    confd_through "$remembered" 90 "$@" </dev/null || confd_code=$?
+    confd_through "$confd_old" 90 "$@" </dev/null || confd_code=$?
     [ "$confd_code" -ne 0 ] || return 0
     # Did the job fail, or did it not get there? A job that failed is not run a second time.
+    confd_error=$(last_error)
     rm -f "$confd_way"
     confd_find_way || return "$CONFD_NO_WAY"
-    [ "$(cat "$confd_way")" != "$remembered" ] || return "$confd_code"
+    if [ "$(cat "$confd_way")" = "$confd_old" ]; then
+      (umask 077 && echo "$confd_error" >"$c4_errors.last")
+      return "$confd_code"
+    fi
   else
     confd_find_way || return "$CONFD_NO_WAY"
   fi
@@ -85,7 +91,7 @@ confd_find_way() {
         ;;
       *) confd_try=$confd_kind ;;
     esac
-    if confd_answer=$(confd_through "$confd_try" 45 db_list -j </dev/null) && [ -n "$confd_answer" ]; then
+    if confd_answer=$(confd_through "$confd_try" "$confd_patience" db_list -j </dev/null) && [ -n "$confd_answer" ]; then
       (umask 077 && echo "$confd_try" >"$confd_way")
       rm -f "$confd_failure"
       return 0

@@ -2,7 +2,8 @@
 # The cluster's life after the installation, as the login. One word says what:
 #
 #   database.sh up         waits a while for stage d on every node; prints "ready: …" or "waiting: …". A
-#                          database that stays down although every node is at stage c is started once.
+#                          database that stays down although every node is at stage c is started once. One
+#                          that runs by confd's word is ready whatever the stages say: "warning: …" comes first.
 #   database.sh stop       stops every database cleanly; prints what each of them was and is
 #   database.sh services   stops Exasol's services on this node, when no database runs any more
 #
@@ -15,6 +16,12 @@ export LC_ALL
 . /etc/exasol-deployer/node.conf
 # shellcheck source=ansible/node/c4.sh
 . "${0%/*}/c4.sh"
+# shellcheck source=ansible/node/confd.sh
+. "${0%/*}/confd.sh"
+# shellcheck source=ansible/node/databases.sh
+. "${0%/*}/databases.sh"
+# shellcheck source=ansible/node/stuck.sh
+. "${0%/*}/stuck.sh"
 cd "$RELEASE" 2>/dev/null || cd
 
 # How long one `up` waits at most before it reports, in seconds.
@@ -23,20 +30,15 @@ patience=15
 grace=60
 # How long the database may take to write back what it has in memory, in seconds.
 stop_limit=600
+# How long one that is starting gets to be up before it is stopped.
+start_limit=120
 # Where nobody else can make it first.
 since=$HOME/.exasol-database-down
 
 fail() { echo "error: $*" >&2; exit 1; }
 
-play_id() { c4 30 config -e .play.id | tr -d '" \n'; }
-
-# confd JOB ARGUMENT…: in COS, where it lives.
-confd() { c4 90 connect -s cos -i "$(play_id)" -- confd_client "$@"; }
-
-databases() { confd db_list -j | tr -d '[]" \n' | tr ',' ' '; }
-
-# In lower case, without the quotes of JSON; nothing if confd does not answer.
-state_of() { confd db_state -j "db_name: $1" | tr -d '" \n' | tr '[:upper:]' '[:lower:]'; }
+# Something serves TLS on the SQL port.
+listens() { "${0%/*}/certificate.sh" >/dev/null 2>&1; }
 
 # What is down and nobody starts. The time is kept between calls, which are short.
 start_if_down() {
@@ -50,7 +52,7 @@ start_if_down() {
     [ "$(stat -c %Y "$since" 2>/dev/null || echo 0)" -ge "$(awk '$1 == "btime" { print $2 }' /proc/stat)" ] || touch "$since"
     [ $(($(date +%s) - $(stat -c %Y "$since"))) -ge "$grace" ] || continue
     rm -f "$since"
-    confd db_start "db_name: $name" >/dev/null || fail "$name does not start (confd_client db_start)"
+    confd db_start "db_name: $name" >/dev/null || fail "$name does not start (confd_client db_start: $(last_error))"
     echo "changed: $name was down, started"
   done
 }
@@ -61,8 +63,9 @@ up() {
     left=$((end - $(date +%s)))
     [ "$left" -le 0 ] || CCC_CLOUD_ACTION_WAIT_TIMEOUT=$left c4 "$left" wait --stage d >/dev/null || true
     now=$(stages)
+    said=$(last_error)
     if all_ready "$now"; then
-      rm -f "$since"
+      rm -f "$since" "$stuck_since"
       echo "ready: $now"
       return 0
     fi
@@ -70,18 +73,30 @@ up() {
     [ "$(date +%s)" -lt "$end" ] || break
     sleep 1
   done
-  echo "waiting: ${now:-no node has answered}"
+  # Stages come from a program that gives up on a slow node; confd is asked as well where a database may run.
+  if listens && all_run; then
+    now=$(stages)
+    rm -f "$since" "$stuck_since"
+    all_ready "$now" || echo "warning: the database runs and takes connections, says confd, but c4 ps shows: ${now:-no stage}"
+    echo "ready: ${now:-the database runs}"
+    return 0
+  fi
+  stuck "$now"
+  echo "waiting: ${now:-no node has answered}${said:+ (c4: $said)}${mending:+. $mending}"
 }
 
 stop() {
   rm -f "$since"
   # The cluster takes a moment to answer while a node comes or goes.
-  names='' tries=0
+  names='' tries=0 end=$(($(date +%s) + 240))
   until names=$(databases) && [ -n "$names" ]; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 5 ]; then
+    if [ "$tries" -ge 5 ] || [ "$(date +%s)" -ge "$end" ]; then
       now=$(stages || true)
-      case " $now" in *=c* | *=d*) fail "confd does not answer, although the nodes are at: $now" ;; esac
+      why=$(confd_failure)
+      case " $now" in *=c* | *=d*) fail "confd does not answer, although the nodes are at: $now (${why:-no reason})" ;; esac
+      # Stages alone do not prove that nothing runs.
+      ! listens || fail "a database listens here, and confd, which could stop it, does not answer (${why:-no reason})"
       echo "no database runs: the nodes are at: ${now:-no stage}"
       return 0
     fi
@@ -89,16 +104,34 @@ stop() {
   done
   for name in $names; do
     was=$(state_of "$name")
-    if [ "$was" != setup ]; then
-      [ "$was" = stopping ] || confd db_stop "db_name: $name" >/dev/null || fail "$name does not stop (confd_client db_stop)"
-      end=$(($(date +%s) + stop_limit))
-      until is=$(state_of "$name") && [ "$is" = setup ]; do
-        [ "$(date +%s)" -lt "$end" ] || fail "$name is still '$is' after $stop_limit s, not 'setup'"
-        sleep 1
-      done
-    fi
+    case $was in
+      setup) ;;
+      *)
+        stop_one "$name" "$was"
+        end=$(($(date +%s) + stop_limit))
+        until is=$(state_of "$name") && [ "$is" = setup ]; do
+          [ "$(date +%s)" -lt "$end" ] || fail "$name is still '$is' after $stop_limit s, not 'setup'"
+          sleep 1
+        done
+        ;;
+    esac
     echo "$name: ${was:-unknown}, now setup"
   done
+}
+
+# stop_one NAME STATE: asks for it, unless it is going down already.
+stop_one() {
+  is=$2
+  end=$(($(date +%s) + start_limit))
+  while is_starting "$is" && [ "$(date +%s)" -lt "$end" ]; do
+    sleep 1
+    is=$(state_of "$1")
+  done
+  ! is_going_down "$is" || return 0
+  confd db_stop "db_name: $1" >/dev/null || {
+    why=$(last_error)
+    is_going_down "$(state_of "$1")" || fail "$1 does not stop (confd_client db_stop: ${why:-it says nothing})"
+  }
 }
 
 services() {

@@ -8,6 +8,8 @@
 #   unit NAME STATE                                  as systemd says: active, activating, failed, …
 #   cos ok|silent                                    its SSH server, asked on the node
 #   stages n11=d n12=d                               on the first node
+#   database NAME STATE CONNECTIBLE                  by confd, on the first node, where a stage is not d although
+#                                                    the SQL port shows a certificate
 #   certificate SHA256                               that its SQL port shows, read on the node
 #   end                                              nothing is missing above
 set -eu
@@ -18,8 +20,15 @@ echo "clock $(date +%s.%N)"
 . /etc/exasol-deployer/node.conf
 # shellcheck source=ansible/node/c4.sh
 . "${0%/*}/c4.sh"
+# shellcheck source=ansible/node/confd.sh
+. "${0%/*}/confd.sh"
+# shellcheck source=ansible/node/databases.sh
+. "${0%/*}/databases.sh"
 # shellcheck source=ansible/node/disks.sh
 . "${0%/*}/disks.sh"
+# Nobody waits long for an examination.
+# shellcheck disable=SC2034
+confd_patience=10
 
 disk() {
   split "$1"
@@ -48,6 +57,11 @@ for one in $DISKS; do disk "$one"; done
 df -Pk / "$HOME" /var | awk 'NR > 1 && !seen[$6]++ { print "space", $6, $2, $4 }'
 units
 cos
-[ "$FIRST" = no ] || echo "stages $(stages || true)"
-echo "certificate $("${0%/*}/certificate.sh" || true)"
+certificate=$("${0%/*}/certificate.sh" || true)
+if [ "$FIRST" = yes ]; then
+  now=$(stages || true)
+  echo "stages $now"
+  if [ -n "$certificate" ] && ! all_ready "$now"; then database_states | sed 's/^/database /'; fi
+fi
+echo "certificate $certificate"
 echo end

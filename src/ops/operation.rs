@@ -231,6 +231,12 @@ pub(super) fn in_dir(command: &str, root: &Path) -> String {
     format!("{command} -d {}", quote(&root.to_string_lossy()))
 }
 
+/// What a node's script says, whose commands do not know the deployment's directory.
+pub(super) fn mendable(said: &str, root: &Path) -> String {
+    let there = quote(&root.to_string_lossy());
+    said.replace("exasol ssh ", &format!("exasol ssh -d {there} "))
+}
+
 /// What deploy `does`, as words and the first command in them: from some phases start has to come before.
 pub(super) fn by_deploy(root: &Path, phase: Phase, does: &str) -> (String, String) {
     let deploy = in_dir("exasol deploy", root);
@@ -271,5 +277,9 @@ mod tests {
     fn commands_can_be_pasted() {
         assert_eq!(in_dir("exasol status", Path::new("a/b")), "exasol status -d a/b");
         assert_eq!(in_dir("exasol status", Path::new("it's")), r"exasol status -d 'it'\''s'");
+        let said = "waiting: n11=c. exasol ssh n11-cos -- confd_client db_stop; exasol ssh n11-cos -- true";
+        let expected =
+            "waiting: n11=c. exasol ssh -d a/b n11-cos -- confd_client db_stop; exasol ssh -d a/b n11-cos -- true";
+        assert_eq!(mendable(said, Path::new("a/b")), expected);
     }
 }

@@ -4,17 +4,20 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::boot::{self, BOOT};
 use super::cluster::Cluster;
 use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
-use super::operation::{Work, in_dir, millis, pause, with_operation};
+use super::operation::{Work, in_dir, mendable, millis, pause, with_operation};
 use super::power::{self, POWER_ON};
 use super::{Context, connections, seed};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Node, Operation, Phase, PowerReport};
 use crate::tools::ansible::Ansible;
+use crate::tools::process::Output;
 use crate::tools::ssh::{NO_SESSION, Refusal};
 
 pub struct StartRequest {
@@ -33,6 +36,9 @@ const LAST_CALL: Duration = Duration::from_secs(60);
 /// After a session that could not be opened.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 const STAGE: &str = "exec /usr/local/lib/exasol-deployer/database.sh up";
+/// After a boot nothing but c4 starts it; it gets half a minute.
+const ADMIN_UI: &str = "exec /usr/local/lib/exasol-deployer/check-services.sh admin-ui";
+const WARNING: &str = "warning: ";
 
 pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport> {
     let since = Instant::now();
@@ -57,6 +63,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         addresses(work, &cluster, &now).await?;
         database_up(work, &now).await.map_err(|error| consoles.blame(error))?;
         login::prove(work, &cluster).await?;
+        admin_ui(work, &now).await?;
         Ok(PowerReport {
             deployment: work.dir.state().id.to_string(),
             status: Phase::DatabaseReady,
@@ -81,18 +88,23 @@ async fn addresses(work: &mut Work, cluster: &Cluster, now: &[Node]) -> Result<(
         return Ok(());
     }
     if !cluster.version.rehearsal {
-        return Err(Error::other(format!(
-            "addresses have changed ({}), and the database does not survive that: give the nodes their old \
-             addresses{}, switch them off, and start again: {}",
-            text(&moved),
-            keep(work, cluster, &moved),
-            in_dir("exasol start", work.dir.root())
-        )));
+        let again = in_dir("exasol start", work.dir.root());
+        return Err(Error::other(refusal(&text(&moved), &keep(work, cluster, &moved), &again)));
     }
     work.detail(text(&moved));
     let release = artifacts::rehearsal_release()?;
     let ansible = Ansible::find().await?;
     nodes::prepare(work, cluster, now, &release, &ansible).await
+}
+
+/// Of a real database. The procedure is Exasol's; this tool does not do it.
+fn refusal(moved: &str, keep: &str, again: &str) -> String {
+    format!(
+        "addresses have changed ({moved}), and a database keeps those that it was installed with: give the nodes their \
+         old addresses{keep}, switch them off, and start again: {again}. If the old ones are gone for good, ask Exasol's \
+         support for the documented procedure: stop the database (confd_client db_stop) and c4_cloud_command on every \
+         node, write the new addresses in c4.yaml, cluster.yaml and EXAConf, then start again"
+    )
 }
 
 fn text(moved: &[(&Node, IpAddr)]) -> String {
@@ -121,6 +133,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
     let ssh = connections::ssh(&work.dir)?;
     work.changes();
     let since = Instant::now();
+    let mut told = String::new();
     loop {
         let left = DATABASE_LIMIT.saturating_sub(since.elapsed()).max(LAST_CALL).min(STAGE_LIMIT);
         let last = match work.unless_interrupted(ssh.run_script(&first.plan.name, STAGE, left)).await {
@@ -138,13 +151,18 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                 error.to_string()
             }
             answer => {
-                let said = answer?.ok()?.stdout_text();
+                let said = mendable(&answer?.ok()?.stdout_text(), work.dir.root());
                 let last = said.lines().last().unwrap_or("it says nothing").trim().to_owned();
                 if let Some(stages) = last.strip_prefix("ready: ") {
+                    said.lines().filter_map(|line| line.strip_prefix(WARNING)).for_each(|text| work.sink.warn(text));
                     work.done(stages.to_owned());
                     return Ok(());
                 }
-                work.detail(said.lines().collect::<Vec<_>>().join("; "));
+                let text = said.lines().collect::<Vec<_>>().join("; ");
+                if text != told {
+                    work.detail(text.clone());
+                    told = text;
+                }
                 last
             }
         };
@@ -159,6 +177,41 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                     in_dir(&format!("exasol ssh {}", first.plan.name), work.dir.root())
                 )),
             });
+        }
+    }
+}
+
+/// A database does without its Admin UI, so all that goes wrong here is a warning.
+async fn admin_ui(work: &Work, nodes: &[Node]) -> Result<()> {
+    let ssh = connections::ssh(&work.dir)?;
+    let asked = join_all(nodes.iter().map(|node| ssh.run_script(&node.plan.name, ADMIN_UI, STAGE_LIMIT)));
+    let answers = work.unless_interrupted(async { Ok(asked.await) }).await?;
+    for (node, answer) in nodes.iter().zip(answers) {
+        let name = &node.plan.name;
+        match answer.and_then(Output::ok) {
+            Ok(output) => {
+                let said = output.stdout_text();
+                let warnings = said.lines().filter_map(|line| line.strip_prefix(WARNING));
+                warnings.for_each(|text| work.sink.warn(format!("{name}: {text}")));
+            }
+            Err(error) => work.sink.warn(format!("{name}: whether the Admin UI runs could not be asked: {error}")),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_addresses_are_refused_with_both_ways_out() {
+        let text = refusal("n11 had 192.0.2.1, has 192.0.2.2", " (virsh net-update …)", "exasol start -d demo");
+        let cause = "addresses have changed (n11 had 192.0.2.1, has 192.0.2.2)";
+        assert!(text.starts_with(cause), "{text}");
+        for part in ["addresses (virsh net-update …), switch", "exasol start -d demo", "support", "db_stop", "EXAConf"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
         }
     }
 }

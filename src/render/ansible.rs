@@ -30,11 +30,13 @@ const NODE_LIBRARY: &[&str] = &[
     "check-services.sh",
     "confd.sh",
     "database.sh",
+    "databases.sh",
     "disks.sh",
     "firewall.sh",
     "health.sh",
     "install-cluster.sh",
     "packages.sh",
+    "stuck.sh",
     "system.sh",
 ];
 

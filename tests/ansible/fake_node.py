@@ -35,6 +35,7 @@ class FakeNode:
         conf.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         for script in self.lib.glob("*.sh"):
             script.write_text(script.read_text().replace("/etc/exasol-deployer/node.conf", str(conf)))
+            script.chmod(0o755)
         self.calls = self.root / "calls"
         self.calls.touch()
         self.clock = self.root / "clock"
@@ -55,6 +56,9 @@ class FakeNode:
     def c4(self, text):
         """The c4 that the installation brought; `$*` is its command line."""
         self.program("c4", text)
+
+    def pass_time(self, seconds):
+        self.clock.write_text(f"{int(self.clock.read_text()) + seconds}\n")
 
     def called(self, name=""):
         return [line for line in self.calls.read_text().splitlines() if line.startswith(name)]

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::super::cluster::Cluster;
-use super::super::operation::Work;
+use super::super::operation::{Work, mendable};
 use super::super::{connections, render_input};
 use super::INSTALL;
 use super::artifacts::Release;
 use super::proxy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Node, RenderedFile};
 use crate::render::{self, AnsibleInput, Proxies};
 use crate::tools::ansible::{Ansible, PlaybookRun};
@@ -32,11 +33,24 @@ pub(super) async fn install(
         ("EXASOL_ARCHIVE_FILE".into(), release.archive.path.display().to_string()),
     ];
     work.changes();
-    ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
+    let played = ansible.run_playbook(run, &work.sink, &work.interrupt).await;
+    played.map_err(|error| with_directory(error, work.dir.root()))?;
     work.dir.update(|state| {
         state.installed = true;
         state.told_addresses = addresses(nodes);
     })
+}
+
+/// Commands that a node's script names work from anywhere.
+fn with_directory(error: Error, root: &Path) -> Error {
+    match error {
+        Error::Tool(mut failure) => {
+            let lines = failure.diagnostics.iter_mut().chain(&mut failure.tail);
+            lines.for_each(|line| *line = mendable(line, root));
+            Error::Tool(failure)
+        }
+        error => error,
+    }
 }
 
 /// Only what the nodes are told of each other and of their surroundings; the database is not touched.

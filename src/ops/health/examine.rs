@@ -15,8 +15,8 @@ use crate::tools::ssh::{NO_SESSION, Refusal, Ssh};
 
 /// On a node: see ansible/node/.
 const QUESTIONS: &str = "exec /usr/local/lib/exasol-deployer/health.sh";
-/// c4 may take a minute for its answer while a node is gone.
-const SESSION_LIMIT: Duration = Duration::from_secs(120);
+/// c4 may take a minute for its answer while a node is gone, and confd another where that leaves doubts.
+const SESSION_LIMIT: Duration = Duration::from_secs(240);
 
 pub(super) struct Findings {
     /// What `status` would say.
@@ -48,6 +48,7 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
         cluster_size: plans.len(),
         fingerprint: state.certificate_fingerprint.as_deref(),
         stages,
+        databases_run: sessions.iter().any(|it| matches!(it, Session::Told { facts, .. } if facts.databases_run())),
     };
     let judged = statuses.iter().zip(&sessions).map(|(status, session)| judge::node(&expected, status, session));
     let (nodes, issues): (Vec<_>, Vec<_>) = judged.unzip();

@@ -35,6 +35,15 @@ fn judged(
     session: &Session,
     stages: Option<&BTreeMap<String, String>>,
 ) -> (NodeHealth, Vec<Issue>) {
+    judged_where(status, session, stages, false)
+}
+
+fn judged_where(
+    status: &NodeStatus,
+    session: &Session,
+    stages: Option<&BTreeMap<String, String>>,
+    databases_run: bool,
+) -> (NodeHealth, Vec<Issue>) {
     let expected = Expected {
         root: Path::new("demo"),
         deployment: "exasol-1",
@@ -44,6 +53,7 @@ fn judged(
         cluster_size: 2,
         fingerprint: Some(FINGERPRINT),
         stages,
+        databases_run,
     };
     let (health, issues) = node(&expected, status, session);
     can_be_run(&issues);
@@ -202,6 +212,23 @@ fn a_stage_below_d_is_explained() {
     // Should c4 call them otherwise.
     let numbers = BTreeMap::from([("11".into(), "d".into()), ("12".into(), "c".into())]);
     assert_eq!(kinds(&judged(&status(), &told(facts()), Some(&numbers)).1), ["not_at_stage_d"]);
+}
+
+#[test]
+fn a_stage_that_confd_contradicts_is_a_warning() {
+    for stages in [at("a1"), BTreeMap::new()] {
+        let (health, issues) = judged_where(&status(), &told(facts()), Some(&stages), true);
+        assert_eq!((kinds(&issues), issues[0].severity), (vec!["stage_differs"], Severity::Warning));
+        assert_eq!(health.layers[&Layer::Cluster], LayerState::Warning);
+    }
+    assert_eq!(judged_where(&status(), &told(facts()), Some(&at("d")), true).1, []);
+}
+
+#[test]
+fn an_admin_ui_that_is_down_is_a_warning() {
+    let text = "node exasol-1 n12\nunit exasol-admin-ui.service inactive\nend\n";
+    let (_, issues) = judged(&status(), &told(Facts::parse(text)), None);
+    assert_eq!((kinds(&issues), issues[0].severity), (vec!["admin_ui_down"], Severity::Warning));
 }
 
 #[test]

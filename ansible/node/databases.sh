@@ -1,0 +1,35 @@
+# shellcheck shell=sh
+# Sourced after confd.sh: what confd says of databases. Its answers are taken as JSON or as "key: value" lines.
+
+databases() { confd db_list -j | tr '[]",' '    ' | sed 's/^ *- //' | xargs; }
+
+# State names differ between versions and documents: starting or startup, stopping or shutdown.
+is_starting() { case $1 in starting | startup) ;; *) return 1 ;; esac; }
+is_going_down() { case $1 in stopping | shutdown | setup) ;; *) return 1 ;; esac; }
+
+# In lower case, without the quotes of JSON; nothing if confd does not answer.
+state_of() { confd db_state -j "db_name: $1" | tr -d '" \n' | tr '[:upper:]' '[:lower:]'; }
+
+info_of() { confd db_info -j "db_name: $1"; }
+
+# field NAME: the first value of that name in what info_of printed, in lower case.
+field() {
+  # shellcheck disable=SC2020 # each of them
+  tr ',{}' '\n\n\n' | sed -n "s/^[-[:space:]\"']*$1[\"']*[[:space:]]*:[[:space:]]*[\"']*\([^\"']*\).*/\1/p" |
+    sed -n '1s/[[:space:]]*$//p' | tr '[:upper:]' '[:lower:]'
+}
+
+# Prints "NAME STATE CONNECTIBLE" for each database; fails without an answer.
+database_states() {
+  all=$(databases) && [ -n "$all" ] || return 1
+  for one in $all; do
+    info=$(info_of "$one") || return 1
+    state=$(echo "$info" | field state) connectible=$(echo "$info" | field connectible)
+    echo "$one ${state:-unknown} ${connectible:-unknown}"
+  done
+}
+
+# Whether confd says of every database that it runs and takes connections.
+all_run() {
+  of_all=$(database_states) && ! echo "$of_all" | grep -qvE ' running (yes|true)$'
+}
