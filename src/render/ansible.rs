@@ -13,7 +13,7 @@ use super::{
     proxy, units, updates,
 };
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, Node, RenderedFile, Spec};
+use crate::model::{ConfigKeys, DeploymentId, Node, RenderedFile, Spec};
 
 static ANSIBLE: Dir = include_dir!("$CARGO_MANIFEST_DIR/ansible");
 
@@ -67,6 +67,8 @@ pub struct AnsibleInput<'a> {
 pub struct Release<'a> {
     /// c4's name for it: `@exasol-2025.1.8`.
     pub working_copy: &'a str,
+    /// Which keys c4's configuration may have.
+    pub config_keys: ConfigKeys,
     /// The archive's name on n11: `exasol-2025.1.8.tar.gz`.
     pub archive_file: &'a str,
     /// Lower-case hex.
@@ -158,7 +160,8 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
     if node.plan.index == 0 {
         let release = &input.release;
         let archive = format!("{RELEASE_DIR}/{}", release.archive_file);
-        let config = c4_config::c4_config(input.nodes, input.secrets, release.working_copy, &archive)?;
+        let config =
+            c4_config::c4_config(input.nodes, input.secrets, release.working_copy, release.config_keys, &archive)?;
         files.push(GuestFile::user(format!("{RELEASE_DIR}/config"), config));
         let checksum = format!("{}  {}\n", release.archive_sha256, release.archive_file);
         files.push(GuestFile::user(format!("{archive}.sha256"), checksum).mode(0o644));
@@ -173,6 +176,7 @@ mod tests {
 
     const RELEASE: Release = Release {
         working_copy: "@exasol-2025.1.8",
+        config_keys: ConfigKeys::V2025_1,
         archive_file: "exasol-2025.1.8.tar.gz",
         archive_sha256: "aa",
         c4_sha256: "bb",

@@ -140,6 +140,7 @@ fn files(
         installed: state.installed,
         release: render::Release {
             working_copy: &cluster.version.working_copy,
+            config_keys: cluster.version.config_keys,
             archive_file: &cluster.version.archive.file,
             archive_sha256: &release.archive.sha256,
             c4_sha256: &release.c4.sha256,
