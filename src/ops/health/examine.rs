@@ -48,7 +48,9 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
         cluster_size: plans.len(),
         fingerprint: state.certificate_fingerprint.as_deref(),
         stages,
-        databases_run: sessions.iter().any(|it| matches!(it, Session::Told { facts, .. } if facts.databases_run())),
+        databases_run: sessions
+            .iter()
+            .any(|it| matches!(it, Session::Told { facts, .. } if facts.databases_run == Some(true))),
     };
     let judged = statuses.iter().zip(&sessions).map(|(status, session)| judge::node(&expected, status, session));
     let (nodes, issues): (Vec<_>, Vec<_>) = judged.unzip();

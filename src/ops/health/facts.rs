@@ -16,8 +16,9 @@ pub(super) struct Facts {
     pub cos: Option<bool>,
     /// By node as c4 names it; only the first node is asked.
     pub stages: Option<BTreeMap<String, String>>,
-    /// By confd; only the first node is asked, and only where a stage is not the last one.
-    pub databases: Vec<Database>,
+    /// Whether confd says of every database that it runs and takes connections; only the first node is asked, and
+    /// only where a stage is not the last one.
+    pub databases_run: Option<bool>,
     /// None: its SQL port shows none.
     pub certificate: Option<String>,
     /// It came to its end.
@@ -36,14 +37,6 @@ pub(super) struct Disk {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Database {
-    pub name: String,
-    /// `running`, `setup`, …
-    pub state: String,
-    pub connectible: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Space {
     pub mount: String,
     pub kib: u64,
@@ -51,11 +44,6 @@ pub(super) struct Space {
 }
 
 impl Facts {
-    /// Every database runs and takes connections, says confd.
-    pub fn databases_run(&self) -> bool {
-        !self.databases.is_empty() && self.databases.iter().all(|it| it.state == "running" && it.connectible)
-    }
-
     /// Lines that it does not know (a shell's greeting) are passed over.
     pub fn parse(text: &str) -> Facts {
         let mut facts = Facts::default();
@@ -80,9 +68,9 @@ impl Facts {
                     let stage = |word: &&str| word.split_once('=').map(|(node, at)| (node.to_owned(), at.to_owned()));
                     facts.stages = Some(stages.iter().filter_map(stage).collect());
                 }
-                ["database", name, state, connectible] => {
-                    let connectible = matches!(connectible, "yes" | "true");
-                    facts.databases.push(Database { name: name.into(), state: state.into(), connectible });
+                ["database", _, state, connectible] => {
+                    let runs = state == "running" && matches!(connectible, "yes" | "true");
+                    facts.databases_run = Some(runs && facts.databases_run != Some(false));
                 }
                 ["certificate", hex] => facts.certificate = Some(hex.into()),
                 ["end"] => facts.complete = true,
@@ -114,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_database_runs_by_confd_s_word() {
-        let runs = |text| Facts::parse(text).databases_run();
+        let runs = |text| Facts::parse(text).databases_run == Some(true);
         assert!(runs("database Exasol running yes\n"));
         assert!(runs("database A running yes\ndatabase B running true\n"));
         assert!(!runs("database A running yes\ndatabase B setup no\n"));
