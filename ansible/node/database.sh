@@ -52,7 +52,11 @@ start_if_down() {
     [ "$(stat -c %Y "$since" 2>/dev/null || echo 0)" -ge "$(awk '$1 == "btime" { print $2 }' /proc/stat)" ] || touch "$since"
     [ $(($(date +%s) - $(stat -c %Y "$since"))) -ge "$grace" ] || continue
     rm -f "$since"
-    confd db_start "db_name: $name" >/dev/null || fail "$name does not start (confd_client db_start: $(last_error))"
+    confd db_start "db_name: $name" >/dev/null || {
+      why=$(last_error)
+      explain "$name"
+      fail "$name does not start (confd_client db_start: ${why:-it says nothing})${mending:+. $mending}"
+    }
     echo "changed: $name was down, started"
   done
 }

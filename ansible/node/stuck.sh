@@ -19,18 +19,23 @@ stuck() {
   # One from before this boot says nothing of it.
   [ "$first" -ge "$(awk '$1 == "btime" { print $2 }' /proc/stat)" ] || { first=$moment; echo "$moment" >"$stuck_since"; }
   [ $((moment - first)) -ge "$stuck_limit" ] || return 0
-  for name in $(databases); do
-    info=$(info_of "$name") || continue
-    memory=$(echo "$info" | field mem_size)
-    echo "stuck: $name is '$(echo "$info" | field state)', its mem_size is '${memory:-not told}'"
-    ! is_nothing "$memory" || mend_memory "$name"
-  done
+  for name in $(databases); do explain "$name"; done
   exainit
+}
+
+# explain NAME: what confd has of it; sets $mending if that tells why it does not run.
+explain() {
+  info=$(info_of "$1") || return 0
+  state=$(echo "$info" | field state)
+  memory=$(echo "$info" | field mem_size)
+  echo "stuck: $1 is '$state', its mem_size is '${memory:-not told}'"
+  ! is_nothing "$memory" || mend_memory "$1" "$state"
 }
 
 # "0", "0 MiB", "0.0 GiB"
 is_nothing() { printf '%s\n' "$1" | grep -qE '^0(\.0*)?( *[a-z]*)?$'; }
 
+# mend_memory NAME STATE
 mend_memory() {
   size=$(c4 30 _ calculate-memory "$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)" | tr -d ' \n') || size=''
   # mem_size is the sum over all nodes, and c4 is asked about one. What is too much is reduced at the start.
@@ -40,7 +45,9 @@ mend_memory() {
     size='N MiB' which=' (N is for you to choose: the sum over all nodes of what the system can spare)'
   fi
   cos="exasol ssh $NODE-cos -- confd_client"
-  mending="The database has no memory (mem_size 0). Give it some$which: $cos db_stop db_name: $1; \
+  stop="$cos db_stop db_name: $1; "
+  [ "$2" != setup ] || stop=''
+  mending="The database has no memory (mem_size 0). Give it some$which: $stop\
 $cos db_configure db_name: $1 mem_size: '$size'; $cos db_start db_name: $1"
 }
 

@@ -151,7 +151,12 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                 error.to_string()
             }
             answer => {
-                let said = mendable(&answer?.ok()?.stdout_text(), work.dir.root());
+                let answer = answer?;
+                if !answer.success() {
+                    let stderr = mendable(&answer.stderr_text(), work.dir.root());
+                    return Err(answer.into_error(stderr.lines().take(1).map(str::to_owned).collect()));
+                }
+                let said = mendable(&answer.stdout_text(), work.dir.root());
                 let last = said.lines().last().unwrap_or("it says nothing").trim().to_owned();
                 if let Some(stages) = last.strip_prefix("ready: ") {
                     said.lines().filter_map(|line| line.strip_prefix(WARNING)).for_each(|text| work.sink.warn(text));

@@ -37,7 +37,8 @@ case "$*" in
   "db_state "*)
     head -n 1 "$ROOT/states"
     [ "$(wc -l <"$ROOT/states")" -le 1 ] || sed -i 1d "$ROOT/states" ;;
-  "db_stop "*) [ ! -e "$ROOT/stop-fails" ] || { echo "db_stop: not now" >&2; exit 1; } ;;
+  "db_stop "*) head -n 1 "$ROOT/states" >"$ROOT/stopped-at"; [ ! -e "$ROOT/stop-fails" ] || { echo "db_stop: not now" >&2; exit 1; } ;;
+  "db_start "*) [ ! -e "$ROOT/start-fails" ] || { echo "db_start: no memory" >&2; exit 1; } ;;
   *) exit 2 ;;
 esac
 """
@@ -153,6 +154,21 @@ class Up(Case):
         self.stages(n11="b")
         self.assertEqual(self.up(), ["waiting: n11=b"])
 
+    def test_a_database_that_cannot_start_says_why(self):
+        self.stages(n11="c")
+        self.say("states", "Setup\n")
+        self.say("info", '{"state": "Setup", "config": {"mem_size": "0 MiB"}}')
+        self.say("calculated", "2816\n")
+        self.up()
+        self.node.pass_time(60)
+        self.say("start-fails")
+        run = self.node.run("database.sh", "up")
+        self.assertEqual(run.returncode, 1)
+        self.assertTrue(run.stderr.startswith("error: Exasol does not start (confd_client db_start: db_start: no memory). "))
+        self.assertIn("db_configure db_name: Exasol mem_size: '2816 MiB'; exasol ssh n11-cos -- confd_client db_start", run.stderr)
+        # It is down already.
+        self.assertNotIn("db_stop", run.stderr)
+
     def test_a_size_that_c4_does_not_know_is_not_made_up(self):
         self.say("info", "config:\n  mem_size: 0\nstate: startup\n")
         for nonsense in ("", "usage: c4\n", "512\n"):
@@ -191,6 +207,7 @@ class Stop(Case):
             before = self.stops()
             self.assertEqual(self.stop(), f"Exasol: {word.lower()}, now setup")
             self.assertEqual(self.stops(), before + 1)
+            self.assertNotEqual((self.node.root / "stopped-at").read_text().strip(), word)
         # It is stopped even so, after a while.
         self.say("states", "startup\n" * 140 + "setup\n")
         self.stop()

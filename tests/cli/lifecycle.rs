@@ -1,10 +1,13 @@
 //! A cluster's life from every phase, with fakes for everything outside: which command runs, what it
 //! leads to, and that the command which `status` names really leads on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use deployer::deployment::transitions::{self, Cause};
 use deployer::model::{Operation, Phase};
 
 use crate::cluster::Cluster;
+use crate::database::{Answer, Database, refusal};
 
 const OPERATIONS: [(Operation, &str); 6] = [
     (Operation::Deploy, "deploy"),
@@ -141,6 +144,47 @@ fn one_lost_session_does_not_end_the_wait_for_the_database() {
     cluster.put(Phase::Stopped);
     cluster.tell("session", "lost");
     cluster.exasol("start").run().code(0).says("Broken pipe");
+    assert_eq!(cluster.phase(), Phase::DatabaseReady);
+}
+
+#[test]
+fn what_differs_from_a_running_database_is_a_warning() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.put(Phase::Stopped);
+    cluster.tell("session", "differs");
+    cluster.tell("admin-ui", "warning: the Admin UI does not run");
+    let answer = cluster.exasol("start").run().code(0);
+    answer.says("the database runs and takes connections").says("n11: the Admin UI does not run");
+    assert_eq!(cluster.phase(), Phase::DatabaseReady);
+}
+
+#[test]
+fn a_database_that_cannot_start_is_told_with_commands_that_work_from_here() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.put(Phase::Stopped);
+    cluster.tell("session", "unable");
+    let command = format!("exasol ssh -d {} n11-cos -- confd_client", cluster.world.deployment().display());
+    cluster.exasol("start").run().code(1).says("Exasol does not start (no memory)").says(&command);
+}
+
+#[test]
+fn first_logins_that_fail_are_tried_again() {
+    let failures = AtomicUsize::new(0);
+    let database = Database::answering(move |request| {
+        // The second half of a login has no command.
+        if request.get("command").is_some() {
+            return None;
+        }
+        match failures.fetch_add(1, Ordering::Relaxed) {
+            0 => Some(Answer::Json(refusal("08004", "Connection exception - authentication failed."))),
+            1 => Some(Answer::Json(refusal("R0001", "not yet"))),
+            2 => Some(Answer::HangUp),
+            _ => None,
+        }
+    });
+    let Some(cluster) = Cluster::with(database) else { return };
+    let answer = cluster.exasol("deploy").run().code(0);
+    answer.says("no login yet").says("[08004]").says("[R0001] not yet");
     assert_eq!(cluster.phase(), Phase::DatabaseReady);
 }
 
