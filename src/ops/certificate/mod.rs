@@ -75,7 +75,7 @@ pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateRe
         nodes = unless_interrupted(&context.interrupt, hand_over(&mut dir, &ssh, &program, &pair, &nodes)).await?;
     }
     dir.update(|state| state.certificate_fingerprint = Some(pair.fingerprint.clone()))?;
-    unless_interrupted(&context.interrupt, login::log_in_everywhere(&dir, LOGIN_LIMIT)).await?;
+    unless_interrupted(&context.interrupt, login::log_in_everywhere(&dir, LOGIN_LIMIT, &|_| {})).await?;
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
         recorded: Some(pair.fingerprint),
