@@ -38,19 +38,30 @@ services() {
   [ -z "$starting" ] || echo "warning: still starting:$starting"
 }
 
-# admin_ui SECONDS: nothing starts it after a boot unless c4 does so; here it is started once.
+# admin_ui SECONDS: nothing starts it after a boot unless c4 does so; here it is started once. One that has just
+# come up has to stay for a moment: some die in their first second.
 admin_ui() {
-  tries=0
+  tries=0 seen=0
   while :; do
     state=$(state_of $ui)
-    case $state in active | activating | reloading) return 0 ;; esac
-    if [ "$tries" -eq 0 ] && [ "$(state_of c4.service)" = active ]; then
-      sudo -n systemctl --no-block start $ui 2>/dev/null || true
-    fi
+    case $state in
+      active)
+        seen=$((seen + 1))
+        [ "$tries" -gt 0 ] && [ "$seen" -lt 3 ] || return 0
+        ;;
+      activating | reloading) seen=0 ;;
+      *)
+        seen=0
+        if [ "$tries" -eq 0 ] && [ "$(state_of c4.service)" = active ]; then
+          sudo -n systemctl --no-block start $ui 2>/dev/null || true
+        fi
+        ;;
+    esac
     [ "$tries" -lt "$1" ] || break
     tries=$((tries + 1))
     sleep 1
   done
+  [ "$state" != active ] || return 0
   echo "warning: the Admin UI does not run ($ui: $state), the database does without: sudo journalctl -u $ui"
 }
 

@@ -45,8 +45,15 @@ esac
 CERTIFICATE = '#!/bin/sh\n[ -e "$ROOT/listens" ]\n'
 SYSTEMCTL = r"""
 case "$1 $*" in
-  "is-active "*) cat "$ROOT/$2" 2>/dev/null || echo active ;;
-  *" start "*) [ ! -e "$ROOT/starts" ] || rm -f "$ROOT/exasol-admin-ui.service" ;;
+  "is-active "*)
+    cat "$ROOT/$2" 2>/dev/null || echo active
+    # Whatever it was, at the next look it has died.
+    [ "$2" != exasol-admin-ui.service ] || [ ! -e "$ROOT/dies" ] || echo failed >"$ROOT/$2"
+    ;;
+  *" start "*)
+    [ ! -e "$ROOT/starts" ] || rm -f "$ROOT/exasol-admin-ui.service"
+    [ ! -e "$ROOT/dies" ] || echo active >"$ROOT/exasol-admin-ui.service"
+    ;;
 esac
 """
 CONFIG = "CCC_PLAY_DB_PASSWORD='very secret'\nCCC_PLAY_TIMEOUT=30m\n"
@@ -253,6 +260,13 @@ class Services(Case):
         self.say("starts")
         self.assertEqual(self.check()[0], [])
         self.assertEqual(self.starts(), ["systemctl --no-block start exasol-admin-ui.service"])
+
+    def test_one_that_dies_in_its_first_second_does_not_run(self):
+        self.say("exasol-admin-ui.service", "inactive")
+        self.say("dies")
+        said, _ = self.check("admin-ui")
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("(exasol-admin-ui.service: failed)", said[0])
 
     def test_it_is_not_started_without_c4(self):
         self.say("exasol-admin-ui.service", "inactive")
