@@ -50,7 +50,8 @@ units() {
   done
 }
 
-cos() { if ssh-keyscan -T 5 -p 20002 127.0.0.1 2>/dev/null | grep -q .; then echo "cos ok"; else echo "cos silent"; fi; }
+# An emulated node gets three times the 5 s: c4.sh knows whether it is one.
+cos() { if ssh-keyscan -T $((CCC_USER_PS_REMOTE_TIMEOUT == 30000 ? 15 : 5)) -p 20002 127.0.0.1 2>/dev/null | grep -q .; then echo "cos ok"; else echo "cos silent"; fi; }
 
 echo "node $DEPLOYMENT $NODE"
 for one in $DISKS; do disk "$one"; done
