@@ -74,7 +74,7 @@ fn a_hypervisor_that_is_silent_is_looked_at_where_it_is() {
     let kinds: Vec<_> = json["issues"].as_array().unwrap().iter().map(|issue| &issue["type"]).collect();
     assert!(kinds.contains(&&"hypervisor_silent".into()) && kinds.contains(&&"sql_not_checked".into()), "{json}");
     let next = json["next"][0].as_str().unwrap();
-    assert!(next.starts_with("exasol doctor --cloud-provider libvirt --libvirt-"), "{next}");
+    assert!(next.starts_with("exasol doctor --cloud-provider libvirt --db-version=rehearsal --libvirt-"), "{next}");
     assert!(next.contains("--libvirt-uri=test:///nowhere/at/all.xml"), "{next}");
 }
 

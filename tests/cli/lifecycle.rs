@@ -40,7 +40,12 @@ fn a_ready_cluster_that_was_told_less_is_told_the_rest() {
     let Some(cluster) = Cluster::deployed() else { return };
     for told_before in [None, Some("0".repeat(64))] {
         cluster.world.edit_state(|state| state["nodes_form"] = told_before.into());
-        cluster.exasol("deploy").run().code(0).says("set up by another version").never_says("already accepts logins");
+        cluster
+            .exasol("deploy")
+            .run()
+            .code(0)
+            .says("another version has set up the nodes")
+            .never_says("already accepts logins");
         cluster.exasol("deploy").run().code(0).says("already accepts logins");
     }
 }

@@ -114,11 +114,11 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
         return false;
     }
     work.begin(LOGIN.id);
-    if !is_told(work, &plan.cluster) {
-        work.done("the nodes were set up by another version: setting them up again; the database goes on".to_owned());
-        return false;
-    }
     match login::log_in_everywhere(&work.dir, VERIFY_LIMIT, &|_| {}).await {
+        Ok(()) if !is_told(work, &plan.cluster) => {
+            work.done("another version has set up the nodes: setting them up again; the database goes on".to_owned());
+            false
+        }
         Ok(()) => {
             // Of an earlier version's machines; an interruption loses nothing.
             if mend::in_passing(work, &plan.cluster).await.is_ok() {
