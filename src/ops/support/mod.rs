@@ -56,7 +56,7 @@ pub async fn run(context: &Context, request: SupportRequest) -> Result<SupportRe
     let now = jiff::Timestamp::now();
     let id = dir.as_ref().map_or_else(|_| "broken".to_owned(), |dir| dir.state().id.to_string());
     let name = format!("exasol-support-{id}-{}", now.strftime("%Y%m%dT%H%M%SZ"));
-    let target = request.file.clone().unwrap_or_else(|| PathBuf::from(format!("{name}{ENDING}")));
+    let target = request.file.clone().unwrap_or_else(|| free(&name));
     let file = beside(&target)?;
 
     let known = secrets::known(&root, dir.as_ref().ok());
@@ -91,6 +91,13 @@ pub async fn run(context: &Context, request: SupportRequest) -> Result<SupportRe
         missing: archive.missing,
         warnings: known.warning.into_iter().collect(),
     })
+}
+
+/// In the current folder; a second archive of the same second gets a number.
+fn free(name: &str) -> PathBuf {
+    let plain = PathBuf::from(format!("{name}{ENDING}"));
+    let numbered = (2..=99).map(|number| PathBuf::from(format!("{name}-{number}{ENDING}")));
+    std::iter::once(plain.clone()).chain(numbered).find(|path| path.symlink_metadata().is_err()).unwrap_or(plain)
 }
 
 /// A file of this user's alone, where the archive grows until it is whole.
