@@ -20,6 +20,7 @@ import traceback
 import day_two  # noqa: F401: registers its steps
 import disturbances  # noqa: F401: as well
 import hypervisor
+import papers  # noqa: F401: as well
 import remote  # noqa: F401: as well
 import steps
 import unkind  # noqa: F401: as well
