@@ -30,8 +30,10 @@ def chain(folder):
     subject = ["-newkey", "rsa:2048", "-nodes", "-days", "30"]
     openssl(folder, "req", "-x509", *subject, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=e2e root")
     openssl(folder, "req", *subject[:3], "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=e2e")
+    # Without an extension it would be of version 1, which nobody takes any more.
+    (folder / "extensions").write_text("basicConstraints = CA:FALSE\nsubjectAltName = DNS:e2e\n")
     openssl(folder, "x509", "-req", "-in", "server.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial",
-            "-days", "30", "-out", "server.pem")
+            "-days", "30", "-extfile", "extensions", "-out", "server.pem")
     file = folder / "chain.pem"
     file.write_text((folder / "server.pem").read_text() + (folder / "root.pem").read_text())
     os.chmod(folder / "server.key", 0o600)
@@ -71,9 +73,12 @@ def bug_report(system):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and report["files"] > 0, report
     with tarfile.open(file) as tar:
         content = {member.name: tar.extractfile(member).read() for member in tar.getmembers() if member.isfile()}
+    # Without a real c4 some files are not there; whatever a node was asked, it has answered.
+    unanswered = [missing for missing in report["missing"]
+                  if missing["what"] in [f"nodes/{name}" for name in system.names] or "connection ended" in missing["why"]]
+    assert not unanswered, unanswered
     for name in system.names:
         assert any(f"/{name}" in path or name in path.split("/") for path in content), (name, sorted(content))
-        assert not any(name in missing["what"] and "no answer" in missing["why"] for missing in report["missing"]), report
     secrets = [text for text in strings(json.loads((system.dir / "secrets.json").read_text())) if len(text) >= 8]
     # Of a key each line counts.
     pieces = [line for text in secrets for line in text.splitlines() if len(line) >= 8 and not line.startswith("-----")]
