@@ -25,7 +25,7 @@ c4_program() {
 c4() {
   c4_limit=$1
   shift
-  keep_errors "$1" timeout "$c4_limit" "$(c4_program)" "$@" </dev/null
+  keep_errors "$1" timeout -k 5 "$c4_limit" "$(c4_program)" "$@" </dev/null
 }
 
 # keep_errors TITLE COMMAND…: its stderr goes to the file, and the last line of it to $c4_errors.last. Its input,
@@ -39,7 +39,7 @@ keep_errors() {
   [ "$kept_code" -ne 124 ] || echo "no answer within its time" >>"$kept_now"
   (
     umask 077
-    grep . "$kept_now" | tail -n 1 | tr -cd '[:print:]' | cut -c 1-300 >"$c4_errors.last"
+    grep . "$kept_now" | grep -viE 'passw|secret|private|_key=' | tail -n 1 | tr -cd '[:print:]' | cut -c 1-300 >"$c4_errors.last"
     if [ -s "$kept_now" ]; then
       { echo "-- $(date -u +%FT%TZ) $kept_as, exit code $kept_code"; tail -c 8192 "$kept_now"; } >>"$c4_errors"
       if [ "$(wc -c <"$c4_errors")" -gt "$c4_errors_most" ]; then
@@ -52,7 +52,7 @@ keep_errors() {
   return "$kept_code"
 }
 
-# What c4 said last on stderr, in one line; nothing if it said nothing.
+# What c4 said last on stderr, in one line, but for lines that may hold a secret; nothing if it said nothing.
 last_error() { cat "$c4_errors.last" 2>/dev/null || true; }
 
 # "n11=b1 n12=a1": c4's answer to the filter is a list of {node, stage}, in one line or in several.

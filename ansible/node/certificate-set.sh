@@ -26,8 +26,8 @@ confd_client cert_update cert: "\"{< $d/cert}\"" key: "\"{< $d/key}\""'
 way=$(cat "$confd_way")
 code=0
 case $way in
-  ssh) timeout 120 ssh -o BatchMode=yes -o ConnectTimeout=15 cos -- "sh -c '$inside'" || code=$? ;;
-  *) timeout 120 "$(c4_program)" connect -s cos -i "${way#* }" -- "sh -c '$inside'" || code=$? ;;
+  ssh) timeout -k 5 120 ssh -o BatchMode=yes -o ConnectTimeout=15 cos -- "sh -c '$inside'" || code=$? ;;
+  *) timeout -k 5 120 "$(c4_program)" connect -s cos -i "${way#* }" -- "sh -c '$inside'" || code=$? ;;
 esac
 # confd begins to use the certificate while it answers, and may break the connection off: what the nodes show decides.
 echo "status $code"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # Sourced after node.conf and c4.sh, on the first node, as the login: how confd is asked.
 #
-#   confd JOB ARGUMENT…    confd_client's output and exit code; nothing on stdin, or the caller's with
+#   confd JOB ARGUMENT…    confd_client's output and exit code (no output if it fails); nothing on stdin, or the caller's with
 #                          CONFD_STDIN=yes
 #
 # confd_client is in COS, the container. Which id c4 wants for its `connect` differs between installations, so
@@ -14,7 +14,8 @@
 #
 # Whichever it is, the arguments are joined by blanks and read by a second shell there: "db_name: X" arrives
 # as two words, and what must stay one word has to bring quotes of its own.
-# If no way leads there, confd ends with 69 and confd_failure tells what was tried and why it failed.
+# If no way leads there, confd ends with 69 and confd_failure tells what was tried and why it failed. That can take
+# minutes: with CONFD_ONCE=yes nothing is tried again for five minutes.
 
 confd_way=$HOME/.exasol-confd-way
 confd_failure=$HOME/.exasol-confd-failure
@@ -23,6 +24,9 @@ confd_patience=45
 CONFD_NO_WAY=69
 
 confd() {
+  if [ "${CONFD_ONCE-no}" = yes ] && [ -n "$(find "$confd_failure" -mmin -5 2>/dev/null)" ]; then
+    return "$CONFD_NO_WAY"
+  fi
   confd_old=$(cat "$confd_way" 2>/dev/null || true)
   # Standard input can be given to one attempt only: it gets a way that has just answered.
   if [ -n "$confd_old" ] && [ "${CONFD_STDIN-no}" = no ]; then
@@ -53,14 +57,25 @@ confd_through() {
   shift 2
   case $confd_by in
     ssh)
-      keep_errors "ssh cos" timeout "$confd_limit" \
+      confd_said_by "ssh cos" timeout -k 5 "$confd_limit" \
         ssh -o BatchMode=yes -o ConnectTimeout=15 cos -- confd_client "$@"
       ;;
     *)
-      keep_errors "connect ($confd_by)" timeout "$confd_limit" \
+      confd_said_by "connect ($confd_by)" timeout -k 5 "$confd_limit" \
         "$(c4_program)" connect -s cos -i "${confd_by#* }" -- confd_client "$@"
       ;;
   esac
+}
+
+# confd_said_by TITLE COMMAND…: its output, if it succeeds: what fails may print anything.
+confd_said_by() {
+  if confd_output=$(keep_errors "$@"); then
+    [ -z "$confd_output" ] || printf '%s\n' "$confd_output"
+  else
+    set -- "$?"
+    [ -n "$(last_error)" ] || printf '%s\n' "$confd_output" | grep . | tail -n 1 | tr -cd '[:print:]' | cut -c 1-300 >"$c4_errors.last"
+    return "$1"
+  fi
 }
 
 # Asks for the list of databases on every way until one has an answer.

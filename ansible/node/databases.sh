@@ -1,7 +1,11 @@
 # shellcheck shell=sh
 # Sourced after confd.sh: what confd says of databases. Its answers are taken as JSON or as "key: value" lines.
 
-databases() { confd db_list -j | tr '[]",' '    ' | sed 's/^ *- //' | xargs; }
+# Fails without an answer; there may be none.
+databases() {
+  list=$(confd db_list -j) || return
+  echo "$list" | tr '[]",' '    ' | sed 's/^ *- //' | xargs
+}
 
 # State names differ between versions and documents: starting or startup, stopping or shutdown.
 is_starting() { case $1 in starting | startup) ;; *) return 1 ;; esac; }

@@ -14,6 +14,10 @@ export LC_ALL
 . /etc/exasol-deployer/node.conf
 # shellcheck source=ansible/node/c4.sh
 . "${0%/*}/c4.sh"
+# shellcheck source=ansible/node/confd.sh
+. "${0%/*}/confd.sh"
+# shellcheck source=ansible/node/databases.sh
+. "${0%/*}/databases.sh"
 cd "$RELEASE"
 
 fail() { echo "error: $*" >&2; exit 1; }
@@ -30,7 +34,7 @@ run() {
   (
     trap '' HUP
     ended=0
-    timeout "$limit" "$@" >"$log" 2>&1 </dev/null 9>&- || ended=$?
+    timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null 9>&- || ended=$?
     exit "$ended"
   ) >/dev/null 2>&1 &
   echo "$!" >.play.pid
@@ -83,7 +87,7 @@ played() {
 validate() {
   log=config.log
   private "$log"
-  ! timeout 2m ./c4 config -i config -V >"$log" 2>&1 </dev/null 9>&- || return 0
+  ! timeout -k 5 2m ./c4 config -i config -V >"$log" 2>&1 </dev/null 9>&- || return 0
   keys=$(grep -iE 'ERRO|FATA|unknown|invalid|not ' "$log" | grep -oE 'CCC_[A-Z0-9_]+' | sort -u | xargs)
   echo "warning: c4 does not accept its configuration as it is (c4 config -V)${keys:+, because of $keys}; the play goes on," \
     "and c4's words are in $PWD/$log"
@@ -96,6 +100,9 @@ fetched() {
     echo "warning: c4 fetched packages from $from, although it had the archive (CCC_PLAY_FROM_FILE): see $PWD/play.log"
 }
 
+# By confd's word: a second play on a database that runs is not known to be safe, whatever the stages say.
+runs() { "${0%/*}/certificate.sh" >/dev/null 2>&1 && all_run; }
+
 diag() {
   played || run 5m diag.log ./c4 host diag -i config
 }
@@ -105,7 +112,7 @@ play() {
     echo "unchanged: installed before"
     return 0
   fi
-  if all_ready "$(stages 9>&-)"; then
+  if all_ready "$(stages 9>&-)" || { [ "$now" = "$(cat play.begun 2>/dev/null)" ] && runs 9>&-; }; then
     # A play that ended, but whose end nobody noted.
     [ "$now" = "$(cat play.begun 2>/dev/null)" ] || fail "$NODE runs a cluster that was not installed from here"
   else

@@ -57,9 +57,13 @@ needed() {
   case $manager in
     apt)
       update
-      apt_get --no-install-recommends install "$@"
+      timeout "$(left)" apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends --download-only install "$@"
+      apt_get --no-install-recommends --no-download install "$@"
       ;;
-    *) dnf -q -y --setopt=install_weak_deps=False install "$@" ;;
+    *)
+      timeout "$(left)" dnf -q -y --setopt=install_weak_deps=False --downloadonly install "$@"
+      dnf -q -y -C --setopt=install_weak_deps=False install "$@"
+      ;;
   esac
 }
 

@@ -30,7 +30,7 @@ const DATABASE: StepInfo = StepInfo { id: "database_start", title: "wait for the
 /// As long as `deploy` waits for the last stage.
 const DATABASE_LIMIT: Duration = Duration::from_secs(1200);
 /// One call waits a quarter of a minute and tells how far the nodes are.
-const STAGE_LIMIT: Duration = Duration::from_secs(180);
+const STAGE_LIMIT: Duration = Duration::from_secs(400);
 /// Also the last call gets the time that an answer takes.
 const LAST_CALL: Duration = Duration::from_secs(60);
 /// After a session that could not be opened.

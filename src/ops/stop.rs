@@ -22,7 +22,7 @@ const DATABASE: StepInfo = StepInfo { id: "database_stop", title: "stop the data
 const SERVICES: StepInfo = StepInfo { id: "services_stop", title: "stop Exasol's services" };
 
 /// The database writes back what it has in memory: the Bash deployer waits up to 10 minutes for it.
-const DATABASE_LIMIT: Duration = Duration::from_secs(720);
+const DATABASE_LIMIT: Duration = Duration::from_secs(1200);
 const SERVICES_LIMIT: Duration = Duration::from_secs(300);
 /// On a node: see ansible/node/.
 const STOP_DATABASE: &str = "exec /usr/local/lib/exasol-deployer/database.sh stop";

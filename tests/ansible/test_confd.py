@@ -13,7 +13,7 @@ case "$*" in
   ps) cat "$ROOT/table" ;;
   "connect -s cos -i "*)
     shift 4
-    grep -qxF -e "$1" "$ROOT/good" || { echo "ERRO no deployment $1" >&2; exit 1; }
+    grep -qxF -e "$1" "$ROOT/good" || { echo "no such play"; echo "ERRO no deployment $1" >&2; exit 1; }
     shift 2
     [ "$*" = "confd_client db_list -j" ] || cat
     exec sh -c "$*" ;;
@@ -102,6 +102,20 @@ class Ways(unittest.TestCase):
         run = self.ask("db_stop", "db_name: Exasol")
         self.assertEqual(run.returncode, 1)
         self.assertEqual(len(self.node.called("confd_client db_stop")), 1)
+
+    def test_what_a_way_that_fails_prints_is_no_answer(self):
+        self.say("good", "1\n")
+        self.assertEqual(self.ask("db_list", "-j").stdout, '["Exasol"]\n')
+        (self.node.home / ".exasol-confd-way").write_text("play 0a1b2c3d\n")
+        self.assertEqual(self.ask("db_list", "-j").stdout, '["Exasol"]\n')
+
+    def test_a_way_that_fails_is_not_looked_for_again_and_again(self):
+        once = self.node.run("CONFD_ONCE=yes; " + ASK + "; true", "db_list", "-j")
+        before = len(self.node.called("c4"))
+        again = self.node.run("CONFD_ONCE=yes; " + ASK, "db_list", "-j")
+        self.assertEqual((again.returncode, len(self.node.called("c4"))), (69, before), once.stderr)
+        self.say("good", "1\n")
+        self.succeeds("1")
 
     def test_a_way_that_has_ended_is_left(self):
         self.say("good", "0a1b2c3d\n")

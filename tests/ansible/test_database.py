@@ -32,13 +32,14 @@ esac
 """
 CONFD = r"""
 case "$*" in
-  "db_list -j") echo '["Exasol"]' ;;
+  "db_list -j") cat "$ROOT/list" 2>/dev/null || echo '["Exasol"]' ;;
   "db_info "*) cat "$ROOT/info" ;;
   "db_state "*)
     head -n 1 "$ROOT/states"
     [ "$(wc -l <"$ROOT/states")" -le 1 ] || sed -i 1d "$ROOT/states" ;;
   "db_stop "*) head -n 1 "$ROOT/states" >"$ROOT/stopped-at"; [ ! -e "$ROOT/stop-fails" ] || { echo "db_stop: not now" >&2; exit 1; } ;;
-  "db_start "*) [ ! -e "$ROOT/start-fails" ] || { echo "db_start: no memory" >&2; exit 1; } ;;
+  "db_start "*) [ ! -e "$ROOT/start-is-slow" ] || { echo starting >"$ROOT/states"; exit 124; }
+    [ ! -e "$ROOT/start-fails" ] || { echo "db_start: no memory" >&2; exit 1; } ;;
   *) exit 2 ;;
 esac
 """
@@ -125,6 +126,24 @@ class Up(Case):
         (self.node.root / "listens").unlink()
         self.say("info", '{"state": "running", "connectible": "Yes"}')
         self.assertEqual(self.up()[-1], "waiting: n11=c")
+
+    def test_a_start_that_takes_longer_than_its_answer_is_none_that_failed(self):
+        self.stages(n11="c")
+        self.say("states", "setup\n")
+        self.say("start-is-slow")
+        for _ in range(6):
+            self.assertEqual(self.up()[-1], "waiting: n11=c")
+        self.assertEqual(len(self.node.called("confd_client db_start")), 1)
+
+    def test_a_port_that_never_answers_is_not_waited_for(self):
+        for script in ("certificate.sh",):
+            (self.node.lib / script).write_bytes((SCRIPTS / script).read_bytes())
+        self.node.program("openssl", 'case $1 in s_client) exec /bin/sleep 600 ;; esac\ncat\n')
+        self.node.program("timeout", 'echo "$*" >>"$ROOT/limits"; case $* in *openssl*) exit 124 ;; esac\n'
+                          'while [ "${1#-}" != "$1" ]; do shift 2; done; shift; exec "$@"\n')
+        self.stages(n11="c")
+        self.assertEqual(self.up()[-1], "waiting: n11=c")
+        self.assertIn("openssl", (self.node.root / "limits").read_text())
 
     def test_what_c4_says_on_stderr_is_told(self):
         self.stages(n11="b")
@@ -227,6 +246,13 @@ class Stop(Case):
         self.say("states", "running\n")
         self.assertIn("Exasol does not stop (confd_client db_stop: db_stop: not now)", self.stop(1))
 
+    def test_no_database_is_none_to_stop(self):
+        self.say("list", "[]\n")
+        self.stages(n11="c")
+        self.assertEqual(self.stop(), "no database runs: the nodes are at: n11=c")
+        self.say("listens")
+        self.assertIn("a database listens here", self.stop(1))
+
     def test_nothing_is_switched_off_under_a_database_that_cannot_be_asked(self):
         self.say("no-cos")
         self.stages(n11="a1")
@@ -300,6 +326,15 @@ class Install(Case):
         self.assertEqual(self.install("play"), "unchanged: installed before\n")
         self.assertEqual(len(self.node.called("c4 host play")), 1)
         self.assertEqual(len(self.node.called("c4 config -i config -V")), 1)
+
+    def test_a_play_is_not_repeated_under_a_database_that_runs(self):
+        self.release_c4("exit 1\n")
+        self.install("play", code=1)
+        self.say("listens")
+        self.say("info", '{"state": "running", "connectible": "Yes"}')
+        self.stages(n11="a1")
+        self.assertEqual(self.install("play"), "changed: installed\n")
+        self.assertEqual(len(self.node.called("c4 host play")), 1)
 
     def test_what_a_play_leaves_behind_holds_nothing(self):
         self.release_c4('case $* in host*) sh -c \'while [ ! -e "$ROOT/end" ]; do :; /bin/sleep 0.1; done\' & ;; esac\n')

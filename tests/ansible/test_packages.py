@@ -60,9 +60,10 @@ class Packages(unittest.TestCase):
 
     def test_what_is_needed_is_installed_or_it_is_an_error(self):
         self.assertEqual(self.run_with("needed", "apt", "parted", "lvm2").returncode, 0)
-        update, install = self.calls()
+        update, download, install = self.calls()
         self.assertTrue(update.endswith(" update"), update)
-        self.assertIn("--no-install-recommends install parted lvm2", install)
+        self.assertIn("--no-install-recommends --download-only install parted lvm2", download)
+        self.assertIn("--no-install-recommends --no-download install parted lvm2", install)
         self.failing("install")
         run = self.run_with("needed", "apt", "parted")
         self.assertNotEqual(run.returncode, 0)
@@ -88,12 +89,21 @@ class Packages(unittest.TestCase):
         self.assertEqual(self.run_with("welcome", "apt", "podman", "avahi-daemon").returncode, 0)
         self.assertEqual((self.folder / "seconds").read_text().split(), ["70", "20", "1"])
 
+    def test_what_is_needed_has_a_limit_on_the_network_only(self):
+        self.fake("timeout", f'#!/bin/sh\nshift\necho "$*" >>{self.folder}/limited\nexec "$@"\n')
+        for manager in ("apt", "dnf"):
+            self.assertEqual(self.run_with("needed", manager, "parted").returncode, 0)
+        limited = (self.folder / "limited").read_text().splitlines()
+        self.assertEqual([call for call in self.calls() if call not in "\n".join(limited)],
+                         [call for call in self.calls() if "--no-download" in call or " -C " in call])
+
     def test_dnf_is_asked_for_the_same(self):
         self.assertEqual(self.run_with("needed", "dnf", "parted").returncode, 0)
         self.assertEqual(self.run_with("welcome", "dnf", "avahi").returncode, 0)
-        self.assertEqual([call.split()[-2:] for call in self.calls()], [["install", "parted"], ["install", "avahi"], ["install", "avahi"]])
-        self.assertIn("--downloadonly", self.calls()[1])
-        self.assertIn("-C", self.calls()[2])
+        self.assertEqual([call.split()[-2:] for call in self.calls()], [["install", "parted"]] * 2 + [["install", "avahi"]] * 2)
+        for download, install in (self.calls()[:2], self.calls()[2:]):
+            self.assertIn("--downloadonly", download)
+            self.assertIn("-C", install)
 
     def test_a_proxy_reaches_them_by_their_environment_alone(self):
         self.proxy(f"https_proxy={SECRET}\nno_proxy=10.0.0.0/8,$(touch {self.folder}/evaluated)\n")
