@@ -22,6 +22,7 @@ use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{DeployReport, NodeAddress, Operation, Phase, PlanReport};
+use crate::tools::ansible::Ansible;
 
 pub struct DeployRequest<'a> {
     pub dir: PathBuf,
@@ -56,6 +57,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         work.dir.check_name().map_err(Error::before_any_change)?;
         let plan = Plan { cluster: Cluster::of(work, request.edits)?, request };
         if is_still_ready(work, &plan).await {
+            tell_nodes(work, &plan.cluster).await?;
             return Ok(report(work, &plan, since));
         }
         let programs = check(context, work, &plan).await?;
@@ -92,7 +94,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         seed::retire(work, &plan.cluster).await?;
         login::change_password(work).await?;
         login::prove(work, &plan.cluster).await?;
-        let form = nodes::form(work, &plan.cluster, &release)?;
+        let form = nodes::form(work, &plan.cluster, &nodes, &release)?;
         work.dir.update(|state| {
             state.update_pending = false;
             state.nodes_form = Some(form);
@@ -102,8 +104,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
     .await
 }
 
-/// A ready deployment needs no deploy if every node still accepts a login, and has been told all that this
-/// version tells.
+/// A ready deployment whose every node still accepts a login needs no deploy.
 async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
     let state = work.dir.state();
     if work.from != Phase::DatabaseReady
@@ -115,10 +116,6 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
     }
     work.begin(LOGIN.id);
     match login::log_in_everywhere(&work.dir, VERIFY_LIMIT, &|_| {}).await {
-        Ok(()) if !is_told(work, &plan.cluster) => {
-            work.done("another version has set up the nodes: setting them up again; the database goes on".to_owned());
-            false
-        }
         Ok(()) => {
             // Of an earlier version's machines; an interruption loses nothing.
             if mend::in_passing(work, &plan.cluster).await.is_ok() {
@@ -134,10 +131,23 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
     }
 }
 
-/// Whether the nodes were last told what they would be told now. What cannot be found out is no reason to deploy.
-fn is_told(work: &Work, cluster: &Cluster) -> bool {
-    let Ok(Some(release)) = artifacts::known_release(&cluster.version) else { return true };
-    nodes::form(work, cluster, &release).is_ok_and(|form| work.dir.state().nodes_form.as_ref() == Some(&form))
+/// Another version of this program may tell the nodes more than they know. They are told, while the database goes on;
+/// whatever stops that, the cluster is as ready as it was.
+async fn tell_nodes(work: &mut Work, cluster: &Cluster) -> Result<()> {
+    // What cannot be found out is no reason to touch a cluster that is ready.
+    let Ok(Some(release)) = artifacts::known_release(&cluster.version) else { return Ok(()) };
+    let nodes = work.dir.state().nodes.clone();
+    match nodes::form(work, cluster, &nodes, &release) {
+        Ok(form) if work.dir.state().nodes_form.as_ref() != Some(&form) => {}
+        _ => return Ok(()),
+    }
+    work.begin(INSTALL.id);
+    work.detail("they were not told all that this version tells: only that is done, the database goes on");
+    let told = async {
+        let ansible = Ansible::find().await?;
+        nodes::prepare(work, cluster, &nodes, &release, &ansible).await
+    };
+    told.await.map_err(|error| Error::Refused(Box::new(error)))
 }
 
 /// Says what is about to be made, and asks where somebody can answer and it costs money. Without a

@@ -66,7 +66,11 @@ pub(in crate::ops) async fn prepare(
     let run = playbook(work, nodes, "prepare-nodes.yml")?;
     work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
-    work.dir.update(|state| state.told_addresses = addresses(nodes))
+    let form = form(work, cluster, nodes, release)?;
+    work.dir.update(|state| {
+        state.told_addresses = addresses(nodes);
+        state.nodes_form = Some(form);
+    })
 }
 
 fn addresses(nodes: &[Node]) -> BTreeMap<String, IpAddr> {
@@ -113,9 +117,9 @@ struct Surroundings {
 
 /// A hash of all that the nodes are told, but for this run's surroundings. Another version of this program
 /// may tell them more: a cluster of an earlier one gets that with the next deploy.
-pub(super) fn form(work: &Work, cluster: &Cluster, release: &Release) -> Result<String> {
+pub(super) fn form(work: &Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<String> {
     let mut hash = Sha256::new();
-    for file in files(work, cluster, &work.dir.state().nodes, release, &Surroundings::default())? {
+    for file in files(work, cluster, nodes, release, &Surroundings::default())? {
         hash.update(file.content.len().to_le_bytes());
         hash.update(&file.content);
     }
