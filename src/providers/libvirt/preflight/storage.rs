@@ -16,7 +16,12 @@ const FILE_POOLS: [&str; 4] = ["dir", "fs", "netfs", "vstorage"];
 const THIN_NODE_BYTES: u64 = 1 << 30;
 
 /// What is written until a node is ready: an installation in the home beside that.
-fn begin(spec: &Spec) -> u64 {
+fn begin(context: &Context) -> u64 {
+    // Where `init` has looked already, the disks may be there, and full.
+    if context.input.id.is_some() { THIN_NODE_BYTES } else { fresh(context.spec()) }
+}
+
+fn fresh(spec: &Spec) -> u64 {
     let installed = u64::from(needs::HOME_FREE_GB) << 30;
     THIN_NODE_BYTES + if catalog::is_rehearsal(&spec.db_version) { 0 } else { installed }
 }
@@ -46,7 +51,7 @@ fn look(context: &Context, checks: &mut Vec<Check>) {
         return checks.push(inactive(context, &pool));
     }
     checks.push(autostart::pool(context, &pool));
-    checks.push(room(&pool, context.spec(), image_bytes(context)));
+    checks.push(room(&pool, context.spec(), begin(context), image_bytes(context)));
 }
 
 fn missing(context: &Context, title: String) -> Check {
@@ -123,12 +128,13 @@ fn image_bytes(context: &Context) -> u64 {
     known.unwrap_or(1 << 30)
 }
 
-fn room(pool: &Pool, spec: &Spec, image: u64) -> Check {
+/// `begin`: bytes that a node writes until it is ready.
+fn room(pool: &Pool, spec: &Spec, begin: u64, image: u64) -> Check {
     let nodes = u64::from(spec.cluster_size);
     let node =
         u64::from(spec.root_volume_size) + u64::from(spec.data_volume_size) * u64::from(spec.data_volumes_per_node);
     let full = image.saturating_add(nodes.saturating_mul(node).saturating_mul(1 << 30));
-    let thin = image.saturating_add(nodes.saturating_mul(begin(spec)));
+    let thin = image.saturating_add(nodes.saturating_mul(begin));
     let title = format!("room in storage pool '{}'", pool.name);
     let advice = "free some space, choose another pool with --libvirt-pool, or smaller disks with --data-volume-size and --root-volume-size";
     let free = gb(pool.available);
@@ -163,7 +169,7 @@ mod tests {
             autostart: Some(true),
             available: available_gb << 30,
         };
-        room(&pool, &spec, 1 << 30).status
+        room(&pool, &spec, fresh(&spec), 1 << 30).status
     }
 
     #[test]
