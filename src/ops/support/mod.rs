@@ -64,11 +64,12 @@ pub async fn run(context: &Context, request: SupportRequest) -> Result<SupportRe
     unless_interrupted(&context.interrupt, async {
         local::versions(&mut archive).await;
         local::state(&mut archive, &root, &dir);
+        // First: nodes may have so much to say that the archive is full.
+        local::logs(&mut archive, &root);
         match request.ask_nodes {
             true => nodes::ask(&mut archive, &root, &dir).await,
             false => archive.miss("nodes", "they were not asked: --no-nodes"),
         }
-        local::logs(&mut archive, &root);
         Ok(())
     })
     .await?;

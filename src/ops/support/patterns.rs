@@ -3,7 +3,7 @@
 
 const MASK: &[u8] = b"[masked]";
 /// A name with one of these in it has a secret as its value. All in lower case.
-const NAMES: [&[u8]; 10] = [
+const NAMES: [&[u8]; 14] = [
     b"password",
     b"passwd",
     b"passphrase",
@@ -14,6 +14,11 @@ const NAMES: [&[u8]; 10] = [
     b"api_key",
     b"apikey",
     b"credential",
+    b"signature",
+    // Of a signed address, also as JSON writes it.
+    b"&sig",
+    b"?sig",
+    b"u0026sig",
 ];
 /// crypt(3)'s hashes.
 const HASHES: [&[u8]; 5] = [b"$6$", b"$5$", b"$y$", b"$2b$", b"$1$"];
