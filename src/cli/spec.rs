@@ -10,7 +10,7 @@ use super::options::{self, Sources, invalid};
 use super::{credentials, environment, passwords};
 use crate::catalog;
 use crate::error::{Error, Result};
-use crate::model::{Options, Spec, env_name};
+use crate::model::{OptionDef, Options, Spec, env_name};
 use crate::ops::{Given, ReleaseRequest};
 use crate::providers::{self, Provider};
 
@@ -34,15 +34,15 @@ pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted> {
     let sources = Sources { matches, env: &env, file: file.as_ref() };
     sources.refuse_foreign(provider)?;
     let spec = spec(&sources, provider)?;
-    let release = release(&sources)?;
+    let release = release(&sources, &|_| true)?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
     Ok(Wanted { spec, release, credentials, warnings, file })
 }
 
-/// What was said of the release beside its version.
-fn release(sources: &Sources) -> Result<ReleaseRequest> {
+/// What was said of the release beside its version, by the options that count.
+fn release(sources: &Sources, counts: &dyn Fn(&OptionDef) -> bool) -> Result<ReleaseRequest> {
     let text = |flag: &str| -> Result<Option<String>> {
-        let Some(def) = options::find(flag) else { return Ok(None) };
+        let Some(def) = options::find(flag).filter(|def| counts(def)) else { return Ok(None) };
         Ok(sources.get(def)?.and_then(|value| value.as_str().map(str::to_owned)))
     };
     let path = |flag: &str| -> Result<Option<PathBuf>> { Ok(text(flag)?.map(PathBuf::from)) };
@@ -59,7 +59,7 @@ fn release(sources: &Sources) -> Result<ReleaseRequest> {
 
 /// What was said of releases, for commands that list them.
 pub(super) fn of_releases(matches: &ArgMatches) -> Result<ReleaseRequest> {
-    release(&Sources { matches, env: &env, file: config_file(matches)?.as_ref() })
+    release(&Sources { matches, env: &env, file: config_file(matches)?.as_ref() }, &|_| true)
 }
 
 /// The spec of a command that has only some of the options.
@@ -182,7 +182,8 @@ pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
     for def in options::of(provider).filter(|def| sources.is_given(def)) {
         spec.options.extend(asked.options.get(def.key).map(|value| (def.key.to_owned(), value.clone())));
     }
-    let release = release(&sources)?;
+    // Nor the release, which a variable may name for other deployments.
+    let release = release(&sources, &|def| sources.is_asked_for(def))?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
     Ok(Wanted { spec, release, credentials, warnings, file })
 }

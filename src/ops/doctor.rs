@@ -11,7 +11,7 @@ use crate::providers;
 
 pub async fn run(context: &Context, mut spec: Spec, asked: &ReleaseRequest, given: &Given) -> Result<DoctorReport> {
     let provider = providers::find(&spec.provider)?;
-    release::resolve(&mut spec, asked)?;
+    release::resolve(&mut spec, asked, None)?;
     (provider.validate)(&spec)?;
     let Preflight { mut checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
     checks.extend(floors::refusal(provider, &spec));

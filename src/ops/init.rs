@@ -38,14 +38,14 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     let InitRequest { dir, mut spec, release, passwords, credentials, mut warnings, create_missing } = request;
     DeploymentDir::check_target(&dir)?;
     let provider = providers::find(&spec.provider)?;
-    release::resolve(&mut spec, &release)?;
+    release::resolve(&mut spec, &release, None)?;
     spec.multicast_overlay |= provider.cloud.as_ref().is_some_and(|cloud| cloud.always_overlay);
     (provider.validate)(&spec)?;
     floors::check(provider, &spec, None)?;
+    release::pin_files(&mut spec, &context.interrupt).await?;
     let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing).await?;
     let (checks, facts, _) = preflight.passed()?;
     warnings.extend(warnings_of(&spec, &checks));
-    release::pin_files(&mut spec, &context.interrupt).await?;
     let version = catalog::of_spec(&spec)?.clone();
     let secrets = (passwords, credentials);
     let deployment = new_deployment(provider, spec, &version, secrets, facts)?;

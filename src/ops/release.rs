@@ -51,26 +51,54 @@ impl ReleaseRequest {
         let Some(file) = &self.catalog else { return Ok(Vec::new()) };
         let usage = |message: String| Error::Usage {
             message,
-            hint: Some("its form is that of src/catalog/versions.toml; docs/releases.md has an example".into()),
+            hint: Some("docs/releases.md has an example; EXASOL_CATALOG names a catalogue, too".into()),
         };
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| usage(format!("--catalog: {} cannot be read: {e}", file.display())))?;
+        let unreadable = |why: String| usage(format!("--catalog: {} cannot be read: {why}", file.display()));
+        let text = read_catalog(file).map_err(unreadable)?;
         let folder = file.parent().unwrap_or(Path::new("/"));
         catalog::parse_catalog(&text, folder)
             .map_err(|fault| usage(format!("--catalog: {}, line {}: {}", file.display(), fault.line, fault.message)))
     }
 }
 
+/// A catalogue is a text that people write.
+const CATALOG_MAX: u64 = 1 << 20;
+
+fn read_catalog(file: &Path) -> std::result::Result<String, String> {
+    let found = std::fs::metadata(file).map_err(|error| error.to_string())?;
+    if !found.is_file() {
+        return Err("it is not a file".into());
+    }
+    if found.len() > CATALOG_MAX {
+        return Err(format!("it is larger than {} MiB", CATALOG_MAX >> 20));
+    }
+    std::fs::read_to_string(file).map_err(|error| error.to_string())
+}
+
 /// Puts the release that is meant into the spec, with everything about it that is known without reading its files.
-pub(super) fn resolve(spec: &mut Spec, asked: &ReleaseRequest) -> Result<()> {
-    let version = version(&spec.db_version, asked)?;
-    spec.db_version.clone_from(&version.name);
-    spec.release = (version.origin != Origin::BuiltIn).then(|| Box::new(version));
+/// `recorded`: what the deployment has so far.
+pub(super) fn resolve(spec: &mut Spec, asked: &ReleaseRequest, recorded: Option<&Spec>) -> Result<()> {
+    put(spec, version(&spec.db_version, asked)?);
     // What was trusted once is the same for the user's next deployment.
+    if let Some(recorded) = recorded {
+        inherit(spec, recorded);
+    }
     if spec.release.as_ref().is_some_and(|release| !release.is_pinned()) {
         known::specs().iter().for_each(|other| inherit(spec, other));
     }
     Ok(())
+}
+
+/// The release that the spec has, with what was said anew.
+pub(super) fn lay_over(spec: &mut Spec, asked: &ReleaseRequest) -> Result<()> {
+    let version = catalog::of_spec(spec)?.clone();
+    put(spec, with_parts(version, asked)?);
+    Ok(())
+}
+
+fn put(spec: &mut Spec, version: DbVersion) {
+    spec.db_version.clone_from(&version.name);
+    spec.release = (version.origin != Origin::BuiltIn).then(|| Box::new(version));
 }
 
 fn version(name: &str, asked: &ReleaseRequest) -> Result<DbVersion> {
@@ -80,7 +108,7 @@ fn version(name: &str, asked: &ReleaseRequest) -> Result<DbVersion> {
         _ => name.to_owned(),
     };
     let known = catalog::find_among(&own, &named).or_else(|| catalog::find_among(catalog::versions(), &named));
-    let mut version = match (known, Number::parse(&named)) {
+    let version = match (known, Number::parse(&named)) {
         (Some(known), _) => known.clone(),
         (None, Some(number)) => by_number(number, asked)?,
         (None, None) => {
@@ -88,6 +116,11 @@ fn version(name: &str, asked: &ReleaseRequest) -> Result<DbVersion> {
             return Err(catalog::unknown(&all, &named).into());
         }
     };
+    with_parts(version, asked)
+}
+
+/// A release with the files, the c4 and the checksums that were named.
+fn with_parts(mut version: DbVersion, asked: &ReleaseRequest) -> Result<DbVersion> {
     if version.rehearsal && asked.is_something() {
         return Err(Error::Usage {
             message: format!(
@@ -101,6 +134,10 @@ fn version(name: &str, asked: &ReleaseRequest) -> Result<DbVersion> {
     for (flag, file) in [("--db-archive", &asked.db_archive), ("--c4", &asked.c4)] {
         let Some(file) = file else { continue };
         let artifact = if flag == "--c4" { &mut version.c4 } else { &mut version.archive };
+        // Which c4 a file is, nobody has said, unless its checksum is known.
+        if flag == "--c4" && asked.c4_version.is_none() && artifact.sha256.is_none() {
+            version.c4_version = None;
+        }
         // What a catalogue says of its content stays true of the file.
         *artifact = Artifact { url: None, tree: None, path: Some(file.clone()), ..artifact.clone() };
         version.origin = Origin::Files;
@@ -274,7 +311,8 @@ pub(super) fn is_of_name(recorded: &Spec, name: &str) -> bool {
 pub(super) fn inherit(spec: &mut Spec, recorded: &Spec) {
     let (Some(release), Some(before)) = (spec.release.as_mut(), recorded.release.as_ref()) else { return };
     for (now, then) in [(&mut release.archive, &before.archive), (&mut release.c4, &before.c4)] {
-        if now.sha256.is_none() && now.path.is_none() && now.is_from_where(then) {
+        let pinned = then.sha256_from == Some(HashOrigin::Pinned);
+        if pinned && now.sha256.is_none() && now.path.is_none() && now.is_from_where(then) {
             now.sha256.clone_from(&then.sha256);
             now.sha256_from = then.sha256_from;
         }

@@ -55,13 +55,16 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     dir.check_allowed(Operation::Update)?;
     let provider = providers::find(&spec.provider)?;
     let recorded = &dir.state().spec;
-    if release::is_of_name(recorded, &spec.db_version) && !asked.is_something() {
+    if !release::is_of_name(recorded, &spec.db_version) || asked.catalog.is_some() {
+        release::resolve(&mut spec, &asked, Some(recorded))?;
+        release::pin_files(&mut spec, &context.interrupt).await?;
+    } else {
         spec.db_version.clone_from(&recorded.db_version);
         spec.release.clone_from(&recorded.release);
-    } else {
-        release::resolve(&mut spec, &asked)?;
-        release::inherit(&mut spec, recorded);
-        release::pin_files(&mut spec, &context.interrupt).await?;
+        if asked.is_something() {
+            release::lay_over(&mut spec, &asked)?;
+            release::pin_files(&mut spec, &context.interrupt).await?;
+        }
     }
     (provider.validate)(&spec)?;
     let mut locked = dir.lock(Operation::Update)?;

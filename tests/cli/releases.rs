@@ -180,6 +180,7 @@ fn files_are_read_where_they_are_and_may_not_change() {
     let release = world.state()["spec"]["release"].clone();
     assert_eq!(release["name"], "exasol-2025.1.10");
     assert_eq!(release["archive"]["path"], archive_file.to_str().unwrap());
+    assert!(release["c4_version"].is_null(), "nobody said which c4 it is: {release}");
     assert_eq!((&release["archive"]["sha256"], &release["c4"]["sha256"]), (&sum(&archive()).into(), &sum(C4).into()));
     call(&world, "deploy --offline").run().code(1);
     assert!(was_applied(&world));
@@ -343,6 +344,55 @@ fn update_takes_another_release_until_the_database_is_installed() {
 }
 
 #[test]
+fn a_part_of_a_release_changes_no_other() {
+    let world = World::complete();
+    init(&world, "--db-version 2025.2.1 --c4-version 4.31.0").run().code(0);
+    let release = || world.state()["spec"]["release"].clone();
+    let hex = "ab".repeat(32);
+    // As an error's hint names it.
+    call(&world, &format!("init --update --db-archive-sha256 {hex} --c4-sha256 {hex}")).run().code(0);
+    assert_eq!((&release()["c4_version"], &release()["archive"]["sha256"]), (&"4.31.0".into(), &hex.clone().into()));
+    // A variable may be meant for others.
+    let update = call(&world, "init --update --owner me").env("EXASOL_C4_VERSION", "4.28.5").run().code(0);
+    assert_eq!(release()["c4_version"], "4.31.0", "{}", update.stdout);
+    // What was only said of one deployment is nothing for the next.
+    let other = world.exasol_with([
+        "init",
+        "--cloud-provider",
+        "hetzner",
+        "--db-version",
+        "2025.2.1",
+        "--c4-version",
+        "4.31.0",
+    ]);
+    other.env("HCLOUD_TOKEN", TOKEN).env("EXASOL_DEPLOYMENT_DIR", "other").run().code(0);
+    let text = std::fs::read_to_string(world.path("other/deployment.json")).unwrap();
+    assert!(!text.contains(&hex), "{text}");
+
+    let world = World::complete();
+    files(&world);
+    init(&world, "--db-version 2025.2.1 --db-archive exasol-2025.1.10.tar.gz --c4 c4").run().code(0);
+    let second = world.path("second");
+    std::fs::write(&second, C4).unwrap();
+    call(&world, "init --update --c4 second").run().code(0);
+    let release = &world.state()["spec"]["release"];
+    assert_eq!(release["c4"]["path"], second.to_str().unwrap());
+    assert!(release["archive"]["path"].as_str().unwrap().ends_with("/exasol-2025.1.10.tar.gz"), "{release}");
+}
+
+#[test]
+fn an_installed_cluster_needs_no_file_again() {
+    let world = World::complete();
+    let (archive_file, c4) = files(&world);
+    init(&world, "--db-archive exasol-2025.1.10.tar.gz --c4 c4").run().code(0);
+    world.edit_state(|state| state["installed"] = true.into());
+    std::fs::remove_file(archive_file).unwrap();
+    std::fs::remove_file(c4).unwrap();
+    call(&world, "deploy").run().code(1).never_says("No such file");
+    assert!(was_applied(&world));
+}
+
+#[test]
 fn a_catalogue_of_ones_own_is_checked_and_not_needed_later() {
     let world = World::complete();
     files(&world);
@@ -353,6 +403,7 @@ fn a_catalogue_of_ones_own_is_checked_and_not_needed_later() {
     std::fs::write(&catalog, &wrong).unwrap();
     init(&world, "--db-version ours --catalog ours.toml").run().code(2).says("ours.toml, line 3: arch = 'sparc'");
     init(&world, "--db-version ours --catalog nowhere.toml").run().code(2).says("nowhere.toml cannot be read");
+    init(&world, "--db-version ours --catalog /dev/zero").run().code(2).says("it is not a file");
     assert!(!world.deployment().exists());
     std::fs::write(&catalog, text).unwrap();
     call(&world, "init --list-versions").env("EXASOL_CATALOG", &catalog).run().code(0).says("ours").says("rehearsal");

@@ -49,7 +49,14 @@ pub(super) fn start(work: &Work, plan: &Plan<'_>) -> Result<Pending> {
     let dir = CacheDirs::of_user()?.artifacts();
     let (sink, interrupt) = (work.sink.clone(), work.interrupt.clone());
     let (version, offline) = (plan.cluster.version.clone(), plan.request.offline);
-    let release = tokio::spawn(async move { provide(&version, dir, offline, &sink, &interrupt).await });
+    // The nodes do not get the files a second time: an installed cluster needs no more than their checksums.
+    let known = if work.dir.state().installed { known_release(&version)? } else { None };
+    let release = tokio::spawn(async move {
+        match known {
+            Some(known) => Ok(known),
+            None => provide(&version, dir, offline, &sink, &interrupt).await,
+        }
+    });
     let comment = format!("{}-cluster", work.dir.state().id);
     let key = match work.dir.secrets()?.cluster_key {
         Some(_) => None,
@@ -110,6 +117,11 @@ fn advised(work: &Work, version: &DbVersion, error: Error) -> Error {
                 "{} was pinned at its first download: if Exasol has replaced it and you know the new checksums: {sums}",
                 version.with_c4()
             ));
+            error
+        }
+        // A file that somebody named, and that is not where it was.
+        Error::Io { .. } if version.artifacts().iter().any(|artifact| artifact.path.is_some()) => {
+            work.sink.warn(format!("name the files of {} again where they are now: {bring}", version.with_c4()));
             error
         }
         other => other,
