@@ -75,12 +75,16 @@ async fn look(asked: &ReleaseRequest, versions: Vec<DbVersion>, report: &mut Ver
         return Ok(());
     }
     let first = questions.remove(0);
-    let there = http::is_there(&first.1).await.map_err(without_network)?;
-    take(report, is_new, first.0, &first.2, there);
+    let mut mute = 0;
+    match http::is_there(&first.1).await {
+        Ok(there) => take(report, is_new, first.0, &first.2, there),
+        // It answers, though not yes or no: it may know others better.
+        Err(Error::Download { cause, .. }) if cause.starts_with("HTTP ") => mute += 1,
+        Err(error) => return Err(without_network(error)),
+    }
     let answers =
         stream::iter(questions).map(async |(index, url, version)| (index, version, http::is_there(&url).await));
     let mut answers = std::pin::pin!(answers.buffer_unordered(AT_ONCE));
-    let mut mute = 0;
     let mut found = Vec::new();
     let all = async {
         while let Some((index, version, answer)) = answers.next().await {

@@ -72,7 +72,9 @@ impl Server {
                     Ok(content) => ("200 OK", content),
                     Err(_) => ("403 Forbidden", Vec::new()),
                 };
-                // A file beside it says that it is longer than it is.
+                // A file beside it says what else it answers, or that it is longer than it is.
+                let other = std::fs::read_to_string(root.join(format!("{path}.status")));
+                let status = other.as_deref().unwrap_or(status);
                 let length = std::fs::read_to_string(root.join(format!("{path}.length")));
                 let length = length.unwrap_or_else(|_| content.len().to_string());
                 let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
@@ -316,6 +318,10 @@ fn the_server_is_asked_which_releases_it_has() {
     let requests = server.requests();
     assert!(requests.len() <= 48 && requests.iter().all(|line| line.starts_with("HEAD ")), "{requests:?}");
     check(&server.address, "").code(0).says("ON SERVER").says("next: exasol init --db-version 2025.1.12");
+    // One odd answer is not the end of it.
+    let first = requests[0].split(' ').nth(1).unwrap().trim_start_matches('/').to_owned();
+    server.put(&format!("{first}.status"), b"405 Method Not Allowed");
+    check(&server.address, "").code(0).says("were not answered").says("next: exasol init --db-version 2025.1.12");
     let alone = check("http://127.0.0.1:1", "").code(1);
     alone.says("connection refused").says("without --check");
     check("http://mirror.example.com", "").code(2).says("EXASOL_RELEASE_SERVER");
