@@ -44,7 +44,7 @@ def remove_pool(system, name="e2e-pool"):
 @step
 def volumes_in_pool(system, name="e2e-pool"):
     ours = [v for v in hypervisor.lines("vol-list", name) if v.startswith(system.id)]
-    assert len(ours) == system.size * (2 + system.disks), ours
+    assert len(ours) == system.size * (1 + system.disks), ours
 
 
 @step
