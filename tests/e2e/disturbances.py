@@ -52,7 +52,7 @@ def network_restarted(system):
     assert status(system)["status"] == "unreachable"
     # There is nothing to connect them with.
     refused = system.exasol("start", "--json").expect(1)
-    assert f"virsh net-start {network}" in refused.stdout, refused.text
+    assert f"virsh -c qemu:///system net-start {network}" in refused.stdout, refused.text
     hypervisor.virsh("net-start", network)
     report = status(system)
     assert report["status"] != "database_ready" and {n["vm"] for n in report["nodes"]} == {"running"}, report
