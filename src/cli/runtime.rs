@@ -8,8 +8,9 @@ use crate::ops::{Context, links};
 use crate::signal::Interrupt;
 use crate::ui::Ui;
 
-/// How long a blocking call may keep the finished program.
-const THREADS_END: Duration = Duration::from_millis(500);
+/// How long a blocking call may keep the finished program. A preflight's probe removes its machine and its disk
+/// from a busy hypervisor in that time.
+const THREADS_END: Duration = Duration::from_secs(3);
 
 /// At the first signal programs are told to end in order, at the second to end at once, and at the third they
 /// are killed. A command that has not recorded that and ended after this time waits for something that hangs.

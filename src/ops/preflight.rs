@@ -1,6 +1,8 @@
 //! Everything that must be right before anything is made: the provider's checks and the programs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::blocking::{blocking, within};
@@ -41,7 +43,9 @@ impl Preflight {
         let dir = recorded;
         let recorded = dir.map(DeploymentDir::state);
         let credentials = credentials::find(provider, spec, given, recorded.map(|state| &state.facts));
+        let stop = StopWhenDropped::default();
         let target = {
+            let stop = Arc::clone(&stop.0);
             let spec = spec.clone();
             let id = recorded.map(|state| state.id.clone());
             let facts = known_facts(credentials.as_ref().and_then(|c| c.as_ref().ok()), recorded);
@@ -49,7 +53,8 @@ impl Preflight {
                 let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
                 let nodes = NodePlan::all(&planned, &spec);
                 let (id, facts) = (id.as_ref(), facts.as_ref());
-                Ok((provider.preflight)(&PreflightInput { spec: &spec, id, nodes: &nodes, facts }))
+                let input = PreflightInput { spec: &spec, id, nodes: &nodes, facts, stop: &stop };
+                Ok((provider.preflight)(&input))
             })
         };
         let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, dir), Ansible::find());
@@ -94,6 +99,16 @@ impl Preflight {
         }
         let warnings = self.checks.iter().filter(|c| warned && c.status == CheckStatus::Warning);
         failed().chain(warnings).filter_map(|c| c.creatable.clone()).collect()
+    }
+}
+
+/// Tells the checks' thread that nobody waits for it any more: the command was ended by a signal, or its time was up.
+#[derive(Default)]
+struct StopWhenDropped(Arc<AtomicBool>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -282,6 +282,8 @@ fn key(text: &str, source: &str) -> Result<Credentials, Check> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
     use crate::providers::cloud::testing::{self, Sources};
 
@@ -336,7 +338,13 @@ mod tests {
         let run = |options: Value, facts: Option<Value>| {
             let spec = testing::spec(&PROVIDER, options);
             let facts = facts.map(|facts| serde_json::from_value(facts).unwrap());
-            let input = PreflightInput { spec: &spec, id: None, nodes: &[], facts: facts.as_ref() };
+            let input = PreflightInput {
+                spec: &spec,
+                id: None,
+                nodes: &[],
+                facts: facts.as_ref(),
+                stop: &AtomicBool::new(false),
+            };
             preflight(&input).checks.pop().unwrap()
         };
         assert_eq!(run(json!({"project": "typed-one"}), Some(json!({"project": "of-the-key"}))).detail, "typed-one");

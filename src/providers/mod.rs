@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
 
@@ -72,6 +73,8 @@ pub struct PreflightInput<'a> {
     pub nodes: &'a [NodePlan],
     /// What an earlier preflight found out and `init` recorded, and what credentials tell; None before.
     pub facts: Option<&'a Options>,
+    /// Set once nobody waits for the answer any more: what takes long ends then, and leaves nothing behind.
+    pub stop: &'a AtomicBool,
 }
 
 pub struct TfvarsInput<'a> {

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Barrier;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ fn spec(options: Value) -> Spec {
 fn look(spec: &Spec, facts: Option<&Options>) -> Outcome {
     let id = DeploymentId::from_random(ID);
     let nodes = NodePlan::all(&id, spec);
-    (libvirt().preflight)(&PreflightInput { spec, id: Some(&id), nodes: &nodes, facts })
+    (libvirt().preflight)(&PreflightInput { spec, id: Some(&id), nodes: &nodes, facts, stop: &AtomicBool::new(false) })
 }
 
 fn preflight(options: Value) -> Outcome {

@@ -1,6 +1,7 @@
 //! What the tests of all clouds need: a spec, its variables, and places where credentials lie.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
 
@@ -43,7 +44,7 @@ pub(in crate::providers) fn variables(
     (provider.validate)(&spec).unwrap();
     let id = DeploymentId::from_random([1, 2, 3, 4]);
     let nodes = NodePlan::all(&id, &spec);
-    let input = PreflightInput { spec: &spec, id: None, nodes: &nodes, facts: None };
+    let input = PreflightInput { spec: &spec, id: None, nodes: &nodes, facts: None, stop: &AtomicBool::new(false) };
     let facts = (provider.preflight)(&input).facts;
     (provider.tfvars)(&TfvarsInput {
         id: &id,

@@ -158,6 +158,8 @@ fn gb(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     /// libvirt's mock hypervisor; none where its client library is not installed.
@@ -167,7 +169,8 @@ mod tests {
             "data_volumes_per_node": 1, "root_volume_size": 10, "options": options,
         }))
         .unwrap();
-        let outcome = run(&PreflightInput { spec: &spec, id: None, nodes: &[], facts: None });
+        let outcome =
+            run(&PreflightInput { spec: &spec, id: None, nodes: &[], facts: None, stop: &AtomicBool::new(false) });
         let installed = !outcome.checks.iter().any(|c| c.detail.contains("client library"));
         installed.then_some(outcome)
     }

@@ -42,7 +42,8 @@ pub(super) fn check(
     };
     let lately = named.filter(|_| untried.is_none()).and_then(|name| lately(context, name));
     let network = named.filter(|_| untried.is_none() && lately.is_none());
-    let ran = probe::run(&Trial { client: context.client, domain_type, architecture, pool: Some(pool), network });
+    let stop = context.input.stop;
+    let ran = probe::run(&Trial { client: context.client, domain_type, architecture, pool: Some(pool), network, stop });
     let opened = ran.disk == Some(Disk::Opened);
     checks.extend(ran.disk.map(|disk| of_disk(context, pool, disk)));
     if let Some(Network::Not(because)) = &usable.network {
@@ -148,6 +149,8 @@ fn first_line(fault: &Fault) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::super::super::client::{Client, FaultKind};
     use super::super::super::distro::tests::debian;
     use super::super::super::options::Options;
@@ -164,7 +167,7 @@ mod tests {
         }));
         let spec = spec.unwrap();
         let options = Options::from_spec(&spec).unwrap();
-        let input = PreflightInput { spec: &spec, id: None, nodes: &[], facts: None };
+        let input = PreflightInput { spec: &spec, id: None, nodes: &[], facts: None, stop: &AtomicBool::new(false) };
         let (client, machine) = (&client, &debian());
         let context =
             Context { client, options: &options, input: &input, architecture: "x86_64", machine, recorded: None };

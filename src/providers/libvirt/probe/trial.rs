@@ -7,6 +7,7 @@
 //! bridge's spanning tree takes 4.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub(in super::super) struct Trial<'a> {
     pub pool: Option<&'a str>,
     /// A network of libvirt, with DHCP of its own.
     pub network: Option<&'a str>,
+    /// Set once nobody waits for the answer any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// What was seen; None for what was not tried.
@@ -76,6 +79,9 @@ pub(in super::super) enum Lease {
 
 /// Blocks for a second, and with a network for up to half a minute. Nothing is left of it.
 pub(in super::super) fn run(trial: &Trial) -> Ran {
+    if trial.stop.load(Ordering::Relaxed) {
+        return Ran::default();
+    }
     let name = name();
     let disk = match trial.pool.map(|pool| ProbeDisk::make(trial.client, pool, &name)) {
         Some(Err(fault)) => return Ran { disk: Some(Disk::NotMade(fault)), lease: None },
@@ -97,7 +103,7 @@ fn start_and_watch(trial: &Trial, name: &str, path: Option<&str>) -> Ran {
     };
     let began = Instant::now();
     let Err(fault) = start(path, trial.network) else {
-        let lease = trial.network.and_then(|network| wait_for_lease(trial.client, name, network, began));
+        let lease = trial.network.and_then(|network| wait_for_lease(trial, name, network, began));
         return started(path, lease);
     };
     let disk = |of: fn(Fault, &str) -> Disk, fault| path.map(|path| of(fault, path));
@@ -123,8 +129,10 @@ fn whose(without: Answer<()>) -> fn(Fault, &str) -> Disk {
     }
 }
 
-/// None where leases cannot be read, or an earlier probe's never ends: a new one could not be told from it.
-fn wait_for_lease(client: &Client, name: &str, network: &str, began: Instant) -> Option<Lease> {
+/// None where leases cannot be read, where an earlier probe's never ends (a new one could not be told from it),
+/// and where nobody waits any more.
+fn wait_for_lease(trial: &Trial, name: &str, network: &str, began: Instant) -> Option<Lease> {
+    let client = trial.client;
     let mac = mac(network);
     // Of an earlier probe: a new one has another end.
     let lease = || client.leases(network, Some(&mac)).unwrap_or_default().into_iter().next();
@@ -135,7 +143,7 @@ fn wait_for_lease(client: &Client, name: &str, network: &str, began: Instant) ->
     }
     let mut sent = 0;
     let mut first_sent = None;
-    loop {
+    while !trial.stop.load(Ordering::Relaxed) {
         let ended = matches!(client.has_ended(name), Ok(Ended::Gone));
         if let Some(lease) = lease().filter(|lease| Some(lease.expires) != before) {
             return Some(Lease::Got { address: lease.address, took: began.elapsed() });
@@ -154,6 +162,7 @@ fn wait_for_lease(client: &Client, name: &str, network: &str, began: Instant) ->
             _ => thread::sleep(PAUSE * 5),
         }
     }
+    None
 }
 
 fn disk_xml(path: &str) -> String {
@@ -201,6 +210,18 @@ mod tests {
         assert_ne!(mac("default"), mac("lan2"));
         assert!(disk_xml("/a'b&c").contains("'/a&apos;b&amp;c'"));
         assert!(card_xml("<x>").contains("network='&lt;x&gt;'"));
+    }
+
+    #[test]
+    fn nothing_is_started_for_somebody_who_no_longer_waits() {
+        let Ok(client) = Client::open("test:///default") else { return };
+        let stop = AtomicBool::new(true);
+        let (client, pool) = (&client, Some("default-pool"));
+        let trial =
+            Trial { client, domain_type: DomainType::Qemu, architecture: "x86_64", pool, network: None, stop: &stop };
+        assert_eq!(run(&trial), Ran::default());
+        let with_network = Trial { network: Some("default"), ..trial };
+        assert_eq!(wait_for_lease(&with_network, "probe", "default", Instant::now()), None);
     }
 
     #[test]
