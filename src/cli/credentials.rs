@@ -12,7 +12,7 @@ use crate::providers::{self, Provider};
 
 fn secrets_of(provider: &Provider) -> &'static [SecretDef] {
     // The rows are static: so are their secrets.
-    provider.cloud.as_ref().map_or(&[], |cloud| cloud.secrets)
+    provider.cloud().map_or(&[], |cloud| cloud.secrets)
 }
 
 /// Flags of all secrets, each once.

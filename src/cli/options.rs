@@ -102,7 +102,7 @@ impl Owner {
     fn has(self, provider: &Provider) -> bool {
         match self {
             Owner::All => true,
-            Owner::Clouds => provider.cloud.is_some(),
+            Owner::Clouds => provider.is_cloud(),
             Owner::One(owner) => owner.name == provider.name,
         }
     }
@@ -235,8 +235,7 @@ impl Sources<'_> {
             });
         }
         let root_size = COMMON.iter().find(|def| def.flag == ROOT_VOLUME_SIZE);
-        if provider.cloud.as_ref().is_some_and(|c| c.fixed_root_disk) && root_size.is_some_and(|d| self.is_asked_for(d))
-        {
+        if provider.has_fixed_root_disk() && root_size.is_some_and(|d| self.is_asked_for(d)) {
             return Err(Error::Usage {
                 message: format!(
                     "--{ROOT_VOLUME_SIZE}: on {} the machine type decides how big the root disk is",

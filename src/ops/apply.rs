@@ -12,7 +12,7 @@ use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{NodePlan, PlanReport};
-use crate::providers::{Leftover, LeftoverKind, Provider};
+use crate::providers::{Leftover, LeftoverKind, Place, Provider};
 use crate::signal::Interrupt;
 use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
@@ -61,9 +61,9 @@ pub(super) async fn run(
 /// that Terraform's state does not know.
 async fn apply(work: &mut Work, cluster: &Cluster, terraform: &Workdir, planned: &Plan) -> Result<()> {
     work.changes();
-    let creating = match cluster.provider.hypervisor {
-        Some(_) => planned.creates(protected(work, cluster)),
-        None => BTreeSet::new(),
+    let creating = match cluster.provider.place {
+        Place::Hypervisor(_) => planned.creates(protected(work, cluster)),
+        Place::Cloud(_) => BTreeSet::new(),
     };
     work.dir.update(|state| state.creating = creating)?;
     seed::provide(work, cluster, &planned.made_nodes(protected(work, cluster))).await?;
@@ -131,7 +131,7 @@ pub(super) async fn misfits(
     nodes: &[NodePlan],
 ) -> Result<Vec<Misfit>> {
     let mut found = Vec::new();
-    let Some(hypervisor) = provider.hypervisor.as_ref().filter(|_| !state.installed) else { return Ok(found) };
+    let Some(hypervisor) = provider.hypervisor().filter(|_| !state.installed) else { return Ok(found) };
     let ask = hypervisor.misfits;
     for node in nodes {
         let (spec, facts, plan) = (state.spec.clone(), state.facts.clone(), node.clone());
@@ -156,7 +156,7 @@ fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
 }
 
 async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
     for (node, why) in misfits {
         work.changes();
         work.detail(format!("{}: making its machine anew: {why}", node.name));
@@ -168,7 +168,7 @@ async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> R
 
 /// What an earlier version had Terraform make, and this one takes care of itself, stays where it is.
 pub(super) async fn forget_former(provider: &Provider, terraform: &Workdir, dir: &Path) -> Result<()> {
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(()) };
     let former = terraform_dir::of_types(dir, hypervisor.no_more_terraforms);
     if former.is_empty() { Ok(()) } else { terraform.forget(&former).await }
 }
@@ -178,7 +178,7 @@ pub(super) async fn forget_former(provider: &Provider, terraform: &Workdir, dir:
 fn refuse_doubt(work: &Work, cluster: &Cluster) -> Result<()> {
     match terraform_dir::doubt(&work.dir) {
         None => Ok(()),
-        Some(Doubt::Lost) if cluster.provider.hypervisor.is_some() => Ok(()),
+        Some(Doubt::Lost) if !cluster.provider.is_cloud() => Ok(()),
         Some(doubt) => Err(Error::TerraformState {
             why: format!("{}: nothing was planned, for it might exist already", doubt.text()),
             hint: terraform_dir::mend(&work.dir, doubt),
@@ -195,7 +195,7 @@ pub(super) fn counts(report: &PlanReport) -> String {
 /// the way of the next attempt. Before the database is installed none of them holds data; later only
 /// what the killed apply had begun to make goes, and never a data disk.
 async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
     let state = work.dir.state();
     let restore = "put terraform/terraform.tfstate back from a backup";
     let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();

@@ -27,7 +27,7 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     }
     plugins(&dirs.plugins(), &request, &mut report)?;
     let provider = providers::find(&request.spec.provider)?;
-    if let Some(hypervisor) = provider.hypervisor.as_ref()
+    if let Some(hypervisor) = provider.hypervisor()
         && let Err(error) = volumes(hypervisor, &request, &mut report).await
     {
         report.warnings.push(format!("base images in the pool were not looked at: {error}"));

@@ -53,7 +53,7 @@ pub(super) async fn reaching(
     spec: &Spec,
     workdir: Workdir,
 ) -> Result<Workdir> {
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(workdir) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(workdir) };
     let asked = spec.clone();
     let variables = ask_hypervisor(interrupt, move || (hypervisor.terraform_variables)(&asked)).await?;
     let workdir = variables.into_iter().fold(workdir, |workdir, (name, value)| workdir.variable(name, value));
@@ -68,7 +68,7 @@ const LIMITS: Limits = Limits { plan: Duration::from_secs(120), apply: Duration:
 /// With what the provider's plugin needs, and with limits where some can be named: a cloud may take long
 /// for good reasons.
 pub(super) fn made_for(provider: &Provider, workdir: Workdir) -> Result<Workdir> {
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(workdir) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(workdir) };
     let workdir = workdir.limits(LIMITS);
     match &hypervisor.stand_in {
         Some(stand_in) => workdir.standing_in_for(stand_in.program),
@@ -156,14 +156,14 @@ pub(super) async fn deployer_addresses(
     facts: &Options,
     provider: &'static Provider,
 ) -> Result<Vec<IpAddr>> {
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(Vec::new()) };
     let (spec, facts) = (spec.clone(), facts.clone());
     ask_hypervisor(interrupt, move || (hypervisor.deployer_addresses)(&spec, &facts)).await
 }
 
 /// The login through which nodes are reached; None where they are reached straight.
 pub(super) fn jump(dir: &DeploymentDir) -> Result<Option<Login>> {
-    let hypervisor = recorded::provider(dir)?.hypervisor.as_ref();
+    let hypervisor = recorded::provider(dir)?.hypervisor();
     hypervisor.map_or(Ok(None), |hypervisor| (hypervisor.login)(&dir.state().spec))
 }
 

@@ -20,7 +20,7 @@ pub(super) fn find(
     given: &Given,
     recorded: Option<&Options>,
 ) -> Option<std::result::Result<Credentials, Check>> {
-    let cloud = provider.cloud.as_ref()?;
+    let cloud = provider.cloud()?;
     let env = |name: &str| std::env::var(name).ok();
     let found = (cloud.credentials)(&CredentialInput { spec, given, env: &env, file: &read });
     Some(found.and_then(|credentials| same_account(credentials, recorded)))
@@ -51,7 +51,7 @@ fn same_account(credentials: Credentials, recorded: Option<&Options>) -> std::re
 /// # Errors
 /// [`Error::Preflight`] with the one check.
 pub(super) fn of(dir: &DeploymentDir, provider: &Provider) -> Result<Credentials> {
-    if provider.cloud.is_none() {
+    if !provider.is_cloud() {
         return Ok(Credentials::default());
     }
     let given = dir.secrets()?.cloud;

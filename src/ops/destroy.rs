@@ -94,7 +94,7 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
         return Ok(());
     }
     let Some(doubt) = terraform_dir::doubt(dir) else { return Ok(()) };
-    if provider.hypervisor.is_some() {
+    if !provider.is_cloud() {
         let folder = dir.terraform_dir();
         let folder = folder.to_string_lossy();
         // It knows by name what there is, once Terraform is not asked.
@@ -123,7 +123,7 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
 }
 
 async fn leftovers(interrupt: &Interrupt, dir: &DeploymentDir, provider: &'static Provider) -> Result<Vec<Leftover>> {
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(Vec::new()) };
     let (spec, id) = (dir.state().spec.clone(), dir.state().id.clone());
     ask_hypervisor(interrupt, move || (hypervisor.leftovers)(&spec, &id)).await
 }
@@ -162,7 +162,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
 }
 
 async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Result<()> {
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(()) };
     work.begin(REST.id);
     let mut found = leftovers(&work.interrupt, &work.dir, provider).await?;
     if found.is_empty() {

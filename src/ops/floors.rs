@@ -27,7 +27,7 @@ pub(super) fn check(provider: &Provider, spec: &Spec, recorded: Option<&Spec>) -
         return Err(too_small(flag, value, needs::MEMORY_MB / 1024, "of memory a node", spec));
     }
     let root = spec.root_volume_size;
-    let chosen = !provider.cloud.as_ref().is_some_and(|cloud| cloud.fixed_root_disk);
+    let chosen = !provider.has_fixed_root_disk();
     if chosen && root < needs::ROOT_DISK_GB && recorded.is_none_or(|recorded| recorded.root_volume_size != root) {
         let least = u64::from(needs::ROOT_DISK_GB);
         let what = format!("on a root disk, {} GB of them free for the installation", needs::HOME_FREE_GB);

@@ -39,7 +39,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     DeploymentDir::check_target(&dir)?;
     let provider = providers::find(&spec.provider)?;
     release::resolve(&mut spec, &release, None)?;
-    spec.multicast_overlay |= provider.cloud.as_ref().is_some_and(|cloud| cloud.always_overlay);
+    spec.multicast_overlay |= provider.cloud().is_some_and(|cloud| cloud.always_overlay);
     (provider.validate)(&spec)?;
     floors::check(provider, &spec, None)?;
     release::pin_files(&mut spec, &context.interrupt).await?;

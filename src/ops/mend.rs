@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// Tells what it mends. Machines that run go on as they are: it counts from their next start.
 pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
     for node in &cluster.nodes {
         let (spec, facts, plan) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), node.clone());
         let mending = blocking(move || (hypervisor.mend)(&spec, &facts, &plan));

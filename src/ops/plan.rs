@@ -98,7 +98,7 @@ pub(super) async fn summary(
         Some(size) => format!("{} vCPUs, {} MB of memory", size.vcpus, size.memory_mb),
         None => "as many vCPUs and as much memory as its type has".to_owned(),
     };
-    let root = match provider.cloud.as_ref().is_some_and(|cloud| cloud.fixed_root_disk) {
+    let root = match provider.has_fixed_root_disk() {
         true => "the root disk of its type".to_owned(),
         false => format!("a root disk of {} GB", spec.root_volume_size),
     };
@@ -118,7 +118,7 @@ pub(super) async fn summary(
          Administration API (4444)"
             .to_owned(),
     ];
-    if provider.hypervisor.is_some() {
+    if !provider.is_cloud() {
         let addresses = connections::deployer_addresses(interrupt, spec, facts, provider).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let addresses = if addresses.is_empty() { "as they see it at the first login".to_owned() } else { addresses };

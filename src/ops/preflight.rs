@@ -140,7 +140,7 @@ pub(super) async fn run_or_create(
     let preflight = Preflight::run(context, provider, spec, given, None).await?;
     // Nobody is asked about what is only a warning.
     let missing = preflight.creatable(matches!(create, CreateMissing::Yes));
-    let Some(hypervisor) = provider.hypervisor.as_ref() else { return Ok(preflight) };
+    let Some(hypervisor) = provider.hypervisor() else { return Ok(preflight) };
     if missing.is_empty() {
         return Ok(preflight);
     }

@@ -12,7 +12,7 @@ use crate::tools::process::Tool;
 /// What is stood in for under that name (this program's argument 0).
 pub fn named(argument: &OsStr) -> Option<&'static StandIn> {
     let name = Path::new(argument).file_name()?;
-    let mut stand_ins = providers::ALL.iter().filter_map(|p| p.hypervisor.as_ref()?.stand_in.as_ref());
+    let mut stand_ins = providers::ALL.iter().filter_map(|p| p.hypervisor()?.stand_in.as_ref());
     stand_ins.find(|stand_in| name == stand_in.program)
 }
 

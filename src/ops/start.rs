@@ -50,7 +50,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         // Whoever cannot be asked now can be asked later, from the same phase.
         let mut seen = Some(power::machines(work, &cluster).await.map_err(Error::before_any_change)?);
         // On clouds sizes change while the machines are off.
-        let resized = work.dir.state().update_pending && cluster.provider.cloud.is_some();
+        let resized = work.dir.state().update_pending && cluster.provider.is_cloud();
         if power::is_terraforms(&cluster) || resized {
             power::by_terraform(work, &cluster, true).await?;
             work.begin(POWER_ON.id);
@@ -114,7 +114,7 @@ fn text(moved: &[(&Node, IpAddr)]) -> String {
 
 /// The commands for that, where the hypervisor's network gives addresses.
 fn keep(work: &Work, cluster: &Cluster, moved: &[(&Node, IpAddr)]) -> String {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return String::new() };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return String::new() };
     let state = work.dir.state();
     let command = |(node, old): &(&Node, IpAddr)| {
         (hypervisor.keep_address)(&state.spec, &state.facts, &node.plan, *old).ok().flatten()

@@ -62,7 +62,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
             deployment: work.dir.state().id.to_string(),
             status: Phase::Stopped,
             nodes: cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
-            remark: cluster.provider.cloud.as_ref().map(|cloud| format!("still paid for: {}", cloud.when_off)),
+            remark: cluster.provider.cloud().map(|cloud| format!("still paid for: {}", cloud.when_off)),
             took_ms: millis(since),
             next: vec![in_dir("exasol start", &root), in_dir("exasol status", &root)],
         })
@@ -113,7 +113,7 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
 
 /// A machine that is paused again as soon as it goes on cannot shut down.
 async fn refuse_halted(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
     let machines = power::machines(work, cluster).await?;
     let halted: Vec<_> = machines.iter().filter(|m| m.power == Power::Paused).collect();
     let Some(first) = halted.first() else { return Ok(()) };

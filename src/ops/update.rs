@@ -12,7 +12,7 @@ use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded as n
 use crate::deployment::{DeploymentDir, Secrets, State, keys};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, UpdateReport, shown_address};
-use crate::providers::{self, Provider};
+use crate::providers::{self, Place, Provider};
 
 pub struct UpdateRequest {
     pub dir: PathBuf,
@@ -190,10 +190,9 @@ fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>)
 /// Exit code 2: the database would not survive the change, or cannot be told of it.
 fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State) -> Result<()> {
     let name = change.option.as_str();
-    let on_a_cloud = provider.cloud.is_some();
-    let resizes = match provider.hypervisor.as_ref() {
-        Some(hypervisor) => GROWING.contains(&name) || hypervisor.sizes.contains(&name),
-        None => SIZES.contains(&name),
+    let resizes = match &provider.place {
+        Place::Hypervisor(hypervisor) => GROWING.contains(&name) || hypervisor.sizes.contains(&name),
+        Place::Cloud(_) => SIZES.contains(&name),
     };
     let refused = |why: &str, hint: String| {
         Err(Error::Usage {
@@ -206,7 +205,7 @@ fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State
             hint: Some(hint),
         })
     };
-    if name == ACCESS || name == ENGINE || (on_a_cloud && name == TAG) {
+    if name == ACCESS || name == ENGINE || (provider.is_cloud() && name == TAG) {
         return Ok(());
     }
     if !resizes {

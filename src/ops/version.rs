@@ -110,7 +110,7 @@ fn late(name: &str) -> Component {
 
 async fn hypervisors() -> Vec<Component> {
     let mut all = Vec::new();
-    for Hypervisor { versions, .. } in providers::ALL.iter().filter_map(|p| p.hypervisor.as_ref()) {
+    for Hypervisor { versions, .. } in providers::ALL.iter().filter_map(|p| p.hypervisor()) {
         let asked = tokio::time::timeout(LIMIT, blocking(move || Ok(versions()))).await;
         all.extend(asked.map_or_else(|_| vec![late("hypervisor")], |answer| answer.unwrap_or_default()));
     }
@@ -129,7 +129,7 @@ fn pinned_providers() -> Result<Vec<PinnedProvider>> {
 
 fn catalog_info() -> CatalogInfo {
     let default = catalog::find_version("default").map(|version| version.name.clone());
-    let image = providers::ALL.iter().find_map(|p| p.hypervisor.as_ref()).and_then(|h| (h.default_image)());
+    let image = providers::ALL.iter().find_map(|p| p.hypervisor()).and_then(|h| (h.default_image)());
     CatalogInfo {
         database_versions: catalog::versions().iter().map(|version| version.name.clone()).collect(),
         default_version: default.unwrap_or_default(),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::cloud::{
     self, Cloud, CredentialInput, Credentials, PowerControl, Target, TerraformPower, malformed, missing, region_option,
 };
-use super::{Provider, TfvarsInput};
+use super::{Place, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Spec};
 
@@ -55,8 +55,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[],
         credentials,
         power: PowerControl::Terraform(TerraformPower {

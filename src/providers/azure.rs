@@ -7,7 +7,7 @@ use super::cloud::{
     self, Authorization, Cloud, CredentialInput, Credentials, PowerApi, PowerControl, Switch, Target, malformed,
     missing, region_option,
 };
-use super::{Provider, TfvarsInput};
+use super::{Place, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, OptionKind, Options, Power, Spec};
 
@@ -67,8 +67,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[],
         credentials,
         power: PowerControl::Api(PowerApi {

@@ -7,7 +7,7 @@ use super::cloud::{
     self, Authorization, Cloud, CredentialInput, Credentials, Found, PowerApi, PowerControl, Switch, Target, malformed,
     missing, region_option, search,
 };
-use super::{Provider, TfvarsInput};
+use super::{Place, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, Options, Power, SecretDef, Spec};
 
@@ -44,8 +44,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[TOKEN],
         credentials,
         power: PowerControl::Api(PowerApi {

@@ -7,7 +7,7 @@ use super::cloud::{
     self, Cloud, CredentialInput, Credentials, Found, PowerControl, Target, TerraformPower, malformed, missing,
     region_option, search,
 };
-use super::{Provider, TfvarsInput};
+use super::{Place, Provider, TfvarsInput};
 use crate::error::Result;
 use crate::model::{Check, OptionDef, Options, SecretDef, Spec};
 
@@ -50,8 +50,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight: |input| cloud::preflight(input, ZONE),
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[KEY, SECRET],
         credentials,
         power: PowerControl::Terraform(TerraformPower {

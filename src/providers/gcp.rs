@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::cloud::{
     self, Cloud, CredentialInput, Credentials, PowerControl, Target, TerraformPower, malformed, missing, region_option,
 };
-use super::{PreflightInput, Provider, TfvarsInput};
+use super::{Place, PreflightInput, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Outcome, Spec};
 
@@ -68,8 +68,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight,
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[],
         credentials,
         power: PowerControl::Terraform(TerraformPower {

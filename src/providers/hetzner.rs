@@ -6,7 +6,7 @@ use super::cloud::{
     self, Authorization, Cloud, CredentialInput, Credentials, Found, InFile, PowerApi, PowerControl, Switch, Target,
     malformed, missing, region_option, search,
 };
-use super::{Provider, TfvarsInput};
+use super::{Place, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, OptionKind, Options, Power, SecretDef, Spec};
 
@@ -48,8 +48,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight: |input| cloud::preflight(input, LOCATION),
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[TOKEN],
         credentials,
         power: PowerControl::Api(PowerApi {

@@ -60,10 +60,41 @@ pub struct Provider {
     pub disk_link: Option<fn(&DataDisk) -> String>,
     /// What an account needs so that everything works, as `--show-permissions` prints it: JSON.
     pub permissions: &'static str,
-    /// Direct access to the machines, where the provider's library gives it without Terraform.
-    pub hypervisor: Option<Hypervisor>,
-    /// What only clouds have; a provider has either this or a hypervisor.
-    pub cloud: Option<Cloud>,
+    /// Where its machines are, and what only such a place has.
+    pub place: Place,
+}
+
+/// A provider is one of these two.
+pub enum Place {
+    /// Its own library gets at the machines directly, without Terraform.
+    Hypervisor(&'static Hypervisor),
+    /// Machines are rented: there is an account with credentials, and only Terraform or an API gets at them.
+    Cloud(Cloud),
+}
+
+impl Provider {
+    pub const fn hypervisor(&self) -> Option<&'static Hypervisor> {
+        match &self.place {
+            Place::Hypervisor(hypervisor) => Some(hypervisor),
+            Place::Cloud(_) => None,
+        }
+    }
+
+    pub const fn cloud(&self) -> Option<&Cloud> {
+        match &self.place {
+            Place::Hypervisor(_) => None,
+            Place::Cloud(cloud) => Some(cloud),
+        }
+    }
+
+    pub const fn is_cloud(&self) -> bool {
+        matches!(self.place, Place::Cloud(_))
+    }
+
+    /// Whether the root disk is as big as the machine type says, and cannot be chosen.
+    pub const fn has_fixed_root_disk(&self) -> bool {
+        matches!(self.place, Place::Cloud(Cloud { fixed_root_disk: true, .. }))
+    }
 }
 
 pub struct PreflightInput<'a> {

@@ -7,7 +7,7 @@ use super::cloud::{
     self, Cloud, CredentialInput, Credentials, Found, PowerControl, Target, TerraformPower, malformed, missing,
     region_option,
 };
-use super::{Provider, TfvarsInput};
+use super::{Place, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Spec};
 
@@ -104,8 +104,7 @@ pub(super) static PROVIDER: Provider = Provider {
     validate,
     preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    hypervisor: None,
-    cloud: Some(Cloud {
+    place: Place::Cloud(Cloud {
         secrets: &[],
         credentials,
         power: PowerControl::Terraform(TerraformPower {

@@ -9,7 +9,7 @@ use super::engine::{self, TemplateInput};
 use super::{Secrets, cloud_init};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, NodePlan, Options, RenderedFile, Spec};
-use crate::providers::{Provider, TfvarsInput};
+use crate::providers::{Place, Provider, TfvarsInput};
 
 pub struct TerraformInput<'a> {
     pub provider: &'a Provider,
@@ -33,9 +33,9 @@ pub fn terraform_files(input: &TerraformInput) -> Result<Vec<RenderedFile>> {
     let mut files = engine::render(provider.templates, &TemplateInput { spec, facts, nodes })?;
     let variables = (provider.tfvars)(&TfvarsInput { id, spec, facts, nodes, base_volume, ssh_public_key, powered })?;
     // Where exasol brings it to the machines itself, Terraform and its state have no secrets.
-    let user_data: Result<BTreeMap<&str, String>> = match provider.hypervisor {
-        Some(_) => Ok(BTreeMap::new()),
-        None => {
+    let user_data: Result<BTreeMap<&str, String>> = match provider.place {
+        Place::Hypervisor(_) => Ok(BTreeMap::new()),
+        Place::Cloud(_) => {
             nodes.iter().map(|node| Ok((node.name.as_str(), cloud_init::user_data(node, provider, secrets)?))).collect()
         }
     };

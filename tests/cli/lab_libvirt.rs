@@ -21,7 +21,7 @@ fn libvirt() -> &'static Provider {
 }
 
 fn hypervisor() -> &'static Hypervisor {
-    libvirt().hypervisor.as_ref().unwrap()
+    libvirt().hypervisor().unwrap()
 }
 
 fn spec(options: Value) -> Spec {

@@ -38,7 +38,7 @@ pub(super) fn page() -> String {
     for provider in providers::ALL {
         text += &format!("## {}\n\n`cloud-provider = \"{}\"`\n\n", provider.title, provider.name);
         text += &table(&HEADS, &provider.options.iter().map(row).collect::<Vec<_>>());
-        let secrets = provider.cloud.as_ref().map(|cloud| cloud.secrets).unwrap_or_default();
+        let secrets = provider.cloud().map(|cloud| cloud.secrets).unwrap_or_default();
         let rows: Vec<_> = secrets.iter().map(|def| secret(def.flag, def.what, def.env)).collect();
         text += &table(&["Key", "Environment", "Meaning"], &rows);
     }

@@ -29,6 +29,7 @@ use super::{connections, power};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, Node, NodePlan};
+use crate::providers::Place;
 use crate::tools::ssh_ready::{Progress, wait_ready};
 pub(super) use console::{Consoles, follow};
 use guard::{Guard, Sessions};
@@ -52,12 +53,12 @@ const SHARED_LIMIT: Duration = Duration::from_secs(20);
 /// machines were on.
 pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
-    let nodes = match cluster.provider.hypervisor.as_ref() {
-        Some(hypervisor) => {
+    let nodes = match &cluster.provider.place {
+        Place::Hypervisor(hypervisor) => {
             let mut guard = Guard::new(work, cluster, hypervisor, consoles);
             watched(work, cluster, &mut guard).await?
         }
-        None => {
+        Place::Cloud(_) => {
             let nodes = from_outputs(work, cluster).await?;
             remember(work, cluster, &nodes)?;
             let seen_from = shells(work, CLOUD_LIMIT, &Sessions::default()).await?;
@@ -73,7 +74,7 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles
 /// Of machines that are on and do not answer, resets the dead, and waits for them. Those that live and are silent for
 /// another reason stay as they are. Returns the nodes whose machines were reset.
 pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<String>> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(Vec::new()) };
     let mut guard = Guard::new(work, cluster, hypervisor, consoles);
     for node in &work.dir.state().nodes {
         guard.knows_address(&node.plan.name, node.private_ip);

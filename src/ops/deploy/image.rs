@@ -18,7 +18,7 @@ use crate::tools::http::{self, Progress};
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
 pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
-    let Some(hypervisor) = plan.cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = plan.cluster.provider.hypervisor() else { return Ok(()) };
     work.begin(IMAGE.id);
     if terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
@@ -100,13 +100,13 @@ fn cache_name(sha256: Option<&str>, url: &str) -> String {
 
 /// Before it is pinned or sent anywhere.
 async fn unfit(work: &Work, plan: &Plan<'_>, path: &Path) -> Result<Option<UnfitImage>> {
-    let Some(hypervisor) = plan.cluster.provider.hypervisor.as_ref() else { return Ok(None) };
+    let Some(hypervisor) = plan.cluster.provider.hypervisor() else { return Ok(None) };
     let (spec, facts, path) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), path.to_owned());
     blocking(move || (hypervisor.check_image)(&spec, &facts, &path)).await
 }
 
 async fn upload(work: &Work, plan: &Plan<'_>, path: PathBuf, sha256: String) -> Result<String> {
-    let Some(hypervisor) = plan.cluster.provider.hypervisor.as_ref() else { return Ok(String::new()) };
+    let Some(hypervisor) = plan.cluster.provider.hypervisor() else { return Ok(String::new()) };
     let spec = work.dir.state().spec.clone();
     let (sink, interrupt, step) = (work.sink.clone(), work.interrupt.clone(), work.step());
     let result = blocking(move || {

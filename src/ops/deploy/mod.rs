@@ -82,7 +82,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         };
         // What was just made is on; what an earlier run made may have been switched off since, even if that
         // run ended before it knew addresses. A cloud can only be asked for machines that are known.
-        if plan.cluster.provider.hypervisor.is_some() || !work.dir.state().nodes.is_empty() {
+        if !plan.cluster.provider.is_cloud() || !work.dir.state().nodes.is_empty() {
             work.begin(POWER_ON.id);
             power::on(work, &plan.cluster, None).await?;
         }
@@ -157,7 +157,7 @@ async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> 
     let summary = plan::summary(&work.interrupt, &state.spec, &state.facts, plan.cluster.provider).await;
     let summary = summary.map_err(Error::before_any_change)?;
     summary.iter().for_each(|line| work.detail(line.clone()));
-    let costs = plan.cluster.provider.cloud.is_some() && report.create > 0;
+    let costs = plan.cluster.provider.is_cloud() && report.create > 0;
     let Some(confirm) = plan.request.confirm.filter(|_| costs) else { return Ok(()) };
     let list: String = summary.iter().map(|line| format!("  {line}\n")).collect();
     let answer = confirm(&format!(

@@ -98,7 +98,7 @@ pub(in crate::ops) async fn write_files(
     let state = work.dir.state();
     let mut deployer_addresses =
         connections::deployer_addresses(&work.interrupt, &state.spec, &state.facts, cluster.provider).await?;
-    if cluster.provider.hypervisor.is_some() {
+    if !cluster.provider.is_cloud() {
         // What they have seen counts, whatever the way there looks like from here.
         deployer_addresses.extend(&state.seen_from);
     }
@@ -150,7 +150,7 @@ fn files(
             c4_sha256: &release.c4.sha256,
             rehearsal: cluster.version.rehearsal,
         },
-        on_a_cloud: cluster.provider.cloud.is_some(),
+        on_a_cloud: cluster.provider.is_cloud(),
         welcome_packages: surroundings.welcome_packages,
         proxies: &surroundings.proxies,
     })

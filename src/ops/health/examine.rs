@@ -44,7 +44,7 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
         deployment: &deployment,
         phase: state.phase,
         doctor: &doctor,
-        hypervisor: recorded::provider(dir)?.hypervisor.is_some(),
+        hypervisor: !recorded::provider(dir)?.is_cloud(),
         cluster_size: plans.len(),
         fingerprint: state.certificate_fingerprint.as_deref(),
         stages,

@@ -44,7 +44,7 @@ async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthReque
         work.unchanged("no machine is on and silent");
         return Ok(Vec::new());
     }
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(Vec::new()) };
     let consoles = boot::follow(work, cluster);
     // First: one that nothing reaches looks dead.
     let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
@@ -58,7 +58,7 @@ async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthReque
 /// Where the hypervisor knows another address than the recorded one.
 async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     work.begin(FILES.id);
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(Vec::new()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(Vec::new()) };
     let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
     let mut repaired = Vec::new();
     let mut known = work.dir.state().nodes.clone();

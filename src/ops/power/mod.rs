@@ -34,10 +34,10 @@ const LAST_RETRY: Duration = Duration::from_secs(16);
 
 /// What a provider can tell of the machines: of a cloud that Terraform switches, nothing without it.
 pub(super) async fn machines(work: &Work, cluster: &Cluster) -> Result<Vec<Machine>> {
-    if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
+    if let Some(hypervisor) = cluster.provider.hypervisor() {
         return of_hypervisor(work, cluster, hypervisor).await;
     }
-    match cluster.provider.cloud.as_ref().map(|cloud| &cloud.power) {
+    match cluster.provider.cloud().map(|cloud| &cloud.power) {
         Some(PowerControl::Api(api)) => {
             Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?.machines().await
         }
@@ -87,7 +87,7 @@ pub(super) async fn of_hypervisor(
 /// Switches on what is off. Machines that are on are left alone. The caller has begun the step, and may
 /// have `seen` the machines in it.
 pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Machine>>) -> Result<()> {
-    if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
+    if let Some(hypervisor) = cluster.provider.hypervisor() {
         let machines = match seen {
             Some(machines) => machines,
             None => of_hypervisor(work, cluster, hypervisor).await?,
@@ -107,7 +107,7 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
         tell(work, &off);
         return Ok(());
     }
-    match cluster.provider.cloud.as_ref() {
+    match cluster.provider.cloud() {
         Some(Cloud { power: PowerControl::Api(api), .. }) => {
             let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
             let machines = match seen {
@@ -132,7 +132,7 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
 
 /// Machines that were paused go on, so that they can shut down by themselves.
 pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(()) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
     let paused = names(machines, |power| power == Power::Paused);
     if !paused.is_empty() {
         work.changes();
@@ -156,7 +156,7 @@ fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
 /// Machines that run cut off from their network are connected again. Returns their nodes.
 pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<Vec<String>> {
     let mut connected = Vec::new();
-    let Some(hypervisor) = cluster.provider.hypervisor.as_ref() else { return Ok(connected) };
+    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(connected) };
     for machine in machines {
         let Some(why) = &machine.unplugged else { continue };
         work.changes();
@@ -178,7 +178,7 @@ fn tell(work: &mut Work, off: &BTreeSet<String>) {
 /// where Terraform's provider does that.
 pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(POWER_OFF.id);
-    if let Some(hypervisor) = cluster.provider.hypervisor.as_ref() {
+    if let Some(hypervisor) = cluster.provider.hypervisor() {
         let machines = of_hypervisor(work, cluster, hypervisor).await?;
         let there = names(&machines, |power| power != Power::Missing);
         each(work, cluster, &there, |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
@@ -198,7 +198,7 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
             Err(error) => Err(advised(work, cluster, hypervisor, error).await),
         };
     }
-    match cluster.provider.cloud.as_ref() {
+    match cluster.provider.cloud() {
         Some(Cloud { power: PowerControl::Api(api), .. }) => {
             let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
             if let Some(unknown) = all(cluster).difference(&remote.names()).next() {
@@ -251,12 +251,12 @@ async fn refuse_edits_that_keep_it_on(work: &Work, cluster: &Cluster) -> Result<
 
 /// Whether Terraform switches the machines.
 pub(super) fn is_terraforms(cluster: &Cluster) -> bool {
-    matches!(cluster.provider.cloud, Some(Cloud { power: PowerControl::Terraform(_), .. }))
+    matches!(cluster.provider.cloud(), Some(Cloud { power: PowerControl::Terraform(_), .. }))
 }
 
 /// Whether Terraform switches the machines, and its provider says that each is off.
 pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Result<bool> {
-    let Some(Cloud { power: PowerControl::Terraform(power), .. }) = cluster.provider.cloud.as_ref() else {
+    let Some(Cloud { power: PowerControl::Terraform(power), .. }) = cluster.provider.cloud() else {
         return Ok(false);
     };
     let terraform = connections::workdir(work, &engine::of(&work.dir).await?).await?;

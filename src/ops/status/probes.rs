@@ -138,7 +138,7 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
         return Machines::Known(machines);
     }
     let hypervisor = match recorded::provider(dir) {
-        Ok(provider) => provider.hypervisor.as_ref(),
+        Ok(provider) => provider.hypervisor(),
         Err(error) => return Machines::Unknown(error.to_string()),
     };
     let Some(hypervisor) = hypervisor else {

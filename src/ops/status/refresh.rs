@@ -6,22 +6,24 @@ use super::probes;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan};
-use crate::providers::Provider;
 use crate::providers::cloud::{PowerControl, TerraformPower};
+use crate::providers::{Place, Provider};
 use crate::tools::scratch::Scratch;
 
 pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[NodePlan]) -> Result<Vec<Machine>> {
     let provider = recorded::provider(dir)?;
-    if let (Some(_), Some(machines)) = (&provider.cloud, probes::none_made(dir.state().phase, plans)) {
-        return Ok(machines);
-    }
-    match provider.cloud.as_ref().map(|cloud| &cloud.power) {
-        Some(PowerControl::Api(api)) => power::ask(dir, provider, api, &context.interrupt).await,
-        Some(PowerControl::Terraform(power)) => by_terraform(context, dir, provider, power, plans).await,
-        None => Err(Error::Usage {
+    let Place::Cloud(cloud) = &provider.place else {
+        return Err(Error::Usage {
             message: format!("--refresh: {} is asked by every status", provider.name),
             hint: Some("leave it out".into()),
-        }),
+        });
+    };
+    if let Some(machines) = probes::none_made(dir.state().phase, plans) {
+        return Ok(machines);
+    }
+    match &cloud.power {
+        PowerControl::Api(api) => power::ask(dir, provider, api, &context.interrupt).await,
+        PowerControl::Terraform(power) => by_terraform(context, dir, provider, power, plans).await,
     }
 }
 

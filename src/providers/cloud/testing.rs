@@ -109,7 +109,7 @@ impl Sources {
         let given = of(|place| if let Place::Typed(flag) = place { Some(flag) } else { None });
         let env = of(|place| if let Place::Env(name) = place { Some(name) } else { None });
         let files = of(|place| if let Place::File(path) = place { Some(path) } else { None });
-        let cloud = self.provider.cloud.as_ref().unwrap();
+        let cloud = self.provider.cloud().unwrap();
         (cloud.credentials)(&CredentialInput {
             spec: &self.spec,
             given: &given,

@@ -28,7 +28,7 @@ mod versions;
 mod xml_edit;
 mod xslt;
 
-use super::{Hypervisor, Provider, StandIn};
+use super::{Hypervisor, Place, Provider, StandIn};
 use crate::model::DeploymentId;
 use options::Options;
 
@@ -46,7 +46,7 @@ pub static PROVIDER: Provider = Provider {
     validate: |spec| Options::from_spec(spec)?.check_given(),
     preflight: preflight::run,
     tfvars: tfvars::tfvars,
-    hypervisor: Some(Hypervisor {
+    place: Place::Hypervisor(&Hypervisor {
         create_missing: create::create_missing,
         base_image: |spec, facts| Options::from_spec(spec)?.image.on(&facts::Facts::from_map(facts)?.architecture),
         check_image: preflight::downloaded_image,
@@ -87,7 +87,6 @@ pub static PROVIDER: Provider = Provider {
         }),
         default_image: || default_image::default_image(std::env::consts::ARCH).map(|image| image.url.clone()),
     }),
-    cloud: None,
 };
 
 /// The name of a deployment's own network.

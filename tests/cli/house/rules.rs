@@ -15,7 +15,7 @@ const CLIPPY_RULES: [&str; 4] = ["disallowed_macros", "disallowed_methods", "unw
 
 /// Whether a word is a cloud's name, as the table of providers has it.
 fn is_cloud(word: &str) -> bool {
-    deployer::providers::ALL.iter().any(|provider| provider.cloud.is_some() && provider.name == word)
+    deployer::providers::ALL.iter().any(|provider| provider.is_cloud() && provider.name == word)
 }
 
 /// Calls `found` at every token of every source and names the sources where it says something.
