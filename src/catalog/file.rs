@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::addresses::is_safe;
 use super::numbers::{c4_on_server, config_keys, is_c4_version};
-use crate::model::{Artifact, ConfigKeys, DbVersion, HashOrigin, Origin};
+use crate::model::{Artifact, ConfigKeys, DbVersion, HashOrigin, Origin, is_sha256};
 
 /// What is wrong with a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,10 +164,6 @@ fn artifact(place: &Spanned<Place>, usual: &str, rehearsal: bool, owner: Owner<'
 fn is_word(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with(['.', '-'])
-}
-
-pub fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod numbers;
 mod providers;
 mod versions;
 
-pub use file::is_sha256;
 pub use numbers::{
     KNOWN, Number, RELEASE_SERVER, c4_on_server, is_c4_version, newest_c4, next_numbers, number_of_file, on_server,
 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use jiff::SignedDuration;
 
 pub(super) fn simple(name: &'static str, about: &'static str, examples: &'static str) -> Command {
     Command::new(name).about(about).after_help(format!("Examples:\n{examples}"))
@@ -21,18 +22,11 @@ pub(super) fn probe_timeout() -> Arg {
         .help("Every probe ends by then")
 }
 
-/// `90s`, `15m`, `1h`; a bare number is seconds.
+/// `90s`, `15m`, `1h 30m`; a bare number is seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("'{text}' is no time: 90s, 15m, 1h");
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number: u64 = text[..text.len() - unit.len()].parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "" | "s" => number,
-        "m" => number.saturating_mul(60),
-        "h" => number.saturating_mul(3600),
-        _ => return Err(wrong()),
-    };
-    Ok(Duration::from_secs(seconds))
+    let with_unit = if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
+    let parsed = with_unit.parse::<SignedDuration>().ok().and_then(|time| time.try_into().ok());
+    parsed.ok_or_else(|| format!("'{text}' is no time: 90s, 15m, 1h 30m"))
 }
 
 /// A flag that may be missing from a command's definition counts as not given.
@@ -49,7 +43,8 @@ mod tests {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("15m"), duration("900"));
         assert_eq!(duration("1h"), duration("60m"));
-        for wrong in ["", "m", "-1s", "1d", "1.5m"] {
+        assert_eq!(duration("1h 30m"), duration("90m"));
+        for wrong in ["", "m", "-1s", "1d", "99999999999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

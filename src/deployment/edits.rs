@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Secrets, State, atomic};
 use crate::error::{Error, Result};
-use crate::model::RenderedFile;
+use crate::model::{RenderedFile, hex};
 
 /// Begins the recorded hash of a file with secrets.
 const KEYED: &str = "keyed:";
@@ -206,8 +206,8 @@ impl Hasher {
             hash.update(self.key);
         }
         hash.update(content);
-        let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        if secret { format!("{KEYED}{hex}") } else { hex }
+        let sum = hex(hash.finalize());
+        if secret { format!("{KEYED}{sum}") } else { sum }
     }
 }
 

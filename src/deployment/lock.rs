@@ -8,12 +8,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{atomic, state};
 use crate::error::{Error, Result};
-use crate::model::Holder;
+use crate::model::{Holder, is_same_file};
 
 /// Whether an operation runs on a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +56,11 @@ impl Lock {
         }
     }
 
-    /// Replaces the file's content, on the disk when this returns.
+    /// Replaces the file's content, on the disk when this returns. On a full disk the old content stays.
     pub(super) fn write(&self, content: &[u8]) -> Result<()> {
-        let written =
-            self.file.set_len(0).and_then(|()| self.file.write_all_at(content, 0)).and_then(|()| self.file.sync_all());
+        let length = content.len() as u64;
+        let file = &self.file;
+        let written = file.write_all_at(content, 0).and_then(|()| file.set_len(length)).and_then(|()| file.sync_all());
         written.map_err(Error::io(format!("cannot write {}", self.path.display())))
     }
 
@@ -98,7 +99,7 @@ fn read_holder(path: &Path) -> Result<Option<Holder>> {
 
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        (Ok(ours), Ok(there)) => is_same_file(&ours, &there),
         _ => false,
     }
 }
@@ -116,7 +117,8 @@ fn is_locked(file: &File) -> io::Result<bool> {
     Ok(fcntl(file, libc::F_OFD_GETLK)?.l_type != libc::F_UNLCK as libc::c_short)
 }
 
-/// One of the OFD commands, for a write lock on the whole file. rustix has only the POSIX ones.
+/// One of the OFD commands, for a write lock on the whole file. rustix has only the POSIX ones, nix has these
+/// on Linux alone.
 fn fcntl(file: &File, command: libc::c_int) -> io::Result<libc::flock> {
     // SAFETY: `flock` is a C struct of integers, for which all bits zero is a value; OFD commands
     // want `l_pid` zero, and start and length zero mean the whole file.

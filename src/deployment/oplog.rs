@@ -125,7 +125,11 @@ fn parse(logs: &Path, name: &str) -> Option<LogFolder> {
         name: name.to_owned(),
         path: logs.join(name),
         operation: Operation::ALL.into_iter().find(|o| o.as_str() == operation)?,
-        started_at: civil::DateTime::strptime(TIME_FORMAT, time).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+        started_at: civil::DateTime::strptime(TIME_FORMAT, time)
+            .ok()?
+            .to_zoned_datetime(TimeZone::UTC)
+            .ok()?
+            .timestamp(),
     })
 }
 

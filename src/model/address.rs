@@ -1,18 +1,25 @@
 //! Addresses of files as people give them: what of one may be shown, and how its file is called.
 
+use url::Url;
+
 /// An address as it may be shown and logged: without user, password, query and fragment, where
 /// passwords and signatures are.
-pub fn shown_address(url: &str) -> String {
-    let bare = without_query(url);
-    let Some((scheme, rest)) = bare.split_once("://") else { return bare.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let port = host.rsplit_once(']').map_or(host, |(_, after)| after).split_once(':').map(|(_, port)| port);
-    match port {
-        // No address: a password with a slash in it, for one.
-        Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) => format!("{scheme}://…"),
-        _ => format!("{scheme}://{host}{path}"),
+pub fn shown_address(text: &str) -> String {
+    let Some((scheme, _)) = text.split_once("://") else { return without_query(text).to_owned() };
+    // What is no address may have a password anywhere: one with a slash in it, for example.
+    bare(text).map_or_else(|| format!("{scheme}://…"), String::from)
+}
+
+/// None for what is no address of a place.
+fn bare(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    if url.username().is_empty() && url.password().is_none() {
+        return Some(url);
     }
+    url.set_password(None).and_then(|()| url.set_username("")).ok()?;
+    Some(url)
 }
 
 /// The last part of an address's path. Empty if there is none.
@@ -39,6 +46,7 @@ mod tests {
             ("file:///srv/c4", "file:///srv/c4"),
             ("https://me:sec/ret@example.com/c4", "https://…"),
             ("https://me:sec?ret@example.com/c4", "https://…"),
+            ("qemu+ssh://me:secret@host/system?keyfile=k", "qemu+ssh://host/system"),
             ("c4", "c4"),
         ] {
             assert_eq!(shown_address(url), shown, "{url}");

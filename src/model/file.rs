@@ -1,3 +1,5 @@
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// A file of the deployment directory, made from spec and secrets alone, not yet written.
@@ -22,4 +24,9 @@ impl RenderedFile {
     pub fn executable(path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
         Self { mode: 0o755, ..Self::new(path, content) }
     }
+}
+
+/// Whether both were asked of one file: an open file's, and that of what its name leads to now.
+pub fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

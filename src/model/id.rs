@@ -3,6 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::hex;
+
 /// A deployment's identity: `exasol-` and eight hex digits, made once by `init`.
 ///
 /// It is the prefix of every name that the deployment gives to anything outside its directory, and
@@ -43,7 +45,7 @@ impl DeploymentId {
     /// A disk's world wide name: 16 hex digits, NAA type 5, the same at every call.
     pub fn wwn(&self, node: &str, disk: u32) -> String {
         let d = self.digest(&["wwn", node, &disk.to_string()]);
-        let tail: String = d[..8].iter().map(|b| format!("{b:02x}")).collect();
+        let tail = hex(&d[..8]);
         format!("5{}", &tail[1..])
     }
 

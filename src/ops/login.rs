@@ -12,7 +12,7 @@ use super::patience::{Patience, is_refusal};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::Node;
+use crate::model::{Node, is_sha256};
 use crate::render;
 use crate::sql::Session;
 
@@ -104,7 +104,7 @@ pub(super) async fn fingerprint_over_ssh(dir: &DeploymentDir) -> Result<String> 
     };
     let output = ssh.run_script(&first.plan.name, CERTIFICATE, connections::SSH_LIMIT).await?;
     let text = output.stdout_text().trim().to_ascii_lowercase();
-    if output.success() && text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if output.success() && is_sha256(&text) {
         return Ok(text);
     }
     Err(Error::SqlConnection {

@@ -10,7 +10,7 @@ use super::known;
 use super::operation::unless_interrupted;
 use crate::catalog::{self, Number};
 use crate::error::{Error, Result};
-use crate::model::{Artifact, DbVersion, HashOrigin, Origin, Source, Spec};
+use crate::model::{Artifact, DbVersion, HashOrigin, Origin, Source, Spec, is_sha256};
 use crate::signal::Interrupt;
 use crate::tools::http;
 
@@ -149,7 +149,7 @@ fn with_parts(mut version: DbVersion, asked: &ReleaseRequest) -> Result<DbVersio
     let mut given = false;
     for (flag, sum, artifact) in sums {
         let Some(sum) = sum else { continue };
-        if !catalog::is_sha256(sum) {
+        if !is_sha256(sum) {
             return Err(Error::InvalidValue {
                 flag: flag.into(),
                 value: sum.clone(),

@@ -3,11 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use crate::error::{Error, Result};
+use crate::model::sha256_hex;
 use flate2::{Compression, GzBuilder};
 use include_dir::{Dir, include_dir};
-use sha2::{Digest, Sha256};
-
-use crate::error::{Error, Result};
 
 static DATABASE: Dir = include_dir!("$CARGO_MANIFEST_DIR/rehearsal/database");
 static C4: &[u8] = include_bytes!("../../rehearsal/c4");
@@ -31,7 +30,7 @@ pub struct RehearsalArtifacts {
 /// The same bytes at every call of the same binary.
 pub fn artifacts() -> Result<RehearsalArtifacts> {
     let archive = packed().map_err(Error::io("packing the rehearsal release"))?;
-    Ok(RehearsalArtifacts { c4_sha256: hex(C4), archive_sha256: hex(&archive), c4: C4.to_vec(), archive })
+    Ok(RehearsalArtifacts { c4_sha256: sha256_hex(C4), archive_sha256: sha256_hex(&archive), c4: C4.to_vec(), archive })
 }
 
 fn packed() -> io::Result<Vec<u8>> {
@@ -57,10 +56,6 @@ fn append<W: io::Write>(builder: &mut tar::Builder<W>, dir: &Dir) -> io::Result<
     let mut dirs: Vec<_> = dir.dirs().filter(|d| !d.path().ends_with("__pycache__")).collect();
     dirs.sort_by_key(|dir| dir.path());
     dirs.into_iter().try_for_each(|dir| append(builder, dir))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

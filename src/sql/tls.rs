@@ -7,12 +7,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
-use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
 use super::{Endpoint, Stream};
+use crate::model::sha256_hex;
 
 /// Secures the connection; returns it with the fingerprint of the server's certificate.
 pub(super) async fn handshake(
@@ -103,5 +103,5 @@ impl ServerCertVerifier for Pinned {
 /// SHA-256 over the DER form, 64 lower-case hex digits: what `openssl x509 -fingerprint -sha256`
 /// prints, without the colons.
 pub(super) fn fingerprint(certificate: &[u8]) -> String {
-    Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(certificate)
 }

@@ -10,11 +10,9 @@
 //! the cache). So: only where there is no lock file, and only while the last `init` ended well.
 //! Source: `internal/providercache/installer.go` and the CLI configuration page of Terraform.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
@@ -44,10 +42,10 @@ pub fn is_idle(cache: &Path) -> Result<bool> {
 
 /// Whether this lock could be taken, and now is.
 fn is_free(lock: &File, path: &Path) -> Result<bool> {
-    match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+    match lock.try_lock() {
         Ok(()) => Ok(true),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
-        Err(cause) => Err(Error::Io { context: format!("cannot lock {}", path.display()), source: cause.into() }),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(cause)) => Err(Error::io(format!("cannot lock {}", path.display()))(cause)),
     }
 }
 
@@ -70,10 +68,7 @@ impl Turn {
             .truncate(false)
             .open(&path)
             .map_err(Error::io(format!("cannot open {}", path.display())))?;
-        while let Err(cause) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            if cause != rustix::io::Errno::WOULDBLOCK && cause != rustix::io::Errno::INTR {
-                return Err(Error::Io { context: format!("cannot lock {}", path.display()), source: cause.into() });
-            }
+        while !is_free(&lock, &path)? {
             if let Some(signal) = interrupt.signal() {
                 return Err(Error::Interrupted { signal });
             }

@@ -3,8 +3,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::*;
 use crate::signal::press;
 
@@ -123,10 +121,10 @@ async fn a_lock_lasts_as_long_as_the_program_that_inherited_it() {
     let path = dir.path().join(".lock");
     let go = dir.path().join("go");
     let ours = File::create(&path).unwrap();
-    flock(&ours, FlockOperation::NonBlockingLockExclusive).unwrap();
+    ours.try_lock().unwrap();
     let try_lock = move || {
         let other = File::open(&path).unwrap();
-        flock(&other, FlockOperation::NonBlockingLockExclusive).is_ok()
+        other.try_lock().is_ok()
     };
 
     let tool = sh("echo ready; while [ ! -e \"$0\" ]; do sleep 0.02; done").arg(&go).inherit_fd(&ours).unwrap();

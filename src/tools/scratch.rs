@@ -15,7 +15,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::process::Tool;
@@ -57,7 +57,7 @@ impl Scratch {
         // It gets its name when it is locked: otherwise somebody could take it for a dead one's.
         let unnamed = dir.path().join("new");
         let lock = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&unnamed)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        lock.try_lock()?;
         std::fs::rename(unnamed, dir.path().join(OWNER))?;
         Ok(Scratch { dir, lock })
     }
@@ -149,7 +149,7 @@ fn lock_of_the_dead(folder: &Path) -> Option<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = flags.bits().try_into().ok()?;
     let lock = OpenOptions::new().read(true).write(true).custom_flags(flags).open(folder.join(OWNER)).ok()?;
-    flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+    lock.try_lock().ok()?;
     Some(lock)
 }
 

@@ -20,7 +20,7 @@ use super::operation::{in_dir, unless_interrupted};
 use super::{Context, connections, login, node_program};
 use crate::deployment::{DeploymentDir, Locked};
 use crate::error::{Error, Result};
-use crate::model::{CertificateReport, NodeCertificate, Operation};
+use crate::model::{CertificateReport, NodeCertificate, Operation, is_sha256};
 use crate::render;
 use crate::tools::ssh::Ssh;
 use node_program::NodeProgram;
@@ -146,7 +146,7 @@ async fn one(ssh: &Ssh, node: &str) -> NodeCertificate {
     let read = async {
         let output = ssh.run_script(node, render::node_script("certificate.sh")?, connections::SSH_LIMIT).await?;
         let text = output.stdout_text().trim().to_ascii_lowercase();
-        match output.success() && text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        match output.success() && is_sha256(&text) {
             true => Ok(text),
             false => Err(Error::other(match output.stderr_text().trim() {
                 "" => "its SQL port shows no certificate".to_owned(),

@@ -9,15 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::error::{Error, Result};
+use crate::model::sha256_hex;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, InconsistentKeys, RootCertStore};
-use sha2::{Digest, Sha256};
-
-use crate::error::{Error, Result};
 
 pub(super) const CERT: &str = "--cert";
 pub(super) const KEY: &str = "--key";
@@ -59,7 +58,7 @@ impl Pair {
         text.push(b'\n');
         text.extend(key_text);
         text.push(b'\n');
-        let fingerprint = Sha256::digest(&chain[0]).iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = sha256_hex(&chain[0]);
         Ok(Pair { text, fingerprint, warnings })
     }
 }

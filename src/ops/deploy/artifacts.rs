@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 
 use super::super::cache_dirs::{self, CacheDirs};
@@ -14,7 +13,7 @@ use super::{ARTIFACTS, Plan};
 use crate::deployment::keys;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
-use crate::model::{Artifact, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source};
+use crate::model::{Artifact, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source, sha256_hex};
 use crate::render;
 use crate::signal::Interrupt;
 use crate::tools::http;
@@ -185,7 +184,7 @@ async fn fetch(
 /// Where the artifact is, or will be, on this workstation. Those of a catalogue's release lie under its name;
 /// another file of that name is kept apart by its address.
 fn place_of(dir: &Path, version: &DbVersion, artifact: &Artifact) -> PathBuf {
-    let id = |text: &str| -> String { Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect() };
+    let id = |text: &str| -> String { sha256_hex(text)[..8].to_owned() };
     match (artifact.source(), version.origin) {
         (Source::File(path), _) => path.to_owned(),
         (Source::Url(url), Origin::Catalog | Origin::Server | Origin::Files) => {

@@ -3,8 +3,6 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::super::blocking::blocking;
 use super::super::cache_dirs::CacheDirs;
 use super::super::operation::Work;
@@ -12,7 +10,7 @@ use super::super::terraform_dir;
 use super::{IMAGE, Plan, newest_release};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, Unit};
-use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name};
+use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name, sha256_hex};
 use crate::tools::http::{self, Progress};
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
@@ -90,7 +88,7 @@ async fn local(work: &mut Work, plan: &Plan<'_>, image: BaseImage) -> Result<(Pa
 fn cache_name(sha256: Option<&str>, url: &str) -> String {
     // A file system takes 255 bytes; a download adds its own endings.
     const LONGEST: usize = 100;
-    let of_address = || Sha256::digest(url).iter().map(|byte| format!("{byte:02x}")).collect();
+    let of_address = || sha256_hex(url);
     let id: String = sha256.map_or_else(of_address, str::to_owned);
     let name = address_file_name(url);
     let cut = (name.len().saturating_sub(LONGEST)..name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(0);

@@ -13,7 +13,7 @@ use super::INSTALL;
 use super::artifacts::Release;
 use super::proxy;
 use crate::error::{Error, Result};
-use crate::model::{Node, RenderedFile};
+use crate::model::{Node, RenderedFile, hex};
 use crate::render::{self, AnsibleInput, Proxies};
 use crate::tools::ansible::{Ansible, PlaybookRun};
 
@@ -123,7 +123,7 @@ pub(super) fn form(work: &Work, cluster: &Cluster, nodes: &[Node], release: &Rel
         hash.update(file.content.len().to_le_bytes());
         hash.update(&file.content);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(hash.finalize()))
 }
 
 fn files(

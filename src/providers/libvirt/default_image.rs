@@ -39,6 +39,7 @@ pub(super) fn at(url: &str) -> Option<&'static DefaultImage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::is_sha256;
 
     #[test]
     fn it_is_one_dated_release_over_tls_for_both_architectures() {
@@ -48,7 +49,7 @@ mod tests {
         assert_eq!(folder(pc), folder(arm));
         assert!(pc.url.ends_with("-amd64.img") && arm.url.ends_with("-arm64.img"));
         for image in [pc, arm] {
-            assert!(image.sha256.len() == 64 && image.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
+            assert!(is_sha256(&image.sha256));
         }
         assert_ne!(pc.sha256, arm.sha256);
         assert_eq!(default_image("s390x"), None);

@@ -1,10 +1,8 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use crate::model::is_same_file;
 
 /// A lock on a file of its own, which disappears with the holder: nothing stays to be cleaned up,
 /// not even after a kill (the next holder removes the file that was left).
@@ -17,18 +15,18 @@ impl Exclusive {
     /// None: another one holds it, or has just left. Ask again.
     pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) if is_at(&file, path)? => Ok(Some(Self { path: path.to_owned(), _file: file })),
             // The holder before us removed the file after we had opened it: this lock locks nothing.
-            Ok(()) | Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 
     /// Whether somebody holds it now. Writes nothing.
     pub(super) fn is_held(path: &Path) -> bool {
         let Ok(file) = File::open(path) else { return false };
-        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 }
 
@@ -40,9 +38,8 @@ impl Drop for Exclusive {
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let ours = file.metadata()?;
     match path.metadata() {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Ok(there) => Ok(is_same_file(&file.metadata()?, &there)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

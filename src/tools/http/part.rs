@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWriteExt, BufWriter};
 
 use crate::error::{Error, Result};
+use crate::model::hex;
 
 const BLOCK: usize = 1 << 20;
 
@@ -39,7 +40,7 @@ impl Part {
 
     /// Of all that is in it, 64 lower-case hex digits.
     pub(super) fn sha256(&self) -> String {
-        hex(self.sum.clone())
+        hex(self.sum.clone().finalize())
     }
 
     pub(super) async fn write(&mut self, data: &[u8]) -> Result<()> {
@@ -98,12 +99,12 @@ impl Part {
 
 /// A file's SHA-256, 64 lower-case hex digits. Blocking.
 pub fn sha256_of(path: &Path) -> Result<String> {
-    summed(path).map(|(sum, _)| hex(sum)).map_err(Error::io(format!("reading {}", path.display())))
+    summed(path).map(|(sum, _)| hex(sum.finalize())).map_err(Error::io(format!("reading {}", path.display())))
 }
 
 /// A file's SHA-256 and its size, without blocking the caller's thread.
 pub(super) async fn digest_in_background(path: PathBuf) -> Result<(String, u64)> {
-    summed_in_background(path).await.map(|(sum, bytes)| (hex(sum), bytes))
+    summed_in_background(path).await.map(|(sum, bytes)| (hex(sum.finalize()), bytes))
 }
 
 async fn summed_in_background(path: PathBuf) -> Result<(Sha256, u64)> {
@@ -128,10 +129,6 @@ fn summed(path: &Path) -> io::Result<(Sha256, u64)> {
             Err(error) => return Err(error),
         }
     }
-}
-
-fn hex(sum: Sha256) -> String {
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn mib(bytes: u64) -> String {

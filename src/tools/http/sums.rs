@@ -1,3 +1,5 @@
+use crate::model::is_sha256;
+
 /// The SHA-256 that a checksum file gives for `filename`, in lower case. Reads what `sha256sum`
 /// writes (`<hex>  name`, `<hex> *name`) and its `--tag` form (`SHA256 (name) = <hex>`).
 pub fn parse_sha256sums(text: &str, filename: &str) -> Option<String> {
@@ -16,10 +18,6 @@ fn plain(line: &str) -> Option<(&str, &str)> {
 fn tagged(line: &str) -> Option<(&str, &str)> {
     let (name, hex) = line.trim_end().strip_prefix("SHA256 (")?.rsplit_once(") = ")?;
     Some((hex, name))
-}
-
-fn is_sha256(hex: &str) -> bool {
-    hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::fake::{answer, offset, ok, ranged, serve, serve_self_signed};
 use super::*;
+use crate::model::sha256_hex;
 use crate::signal::press;
 
 const CONTENT: &[u8] = b"the installer's bytes, all of them";
@@ -24,7 +24,7 @@ impl Cache {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dest = folder.path().join("c4");
-        Self { folder, dest, sum: sum(CONTENT), notes: Vec::new() }
+        Self { folder, dest, sum: sha256_hex(CONTENT), notes: Vec::new() }
     }
 
     fn request<'a>(&'a self, url: &'a str) -> Request<'a> {
@@ -79,10 +79,6 @@ async fn run(
     download_with(Patience::new(4, Duration::from_millis(1)), request, &mut report, interrupt).await
 }
 
-fn sum(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn cause(result: Result<Downloaded>) -> String {
     match result.unwrap_err() {
         Error::Download { cause, .. } => cause,
@@ -126,7 +122,7 @@ async fn a_wrong_checksum_keeps_nothing() {
     let mut cache = Cache::new();
     let error = cache.download(&server.url).await.unwrap_err();
     let Error::Checksum { found, expected, .. } = error else { panic!("{error:?}") };
-    assert_eq!((found, expected), (sum(b"something else"), cache.sum.clone()));
+    assert_eq!((found, expected), (sha256_hex(b"something else"), cache.sum.clone()));
     assert!(cache.files().is_empty());
 }
 
@@ -303,7 +299,7 @@ async fn offline_takes_what_is_there_and_nothing_else() {
     cache.leave("c4", CONTENT);
     assert!(ask(&cache, Some(cache.sum.clone())).await.unwrap().reused);
     assert!(ask(&cache, None).await.unwrap().reused);
-    assert!(cause(ask(&cache, Some(sum(b"another version"))).await).contains("--offline"));
+    assert!(cause(ask(&cache, Some(sha256_hex(b"another version"))).await).contains("--offline"));
     let text = get_text(url, true, &mut |_| {}, &Interrupt::never()).await;
     assert!(matches!(text, Err(Error::Download { .. })));
 }

@@ -8,6 +8,7 @@ use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
 
 use super::{Answer, Client, Fault, FaultKind, found, xml};
+use crate::model::hex;
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +177,7 @@ fn send(
     if done != length {
         return Err(unusable(format!("the image ended after {done} of {length} bytes: it was changed meanwhile")));
     }
-    Ok(Upload::Complete { sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect() })
+    Ok(Upload::Complete { sha256: hex(digest.finalize()) })
 }
 
 pub(super) fn describe(pool: &str, volume: &StorageVol) -> Answer<Volume> {
@@ -234,7 +235,7 @@ mod unit {
                 Ok(bytes.len().min(2))
             })
         };
-        let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = |bytes: &[u8]| crate::model::sha256_hex(bytes);
         assert_eq!(upload(b"image", 5), Ok(Upload::Complete { sha256: hash(b"image") }));
         // One that has grown since its length was read.
         assert_eq!(upload(b"image", 3), Ok(Upload::Complete { sha256: hash(b"ima") }));

@@ -17,7 +17,7 @@ use super::super::image::{self, Image};
 use super::super::options::Options;
 use crate::error::Result;
 use crate::model::{
-    BaseImage, Check, ImageLocation, Options as Map, Spec, UnfitImage, address_file_name, quote, shown_address,
+    BaseImage, Check, ImageLocation, Options as Map, Spec, UnfitImage, address_file_name, hex, quote, shown_address,
 };
 
 pub(super) fn check(options: &Options, architecture: &str, spec: &Spec, checks: &mut Vec<Check>) {
@@ -161,7 +161,7 @@ fn hash(path: &Path) -> std::io::Result<String> {
             count => digest.update(&buffer[..count]),
         }
     }
-    let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = hex(digest.finalize());
     known().get_or_insert_default().insert(key, hash.clone());
     Ok(hash)
 }
