@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 
 use super::file::{self, CatalogFault, Owner};
 use super::numbers::Number;
-use crate::model::{DbVersion, InvalidValue, Spec, closest};
+use crate::model::{DbVersion, InvalidValue, Spec};
 
 // A test proves that the embedded file parses; the empty list is never seen.
 static VERSIONS: LazyLock<Vec<DbVersion>> =
@@ -53,12 +53,7 @@ pub fn of_spec(spec: &Spec) -> Result<&DbVersion, InvalidValue> {
 /// The answer to a name that is none of these.
 pub fn unknown(versions: &[DbVersion], name: &str) -> InvalidValue {
     let known: Vec<&str> = versions.iter().flat_map(names).collect();
-    InvalidValue {
-        flag: "--db-version".to_owned(),
-        value: name.to_owned(),
-        allowed: format!("one of {}, or any release of Exasol as X.Y.Z", known.join(", ")),
-        suggestion: closest(name, known.iter().copied()),
-    }
+    InvalidValue::none_of("--db-version", name, &known).also(", or any release of Exasol as X.Y.Z")
 }
 
 /// Whether that version is a stand-in without a database behind it.

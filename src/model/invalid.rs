@@ -1,3 +1,5 @@
+use super::closest;
+
 /// A value that people chose and that is none of the possible ones. `error` makes a usage error
 /// of it; modules that don't know `error` return this.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,4 +10,23 @@ pub struct InvalidValue {
     /// What is possible: "one of default, rehearsal".
     pub allowed: String,
     pub suggestion: Option<String>,
+}
+
+impl InvalidValue {
+    /// The answer to a `value` that is none of `names`; suggests the nearest.
+    pub fn none_of<N: AsRef<str>>(flag: &str, value: &str, names: &[N]) -> Self {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        Self {
+            flag: flag.to_owned(),
+            value: value.to_owned(),
+            allowed: format!("one of {}", names.join(", ")),
+            suggestion: closest(value, names.iter().copied()),
+        }
+    }
+
+    /// What is possible beside the names: ", or any release".
+    pub fn also(mut self, more: &str) -> Self {
+        self.allowed.push_str(more);
+        self
+    }
 }

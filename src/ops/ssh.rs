@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::connections;
 use crate::deployment::DeploymentDir;
-use crate::error::{Error, Result};
-use crate::model::closest;
+use crate::error::Result;
+use crate::model::InvalidValue;
 use crate::tools::ssh::Ssh;
 
 const COS: &str = "-cos";
@@ -26,12 +26,7 @@ pub async fn find(root: &Path, node: &str) -> Result<Session> {
     let names: Vec<String> =
         nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}{COS}", n.plan.name)]).collect();
     if !names.iter().any(|n| n == node) {
-        return Err(Error::InvalidValue {
-            flag: "NODE".into(),
-            value: node.into(),
-            allowed: format!("one of {}", names.join(", ")),
-            suggestion: closest(node, names.iter().map(String::as_str)),
-        });
+        return Err(InvalidValue::none_of("NODE", node, &names).into());
     }
     let dir = connections::heal_ssh_config(dir)?;
     let ssh = connections::ssh(&dir)?;

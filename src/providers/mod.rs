@@ -10,10 +10,10 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
-    BaseImage, Component, DataDisk, DeploymentId, Login, Machine, NodePlan, NodeSize, OptionDef, Options, Outcome,
-    Spec, UnfitImage,
+    BaseImage, Component, DataDisk, DeploymentId, InvalidValue, Login, Machine, NodePlan, NodeSize, OptionDef, Options,
+    Outcome, Spec, UnfitImage,
 };
 
 mod addresses;
@@ -277,11 +277,6 @@ pub static ALL: &[&Provider] = &[
 pub fn find(name: &str) -> Result<&'static Provider> {
     ALL.iter().copied().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = ALL.iter().map(|p| p.name).collect();
-        Error::InvalidValue {
-            flag: "--cloud-provider".into(),
-            value: name.into(),
-            allowed: format!("one of {}", names.join(", ")),
-            suggestion: crate::model::closest(name, names.iter().copied()),
-        }
+        InvalidValue::none_of("--cloud-provider", name, &names).into()
     })
 }

@@ -21,7 +21,7 @@ use super::{Confirm, Context, mend, plan, render_input, seed, terraform_dir};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{DeployReport, NodeAddress, Operation, Phase, PlanReport};
+use crate::model::{DeployReport, InvalidValue, NodeAddress, Operation, Phase, PlanReport};
 use crate::tools::ansible::Ansible;
 
 pub struct DeployRequest<'a> {
@@ -56,6 +56,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         // It may have been moved: machines that ssh cannot reach are not made.
         work.dir.check_name().map_err(Error::before_any_change)?;
         let plan = Plan { cluster: Cluster::of(work, request.edits)?, request };
+        check_names(&plan.request.allow_replace, &plan.cluster)?;
         if is_still_ready(work, &plan).await {
             tell_nodes(work, &plan.cluster).await?;
             return Ok(report(work, &plan, since));
@@ -102,6 +103,15 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         Ok(report(work, &plan, since))
     })
     .await
+}
+
+/// A name that no node has would protect a machine that its owner meant to give up.
+fn check_names(allow_replace: &[String], cluster: &Cluster) -> Result<()> {
+    let nodes: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    match allow_replace.iter().find(|name| !nodes.contains(&name.as_str())) {
+        Some(name) => Err(InvalidValue::none_of("--allow-replace", name, &nodes).into()),
+        None => Ok(()),
+    }
 }
 
 /// A ready deployment whose every node still accepts a login needs no deploy.

@@ -21,7 +21,7 @@ use super::Context;
 use super::operation::{in_dir, pause};
 use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
 use crate::error::{Error, Result};
-use crate::model::{LogLine, LogList, LoggedOperation, NodePlan, Operation, closest};
+use crate::model::{InvalidValue, LogLine, LogList, LoggedOperation, NodePlan, Operation, closest};
 
 use files::Files;
 
@@ -88,7 +88,9 @@ fn node_names(dir: &DeploymentDir, wanted: Option<&str>) -> Result<Vec<String>> 
     let state = dir.state();
     let names: Vec<String> = NodePlan::all(&state.id, &state.spec).into_iter().map(|plan| plan.name).collect();
     match wanted {
-        Some(node) if !names.iter().any(|name| name == node) => Err(unknown("--node", node, &names)),
+        Some(node) if !names.iter().any(|name| name == node) => {
+            Err(InvalidValue::none_of("--node", node, &names).into())
+        }
         _ => Ok(names),
     }
 }
@@ -96,7 +98,9 @@ fn node_names(dir: &DeploymentDir, wanted: Option<&str>) -> Result<Vec<String>> 
 /// Only steps of the operation that is shown can be asked for; they are known with its first event.
 fn check_step(request: &LogsRequest, steps: &[String]) -> Result<()> {
     match &request.step {
-        Some(step) if !steps.is_empty() && !steps.contains(step) => Err(unknown("--step", step, steps)),
+        Some(step) if !steps.is_empty() && !steps.contains(step) => {
+            Err(InvalidValue::none_of("--step", step, steps).into())
+        }
         _ => Ok(()),
     }
 }
@@ -124,15 +128,6 @@ fn chosen(dir: &DeploymentDir, request: &LogsRequest) -> Result<LogFolder> {
             allowed: format!("one of {}, or a name from --list", operations.join(", ")),
             suggestion: closest(wanted, operations.iter().chain(folders.iter().map(|f| &f.name)).map(String::as_str)),
         }),
-    }
-}
-
-fn unknown(flag: &str, value: &str, allowed: &[String]) -> Error {
-    Error::InvalidValue {
-        flag: flag.into(),
-        value: value.into(),
-        allowed: format!("one of {}", allowed.join(", ")),
-        suggestion: closest(value, allowed.iter().map(String::as_str)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{Node, closest};
+use crate::model::{InvalidValue, Node};
 use crate::ops::connections::{self, SQL_USER};
 use crate::ops::login;
 use crate::ops::operation::in_dir;
@@ -51,12 +51,7 @@ pub(super) fn candidates<'a>(dir: &'a DeploymentDir, wanted: Option<&str>) -> Re
     let chosen: Vec<_> = nodes.iter().filter(|n| n.plan.name == wanted).collect();
     if chosen.is_empty() {
         let names: Vec<_> = nodes.iter().map(|n| n.plan.name.as_str()).collect();
-        return Err(Error::InvalidValue {
-            flag: "--node".into(),
-            value: wanted.to_owned(),
-            allowed: format!("one of {}", names.join(", ")),
-            suggestion: closest(wanted, names.iter().copied()),
-        });
+        return Err(InvalidValue::none_of("--node", wanted, &names).into());
     }
     Ok(chosen)
 }

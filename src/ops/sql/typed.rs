@@ -1,7 +1,7 @@
 //! What a person types, line by line: parts of statements, and commands of the shell's own. Pure.
 
 use crate::error::{Error, Result};
-use crate::model::{SqlFormat, closest};
+use crate::model::{InvalidValue, SqlFormat};
 use crate::sql::split;
 
 const COMMANDS: [&str; 4] = ["\\?", "\\format", "\\n", "\\q"];
@@ -75,12 +75,7 @@ fn command(line: &str) -> Option<Result<Action>> {
 }
 
 fn format_named(name: &str) -> Result<SqlFormat> {
-    SqlFormat::named(name).ok_or_else(|| Error::InvalidValue {
-        flag: "\\format".into(),
-        value: name.to_owned(),
-        allowed: format!("one of {}", SqlFormat::NAMES.join(", ")),
-        suggestion: closest(name, SqlFormat::NAMES.iter().copied()),
-    })
+    SqlFormat::named(name).ok_or_else(|| InvalidValue::none_of("\\format", name, &SqlFormat::NAMES).into())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::super::addresses::{FIRST_HOST, host_address};
 use super::options::{ALLOW_UNLISTED, NETWORK_CIDR};
 use crate::catalog::{self, InstanceType};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, OptionDef, OptionKind, Options, Spec, closest};
+use crate::model::{DeploymentId, InvalidValue, OptionDef, OptionKind, Options, Spec};
 
 /// The option's key on every cloud; its flag is the cloud's own word for it.
 const REGION: &str = "region";
@@ -134,12 +134,7 @@ fn default_type(provider: &str, arch: &str) -> Result<String> {
 }
 
 fn not_listed(flag: &str, value: &str, listed: &[String]) -> Error {
-    Error::InvalidValue {
-        flag: flag.to_owned(),
-        value: value.to_owned(),
-        allowed: format!("one of {}; --allow-unlisted accepts others", listed.join(", ")),
-        suggestion: closest(value, listed.iter().map(String::as_str)),
-    }
+    InvalidValue::none_of(flag, value, listed).also("; --allow-unlisted accepts others").into()
 }
 
 /// # Errors

@@ -11,7 +11,9 @@ use super::facts::Facts;
 use super::uri::{HEEDED, Refused, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
-use crate::model::{BaseImage, ImageLocation, NodeSize, OptionDef, OptionKind, Spec, closest, shown_address};
+use crate::model::{
+    BaseImage, ImageLocation, InvalidValue, NodeSize, OptionDef, OptionKind, Spec, is_sha256, shown_address,
+};
 
 pub(super) const PROVIDER: &str = "libvirt";
 pub(super) const DEFAULT_URI: &str = "qemu:///system";
@@ -262,15 +264,9 @@ impl Options {
 fn size(spec: &Spec, given: &Given) -> Result<NodeSize> {
     let base = match spec.instance_type.as_deref() {
         None => DEFAULT_SIZE,
-        Some(name) => catalog::instance_type(PROVIDER, name).map(|t| t.size).ok_or_else(|| {
-            let types = catalog::instance_types(PROVIDER);
-            Error::InvalidValue {
-                flag: "--instance-type".into(),
-                value: name.into(),
-                allowed: format!("one of {}", types.join(", ")),
-                suggestion: closest(name, types.iter().map(String::as_str)),
-            }
-        })?,
+        Some(name) => catalog::instance_type(PROVIDER, name)
+            .map(|t| t.size)
+            .ok_or_else(|| InvalidValue::none_of("--instance-type", name, &catalog::instance_types(PROVIDER)))?,
     };
     Ok(NodeSize {
         memory_mb: given.memory.map_or(base.memory_mb, |gb| gb.saturating_mul(1024)),
@@ -341,7 +337,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
 }
 
 fn checksum(value: &str) -> Result<String> {
-    let ok = value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit());
+    let ok = is_sha256(value);
     if ok {
         Ok(value.to_ascii_lowercase())
     } else {
