@@ -12,7 +12,7 @@
 //! | [`tools`] | typed wrappers of programs; `process.rs` is the only spawner |
 //! | [`sql`] | a small client: login, query, fingerprint |
 //! | [`catalog`] | versions and sizes, as commented TOML |
-//! | [`ui`] | readers of events and reports; the only code that prints |
+//! | [`ui`] | shows events, reports, errors and questions; the only code that prints |
 //! | [`model`], [`events`], [`signal`], [`error`] | the words that all of them speak |
 //!
 //! # The arrows

@@ -47,14 +47,13 @@ pub fn main() -> ExitCode {
     };
     let (globals, matches) = args::Globals::split(&matches);
     let ui = Ui::new(Settings::resolve(globals.flags, &Environment::read()));
-    start_tracing(&globals);
-    match dispatch::run(&globals, matches, &ui) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            ui.error(&error);
-            ExitCode::from(error.exit_code())
-        }
-    }
+    start_tracing(&globals, &ui);
+    let code = dispatch::run(&globals, matches, &ui).unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit_code()
+    });
+    ui.finish();
+    ExitCode::from(code)
 }
 
 /// clap's own errors: its text for people, our object for programs, and always exit 2.
@@ -81,10 +80,10 @@ fn wants_json(args: impl Iterator<Item = String>) -> bool {
         || args.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
 }
 
-fn start_tracing(globals: &args::Globals) {
+fn start_tracing(globals: &args::Globals, ui: &Ui) {
     let Some(level) = &globals.log_level else { return };
     let filter = tracing_subscriber::EnvFilter::new(format!("deployer={level}"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(ui.diagnostics()).with_target(false).init();
 }
 
 /// Whether clap takes these words: for tests of commands that errors and reports name.

@@ -1,9 +1,9 @@
 //! How a command runs until it is done or a signal ends it.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::events::EventSink;
 use crate::ops::{Context, links};
 use crate::signal::Interrupt;
 use crate::ui::Ui;
@@ -39,19 +39,38 @@ fn run_until<T>(press: u32, grace: Duration, ui: &Ui, work: impl AsyncFnOnce(&Co
         .build()
         .map_err(Error::io("the runtime"))?;
     let result = runtime.block_on(async {
-        let sink = EventSink::silent();
-        sink.add_reader(ui.progress());
-        let interrupt = Interrupt::listen().map_err(Error::io("signal handlers"))?;
+        let interrupt = listen()?;
+        let sink = ui.begin_progress(interrupt.clone());
         let context = Context { sink, interrupt: interrupt.clone() };
         links::open();
         let result = ended_by(interrupt, press, grace, work(&context)).await;
         links::close().await;
+        ui.end_progress();
         result
     });
     // Threads that have used the hypervisor's library end before its exit handlers run, or both
     // would free the same things. A call that hangs cannot be cancelled, and must not keep us.
     runtime.shutdown_timeout(THREADS_END);
     result
+}
+
+/// Listens for signals until the process ends. Not in the work's runtime: a result that waits for its reader when that
+/// has ended must not keep somebody who gives a signal.
+fn listen() -> Result<Interrupt> {
+    let (begun, result) = channel();
+    std::thread::spawn(move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return begun.send(Err(error)).unwrap_or_default(),
+        };
+        runtime.block_on(async {
+            if begun.send(Interrupt::listen()).is_ok() {
+                std::future::pending().await
+            }
+        });
+    });
+    let gone = || Err(std::io::Error::other("the thread that listens has ended"));
+    result.recv().unwrap_or_else(|_| gone()).map_err(Error::io("signal handlers"))
 }
 
 /// The work's result, or `Interrupted` after so many signals and the time that is left to it then.

@@ -13,7 +13,7 @@ pub async fn run(context: &Context, mut spec: Spec, asked: &ReleaseRequest, give
     let provider = providers::find(&spec.provider)?;
     release::resolve(&mut spec, asked, None)?;
     (provider.validate)(&spec)?;
-    let Preflight { mut checks, .. } = Preflight::run(context, provider, &spec, given, None).await?;
+    let Preflight { mut checks, .. } = Preflight::run(&context.sink, provider, &spec, given, None).await?;
     checks.extend(floors::refusal(provider, &spec));
     Ok(DoctorReport { provider: provider.name.into(), ok: !checks.iter().any(Check::is_failed), checks })
 }

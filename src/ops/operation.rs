@@ -125,9 +125,8 @@ pub(super) async fn with_operation<T>(
     }
     dir.check_allowed(operation)?;
     let log = dir.start_log(operation)?;
-    let sink = context.sink.clone();
     let events = log.clone();
-    sink.add_reader(move |event| {
+    let sink = context.sink.logged(move |event| {
         if let Ok(line) = serde_json::to_string(event) {
             events.append_event(&line);
         }

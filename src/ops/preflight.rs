@@ -11,7 +11,7 @@ use super::operation::refuse_after_signal;
 use super::{Confirm, Context, engine, floors};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
-use crate::events::Event;
+use crate::events::{Event, EventSink};
 use crate::model::{Check, CheckStatus, DeploymentId, NodePlan, Options, Outcome, Spec};
 use crate::providers::{Credentials, PreflightInput, Provider};
 use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
@@ -34,7 +34,7 @@ pub(super) struct Programs {
 impl Preflight {
     /// Runs all checks in parallel; each result is an event. Changes nothing.
     pub(super) async fn run(
-        context: &Context,
+        sink: &EventSink,
         provider: &'static Provider,
         spec: &Spec,
         given: &Given,
@@ -74,7 +74,7 @@ impl Preflight {
             ansible.as_ref().map(|a| format!("ansible-core {}", a.version)),
         ));
         for check in &checks {
-            context.sink.emit(Event::Check(check.clone()));
+            sink.emit(Event::Check(check.clone()));
         }
         let programs = match (terraform, ansible) {
             (Ok(terraform), Ok(ansible)) => Some(Programs { terraform, ansible }),
@@ -137,7 +137,7 @@ pub(super) async fn run_or_create(
     given: &Given,
     create: CreateMissing<'_>,
 ) -> Result<Preflight> {
-    let preflight = Preflight::run(context, provider, spec, given, None).await?;
+    let preflight = Preflight::run(&context.sink, provider, spec, given, None).await?;
     // Nobody is asked about what is only a warning.
     let missing = preflight.creatable(matches!(create, CreateMissing::Yes));
     let Some(hypervisor) = provider.hypervisor() else { return Ok(preflight) };
@@ -154,7 +154,7 @@ pub(super) async fn run_or_create(
         let done = blocking(move || (hypervisor.create_missing)(&spec, &what)).await?;
         context.sink.warn(done);
     }
-    Preflight::run(context, provider, spec, given, None).await
+    Preflight::run(&context.sink, provider, spec, given, None).await
 }
 
 /// Whether `init` may create a missing pool or network.

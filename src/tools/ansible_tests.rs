@@ -73,9 +73,9 @@ async fn a_real_run_emits_events_and_hides_secrets() {
       when: inventory_hostname == 'n12'
 "#;
     let Some((ansible, dir)) = directory(playbook).await else { return };
-    let (sink, events) = (EventSink::silent(), Arc::new(Mutex::new(Vec::new())));
+    let events = Arc::new(Mutex::new(Vec::new()));
     let copy = events.clone();
-    sink.add_reader(move |stamped| copy.lock().unwrap().push(stamped.event.clone()));
+    let sink = EventSink::silent().logged(move |stamped| copy.lock().unwrap().push(stamped.event.clone()));
 
     let run = PlaybookRun { secrets: vec!["tiger".into()], ..run_in(dir.path()) };
     let Err(Error::Tool(failure)) = ansible.run_playbook(run, &sink, &Interrupt::never()).await else { panic!() };
@@ -101,8 +101,7 @@ async fn a_press_ends_a_real_run_and_what_it_started() {
 ";
     let Some((ansible, dir)) = directory(playbook).await else { return };
     let (interrupt, sender) = Interrupt::manual();
-    let sink = EventSink::silent();
-    sink.add_reader(move |stamped| {
+    let sink = EventSink::silent().logged(move |stamped| {
         if matches!(&stamped.event, Event::Task { state: ItemState::Started, .. }) {
             press(&sender, 2);
         }

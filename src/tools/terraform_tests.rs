@@ -46,9 +46,9 @@ impl Bench {
         };
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("main.tf"), config).unwrap();
-        let (sink, events) = (EventSink::silent(), Arc::new(Mutex::new(Vec::new())));
+        let events = Arc::new(Mutex::new(Vec::new()));
         let copy = events.clone();
-        sink.add_reader(move |stamped| copy.lock().unwrap().push(stamped.event.clone()));
+        let sink = EventSink::silent().logged(move |stamped| copy.lock().unwrap().push(stamped.event.clone()));
         Some(Bench { terraform, dir, sink, events })
     }
 
@@ -171,12 +171,12 @@ async fn an_interrupt_stops_an_apply_in_order_and_keeps_its_state() {
         }"#;
     let Some(bench) = Bench::with(config).await else { return };
     let (interrupt, sender) = Interrupt::manual();
-    bench.sink.add_reader(move |stamped| {
+    let sink = EventSink::silent().logged(move |stamped| {
         if matches!(&stamped.event, Event::Resource { address, .. } if address == "terraform_data.slow") {
             crate::signal::press(&sender, 15);
         }
     });
-    let workdir = bench.terraform.workdir(bench.dir.path(), bench.sink.clone(), interrupt).unwrap();
+    let workdir = bench.terraform.workdir(bench.dir.path(), sink, interrupt).unwrap();
     workdir.init().await.unwrap();
     workdir.plan().await.unwrap();
     let error = workdir.apply().await.unwrap_err();

@@ -77,7 +77,7 @@ impl LineEditor {
             // The thread is left behind in its read, and the terminal as it has set it.
             if let Some(terminal) = &self.terminal {
                 let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, terminal);
-                self.err.try_print(&format!("{PASTE_OFF}\n"));
+                self.err.post(format!("{PASTE_OFF}\n"));
             }
         }
         input

@@ -1,12 +1,16 @@
-//! What people and programs see: readers of events and reports, errors, questions.
+//! What people and programs see: events while a command works, its report, errors, questions.
 //!
 //! Belongs here: everything that prints, and how it looks as text and as JSON. Results go to
 //! standard output, everything else to standard error; with `--output json` the events of long
 //! commands and the error object are lines of standard output too, the result or error last.
 //! Does not belong here: finding anything out, deciding anything, ending the process.
 //!
+//! Nobody waits for a reader that stalls: [`drawer`] has the thread that shows events, [`stream`] those that write.
+//!
 //! Values from outside pass [`sanitize`] before they are shown.
 
+mod diagnostics;
+mod drawer;
 mod error;
 mod json;
 mod line_editor;
@@ -18,38 +22,53 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod sanitize;
+mod screen;
 mod settings;
 mod stream;
 mod style;
 
-use std::collections::HashSet;
+use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::events::{Event, Stamped};
+use crate::events::EventSink;
 use crate::model::{LogContent, LogLine, SqlFormat, SqlReport};
+use crate::signal::Interrupt;
 
+pub use diagnostics::Diagnostics;
 pub use line_editor::LineEditor;
 pub use report::Report;
 pub use settings::{ColorChoice, Environment, Flags, Format, Settings};
 
+use drawer::Drawer;
 use page::Page;
-use plain::{Detail, Lines};
 use sanitize::{clean, clean_output};
-use stream::Stream;
+use screen::Screen;
+use stream::{Printed, Stream};
 use style::{Paint, Tone};
 
-/// The one that draws. Cheap to clone.
+/// How long a command waits for a reader who does not take its progress.
+const PROGRESS_LIMIT: Duration = Duration::from_secs(2);
+/// The same after a signal; and how long a result still waits for its reader when a signal comes meanwhile.
+const AFTER_SIGNAL: Duration = Duration::from_millis(500);
+
+/// What commands print with. Cheap to clone.
 #[derive(Clone)]
 pub struct Ui {
-    settings: Settings,
-    out: Stream,
-    err: Stream,
-    /// Warnings that have been shown: an operation's reader and its report may tell the same one.
-    warned: Arc<Mutex<HashSet<String>>>,
+    screen: Screen,
+    running: Arc<Mutex<Running>>,
+}
+
+/// What belongs to the command that runs.
+#[derive(Default)]
+struct Running {
+    drawer: Option<Drawer>,
+    /// The signals that have come, as long as somebody counts them. Until then they end the process by themselves.
+    interrupt: Option<Interrupt>,
 }
 
 impl Ui {
@@ -59,55 +78,26 @@ impl Ui {
     }
 
     fn on(settings: Settings, out: Stream, err: Stream) -> Self {
-        Self { settings, out, err, warned: Arc::default() }
+        Self { screen: Screen::new(settings, out, err), running: Arc::default() }
     }
 
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.screen.settings
     }
 
-    /// A reader for a command's events: numbered steps on standard error; in JSON the events of an
-    /// operation as lines on standard output. Outside an operation (`init`, `doctor`, `status`)
-    /// nothing but warnings is told, and standard output is left to the one result. `--quiet`
-    /// leaves warnings only.
-    pub fn progress(&self) -> impl FnMut(&Stamped) + Send + 'static {
-        let ui = self.clone();
-        let mut lines = Lines::new(self.detail(), self.settings.stderr_colors);
-        let mut in_operation = false;
-        move |stamped| {
-            let event = &stamped.event;
-            in_operation |= matches!(event, Event::OperationStarted { .. });
-            match ui.settings.format {
-                Format::Json if in_operation => ui.json_event(stamped),
-                _ => ui.text_event(event, &mut lines, in_operation),
-            }
-            in_operation &= !matches!(event, Event::OperationFinished { .. });
-        }
+    /// Begins to show events, in a thread of its own: numbered steps on standard error, or lines of JSON on standard
+    /// output. From now on, nothing waits for its reader for long after one of the signals that `interrupt` counts.
+    pub fn begin_progress(&self, interrupt: Interrupt) -> EventSink {
+        let (sink, drawer) = Drawer::start(self.screen.clone());
+        *self.running() = Running { drawer: Some(drawer), interrupt: Some(interrupt) };
+        sink
     }
 
-    fn json_event(&self, stamped: &Stamped) {
-        let shown = match &stamped.event {
-            Event::Warning { .. } => true,
-            // A quantity is for bars, not for a log of lines.
-            Event::StepProgress { .. } => false,
-            _ => !self.settings.quiet,
-        };
-        if shown {
-            self.out.try_print(&json::event(stamped));
-        }
-    }
-
-    fn text_event(&self, event: &Event, lines: &mut Lines, in_operation: bool) {
-        match event {
-            Event::Warning { message } => self.warning(message),
-            // Outside an operation the checks are the command's result.
-            Event::Check(check) if in_operation => {
-                plain::check_warning(check).iter().for_each(|text| self.warning(text))
-            }
-            _ => {}
-        }
-        if let Some(line) = lines.line(event) {
-            self.err.try_print(&line);
+    /// Shows the events that are left; those that nobody reads are given up soon.
+    pub fn end_progress(&self) {
+        let drawer = self.running().drawer.take();
+        if let Some(drawer) = drawer {
+            drawer.end(self.progress_limit());
         }
     }
 
@@ -115,11 +105,11 @@ impl Ui {
     /// they have been shown. Fails where the result cannot be written; a reader that has gone is
     /// no failure.
     pub fn result<R: Report + ?Sized>(&self, report: &R) -> Result<()> {
-        let text = match self.settings.format {
+        let text = match self.settings().format {
             Format::Json => json::result(to_json(report)?),
             Format::Text => {
                 report.warnings().iter().for_each(|warning| self.warning(warning));
-                page(report, self.settings.stdout_colors)
+                page(report, self.settings().stdout_colors)
             }
         };
         self.print(&text)
@@ -128,11 +118,11 @@ impl Ui {
     /// A result set in the form that `sql --format` asks for; JSON if `--output json` does.
     pub fn sql(&self, report: &SqlReport, format: SqlFormat) -> Result<()> {
         match format {
-            _ if self.settings.format == Format::Json => self.result(report),
+            _ if self.settings().format == Format::Json => self.result(report),
             SqlFormat::Json => self.print(&json::result(to_json(report)?)),
             SqlFormat::Table => self.result(report),
             // Data for programs stays as it is, unless a terminal would obey it.
-            SqlFormat::Csv if self.settings.stdout_terminal => {
+            SqlFormat::Csv if self.settings().stdout_terminal => {
                 let lines: String = report::csv(report).lines().map(|line| format!("{}\n", clean(line))).collect();
                 self.print(&lines)
             }
@@ -142,8 +132,8 @@ impl Ui {
 
     /// A line of a log on standard output: readable, or as it is stored. One that is no object becomes one.
     pub fn log(&self, line: &LogLine) -> Result<()> {
-        self.print(&match (self.settings.format, &line.content) {
-            (Format::Text, _) => log::text(line, self.settings.stdout_colors),
+        self.print(&match (self.settings().format, &line.content) {
+            (Format::Text, _) => log::text(line, self.settings().stdout_colors),
             (Format::Json, LogContent::Object(object)) => json::line(object),
             (Format::Json, LogContent::Text(text)) => {
                 json::line(&serde_json::json!({ "source": line.source, "node": line.node, "line": text }))
@@ -154,70 +144,127 @@ impl Ui {
     /// Shows why the command failed: text on standard error, or the error object as the last line
     /// of standard output. Where that takes nothing (a full disk), it is told on standard error too.
     pub fn error(&self, error: &Error) {
-        if self.settings.format == Format::Json && self.out.print(&json::error(error)).is_ok() {
-            return;
+        self.settle();
+        // Whoever ended the command does not wait for its last words.
+        let limit = matches!(error.exit_code(), 128..).then_some(AFTER_SIGNAL);
+        if self.settings().format == Format::Json {
+            let printed = self.screen.out.print(&json::error(error), self.patience(limit));
+            if matches!(printed, Ok(Printed::Yes)) {
+                return;
+            }
         }
-        let mut page = Page::new(self.settings.stderr_colors);
+        let mut page = Page::new(self.settings().stderr_colors);
         error::describe(&mut page, error);
-        self.err.try_print(&page.into_text());
+        self.screen.err.print(&page.into_text(), self.patience(limit)).ok();
     }
 
     /// Tells a warning on standard error, each one once.
     pub fn warning(&self, text: &str) {
-        let new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
-        if new {
-            self.warning_again(text);
-        }
+        self.screen.new_warning(text).iter().for_each(|text| self.tell(text));
     }
 
     /// Tells a warning, although it was told before: it happened again.
     pub fn warning_again(&self, text: &str) {
-        let mut page = Page::new(self.settings.stderr_colors);
-        page.paragraph(Tone::Warning, "warning:", text);
-        self.err.try_print(&page.into_text());
+        self.tell(&self.screen.warning(text));
     }
 
     /// Tells a person at work something, on standard error: nothing in JSON format, nor with `--quiet`.
     pub fn note(&self, text: &str) {
-        if self.settings.format == Format::Text && !self.settings.quiet {
-            text.lines().for_each(|line| self.err.try_print(&format!("{}\n", clean(line))));
+        if self.settings().format == Format::Text && !self.settings().quiet {
+            text.lines().for_each(|line| self.tell(&format!("{}\n", clean(line))));
         }
     }
 
     /// Reads lines from the terminal, with the keys and the history that people know from shells.
     /// Without a file, or where it cannot be used, nothing is remembered beyond this process.
     pub fn line_editor(&self, history: Option<PathBuf>) -> Result<LineEditor> {
-        LineEditor::new(self.err.clone(), history).map_err(Error::io("the terminal"))
+        LineEditor::new(self.screen.err.clone(), history).map_err(Error::io("the terminal"))
     }
 
     /// Asks on the terminal; None where nobody is there to answer. Only `y` and `yes` are a yes;
     /// Ctrl-C is a no. The question is the last line, what it is about may stand above it.
     pub fn confirm(&self, question: &str) -> Option<bool> {
-        if !self.settings.terminal {
+        if !self.settings().terminal {
             return None;
         }
         let mut lines: Vec<_> = question.lines().map(clean_output).collect();
-        let last = Paint::new(self.settings.stderr_colors).paint(Tone::Strong, &lines.pop().unwrap_or_default());
+        let last = Paint::new(self.settings().stderr_colors).paint(Tone::Strong, &lines.pop().unwrap_or_default());
         let above: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        self.err.try_print(&format!("{above}{last} [y/N] "));
+        self.tell(&format!("{above}{last} [y/N] "));
         let answer = prompt::answer(std::io::BufReader::new(std::io::stdin()));
         if answer.as_ref().is_none_or(|line| !line.ends_with('\n')) {
-            self.err.try_print("\n");
+            self.tell("\n");
         }
         Some(answer.is_some_and(|line| prompt::is_yes(&line)))
     }
 
-    fn print(&self, text: &str) -> Result<()> {
-        self.out.print(text).map_err(Error::io("the result could not be written to standard output"))
+    /// Where `--log-level` writes.
+    pub fn diagnostics(&self) -> Diagnostics {
+        Diagnostics(self.screen.err.clone())
     }
 
-    fn detail(&self) -> Detail {
-        let Settings { format, verbose, quiet, .. } = self.settings;
-        match () {
-            () if quiet || format == Format::Json => Detail::Quiet,
-            () if verbose => Detail::Verbose,
-            () => Detail::Normal,
+    /// To be called before the process ends: writes what nobody has waited for.
+    pub fn finish(&self) {
+        if self.screen.err.has_posted() {
+            self.screen.err.flush(self.patience(Some(AFTER_SIGNAL)));
         }
+    }
+
+    /// On standard output, after the events that were emitted before. A reader may take as long as it likes, until a
+    /// signal comes.
+    fn print(&self, text: &str) -> Result<()> {
+        self.settle();
+        match self.screen.out.print(text, self.patience(None)) {
+            Ok(Printed::Yes) => Ok(()),
+            Ok(Printed::NotYet) => Err(Error::Interrupted { signal: self.last_signal() }),
+            Err(error) => Err(Error::io("the result could not be written to standard output")(error)),
+        }
+    }
+
+    /// On standard error, after the events that were emitted before. Nobody can be told what cannot be written.
+    fn tell(&self, text: &str) {
+        self.settle();
+        self.screen.err.print(text, self.patience(Some(PROGRESS_LIMIT))).ok();
+    }
+
+    /// Lets the events that were emitted before be shown before something else is.
+    fn settle(&self) {
+        let events = self.running().drawer.as_ref().map(|drawer| drawer.events.clone());
+        if let Some(events) = events {
+            events.settle(self.progress_limit());
+        }
+    }
+
+    fn progress_limit(&self) -> impl Fn() -> Duration + use<> {
+        let interrupt = self.running().interrupt.clone();
+        move || match interrupt.as_ref().and_then(Interrupt::signal) {
+            Some(_) => AFTER_SIGNAL,
+            None => PROGRESS_LIMIT,
+        }
+    }
+
+    /// Whether to wait on for a reader: within the limit, and for a moment after a signal that comes meanwhile. One
+    /// that came before has ended something else, such as an SQL statement.
+    fn patience(&self, limit: Option<Duration>) -> impl Fn() -> bool + use<> {
+        let interrupt = self.running().interrupt.clone();
+        let count = move || interrupt.as_ref().map_or(0, |interrupt| interrupt.pressed().times);
+        let (began, before, pressed) = (Instant::now(), count(), Cell::new(None));
+        move || {
+            if pressed.get().is_none() && count() > before {
+                pressed.set(Some(Instant::now()));
+            }
+            let ended = pressed.get().is_some_and(|since: Instant| since.elapsed() >= AFTER_SIGNAL);
+            !ended && limit.is_none_or(|limit| began.elapsed() < limit)
+        }
+    }
+
+    fn last_signal(&self) -> i32 {
+        self.running().interrupt.as_ref().map_or(0, |interrupt| interrupt.pressed().last)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        // Held for an assignment or a copy only.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

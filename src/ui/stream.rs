@@ -1,7 +1,19 @@
 //! The two ways out, shared by everything in `ui`.
+//!
+//! A reader may stall: a pager that shows its first page, a terminal after Ctrl-S, a fifo that nobody opens again.
+//! A write to it blocks, and nothing can end that. So each stream has a thread that writes, and everybody else
+//! decides for how long to wait for it.
 
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// How often somebody who waits for a write looks whether to wait on.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How many texts that nobody waits for may wait to be written.
+const POSTED: usize = 1000;
 
 /// Standard output or standard error, whole texts at a time so that lines never mix.
 ///
@@ -9,43 +21,103 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// goes on, and nothing panics. Any other failure (a full disk) is returned.
 #[derive(Clone)]
 pub(super) struct Stream {
-    target: Arc<Mutex<Target>>,
+    jobs: Sender<Job>,
+    posted: Arc<AtomicUsize>,
+    lost: Arc<AtomicUsize>,
 }
 
-struct Target {
-    write: Box<dyn Write + Send>,
-    reader_gone: bool,
+struct Job {
+    text: String,
+    done: Option<Sender<io::Result<()>>>,
+}
+
+/// What became of a text.
+#[derive(Debug)]
+pub(super) enum Printed {
+    Yes,
+    /// It still waits for its reader. It will be written if the process lives long enough.
+    NotYet,
 }
 
 impl Stream {
     pub fn new(write: impl Write + Send + 'static) -> Self {
-        Self { target: Arc::new(Mutex::new(Target { write: Box::new(write), reader_gone: false })) }
+        let (jobs, queue) = channel();
+        let posted = Arc::new(AtomicUsize::new(0));
+        let count = posted.clone();
+        std::thread::spawn(move || serve(write, &queue, &count));
+        Self { jobs, posted, lost: Arc::default() }
     }
 
-    pub fn print(&self, text: &str) -> io::Result<()> {
-        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
-        if target.reader_gone || text.is_empty() {
-            return Ok(());
+    /// Writes a text, and waits until that is done or `goes_on` says no.
+    pub fn print(&self, text: &str, goes_on: impl Fn() -> bool) -> io::Result<Printed> {
+        if text.is_empty() {
+            return Ok(Printed::Yes);
         }
-        let written = target.write.write_all(text.as_bytes()).and_then(|()| target.write.flush());
-        match written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                target.reader_gone = true;
-                Ok(())
+        self.write(text, goes_on)
+    }
+
+    /// Waits until everything that was given before is written or `goes_on` says no.
+    pub fn flush(&self, goes_on: impl Fn() -> bool) {
+        self.write("", goes_on).ok();
+    }
+
+    /// Writes a text some time, and waits for nothing. If very many wait already, it is counted instead.
+    pub fn post(&self, text: String) {
+        if self.posted.fetch_add(1, Ordering::Relaxed) < POSTED {
+            let text = match self.lost.swap(0, Ordering::Relaxed) {
+                0 => text,
+                lost => format!("({lost} lines are left out here, because nobody read this output)\n{text}"),
+            };
+            self.jobs.send(Job { text, done: None }).ok();
+        } else {
+            self.posted.fetch_sub(1, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something that was posted still waits.
+    pub fn has_posted(&self) -> bool {
+        self.posted.load(Ordering::Relaxed) > 0
+    }
+
+    fn write(&self, text: &str, goes_on: impl Fn() -> bool) -> io::Result<Printed> {
+        let (done, result) = channel();
+        self.jobs.send(Job { text: text.to_owned(), done: Some(done) }).map_err(|_| gone())?;
+        loop {
+            match result.recv_timeout(LOOK_AGAIN) {
+                Ok(written) => return written.map(|()| Printed::Yes),
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+                Err(RecvTimeoutError::Timeout) if goes_on() => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(Printed::NotYet),
             }
-            other => other,
         }
     }
+}
 
-    /// For what nobody can be told about if it fails: lines on standard error.
-    pub fn try_print(&self, text: &str) {
-        self.print(text).ok();
+fn serve(mut target: impl Write, queue: &Receiver<Job>, posted: &AtomicUsize) {
+    let mut reader_gone = false;
+    for Job { text, done } in queue {
+        let written = match reader_gone || text.is_empty() {
+            true => Ok(()),
+            false => target.write_all(text.as_bytes()).and_then(|()| target.flush()),
+        };
+        reader_gone |= matches!(&written, Err(error) if error.kind() == ErrorKind::BrokenPipe);
+        match done {
+            Some(done) => done.send(if reader_gone { Ok(()) } else { written }).unwrap_or_default(),
+            None => drop(posted.fetch_sub(1, Ordering::Relaxed)),
+        }
     }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that writes has ended")
 }
 
 /// A stream into memory, and what was written to it.
 #[cfg(test)]
 pub(super) fn captured() -> (Stream, impl Fn() -> String) {
+    use std::sync::Mutex;
+
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
     impl Write for Shared {
@@ -66,6 +138,23 @@ pub(super) fn captured() -> (Stream, impl Fn() -> String) {
 #[cfg(test)]
 pub(super) fn full() -> Stream {
     Stream::new(tests::Failing(ErrorKind::StorageFull, None))
+}
+
+/// A stream whose reader takes nothing until the sender is dropped.
+#[cfg(test)]
+pub(super) fn stalled() -> (Sender<()>, Stream) {
+    struct Stalled(Receiver<()>);
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.recv().ok();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (keep, end) = channel();
+    (keep, Stream::new(Stalled(end)))
 }
 
 #[cfg(test)]
@@ -90,12 +179,23 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_error_and_is_not_written_to_again() {
         let stream = Stream::new(Failing(ErrorKind::BrokenPipe, Some(1)));
-        assert!(stream.print("one\n").is_ok());
-        assert!(stream.print("two\n").is_ok());
+        assert!(stream.print("one\n", || true).is_ok());
+        assert!(stream.print("two\n", || true).is_ok());
     }
 
     #[test]
     fn a_full_disk_is_an_error() {
-        assert_eq!(full().print("one\n").unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(full().print("one\n", || true).unwrap_err().kind(), ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn nobody_has_to_wait_for_a_reader_that_stalls() {
+        let (reads, stream) = stalled();
+        (0..2 * POSTED).for_each(|_| stream.post("posted\n".into()));
+        assert_eq!(stream.posted.load(Ordering::Relaxed), POSTED);
+        assert!(matches!(stream.print("one\n", || false), Ok(Printed::NotYet)));
+        drop(reads);
+        assert!(matches!(stream.print("two\n", || true), Ok(Printed::Yes)));
+        assert!(!stream.has_posted());
     }
 }

@@ -1,6 +1,6 @@
 //! The `Ui` as commands use it: which text goes where.
 
-use crate::events::EventSink;
+use crate::events::{Event, Stamped};
 
 use super::*;
 
@@ -87,9 +87,9 @@ fn events_are_as_their_schema_says() {
 }
 
 fn emit(seen: &Seen, events: Vec<Event>) {
-    let sink = EventSink::silent();
-    sink.add_reader(seen.ui.progress());
+    let sink = seen.ui.begin_progress(Interrupt::never());
     events.into_iter().for_each(|event| sink.emit(event));
+    seen.ui.end_progress();
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn data_is_harmless_as_table_and_raw_only_where_no_terminal_reads_csv() {
     piped.ui.sql(&report, SqlFormat::Csv).unwrap();
     assert_eq!((piped.out)(), "A\nx\u{1b}[2J\u{9b}1A\u{202e}\n");
     let mut terminal = ui(TEXT);
-    terminal.ui.settings.stdout_terminal = true;
+    terminal.ui.screen.settings.stdout_terminal = true;
     terminal.ui.sql(&report, SqlFormat::Csv).unwrap();
     assert_eq!((terminal.out)(), "A\nx\\u{1b}[2J\\u{9b}1A\\u{202e}\n");
 }
@@ -226,4 +226,30 @@ fn the_global_json_format_beats_the_table() {
     let seen = ui(JSON);
     seen.ui.sql(&samples::sql_rows(), SqlFormat::Table).unwrap();
     assert!((seen.out)().starts_with("{\"schema\":1,"));
+}
+
+#[test]
+fn a_reader_that_stalls_keeps_neither_the_result_nor_who_gives_a_signal() {
+    let settings = Settings::resolve(TEXT, &Environment::default());
+    let (out, read_out) = stream::captured();
+    let (_keep, err) = stream::stalled();
+    let (interrupt, _press) = Interrupt::manual();
+    let ui = Ui::on(settings, out, err);
+    let sink = ui.begin_progress(interrupt);
+    samples::deploy_events().into_iter().for_each(|event| sink.emit(event));
+    ui.end_progress();
+    ui.result(&samples::deploy()).unwrap();
+    assert!(read_out().starts_with("database_ready"));
+
+    let (_keep, out) = stream::stalled();
+    let (interrupt, keys) = Interrupt::manual();
+    let ui = Ui::on(settings, out, stream::captured().0);
+    ui.begin_progress(interrupt);
+    let waiting = std::thread::spawn({
+        let ui = ui.clone();
+        move || ui.result(&samples::deploy())
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    crate::signal::press(&keys, 15);
+    assert!(matches!(waiting.join().unwrap(), Err(Error::Interrupted { signal: 15 })));
 }

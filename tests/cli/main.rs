@@ -29,6 +29,7 @@ mod releases;
 mod remote;
 mod schema;
 mod sql;
+mod stalled;
 mod stand_in;
 mod support;
 mod usage;

@@ -251,6 +251,11 @@ impl Call<'_> {
         self
     }
 
+    /// As [`Call::start`], with a standard output of the test's own.
+    pub fn start_writing_to(mut self, stdout: impl Into<Stdio>) -> std::process::Child {
+        self.command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Starts it and lets it run.
     pub fn start(mut self) -> std::process::Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -61,7 +61,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             tell_nodes(work, &plan.cluster).await?;
             return Ok(report(work, &plan, since));
         }
-        let programs = check(context, work, &plan).await?;
+        let programs = check(work, &plan).await?;
         // The release's download needs nothing from Terraform and the inter-node key nothing from the machines.
         let mut pending = artifacts::start(work, &plan)?;
         let mut release = None;
@@ -182,11 +182,11 @@ async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> 
     }
 }
 
-async fn check(context: &Context, work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
+async fn check(work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
     let given = work.dir.secrets()?.cloud;
-    let checking = Preflight::run(context, plan.cluster.provider, &state.spec, &given, Some(&work.dir));
+    let checking = Preflight::run(&work.sink, plan.cluster.provider, &state.spec, &given, Some(&work.dir));
     let preflight = work.unless_interrupted(checking).await?;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.

@@ -1,12 +1,16 @@
-//! What operations tell while they work: one enum, four readers (plain lines, bars, JSON lines,
-//! the log file). Operations emit owned values and never wait for a reader.
+//! What operations tell while they work: one enum, read by the operation's log file and by whatever shows
+//! the work to people and programs.
+//!
+//! Belongs here: the events, and the queue in which they wait for the screen. Does not belong here: how
+//! an event looks, and where a log file is.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+mod sink;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Check, Operation};
+
+pub use sink::{EventSink, Events, Waiting};
 
 /// An event with the moment at which it was emitted.
 #[derive(Debug, Clone, Serialize)]
@@ -16,6 +20,12 @@ pub struct Stamped {
     pub at: String,
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl Stamped {
+    pub fn now(event: Event) -> Self {
+        Self { at: format!("{:.3}", jiff::Timestamp::now()), event }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -37,7 +47,7 @@ pub enum Event {
         step: &'static str,
         message: String,
     },
-    /// A quantity within the running step, for bars.
+    /// How far the running step is with something that can be measured.
     StepProgress {
         step: &'static str,
         done: u64,
@@ -97,6 +107,19 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether it begins or ends something that others belong to. There are only a few of these.
+    pub(crate) fn is_landmark(&self) -> bool {
+        matches!(
+            self,
+            Event::OperationStarted { .. }
+                | Event::StepStarted { .. }
+                | Event::StepFinished { .. }
+                | Event::OperationFinished { .. }
+        )
+    }
+}
+
 /// A numbered step of an operation.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -134,66 +157,4 @@ pub enum ItemState {
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     Bytes,
-}
-
-type Reader = Box<dyn FnMut(&Stamped) + Send>;
-
-/// Where events go. Cheap to clone; readers are added before the work begins (the screen) or
-/// when an operation has its log folder.
-#[derive(Clone, Default)]
-pub struct EventSink {
-    readers: Arc<Mutex<Vec<Reader>>>,
-}
-
-impl EventSink {
-    /// A sink that nobody reads, for tests and for commands without progress.
-    pub fn silent() -> Self {
-        Self::default()
-    }
-
-    pub fn add_reader(&self, reader: impl FnMut(&Stamped) + Send + 'static) {
-        self.lock().push(Box::new(reader));
-    }
-
-    pub fn emit(&self, event: Event) {
-        let stamped = Stamped { at: now(), event };
-        for reader in self.lock().iter_mut() {
-            reader(&stamped);
-        }
-    }
-
-    pub fn warn(&self, message: impl Into<String>) {
-        self.emit(Event::Warning { message: message.into() });
-    }
-
-    pub fn detail(&self, step: &'static str, message: impl Into<String>) {
-        self.emit(Event::StepDetail { step, message: message.into() });
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
-        // A reader that panicked must not take the operation with it.
-        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_one_flat_json_object() {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let sink = EventSink::silent();
-        let copy = seen.clone();
-        sink.add_reader(move |e| copy.lock().unwrap().push(serde_json::to_value(e).unwrap()));
-        sink.warn("disk is nearly full");
-        let events = seen.lock().unwrap();
-        assert_eq!(events[0]["event"], "warning");
-        assert_eq!(events[0]["message"], "disk is nearly full");
-        assert!(events[0]["at"].as_str().unwrap().ends_with('Z'));
-    }
 }

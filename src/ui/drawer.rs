@@ -1,0 +1,121 @@
+//! The one thread that shows events while a command works.
+//!
+//! It alone waits for a reader that stalls. Whoever wants to print something else (a question, a result) first lets
+//! it catch up: see [`Events::settle`].
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::events::{Event, EventSink, Events, Stamped, Waiting};
+
+use super::json;
+use super::plain::{self, Detail, Lines};
+use super::screen::Screen;
+use super::settings::Format;
+
+/// A form in which events are shown. Live bars are one more.
+trait Look: Send {
+    /// `in_operation`: between an operation's first and last event. Outside (`init`, `doctor`, `status`) only warnings
+    /// are of interest, because the result tells the rest.
+    fn show(&mut self, stamped: &Stamped, in_operation: bool);
+}
+
+/// Numbered steps on standard error. `--quiet` leaves only warnings.
+struct Plain {
+    screen: Screen,
+    lines: Lines,
+}
+
+/// Lines of standard output; outside an operation standard output is left to the one result.
+struct JsonLines {
+    screen: Screen,
+    outside: Plain,
+}
+
+impl Look for Plain {
+    fn show(&mut self, stamped: &Stamped, in_operation: bool) {
+        match &stamped.event {
+            Event::Warning { message } => self.screen.draw_warning(message),
+            // Outside an operation the checks are the command's result.
+            Event::Check(check) if in_operation => {
+                plain::check_warning(check).iter().for_each(|text| self.screen.draw_warning(text))
+            }
+            _ => {}
+        }
+        if let Some(line) = self.lines.line(&stamped.event) {
+            self.screen.draw_on_err(&line);
+        }
+    }
+}
+
+impl Look for JsonLines {
+    fn show(&mut self, stamped: &Stamped, in_operation: bool) {
+        let shown = match &stamped.event {
+            _ if !in_operation => return self.outside.show(stamped, in_operation),
+            Event::Warning { .. } => true,
+            // How far a transfer is: too much for lines.
+            Event::StepProgress { .. } => false,
+            _ => !self.screen.settings.quiet,
+        };
+        if shown {
+            self.screen.draw_on_out(&json::event(stamped));
+        }
+    }
+}
+
+fn look(screen: Screen) -> Box<dyn Look> {
+    let settings = screen.settings;
+    let detail = match settings.format {
+        Format::Json => Detail::Quiet,
+        Format::Text if settings.quiet => Detail::Quiet,
+        Format::Text if settings.verbose => Detail::Verbose,
+        Format::Text => Detail::Normal,
+    };
+    let plain = Plain { screen: screen.clone(), lines: Lines::new(detail, settings.stderr_colors) };
+    match settings.format {
+        Format::Text => Box::new(plain),
+        Format::Json => Box::new(JsonLines { screen, outside: plain }),
+    }
+}
+
+fn draw(events: &Events, look: &mut dyn Look) {
+    let mut in_operation = false;
+    while let Some(waiting) = events.next() {
+        let stamped = match waiting {
+            Waiting::Event(stamped) => stamped,
+            Waiting::LeftOut(count) => Stamped::now(Event::Warning { message: left_out(count) }),
+        };
+        in_operation |= matches!(stamped.event, Event::OperationStarted { .. });
+        look.show(&stamped, in_operation);
+        in_operation &= !matches!(stamped.event, Event::OperationFinished { .. });
+    }
+}
+
+fn left_out(count: u64) -> String {
+    format!("{count} events are not shown here, because nobody read this output; the operation's log has all of them")
+}
+
+/// The running thread.
+pub(super) struct Drawer {
+    pub events: Events,
+    thread: JoinHandle<()>,
+}
+
+impl Drawer {
+    pub fn start(screen: Screen) -> (EventSink, Drawer) {
+        let (sink, events) = EventSink::queued();
+        let queue = events.clone();
+        let thread = std::thread::spawn(move || draw(&queue, look(screen).as_mut()));
+        (sink, Drawer { events, thread })
+    }
+
+    /// Shows what was emitted, for at most as long as `limit` says. A thread whose reader stalls is left behind.
+    pub fn end(self, limit: impl Fn() -> Duration) {
+        let done = self.events.settle(limit);
+        self.events.close();
+        if done {
+            // It has nothing left to show. If it panicked, nothing is lost that could still be had.
+            self.thread.join().ok();
+        }
+    }
+}
