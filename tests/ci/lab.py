@@ -22,6 +22,8 @@ OPTIONS = [
     *("--cloud-provider", "libvirt", "--db-version", "rehearsal", "--libvirt-memory", "1", "--libvirt-vcpus", "1"),
     *("--root-volume-size", "5", "--data-volume-size", "2"),
 ]
+# The machine with which `init` tries the pool and the network.
+PROBE = "exasol-probe-"
 # What a user's test would do: log in with what the script hands over.
 LOGIN = """
 import os, pyexasol, sys
@@ -88,19 +90,29 @@ class Runner:
         assert (self.folder / "password-seen").exists(), "the test did not run"
         self.destroyed(name)
 
+    def refused(self, name):
+        """SIGTERM while init's probe runs: nothing was made, and nothing of the probe is left."""
+        self.terminated(name, lambda machine: machine.startswith(PROBE))
+        assert not ours(), f"left in libvirt: {ours()}"
+        assert not (self.folder / name / "deployment.json").exists()
+
     def interrupted(self, name):
         """SIGTERM while a machine boots."""
+        self.terminated(name, lambda machine: not machine.startswith(PROBE))
+        self.destroyed(name)
+        # A second destroy, as the recipes call it, finds nothing to do.
+        end(self.start(name, "destroy"), 0, self.log)
+
+    def terminated(self, name, is_the_one):
+        """A run that gets a SIGTERM as soon as such a machine is on."""
         process = self.start(name, "run", *OPTIONS, "--", "touch", "ran")
         limit = time.monotonic() + 300
-        while not virsh("list", "--name"):
+        while not any(map(is_the_one, virsh("list", "--name"))):
             assert process.poll() is None and time.monotonic() < limit, self.log.read_text()
             time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
         end(process, 143, self.log)
         assert not (self.folder / "ran").exists()
-        self.destroyed(name)
-        # A second destroy, as the recipes call it, finds nothing to do.
-        end(self.start(name, "destroy"), 0, self.log)
 
 
 def end(process, code, log):
@@ -116,6 +128,8 @@ def main():
     runner = Runner(exasol)
     print(f"ci recipes: folder, kept if this fails: {runner.folder}", flush=True)
     for about, story in (
+        # First: the probe asks for an address only if none has got one lately.
+        ("SIGTERM while the probe runs: 143, and nothing left", lambda: runner.refused("refused")),
         ("a test that passes", lambda: runner.story("passes", 0, "python3", "login.py", "0")),
         ("a test that fails: its exit code, and destroyed", lambda: runner.story("fails", 7, "python3", "login.py", "7")),
         ("SIGTERM while a machine boots: 143, and destroyed", lambda: runner.interrupted("interrupted")),
