@@ -7,10 +7,8 @@ use ssh_key::rand_core::{OsRng, RngCore};
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use crate::error::{Error, Result};
-use crate::model::DeploymentId;
+use crate::model::{DeploymentId, PASSWORD_MAX_BYTES};
 
-/// The SQL login encrypts the password with a 1024-bit RSA key and PKCS #1 v1.5 padding: 128 - 11 bytes.
-const PASSWORD_MAX_BYTES: usize = 117;
 const PASSWORD_LENGTH: usize = 24;
 
 // Without those that are taken for each other: 0 O o, 1 I l. No signs, so that the password can be

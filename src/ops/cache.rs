@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::blocking::{ANSWER_LIMIT, blocking, within};
-use super::cache_dirs::CacheDirs;
+use super::user_dirs::CacheDirs;
 use crate::error::{Error, Result};
 use crate::model::{CacheEntry, CacheReport, Spec};
 use crate::providers::{self, CachedVolume, Hypervisor};

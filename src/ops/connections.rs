@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::blocking::ask_hypervisor;
-use super::cache_dirs::CacheDirs;
 use super::operation::{Work, in_dir};
+use super::user_dirs::CacheDirs;
 use super::{credentials, engine, known, links, recorded, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};

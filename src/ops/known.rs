@@ -1,7 +1,7 @@
 //! What a user's index of deployments is told. Nothing depends on it: where it cannot be written,
 //! the operation goes on.
 
-use super::state_dirs::StateDirs;
+use super::user_dirs::StateDirs;
 use crate::deployment::{DeploymentDir, Index, Remembered};
 use crate::error::Result;
 use crate::model::Spec;

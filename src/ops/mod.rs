@@ -30,7 +30,6 @@ pub mod versions;
 mod apply;
 mod blocking;
 mod boot;
-mod cache_dirs;
 mod cluster;
 mod connections;
 mod credentials;
@@ -49,7 +48,6 @@ mod recorded;
 mod release;
 mod render_input;
 mod seed;
-mod state_dirs;
 mod terraform_dir;
 mod user_dirs;
 

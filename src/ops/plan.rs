@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cache_dirs::CacheDirs;
+use super::user_dirs::CacheDirs;
 use super::{Context, apply, connections, credentials, engine, floors, recorded, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};

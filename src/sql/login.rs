@@ -10,10 +10,6 @@ use super::fault::Fault;
 use super::protocol::{Call, PROTOCOL_VERSION, content};
 use super::wire::Wire;
 
-/// The longest password that can log in: PKCS #1 v1.5 leaves 117 of the 128 bytes that a server's
-/// 1024-bit key takes.
-pub const PASSWORD_MAX_BYTES: usize = 117;
-
 /// What a server says about itself when it has let us in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all(deserialize = "camelCase"))]

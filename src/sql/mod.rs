@@ -30,7 +30,7 @@ mod tests;
 use std::fmt;
 
 pub use confidential::may_hold_password;
-pub use login::{PASSWORD_MAX_BYTES, ServerInfo};
+pub use login::ServerInfo;
 pub use probe::{accepts_logins, fingerprint, lets_in};
 pub use session::Session;
 pub use statements::{Open, Split, split, with_end_mark};

@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::Endpoint;
 use super::deadline::Deadline;
 use super::fault::Fault;
-use super::login::{PASSWORD_MAX_BYTES, ServerInfo, login};
+use super::login::{ServerInfo, login};
 use super::protocol::{Call, accepted, content};
 use super::rows::{Fetched, ResultSet, Results, append};
 use super::wire::Wire;
 use crate::error::{Error, Result};
+use crate::model::PASSWORD_MAX_BYTES;
 use crate::model::SqlReport;
 
 /// What is asked for in one fetch, in bytes; the server allows 64 MiB.

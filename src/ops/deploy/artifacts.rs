@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
-use super::super::cache_dirs::{self, CacheDirs};
 use super::super::operation::{Work, in_dir};
 use super::super::release;
+use super::super::user_dirs::{self, CacheDirs};
 use super::image::tell;
 use super::{ARTIFACTS, Plan};
 use crate::deployment::keys;
@@ -217,7 +217,7 @@ fn rehearsal(dir: &Path) -> Result<Release> {
     let place = |name: &str, content: &[u8], sha256: &str| {
         // Named by content: two versions of this program may share a cache.
         let path = dir.join("rehearsal").join(&sha256[..16]).join(name);
-        cache_dirs::place(&path, content)?;
+        user_dirs::place(&path, content)?;
         Ok::<_, Error>(LocalArtifact { path, sha256: sha256.to_owned() })
     };
     Ok(Release {

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::super::blocking::blocking;
-use super::super::cache_dirs::CacheDirs;
 use super::super::operation::Work;
 use super::super::terraform_dir;
+use super::super::user_dirs::CacheDirs;
 use super::{IMAGE, Plan, newest_release};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, Unit};

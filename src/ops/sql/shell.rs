@@ -9,7 +9,7 @@ use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Input, SqlFormat, SqlReport};
 use crate::ops::Context;
-use crate::ops::state_dirs::StateDirs;
+use crate::ops::user_dirs::StateDirs;
 use crate::signal::Interrupt;
 use crate::sql::{Session, may_hold_password, with_end_mark};
 
