@@ -43,12 +43,12 @@ impl OpLog {
 
     fn start_at(logs: &Path, operation: Operation, now: Timestamp) -> Result<OpLog> {
         atomic::make_private_dir(logs).map_err(Error::io(format!("cannot make {}", logs.display())))?;
-        let earlier = folders(logs)?;
+        let earlier = all(logs)?;
         let path = logs.join(unused_name(&earlier, operation, now));
         atomic::make_private_dir(&path).map_err(Error::io(format!("cannot make {}", path.display())))?;
         for old in earlier.iter().rev().skip(KEPT - 1) {
             // An old log that cannot be removed is no reason not to work.
-            let _ = fs::remove_dir_all(logs.join(old));
+            let _ = fs::remove_dir_all(&old.path);
         }
         Ok(OpLog { path, inner: Arc::default() })
     }
@@ -114,9 +114,9 @@ pub struct LogFolder {
     pub started_at: Timestamp,
 }
 
-/// What the operations left, oldest first.
+/// What the operations left, oldest first; other things that people put there are not among them.
 pub(super) fn all(logs: &Path) -> Result<Vec<LogFolder>> {
-    Ok(folders(logs)?.iter().filter_map(|name| parse(logs, name)).collect())
+    Ok(dir::entries(logs)?.iter().filter_map(|name| parse(logs, name)).collect())
 }
 
 fn parse(logs: &Path, name: &str) -> Option<LogFolder> {
@@ -133,22 +133,12 @@ fn parse(logs: &Path, name: &str) -> Option<LogFolder> {
     })
 }
 
-/// The operations' folders, oldest first; other things that people put there are not among them.
-fn folders(logs: &Path) -> Result<Vec<String>> {
-    let mut names = dir::entries(logs)?;
-    names.retain(|name| parse(logs, name).is_some());
-    Ok(names)
-}
-
-fn unused_name(earlier: &[String], operation: Operation, now: Timestamp) -> String {
-    let mut at = now;
-    loop {
-        let time = at.strftime(TIME_FORMAT).to_string();
-        if !earlier.iter().any(|name| name.starts_with(&time)) {
-            return format!("{time}-{operation}");
-        }
-        at += SignedDuration::from_secs(1);
-    }
+/// Of now, or of the second after the newest folder's: the last operation's name is the greatest, also where the
+/// clock was set back.
+fn unused_name(earlier: &[LogFolder], operation: Operation, now: Timestamp) -> String {
+    let after = |folder: &LogFolder| folder.started_at.checked_add(SignedDuration::from_secs(1)).ok();
+    let at = earlier.last().and_then(after).map_or(now, |after| after.max(now));
+    format!("{}-{operation}", at.strftime(TIME_FORMAT))
 }
 
 #[cfg(test)]
@@ -180,20 +170,21 @@ mod tests {
         for second in 0..60 {
             OpLog::start_at(logs, Operation::Deploy, at(second)).unwrap().append_event("{}");
         }
-        let left = folders(logs).unwrap();
+        let left = all(logs).unwrap();
         assert_eq!(left.len(), KEPT);
-        assert_eq!(left[0], "20261123T031210Z-deploy");
+        assert_eq!(left[0].name, "20261123T031210Z-deploy");
         assert!(logs.join("mine").is_dir());
     }
 
     #[test]
-    fn a_clock_that_went_back_does_not_cost_the_current_log() {
+    fn the_last_operation_is_the_last_also_where_the_clock_went_back() {
         let dir = tempfile::tempdir().unwrap();
         for second in 100..160 {
             OpLog::start_at(dir.path(), Operation::Deploy, at(second)).unwrap();
         }
         let now = OpLog::start_at(dir.path(), Operation::Stop, at(0)).unwrap();
         assert!(now.path().is_dir());
+        assert_eq!(all(dir.path()).unwrap().pop().unwrap().path, now.path());
     }
 
     #[test]
