@@ -4,7 +4,7 @@
 //!
 //! | module | what belongs in it |
 //! | --- | --- |
-//! | [`cli`] | what people type: clap structs, arguments to requests, dispatch, exit code |
+//! | [`cli`] | what people type: one file a command (arguments, request, exit code), one table of them |
 //! | [`ops`] | one file a command: its story from top to bottom; prints nothing, spawns nothing |
 //! | [`deployment`] | the directory as a type: state, lock, secrets, atomic files, transitions |
 //! | [`providers`] | one row a provider; `libvirt/client/` alone names the `virt` crate |

@@ -58,9 +58,7 @@ pub(super) fn add(command: Command) -> Command {
 }
 
 impl Globals {
-    /// The global options, and the subcommand's name with its own matches.
-    pub(super) fn split(matches: &ArgMatches) -> (Self, Option<(&str, &ArgMatches)>) {
-        let sub = matches.subcommand();
+    pub(super) fn read(matches: &ArgMatches) -> Self {
         // clap copies global values down: the innermost matches know what was given after the command.
         let mut inner = matches;
         while let Some((_, next)) = inner.subcommand() {
@@ -68,7 +66,7 @@ impl Globals {
         }
         let text = |name: &str| inner.get_one::<String>(name).cloned();
         let json = inner.get_flag("json") || text("output").as_deref() == Some("json");
-        let globals = Self {
+        Self {
             deployment_dir: inner.get_one::<PathBuf>("deployment-dir").cloned().unwrap_or_else(|| PathBuf::from(".")),
             flags: Flags {
                 format: if json { Format::Json } else { Format::Text },
@@ -81,7 +79,6 @@ impl Globals {
                 quiet: inner.get_flag("quiet"),
             },
             log_level: text("log-level"),
-        };
-        (globals, sub)
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What several commands' definitions are made of.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -20,6 +21,23 @@ pub(super) fn probe_timeout() -> Arg {
         .value_parser(value_parser!(u64).range(1..=600))
         .default_value("5")
         .help("Every probe ends by then")
+}
+
+pub(super) fn provider_arg() -> Arg {
+    // Not a clap list of values: the table's own error suggests the nearest name.
+    Arg::new("cloud-provider")
+        .long("cloud-provider")
+        .value_name("PROVIDER")
+        .help("Where: libvirt or a cloud (see --list-providers) [default: libvirt]")
+}
+
+pub(super) fn config_arg() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(clap::ValueHint::FilePath)
+        .help("TOML file with option names as keys; flags and environment win")
 }
 
 /// `90s`, `15m`, `1h 30m`; a bare number is seconds.

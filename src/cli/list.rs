@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Command};
 
+use super::args::Globals;
 use super::flags::{flag, is_set, probe_timeout, simple};
 use super::runtime::with_runtime;
 use crate::error::Result;
@@ -22,7 +23,7 @@ pub(super) fn command() -> Command {
     .arg(flag("prune", "Forget deployments whose directories are gone; removes nothing else"))
 }
 
-pub(super) fn run(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let seconds = matches.get_one::<u64>("probe-timeout").copied().unwrap_or(5);
     let request = ListRequest { deadline: Duration::from_secs(seconds), prune: is_set(matches, "prune") };
     let report = with_runtime(ui, async |context| list::run(context, request).await)?;

@@ -1,31 +1,41 @@
 //! What people type: flags to requests, dispatch, exit code.
 //!
-//! Belongs here: clap, the merging of flags, environment and configuration file, and one short
-//! function a command that calls its op and shows its report. Does not belong here: work.
+//! Belongs here: clap, the merging of flags, environment and configuration file, and one file a
+//! command with its arguments and the function that calls its op and shows its report; `commands.rs`
+//! lists them. Does not belong here: work.
 
 mod args;
+mod cache;
 mod certificate;
-mod command;
+mod commands;
+mod completions;
 mod config_file;
 mod credentials;
-mod dispatch;
+mod deploy;
+mod destroy;
+mod doctor;
 mod environment;
 mod flags;
 mod health;
+mod info;
+mod init;
 mod license;
 mod list;
 mod logs;
-mod manual;
+mod man;
 mod options;
 mod passwords;
-#[cfg(test)]
-mod reference;
 mod runtime;
 mod secret_args;
 mod spec;
 mod sql;
+mod ssh;
 mod stand_in;
+mod start;
+mod status;
+mod stop;
 mod support;
+mod version;
 mod versions;
 
 use std::process::ExitCode;
@@ -41,14 +51,14 @@ pub fn main() -> ExitCode {
     if let Some(code) = stand_in::run() {
         return code;
     }
-    let matches = match command::build().try_get_matches() {
+    let matches = match commands::tree().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return usage_error(&error),
     };
-    let (globals, matches) = args::Globals::split(&matches);
+    let globals = args::Globals::read(&matches);
     let ui = Ui::new(Settings::resolve(globals.flags, &Environment::read()));
     start_tracing(&globals, &ui);
-    let code = dispatch::run(&globals, matches, &ui).unwrap_or_else(|error| {
+    let code = commands::run(&globals, &matches, &ui).unwrap_or_else(|error| {
         ui.error(&error);
         error.exit_code()
     });
@@ -89,8 +99,14 @@ fn start_tracing(globals: &args::Globals, ui: &Ui) {
 /// Whether clap takes these words: for tests of commands that errors and reports name.
 #[cfg(test)]
 pub(crate) fn accepts(words: &[String]) -> bool {
-    command::build().try_get_matches_from(words).is_ok()
+    commands::tree().try_get_matches_from(words).is_ok()
 }
+
+// It stands with the tests, and is compiled here because it reads what no other crate may: the tables of options, the
+// command tree, and the schemas of reports and events, which only a test build of this crate has.
+#[cfg(test)]
+#[path = "../../tests/reference/mod.rs"]
+mod reference;
 
 #[cfg(test)]
 mod tests {

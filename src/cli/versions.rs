@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Command};
 
+use super::args::Globals;
 use super::flags::{flag, is_set, simple};
 use super::runtime::until_signal;
 use super::{options, spec};
@@ -19,7 +20,7 @@ pub(super) fn command() -> Command {
     options::add_one(command, "catalog").arg(flag("check", "Ask the server which of them it has, and which newer ones"))
 }
 
-pub(super) fn run(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let asked = spec::of_releases(matches)?;
     let check = is_set(matches, "check");
     let report = until_signal(ui, async |context| ops::versions::run(context, &asked, check).await)?;

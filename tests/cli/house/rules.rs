@@ -211,10 +211,10 @@ mod tests {
         ];
         belongs(spawners, "tools/process.rs", "tools/ssh.rs", &texts);
         let builds = "use clap::{Arg, Command};\nfn f() { Command::new(\"exasol\"); }";
-        assert!(!breaks(spawners, "cli/command.rs", builds));
+        assert!(!breaks(spawners, "cli/commands.rs", builds));
         assert!(breaks(
             spawners,
-            "cli/command.rs",
+            "cli/commands.rs",
             &format!("{builds} fn g() {{ std::process::Command::new(\"ls\"); }}")
         ));
         assert!(!breaks(spawners, "cli/mod.rs", "fn f() { clap::Command::new(\"x\"); // Command::new\n }"));

@@ -3,10 +3,10 @@
 use clap::{Arg, ArgAction, Command};
 
 use super::markdown::{code, codes, prose, table};
-use crate::cli::command;
+use crate::cli::commands;
 
 pub(super) fn page() -> String {
-    let mut root = command::build().disable_help_subcommand(true);
+    let mut root = commands::tree().disable_help_subcommand(true);
     root.build();
     let mut text = "# Commands\n\nWhat `exasol --help` and `exasol COMMAND --help` say, on one page.\n\n".to_owned();
     let rows: Vec<_> = root

@@ -153,7 +153,7 @@ pub(super) fn exit_codes() -> String {
 /// The source is the list of what there is: a new variant without a sample is found.
 #[test]
 fn every_error_is_in_the_reference() {
-    let source = include_str!("../../error.rs");
+    let source = include_str!("../../src/error.rs");
     let (_, method) = source.split_once("pub fn code(&self)").unwrap();
     let method = method.split("pub fn exit_code").next().unwrap();
     let written: Vec<_> = method.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

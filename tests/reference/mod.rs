@@ -2,7 +2,7 @@
 //! reports and events. A test compares; `scripts/reference` writes.
 //!
 //! Belongs here: how what the code says becomes a page. Does not belong here: anything that the code
-//! does not say, and anything that a user's binary needs: this folder is compiled for tests only.
+//! does not say, and anything that a user's binary needs. It is compiled as a test module of `src/cli`.
 
 mod commands;
 mod config;

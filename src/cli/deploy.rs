@@ -1,0 +1,60 @@
+//! `deploy`: its arguments, and how they become a request.
+
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::args::Globals;
+use super::flags::{flag, is_set, simple};
+use super::runtime::with_runtime;
+use crate::deployment::EditPolicy;
+use crate::error::Result;
+use crate::ops::deploy::{self, DeployRequest};
+use crate::ops::{Confirm, plan};
+use crate::ui::Ui;
+
+pub(super) fn command() -> Command {
+    simple(
+        "deploy",
+        "Makes the machines and installs the database; resumes after a failure",
+        "  exasol deploy -d demo\n  exasol deploy -d demo --plan\n  exasol deploy -d demo --json | tail -1",
+    )
+    .arg(flag("plan", "Only show what would be created; change nothing"))
+    .arg(
+        Arg::new("allow-replace")
+            .long("allow-replace")
+            .value_name("NODE")
+            .action(ArgAction::Append)
+            .help("Let the plan delete or replace this node's machine; repeatable"),
+    )
+    .arg(flag("yes", "Do not ask before something is made that is paid for").short('y').visible_alias("auto-approve"))
+    .arg(flag("overwrite-edits", "Render generated files anew, although edited by hand").conflicts_with("keep-edits"))
+    .arg(flag("keep-edits", "Use generated files as they were edited by hand"))
+    .arg(
+        flag("offline", "Use only caches and local files")
+            .env("EXASOL_OFFLINE")
+            .value_parser(BoolishValueParser::new()),
+    )
+}
+
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let dir = globals.deployment_dir.clone();
+    if is_set(matches, "plan") {
+        let report = with_runtime(ui, async |context| plan::run(context, &dir).await)?;
+        ui.result(&report)?;
+        return Ok(0);
+    }
+    let edits = if is_set(matches, "overwrite-edits") {
+        EditPolicy::Overwrite
+    } else if is_set(matches, "keep-edits") {
+        EditPolicy::Keep
+    } else {
+        EditPolicy::Refuse
+    };
+    let allow_replace = matches.get_many::<String>("allow-replace").into_iter().flatten().cloned().collect();
+    let confirm = |question: &str| ui.confirm(question);
+    let confirm: Option<Confirm<'_>> = if is_set(matches, "yes") { None } else { Some(&confirm) };
+    let request = DeployRequest { dir, allow_replace, edits, offline: is_set(matches, "offline"), confirm };
+    let report = with_runtime(ui, async |context| deploy::run(context, request).await)?;
+    ui.result(&report)?;
+    Ok(0)
+}

@@ -1,0 +1,79 @@
+//! `man`: pages made from the command tree, so that they say what it does.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_mangen::Man;
+
+use super::flags::simple;
+use crate::error::{Error, Result};
+use crate::model::{ScriptReport, WrittenReport};
+use crate::ui::Ui;
+
+pub(super) fn command() -> Command {
+    simple(
+        "man",
+        "Prints the manual page, or writes all pages into a folder",
+        "  exasol man | man -l -\n  exasol man --dir ~/.local/share/man/man1",
+    )
+    .arg(
+        Arg::new("dir")
+            .long("dir")
+            .value_name("DIR")
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(clap::ValueHint::DirPath)
+            .help("Write exasol.1, exasol-init.1, … there; it is made if need be"),
+    )
+}
+
+/// `tree`: the whole command line.
+pub(super) fn run(tree: Command, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let pages = pages(tree)?;
+    let Some(dir) = matches.get_one::<PathBuf>("dir") else {
+        let (_, main) = pages.into_iter().next().unwrap_or_default();
+        ui.result(&ScriptReport { text: main })?;
+        return Ok(0);
+    };
+    make_folder(dir)?;
+    let mut files = Vec::new();
+    for (name, page) in pages {
+        let path = dir.join(&name);
+        let written = std::fs::write(&path, page)
+            // Manual pages are for everybody, whatever our umask.
+            .and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(0o644)));
+        written.map_err(Error::io(path.display().to_string()))?;
+        files.push(name);
+    }
+    ui.result(&WrittenReport { directory: dir.clone(), files })?;
+    Ok(0)
+}
+
+fn make_folder(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(dir)
+        .and_then(|()| std::fs::set_permissions(dir, Permissions::from_mode(0o755)))
+        .map_err(Error::io(dir.display().to_string()))
+}
+
+/// File name and text of every page; the main one first.
+fn pages(tree: Command) -> Result<Vec<(String, String)>> {
+    let mut root = tree.disable_help_subcommand(true);
+    root.build();
+    let mut pages = Vec::new();
+    add_page(&root, &mut pages)?;
+    Ok(pages)
+}
+
+fn add_page(command: &Command, pages: &mut Vec<(String, String)>) -> Result<()> {
+    let mut page = Vec::new();
+    let man =
+        Man::new(command.clone()).source(concat!("exasol ", env!("CARGO_PKG_VERSION"))).manual("Exasol deployment");
+    man.render(&mut page).map_err(Error::io("a manual page"))?;
+    let text = String::from_utf8(page).map_err(|_| Error::other("the page is not UTF-8"))?;
+    pages.push((man.get_filename(), text));
+    command.get_subcommands().try_for_each(|sub| add_page(sub, pages))
+}

@@ -1,0 +1,28 @@
+//! `ssh`: its arguments, and how they become a request.
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::args::Globals;
+use super::flags::simple;
+use super::runtime::until_signal;
+use crate::error::Result;
+use crate::ops::ssh;
+use crate::ui::Ui;
+
+pub(super) fn command() -> Command {
+    simple(
+        "ssh",
+        "Opens a shell on a node, or runs a command there",
+        "  exasol ssh -d demo\n  exasol ssh -d demo n12\n  exasol ssh -d demo n11-cos\n  \
+           exasol ssh -d demo n11 -- lsblk",
+    )
+    .arg(Arg::new("node").value_name("NODE").default_value("n11").help("n11, n12, … or its COS container: n11-cos"))
+    .arg(Arg::new("command").value_name("CMD").last(true).num_args(0..).help("Command and arguments, after --"))
+}
+
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let node = matches.get_one::<String>("node").map_or("n11", String::as_str);
+    let command: Vec<String> = matches.get_many::<String>("command").into_iter().flatten().cloned().collect();
+    let session = until_signal(ui, async |_| ssh::find(&globals.deployment_dir, node).await)?;
+    match session.begin(&command)? {}
+}
