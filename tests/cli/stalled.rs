@@ -91,7 +91,7 @@ fn a_signal_reaches_the_tool_although_nobody_reads_its_progress() {
         let mut child = world.exasol(words).start();
         wait_for(&world, "terraform-has-spoken", Duration::from_secs(60));
         send(&child, "-TERM");
-        wait_for(&world, "terraform-was-interrupted", Duration::from_secs(2));
+        wait_for(&world, "terraform-was-interrupted", Duration::from_secs(10));
         assert_eq!(code_within(&mut child, Duration::from_secs(10)), Some(143), "{words}");
         assert_eq!(world.state()["last_error"]["code"], "interrupted");
         is_complete(&logged(&world));
@@ -139,6 +139,23 @@ fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     (reader, writer)
 }
 
+/// Waits until a thread of it waits for the reader of its pipe.
+fn wait_until_it_is_stuck(child: &mut Child, words: &str) {
+    let threads = format!("/proc/{}/task", child.id());
+    let is_stuck = || {
+        let mut threads = std::fs::read_dir(&threads).into_iter().flatten().flatten();
+        threads.any(|thread| {
+            std::fs::read_to_string(thread.path().join("wchan")).is_ok_and(|place| place.contains("pipe_write"))
+        })
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_stuck() {
+        assert!(child.try_wait().unwrap().is_none(), "{words}: {}", written(&mut child.stderr));
+        assert!(Instant::now() < end, "{words}: it never wrote");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_signal_ends_a_program_whose_result_nobody_reads() {
     let Some(cluster) = Cluster::deployed() else { return };
@@ -147,11 +164,9 @@ fn a_signal_ends_a_program_whose_result_nobody_reads() {
     for words in commands {
         let (_reader, writer) = full_pipe();
         let mut child = cluster.exasol(words).start_writing_to(writer);
-        // Long enough to find everything out, and to wait for its reader.
-        std::thread::sleep(Duration::from_secs(3));
-        assert!(child.try_wait().unwrap().is_none(), "{words}: {}", written(&mut child.stderr));
+        wait_until_it_is_stuck(&mut child, words);
         send(&child, "-TERM");
-        let status = status_within(&mut child, Duration::from_secs(5));
+        let status = status_within(&mut child, Duration::from_secs(10));
         // `info` and `completions` leave signals to the system.
         assert!(status.code() == Some(143) || status.signal() == Some(libc::SIGTERM), "{words}: {status:?}");
     }
