@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
+use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::operation::Work;
 use super::terraform_dir::Doubt;
 use super::{connections, seed, terraform_dir};
@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{NodePlan, PlanReport};
 use crate::providers::{Leftover, LeftoverKind, Place, Provider};
-use crate::signal::Interrupt;
 use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
 
@@ -95,7 +94,7 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
     forget_former(cluster.provider, terraform, &work.dir.terraform_dir()).await?;
-    let misfits = misfits(&work.interrupt, cluster.provider, work.dir.state(), &cluster.nodes).await?;
+    let misfits = misfits(cluster.host.as_ref(), work.dir.state(), &cluster.nodes).await?;
     refuse_misfits(&misfits, allow_replace)?;
     let mut planned = guarded(work, cluster, terraform, allow_replace).await?;
     if !misfits.is_empty() {
@@ -124,18 +123,12 @@ pub(super) type Misfit = (NodePlan, String);
 
 /// Before the database is installed other sizes and disks are other machines, as they were for Terraform
 /// before it was told to leave them alone: made anew, if that is allowed. Later they change in place.
-pub(super) async fn misfits(
-    interrupt: &Interrupt,
-    provider: &Provider,
-    state: &State,
-    nodes: &[NodePlan],
-) -> Result<Vec<Misfit>> {
+pub(super) async fn misfits(host: Option<&HostConnection>, state: &State, nodes: &[NodePlan]) -> Result<Vec<Misfit>> {
     let mut found = Vec::new();
-    let Some(hypervisor) = provider.hypervisor().filter(|_| !state.installed) else { return Ok(found) };
-    let ask = hypervisor.misfits;
+    let Some(host) = host.filter(|_| !state.installed) else { return Ok(found) };
     for node in nodes {
-        let (spec, facts, plan) = (state.spec.clone(), state.facts.clone(), node.clone());
-        let differences = ask_hypervisor(interrupt, move || ask(&spec, &facts, &plan)).await?;
+        let (facts, plan) = (state.facts.clone(), node.clone());
+        let differences = host.ask(move |host| host.misfits(&facts, &plan)).await?;
         if !differences.is_empty() {
             found.push((node.clone(), differences.join(", ")));
         }
@@ -156,12 +149,13 @@ fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
 }
 
 async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &cluster.host else { return Ok(()) };
     for (node, why) in misfits {
         work.changes();
         work.detail(format!("{}: making its machine anew: {why}", node.name));
-        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
-        work.unless_interrupted(blocking(move || (hypervisor.discard)(&spec, &plan))).await?;
+        let plan = node.clone();
+        let what = format!("removing the machine of {}", node.name);
+        host.act(REMOVAL_LIMIT, what, move |host| host.discard(&plan)).await?;
     }
     Ok(())
 }
@@ -195,12 +189,12 @@ pub(super) fn counts(report: &PlanReport) -> String {
 /// the way of the next attempt. Before the database is installed none of them holds data; later only
 /// what the killed apply had begun to make goes, and never a data disk.
 async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &cluster.host else { return Ok(()) };
     let state = work.dir.state();
     let restore = "put terraform/terraform.tfstate back from a backup";
     let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();
-    let (spec, id) = (state.spec.clone(), state.id.clone());
-    let found = ask_hypervisor(&work.interrupt, move || (hypervisor.leftovers)(&spec, &id)).await;
+    let id = state.id.clone();
+    let found = host.ask(move |host| host.leftovers(&id)).await;
     let found = found.map_err(Error::before_any_change)?;
     // Seeds were never Terraform's; one that is needed is made anew.
     let found = found.into_iter().filter(|l| l.kind != LeftoverKind::Seed);
@@ -211,14 +205,14 @@ async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     if !orphans.is_empty() {
         work.changes();
         work.detail(format!("removing what an interrupted run left: {}", names(&orphans)));
-        let (spec, id) = (state.spec.clone(), state.id.clone());
-        let removing = blocking(move || orphans.iter().try_for_each(|o| (hypervisor.remove)(&spec, &id, o)));
-        work.unless_interrupted(removing).await?;
+        for orphan in orphans {
+            host.remove(&state.id, orphan).await?;
+        }
     }
     if kept.is_empty() {
         return Ok(());
     }
-    let commands: Vec<_> = kept.iter().map(|o| (hypervisor.removal)(&state.spec, o)).collect::<Result<_>>()?;
+    let commands: Vec<_> = kept.iter().map(|o| (host.row().removal)(&state.spec, o)).collect::<Result<_>>()?;
     let hint = match commands.into_iter().collect::<Option<Vec<_>>>() {
         // Without its data disks the state is what was lost.
         None => restore.to_owned(),

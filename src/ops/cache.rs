@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::blocking::{ANSWER_LIMIT, blocking, within};
+use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::user_dirs::CacheDirs;
 use crate::error::{Error, Result};
 use crate::model::{CacheEntry, CacheReport, Spec};
-use crate::providers::{self, CachedVolume, Hypervisor};
+use crate::providers::{self, CachedVolume};
+use crate::signal::Interrupt;
 use crate::tools::{http, plugin_cache};
 
 pub struct CacheRequest {
@@ -27,8 +28,9 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     }
     plugins(&dirs.plugins(), &request, &mut report)?;
     let provider = providers::find(&request.spec.provider)?;
-    if let Some(hypervisor) = provider.hypervisor()
-        && let Err(error) = volumes(hypervisor, &request, &mut report).await
+    // A signal ends the command itself: see `until_signal`.
+    if let Some(host) = HostConnection::of(provider, &request.spec, &Interrupt::never())
+        && let Err(error) = volumes(&host, &request, &mut report).await
     {
         report.warnings.push(format!("base images in the pool were not looked at: {error}"));
     }
@@ -137,17 +139,16 @@ fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
 }
 
-async fn volumes(hypervisor: &'static Hypervisor, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
-    let spec = request.spec.clone();
-    for volume in within(ANSWER_LIMIT, move || (hypervisor.cached_volumes)(&spec)).await? {
+async fn volumes(host: &HostConnection, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
+    for volume in host.ask(|host| host.cached_volumes()).await? {
         let entry = entry(&volume);
         if !request.prune || entry.in_use_by.is_some() {
             report.entries.push(entry);
             continue;
         }
         if !request.dry_run {
-            let (spec, name) = (request.spec.clone(), volume.name.clone());
-            blocking(move || (hypervisor.remove_cached_volume)(&spec, &name)).await?;
+            let (what, name) = (format!("removing {}", volume.name), volume.name.clone());
+            host.act(REMOVAL_LIMIT, what, move |host| host.remove_cached_volume(&name)).await?;
         }
         report.removed.push(entry);
     }

@@ -1,5 +1,6 @@
 //! What the steps of several operations need to know about a deployment.
 
+use super::host::HostConnection;
 use super::operation::Work;
 use super::recorded;
 use crate::deployment::EditPolicy;
@@ -9,6 +10,8 @@ use crate::providers::Provider;
 
 pub(super) struct Cluster {
     pub provider: &'static Provider,
+    /// Where the machines are, if that is a hypervisor.
+    pub host: Option<HostConnection>,
     pub version: DbVersion,
     pub nodes: Vec<NodePlan>,
     /// What becomes of generated files that somebody edited.
@@ -20,8 +23,10 @@ pub(super) struct Cluster {
 impl Cluster {
     pub(super) fn of(work: &Work, edits: EditPolicy) -> Result<Self> {
         let state = work.dir.state();
+        let provider = recorded::provider(&work.dir).map_err(Error::before_any_change)?;
         Ok(Self {
-            provider: recorded::provider(&work.dir).map_err(Error::before_any_change)?,
+            provider,
+            host: HostConnection::of(provider, &state.spec, &work.interrupt),
             version: recorded::version(&work.dir).map_err(Error::before_any_change)?.clone(),
             nodes: NodePlan::all(&state.id, &state.spec),
             edits,

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::blocking::ask_hypervisor;
-use super::operation::{Work, in_dir};
+use super::blocking::{ANSWER_LIMIT, within};
+use super::operation::{Work, in_dir, unless_interrupted};
 use super::user_dirs::CacheDirs;
 use super::{credentials, engine, known, links, recorded, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
 use crate::error::{Error, Result};
-use crate::model::{Login, Node, NodePlan, Operation, Options, Phase, RenderedFile, Spec};
+use crate::model::{Login, Node, NodePlan, Operation, Phase, RenderedFile, Spec};
 use crate::providers::Provider;
 use crate::render::{self, SshInput};
 use crate::signal::Interrupt;
@@ -55,7 +55,8 @@ pub(super) async fn reaching(
 ) -> Result<Workdir> {
     let Some(hypervisor) = provider.hypervisor() else { return Ok(workdir) };
     let asked = spec.clone();
-    let variables = ask_hypervisor(interrupt, move || (hypervisor.terraform_variables)(&asked)).await?;
+    let variables =
+        unless_interrupted(interrupt, within(ANSWER_LIMIT, move || (hypervisor.terraform_variables)(&asked))).await?;
     let workdir = variables.into_iter().fold(workdir, |workdir, (name, value)| workdir.variable(name, value));
     let held = (hypervisor.login)(spec)?.map(|login| links::holds(&login)).unwrap_or_default();
     held.iter().try_fold(workdir, |workdir, fd| workdir.holding(fd))
@@ -147,18 +148,6 @@ fn sql_tunnel(ssh: Ssh, node: String) -> Tunnel {
         let stream = ssh.tunnel(&node, &format!("localhost:{SQL_PORT}")).map_err(std::io::Error::other)?;
         Ok(Box::new(stream) as Box<dyn Stream>)
     })
-}
-
-/// From where the nodes see this machine; nothing is known of that in a cloud.
-pub(super) async fn deployer_addresses(
-    interrupt: &Interrupt,
-    spec: &Spec,
-    facts: &Options,
-    provider: &'static Provider,
-) -> Result<Vec<IpAddr>> {
-    let Some(hypervisor) = provider.hypervisor() else { return Ok(Vec::new()) };
-    let (spec, facts) = (spec.clone(), facts.clone());
-    ask_hypervisor(interrupt, move || (hypervisor.deployer_addresses)(&spec, &facts)).await
 }
 
 /// The login through which nodes are reached; None where they are reached straight.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::blocking::{ask_hypervisor, blocking};
+use super::host::HostConnection;
 use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
 use super::terraform_dir::Doubt;
 use super::{Confirm, Context, connections, engine, known, recorded, terraform_dir};
@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{DestroyReport, Operation, Phase, quote};
 use crate::providers::{Leftover, LeftoverKind, Provider};
-use crate::signal::Interrupt;
 
 pub struct DestroyRequest<'a> {
     pub dir: PathBuf,
@@ -45,9 +44,10 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         let provider = recorded::provider(&work.dir).map_err(Error::before_any_change)?;
         believe(&work.dir, provider, work.from).map_err(Error::before_any_change)?;
+        let host = HostConnection::of(provider, &work.dir.state().spec, &work.interrupt);
         terraform_destroy(work).await?;
-        remove_leftovers(work, provider).await?;
-        prove(work, provider).await?;
+        remove_leftovers(work, host.as_ref()).await?;
+        prove(work, host.as_ref()).await?;
         work.begin(CLEAN.id);
         work.dir.remove_after_destroy()?;
         Ok(report(&id, Phase::Destroyed, false, listed, since))
@@ -79,7 +79,8 @@ async fn doomed(context: &Context, dir: &DeploymentDir) -> Result<Vec<String>> {
     let provider = recorded::provider(dir)?;
     believe(dir, provider, dir.state().phase)?;
     let known = terraform_dir::resources(&dir.terraform_dir()).unwrap_or_default();
-    let found = leftovers(&context.interrupt, dir, provider).await?;
+    let host = HostConnection::of(provider, &dir.state().spec, &context.interrupt);
+    let found = leftovers(host.as_ref(), dir).await?;
     let names = terraform_dir::names(&dir.terraform_dir()).unwrap_or_default();
     let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| describe(&l));
     Ok(known.into_iter().chain(unknown).collect())
@@ -122,10 +123,11 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
     })
 }
 
-async fn leftovers(interrupt: &Interrupt, dir: &DeploymentDir, provider: &'static Provider) -> Result<Vec<Leftover>> {
-    let Some(hypervisor) = provider.hypervisor() else { return Ok(Vec::new()) };
-    let (spec, id) = (dir.state().spec.clone(), dir.state().id.clone());
-    ask_hypervisor(interrupt, move || (hypervisor.leftovers)(&spec, &id)).await
+/// What the hypervisor has; nobody can be asked in a cloud.
+async fn leftovers(host: Option<&HostConnection>, dir: &DeploymentDir) -> Result<Vec<Leftover>> {
+    let Some(host) = host else { return Ok(Vec::new()) };
+    let id = dir.state().id.clone();
+    host.ask(move |host| host.leftovers(&id)).await
 }
 
 fn describe(leftover: &Leftover) -> String {
@@ -161,10 +163,10 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
     }
 }
 
-async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Result<()> {
-    let Some(hypervisor) = provider.hypervisor() else { return Ok(()) };
+async fn remove_leftovers(work: &mut Work, host: Option<&HostConnection>) -> Result<()> {
+    let Some(host) = host else { return Ok(()) };
     work.begin(REST.id);
-    let mut found = leftovers(&work.interrupt, &work.dir, provider).await?;
+    let mut found = leftovers(Some(host), &work.dir).await?;
     if found.is_empty() {
         work.unchanged("there is nothing");
         return Ok(());
@@ -173,16 +175,15 @@ async fn remove_leftovers(work: &mut Work, provider: &'static Provider) -> Resul
     work.changes();
     for leftover in found {
         work.detail(describe(&leftover));
-        let (spec, id) = (work.dir.state().spec.clone(), work.dir.state().id.clone());
-        work.unless_interrupted(blocking(move || (hypervisor.remove)(&spec, &id, &leftover))).await?;
+        host.remove(&work.dir.state().id, leftover).await?;
     }
     Ok(())
 }
 
 /// Asks again, after everything: the hypervisor by name, or Terraform's own state where there is no other witness.
-async fn prove(work: &mut Work, provider: &'static Provider) -> Result<()> {
+async fn prove(work: &mut Work, host: Option<&HostConnection>) -> Result<()> {
     work.begin(PROOF.id);
-    let found = leftovers(&work.interrupt, &work.dir, provider).await?;
+    let found = leftovers(host, &work.dir).await?;
     let mut left: Vec<String> = found.iter().map(describe).collect();
     let unreadable = || Error::TerraformState {
         why: Doubt::Unreadable.text().into(),

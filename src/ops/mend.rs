@@ -1,18 +1,18 @@
 //! Machines that an earlier version made, or that shall have other sizes now: their definitions are
 //! mended before they are switched on.
 
-use super::blocking::blocking;
 use super::cluster::Cluster;
-use super::operation::{Work, unless_interrupted};
+use super::host::ACTION_LIMIT;
+use super::operation::Work;
 use crate::error::{Error, Result};
 
 /// Tells what it mends. Machines that run go on as they are: it counts from their next start.
 pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &cluster.host else { return Ok(()) };
     for node in &cluster.nodes {
-        let (spec, facts, plan) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), node.clone());
-        let mending = blocking(move || (hypervisor.mend)(&spec, &facts, &plan));
-        let changes = unless_interrupted(&work.interrupt, mending).await?;
+        let what = format!("bringing the machine of {} up to date", node.name);
+        let (facts, plan) = (work.dir.state().facts.clone(), node.clone());
+        let changes = host.act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await?;
         if !changes.is_empty() {
             work.changes();
             work.detail(format!("{}: definition brought up to date: {}", node.name, changes.join(", ")));

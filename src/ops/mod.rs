@@ -35,6 +35,7 @@ mod connections;
 mod credentials;
 mod engine;
 mod floors;
+mod host;
 mod known;
 pub mod links;
 mod login;

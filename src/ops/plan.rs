@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::host::HostConnection;
 use super::user_dirs::CacheDirs;
 use super::{Context, apply, connections, credentials, engine, floors, recorded, render_input};
-use crate::deployment::DeploymentDir;
+use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
-use crate::model::{NodePlan, Operation, Options, PlanReport, PlannedChange, Spec};
+use crate::model::{NodePlan, Operation, PlanReport, PlannedChange};
 use crate::providers::Provider;
-use crate::signal::Interrupt;
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
 
@@ -23,12 +23,13 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let plan = in_copy(context, &dir, provider, &copy).await?.plan().await?;
     let mut report = plan.report();
     let state = dir.state();
-    report.summary = summary(&context.interrupt, &state.spec, &state.facts, provider).await?;
+    let host = HostConnection::of(provider, &state.spec, &context.interrupt);
+    report.summary = summary(provider, host.as_ref(), state).await?;
     if let Some(check) = floors::warning(provider, &state.spec, &state.facts) {
         context.sink.warn(floors::text(&check));
     }
     let nodes = NodePlan::all(&state.id, &state.spec);
-    add(&mut report, provider, &apply::misfits(&context.interrupt, provider, state, &nodes).await?);
+    add(&mut report, provider, &apply::misfits(host.as_ref(), state, &nodes).await?);
     Ok(report)
 }
 
@@ -89,10 +90,9 @@ fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBu
 
 /// Sizes and access, for people.
 pub(super) async fn summary(
-    interrupt: &Interrupt,
-    spec: &Spec,
-    facts: &Options,
-    provider: &'static Provider,
+    provider: &Provider,
+    host: Option<&HostConnection>,
+    State { spec, facts, .. }: &State,
 ) -> Result<Vec<String>> {
     let size = match (provider.size)(spec, facts)? {
         Some(size) => format!("{} vCPUs, {} MB of memory", size.vcpus, size.memory_mb),
@@ -118,8 +118,8 @@ pub(super) async fn summary(
          Administration API (4444)"
             .to_owned(),
     ];
-    if !provider.is_cloud() {
-        let addresses = connections::deployer_addresses(interrupt, spec, facts, provider).await?;
+    if let Some(host) = host {
+        let addresses = host.deployer_addresses(facts).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let addresses = if addresses.is_empty() { "as they see it at the first login".to_owned() } else { addresses };
         lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::blocking::{blocking, within};
+use super::blocking::within;
 use super::credentials::{self, Given};
+use super::host::{ACTION_LIMIT, HostConnection};
 use super::operation::refuse_after_signal;
 use super::{Confirm, Context, engine, floors};
 use crate::deployment::{DeploymentDir, State};
@@ -140,7 +141,7 @@ pub(super) async fn run_or_create(
     let preflight = Preflight::run(&context.sink, provider, spec, given, None).await?;
     // Nobody is asked about what is only a warning.
     let missing = preflight.creatable(matches!(create, CreateMissing::Yes));
-    let Some(hypervisor) = provider.hypervisor() else { return Ok(preflight) };
+    let Some(host) = HostConnection::of(provider, spec, &context.interrupt) else { return Ok(preflight) };
     if missing.is_empty() {
         return Ok(preflight);
     }
@@ -150,8 +151,8 @@ pub(super) async fn run_or_create(
         return Ok(preflight);
     }
     for what in missing {
-        let spec = spec.clone();
-        let done = blocking(move || (hypervisor.create_missing)(&spec, &what)).await?;
+        let doing = format!("creating {what}");
+        let done = host.act(ACTION_LIMIT, doing, move |host| host.create_missing(&what)).await?;
         context.sink.warn(done);
     }
     Preflight::run(&context.sink, provider, spec, given, None).await

@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
+use super::host::{ACTION_LIMIT, HostConnection};
 use super::operation::Work;
 use super::{connections, render_input};
 use crate::error::{Error, Result};
-use crate::providers::Hypervisor;
 use crate::render;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -32,13 +31,12 @@ END
 
 /// For the machines of these nodes, which are about to be made.
 pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<String>) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &cluster.host else { return Ok(()) };
     let secrets = work.dir.secrets()?;
     for node in cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
         let user_data = render::user_data(node, cluster.provider, &render_input::borrowed(&secrets))?;
-        let (spec, node) = (work.dir.state().spec.clone(), node.clone());
-        let provided = blocking(move || (hypervisor.provide_seed)(&spec, &node, &user_data));
-        work.unless_interrupted(provided).await?;
+        let (what, node) = (format!("storing the data of {}'s first boot", node.name), node.clone());
+        host.act(ACTION_LIMIT, what, move |host| host.provide_seed(&node, &user_data)).await?;
     }
     Ok(())
 }
@@ -46,8 +44,8 @@ pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<Str
 /// Of nodes whose shell answers and whose first boot is over. What does not work now is a warning: the
 /// next deploy or start does it.
 pub(super) async fn retire(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
-    match each(work, cluster, hypervisor).await {
+    let Some(host) = &cluster.host else { return Ok(()) };
+    match each(work, cluster, host).await {
         Err(error @ Error::Interrupted { .. }) => Err(error),
         Err(error) => {
             work.sink.warn(format!("the data of the first boot is still beside the disks: {error}"));
@@ -57,17 +55,17 @@ pub(super) async fn retire(work: &Work, cluster: &Cluster) -> Result<()> {
     }
 }
 
-async fn each(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor) -> Result<()> {
+async fn each(work: &Work, cluster: &Cluster, host: &HostConnection) -> Result<()> {
     for node in &cluster.nodes {
-        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
-        if !ask_hypervisor(&work.interrupt, move || (hypervisor.has_seed)(&spec, &plan)).await? {
+        let plan = node.clone();
+        if !host.ask(move |host| host.has_seed(&plan)).await? {
             continue;
         }
         let ssh = connections::ssh(&work.dir)?;
         work.unless_interrupted(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await?;
-        let (spec, plan) = (work.dir.state().spec.clone(), node.clone());
+        let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
         work.changes();
-        let gone = work.unless_interrupted(blocking(move || (hypervisor.remove_seed)(&spec, &plan))).await?;
+        let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;
         match gone {
             true => work.detail(format!("{}: the data of its first boot is removed", node.name)),
             false => work

@@ -113,13 +113,13 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
 
 /// A machine that is paused again as soon as it goes on cannot shut down.
 async fn refuse_halted(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &cluster.host else { return Ok(()) };
     let machines = power::machines(work, cluster).await?;
     let halted: Vec<_> = machines.iter().filter(|m| m.power == Power::Paused).collect();
     let Some(first) = halted.first() else { return Ok(()) };
     let spec = &work.dir.state().spec;
     let plans = cluster.nodes.iter().filter(|plan| halted.iter().any(|m| m.node == plan.name));
-    let commands: Vec<_> = plans.filter_map(|plan| (hypervisor.cut_off)(spec, plan).ok()).collect();
+    let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(spec, plan).ok()).collect();
     let again = in_dir("exasol stop", work.dir.root());
     Err(Error::other(format!(
         "{} is {}; let go on, it was paused again, so it cannot shut down: mend that and run {again}, or cut it off as if \

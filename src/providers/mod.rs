@@ -4,17 +4,12 @@
 //! nothing and fetches nothing (a hypervisor's own client library is the one exception, in
 //! `libvirt/client/`).
 
-use std::net::IpAddr;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::model::{
-    BaseImage, Component, DataDisk, DeploymentId, InvalidValue, Login, Machine, NodePlan, NodeSize, OptionDef, Options,
-    Outcome, Spec, UnfitImage,
-};
+use crate::model::{DataDisk, DeploymentId, InvalidValue, NodePlan, NodeSize, OptionDef, Options, Outcome, Spec};
 
 mod addresses;
 mod aws;
@@ -22,14 +17,21 @@ mod azure;
 pub mod cloud;
 mod dial;
 mod digitalocean;
+#[cfg(test)]
+pub mod dummy_host;
 mod exoscale;
 mod gcp;
 mod hetzner;
+mod hypervisor;
 pub mod libvirt;
 mod oci;
 
 pub use cloud::{Cloud, CredentialInput, Credentials};
 pub use dial::dial_with;
+pub use hypervisor::{
+    CachedVolume, ConsoleNews, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, StandIn, UploadProgress,
+    Variables,
+};
 
 /// A place where machines can be made.
 pub struct Provider {
@@ -120,142 +122,6 @@ pub struct TfvarsInput<'a> {
     pub ssh_public_key: &'a str,
     /// Whether the machines shall be on; for providers whose Terraform switches them.
     pub powered: bool,
-}
-
-/// Gets bytes done and total; false: give up.
-pub type UploadProgress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
-/// Gets what consoles printed; false: stop following.
-pub type ConsoleReader<'a> = &'a mut dyn FnMut(ConsoleNews<'_>) -> bool;
-
-/// What happens on the consoles that are followed, each with the position of its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConsoleNews<'a> {
-    Opened(usize),
-    /// The machine runs, and its console cannot be read; why.
-    Refused(usize, &'a str),
-    Printed(usize, &'a [u8]),
-    /// On none of them, for a tenth of a second.
-    Nothing,
-}
-
-/// Names and values.
-pub type Variables = Vec<(String, String)>;
-
-/// Blocking functions on the hypervisor itself. `Spec` says which one and how to reach it.
-pub struct Hypervisor {
-    /// Makes what a check called creatable (`init --create-missing`).
-    pub create_missing: fn(&Spec, &str) -> Result<String>,
-    /// The image that nodes boot from, with what `init` recorded.
-    pub base_image: fn(&Spec, &Options) -> Result<BaseImage>,
-    /// Why the local file cannot be used as that image; reads its headers only.
-    pub check_image: fn(&Spec, &Options, &Path) -> Result<Option<UnfitImage>>,
-    /// Puts a local image into the pool under a name made of its checksum, once; returns the volume's name.
-    /// The callback gets bytes done and total, and returns false to give up.
-    pub upload_image: fn(&Spec, &Path, &str, UploadProgress<'_>) -> Result<String>,
-    /// State and addresses of the deployment's machines; one with power `Missing` for each that is not there.
-    pub machines: fn(&Spec, &[NodePlan]) -> Result<Vec<Machine>>,
-    /// Connects a running machine with its network again, without stopping it.
-    pub replug: fn(&Spec, &NodePlan) -> Result<()>,
-    /// Brings a machine's definition to what this version and the spec make, and says what changed; one that
-    /// runs goes on as it is. Disks of one that is off grow; nothing is ever made smaller.
-    pub mend: fn(&Spec, &Options, &NodePlan) -> Result<Vec<String>>,
-    /// How a machine that exists differs from what is asked for, in what Terraform leaves as it is.
-    pub misfits: fn(&Spec, &Options, &NodePlan) -> Result<Vec<String>>,
-    /// Removes such a machine with its root disk, so that Terraform makes both anew; data disks stay.
-    pub discard: fn(&Spec, &NodePlan) -> Result<()>,
-    /// Options, beside the disks' sizes, that `mend` changes of a machine that is off.
-    pub sizes: &'static [&'static str],
-    /// Puts what cloud-init reads at the first boot (`user_data`) where the machine, which is about to be made,
-    /// will find it; nobody else can read it.
-    pub provide_seed: fn(&Spec, &NodePlan, &str) -> Result<()>,
-    /// Whether that is still there.
-    pub has_seed: fn(&Spec, &NodePlan) -> Result<bool>,
-    /// Takes it away, from a machine that runs too; false if the guest does not let go of it now.
-    pub remove_seed: fn(&Spec, &NodePlan) -> Result<bool>,
-    /// Terraform types that earlier versions made and this one keeps itself: Terraform is to forget them.
-    pub no_more_terraforms: &'static [&'static str],
-    /// Switches on a machine that is off, lets one go on that was paused; one that is on stays as it is.
-    pub switch_on: fn(&Spec, &NodePlan) -> Result<()>,
-    /// Asks the guest to shut down, as the button on a machine does; returns at once.
-    pub shut_down: fn(&Spec, &NodePlan) -> Result<()>,
-    /// The command with which a person switches a machine off that does not shut down.
-    pub cut_off: fn(&Spec, &NodePlan) -> Result<String>,
-    /// The command with which a person has the network give a node that address from now on; None where
-    /// addresses come from outside the hypervisor.
-    pub keep_address: fn(&Spec, &Options, &NodePlan, IpAddr) -> Result<Option<String>>,
-    /// The command that shows a person which machine has which address; None as above.
-    pub show_leases: fn(&Spec, &Options) -> Result<Option<String>>,
-    /// Whether the machine starts with its host.
-    pub set_autostart: fn(&Spec, &NodePlan, bool) -> Result<()>,
-    /// Cuts a machine off and switches it on again, as when its kernel has given up.
-    pub reset: fn(&Spec, &NodePlan) -> Result<()>,
-    /// A number that grows while the guest uses its disks or sends packets; None where nobody counts that.
-    pub activity: fn(&Spec, &NodePlan) -> Result<Option<u64>>,
-    /// Follows the machines' serial consoles, over one connection, until the callback returns false. Machines that
-    /// do not run or do not exist yet are waited for. While nothing is printed the callback hears so about ten
-    /// times a second. Error: the hypervisor cannot be reached any more.
-    pub follow_consoles: fn(&Spec, &[NodePlan], ConsoleReader<'_>) -> Result<()>,
-    /// The node and address that a line of a console tells, where addresses come from outside
-    /// the hypervisor (`exasol-address: n11 192.0.2.5`, printed by cloud-init).
-    pub console_address: fn(&str) -> Option<(String, IpAddr)>,
-    /// What the hypervisor still has of this deployment: domains, volumes, networks, snapshots.
-    pub leftovers: fn(&Spec, &DeploymentId) -> Result<Vec<Leftover>>,
-    /// Removes one of them.
-    pub remove: fn(&Spec, &DeploymentId, &Leftover) -> Result<()>,
-    /// The command with which a person removes one; None for a data disk, which nobody is told to remove.
-    pub removal: fn(&Spec, &Leftover) -> Result<Option<String>>,
-    /// The login on the hypervisor itself, where it is remote: SSH gets to the machines through it. Nobody is asked.
-    pub login: fn(&Spec) -> Result<Option<Login>>,
-    /// Terraform's variables that hold for this process only: they are in no file. The hypervisor is reached for them.
-    pub terraform_variables: fn(&Spec) -> Result<Variables>,
-    /// Addresses of this workstation, or of the jump host, as guests see them: always allowed.
-    pub deployer_addresses: fn(&Spec, &Options) -> Result<Vec<IpAddr>>,
-    /// Shared base-image volumes in the pool, with the volumes that each one backs.
-    pub cached_volumes: fn(&Spec) -> Result<Vec<CachedVolume>>,
-    pub remove_cached_volume: fn(&Spec, &str) -> Result<()>,
-    /// Of its library and of the hypervisor where it is if nobody names another place; for bug reports.
-    pub versions: fn() -> Vec<Component>,
-    /// The image that nodes boot from if none is named.
-    pub default_image: fn() -> Option<String>,
-    /// A program that its Terraform provider calls, so that nobody has to install it.
-    pub stand_in: Option<StandIn>,
-}
-
-/// A program that exasol stands in for, under its name on Terraform's PATH.
-pub struct StandIn {
-    pub program: &'static str,
-    /// Options that change nothing of what it prints.
-    pub options: &'static [&'static str],
-    /// What it prints, given the content of its two files; None: the real program is needed.
-    pub transform: fn(&str, &str) -> Option<String>,
-}
-
-/// Something of a deployment that the hypervisor has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
-    pub kind: LeftoverKind,
-    pub name: String,
-    /// A volume's pool.
-    pub pool: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LeftoverKind {
-    /// In the order in which they are removed.
-    Domain,
-    /// A volume of data for a first boot: exasol's own, not Terraform's, and nothing that anybody needs later.
-    Seed,
-    Volume,
-    Network,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedVolume {
-    pub pool: String,
-    pub name: String,
-    pub bytes: u64,
-    /// Names of volumes that need it.
-    pub backs: Vec<String>,
 }
 
 /// The provider when none is named: the workstation itself.

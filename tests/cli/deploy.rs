@@ -3,6 +3,8 @@
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
+use deployer::model::NodePlan;
+
 use crate::support::World;
 
 fn tell(world: &World, what: &str, verb: &str) {
@@ -210,12 +212,14 @@ fn edits_by_hand_are_noticed_and_never_overwritten_silently() {
 /// libvirt's mock hypervisor as a file has it: a domain of the deployment's that is off, and its volumes.
 fn hypervisor(world: &World, volumes: &[&str]) {
     let id = world.state()["id"].as_str().unwrap().to_owned();
-    let wwn = wwn(&world.state());
+    let NodePlan { disks, mac, .. } = first_node(&world.state());
+    let wwn = &disks[0].wwn;
     let volume = |name: &&str| format!("<volume><name>{id}-{name}</name><capacity>1</capacity></volume>");
     let xml = format!(
         "<node><domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>
            <name>{id}-n11</name><memory>1048576</memory><vcpu>1</vcpu><os><type>hvm</type></os>
-           <devices><disk type='file' device='disk'><source file='/data'/><target dev='sda' bus='scsi'/><wwn>{wwn}</wwn></disk></devices>
+           <devices><disk type='file' device='disk'><source file='/data'/><target dev='sda' bus='scsi'/><wwn>{wwn}</wwn></disk>
+             <interface type='network'><mac address='{mac}'/><source network='default'/></interface></devices>
            <test:runstate>5</test:runstate></domain>
          <network><name>default</name><bridge name='virbr0'/><ip address='192.168.122.1' netmask='255.255.255.0'>
            <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip></network>
@@ -227,17 +231,20 @@ fn hypervisor(world: &World, volumes: &[&str]) {
     world.edit_state(|state| state["spec"]["options"]["uri"] = uri.into());
 }
 
-/// Of the first node's first data disk.
-fn wwn(state: &serde_json::Value) -> String {
+fn first_node(state: &serde_json::Value) -> NodePlan {
     let id = serde_json::from_value(state["id"].clone()).unwrap();
     let spec = serde_json::from_value(state["spec"].clone()).unwrap();
-    deployer::model::NodePlan::all(&id, &spec)[0].disks[0].wwn.clone()
+    NodePlan::all(&id, &spec).swap_remove(0)
 }
 
-/// Terraform's state with a machine of that name.
+/// Terraform's state with a machine of that name, and a root disk.
 fn knows(world: &World, name: &str) {
-    let state = serde_json::json!({"version": 4, "resources": [{"mode": "managed", "type": "libvirt_domain",
-        "name": "node", "instances": [{"index_key": "n11", "attributes": {"name": name}}]}]});
+    let resource = |kind, name| {
+        serde_json::json!({"mode": "managed", "type": kind, "name": "node",
+            "instances": [{"index_key": "n11", "attributes": {"name": name}}]})
+    };
+    let resources = [resource("libvirt_domain", name.to_owned()), resource("libvirt_volume", format!("{name}-root"))];
+    let state = serde_json::json!({"version": 4, "resources": resources});
     std::fs::write(world.deployment().join("terraform/terraform.tfstate"), state.to_string()).unwrap();
 }
 
@@ -246,10 +253,12 @@ fn a_machine_that_is_off_before_its_address_was_known_is_switched_on() {
     let world = World::complete().with_a_machine();
     hypervisor(&world, &[]);
     knows(&world, &format!("{}-n11", world.state()["id"].as_str().unwrap()));
-    // The mock forgets it with each connection, so more cannot be seen.
+    // Nobody answers on the mock's machine: it is on, and there is no certificate to be read.
     let answer = world.exasol("deploy --json").run().code(1);
     let step = answer.stdout.lines().find(|l| l.contains("step_finished") && l.contains("power_on"));
     assert!(step.is_some_and(|l| l.contains("n11")), "{answer:?}");
+    // A mock of its own for each connection: later questions hear of it because they go through the same one.
+    assert!(answer.stdout.contains("n11 has the address"), "{answer:?}");
 }
 
 #[test]

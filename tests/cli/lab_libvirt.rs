@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deployer::model::{Check, DeploymentId, NodePlan, Options, Outcome, Power, Spec};
-use deployer::providers::{self, ConsoleNews, Hypervisor, PreflightInput, Provider};
+use deployer::providers::{self, ConsoleNews, Host, Hypervisor, PreflightInput, Provider};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -22,6 +22,10 @@ fn libvirt() -> &'static Provider {
 
 fn hypervisor() -> &'static Hypervisor {
     libvirt().hypervisor().unwrap()
+}
+
+fn open(spec: &Spec) -> Box<dyn Host> {
+    (hypervisor().open)(spec).unwrap()
 }
 
 fn spec(options: Value) -> Spec {
@@ -97,7 +101,7 @@ fn a_network_of_its_own_keeps_the_range_that_was_chosen() {
     virsh("net-list --all");
     let again = look(&spec, Some(&first.facts));
     assert_eq!(again.facts["network_cidr"], range);
-    let addresses = (hypervisor().deployer_addresses)(&spec, &first.facts).unwrap();
+    let addresses = open(&spec).deployer_addresses(&first.facts).unwrap();
     assert_eq!(addresses[0].to_string(), range.as_str().unwrap().replace(".0/24", ".1"));
 }
 
@@ -108,7 +112,7 @@ fn a_missing_pool_and_network_are_made_on_request() {
     let mend = || {
         let tokens: Vec<_> = look(&spec, None).checks.iter().filter_map(|c| c.creatable.clone()).collect();
         assert_eq!(tokens, ["pool:default", "network:default"]);
-        tokens.iter().for_each(|token| drop((hypervisor().create_missing)(&spec, token).unwrap()));
+        tokens.iter().for_each(|token| drop(open(&spec).create_missing(token).unwrap()));
         assert_usable(&look(&spec, None));
         assert!(virsh("pool-info default").contains("Autostart:      yes"));
         assert!(virsh("net-info default").contains("Autostart:      yes"));
@@ -141,7 +145,7 @@ impl Image {
     }
 
     fn upload(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> deployer::error::Result<String> {
-        (hypervisor().upload_image)(&spec(json!({})), self.file.path(), &self.sha256, progress)
+        open(&spec(json!({}))).upload_image(self.file.path(), &self.sha256, progress)
     }
 }
 
@@ -176,17 +180,17 @@ fn an_image_is_uploaded_once_whatever_happens() {
     virsh(&format!(
         "vol-create-as default exasol-1ab00001-layer 50M --format qcow2 --backing-vol {one} --backing-vol-format raw"
     ));
-    let cached = || (hypervisor().cached_volumes)(&spec).unwrap().into_iter().find(|v| v.name == one);
+    let cached = || open(&spec).cached_volumes().unwrap().into_iter().find(|v| v.name == one);
     assert_eq!(cached().unwrap().backs, ["exasol-1ab00001-layer"]);
-    let refused = (hypervisor().remove_cached_volume)(&spec, &one).unwrap_err();
+    let refused = open(&spec).remove_cached_volume(&one).unwrap_err();
     assert!(refused.to_string().contains("exasol-1ab00001-layer"), "{refused}");
 
     let id = DeploymentId::from_random(ID);
-    let left = (hypervisor().leftovers)(&spec, &id).unwrap();
+    let left = open(&spec).leftovers(&id).unwrap();
     assert_eq!(left.len(), 1);
-    (hypervisor().remove)(&spec, &id, &left[0]).unwrap();
-    assert!((hypervisor().leftovers)(&spec, &id).unwrap().is_empty());
-    (hypervisor().remove_cached_volume)(&spec, &one).unwrap();
+    open(&spec).remove(&id, &left[0]).unwrap();
+    assert!(open(&spec).leftovers(&id).unwrap().is_empty());
+    open(&spec).remove_cached_volume(&one).unwrap();
     assert!(cached().is_none());
     assert!(!virsh("vol-list default").contains(&one[..20]));
 }
@@ -211,7 +215,7 @@ fn render() {
     assert_usable(&outcome);
     let (image, sha256) =
         (std::env::var("EXASOL_LIBVIRT_IMAGE").unwrap(), std::env::var("EXASOL_LIBVIRT_IMAGE_SHA256").unwrap());
-    let base_volume = (hypervisor().upload_image)(&spec, image.as_ref(), &sha256, &mut |_, _| true).unwrap();
+    let base_volume = open(&spec).upload_image(image.as_ref(), &sha256, &mut |_, _| true).unwrap();
     let key = |seed| {
         let pair = ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]);
         ssh_key::PrivateKey::from(pair).to_openssh(ssh_key::LineEnding::LF).unwrap().to_string()
@@ -254,19 +258,20 @@ fn watch() {
     let (folder, spec) = rendered();
     let nodes = NodePlan::all(&DeploymentId::from_random(ID), &spec);
     let (begin, mut text, mut told, mut idle) = (Instant::now(), String::new(), None, 0);
-    (hypervisor().follow_consoles)(&spec, &nodes[..1], &mut |news| {
-        match news {
-            ConsoleNews::Printed(_, bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
-            ConsoleNews::Nothing => idle += 1,
-            ConsoleNews::Opened(_) | ConsoleNews::Refused(..) => {}
-        }
-        told = text.lines().filter_map(hypervisor().console_address).next_back();
-        told.is_none() && begin.elapsed() < Duration::from_secs(240)
-    })
-    .unwrap();
+    open(&spec)
+        .follow_consoles(&nodes[..1], &mut |news| {
+            match news {
+                ConsoleNews::Printed(_, bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
+                ConsoleNews::Nothing => idle += 1,
+                ConsoleNews::Opened(_) | ConsoleNews::Refused(..) => {}
+            }
+            told = text.lines().filter_map(hypervisor().console_address).next_back();
+            told.is_none() && begin.elapsed() < Duration::from_secs(240)
+        })
+        .unwrap();
     let took = begin.elapsed();
-    let machines = (hypervisor().machines)(&spec, &nodes).unwrap();
-    let left = (hypervisor().leftovers)(&spec, &DeploymentId::from_random(ID)).unwrap();
+    let machines = open(&spec).machines(&nodes).unwrap();
+    let left = open(&spec).leftovers(&DeploymentId::from_random(ID)).unwrap();
     let report = format!("{told:?} after {took:?}, {idle} idle calls\n{machines:#?}\n{left:#?}\n{text}\n");
     std::fs::write(folder.join("watched.txt"), report).unwrap();
     assert!(machines.iter().all(|m| m.power == Power::Running && !m.addresses.is_empty()), "{machines:?}");
@@ -279,8 +284,8 @@ fn watch() {
 fn remove() {
     let spec = spec(json!({}));
     let id = DeploymentId::from_random(ID);
-    for leftover in (hypervisor().leftovers)(&spec, &id).unwrap() {
-        (hypervisor().remove)(&spec, &id, &leftover).unwrap();
+    for leftover in open(&spec).leftovers(&id).unwrap() {
+        open(&spec).remove(&id, &leftover).unwrap();
     }
-    assert!((hypervisor().leftovers)(&spec, &id).unwrap().is_empty());
+    assert!(open(&spec).leftovers(&id).unwrap().is_empty());
 }

@@ -14,7 +14,7 @@ use super::tape::Tape;
 use crate::error::Error;
 use crate::events::{Event, EventSink};
 use crate::model::NodePlan;
-use crate::providers::{ConsoleNews, Hypervisor};
+use crate::providers::ConsoleNews;
 
 /// The provider's reader of a console line that tells a node's address.
 type AddressParser = fn(&str) -> Option<(String, IpAddr)>;
@@ -69,8 +69,8 @@ impl Drop for Consoles {
 pub(in crate::ops) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
     let nodes = cluster.nodes.iter().map(|node| (node.name.clone(), Mutex::default())).collect();
     let consoles = Consoles { stop: Arc::default(), nodes: Arc::new(nodes) };
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return consoles };
-    let (spec, plans) = (work.dir.state().spec.clone(), cluster.nodes.clone());
+    let Some(host) = &cluster.host else { return consoles };
+    let (row, spec, plans) = (host.row(), host.spec().clone(), cluster.nodes.clone());
     let (stop, seen, sink) = (consoles.stop.clone(), consoles.nodes.clone(), work.sink.clone());
     let tape = |plan: &NodePlan| {
         let (log, file) = (work.log.clone(), log_file(&plan.name));
@@ -82,10 +82,12 @@ pub(in crate::ops) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
         let mut lost = None;
         while !stop.load(Ordering::Relaxed) {
             let mut take = |news: ConsoleNews<'_>| {
-                hear(news, &seen, &mut tapes, hypervisor, &sink);
+                hear(news, &seen, &mut tapes, row.console_address, &sink);
                 !stop.load(Ordering::Relaxed)
             };
-            let Err(error) = (hypervisor.follow_consoles)(&spec, &plans, &mut take) else { continue };
+            // On a connection of its own: the other one answers questions meanwhile, and may be given up.
+            let followed = (row.open)(&spec).and_then(|host| host.follow_consoles(&plans, &mut take));
+            let Err(error) = followed else { continue };
             // Without consoles there is only less to show when something goes wrong.
             let why = error.to_string();
             if lost.as_ref() != Some(&why) {
@@ -108,7 +110,7 @@ fn hear<W: FnMut(&[u8])>(
     news: ConsoleNews<'_>,
     seen: &[(String, Mutex<Seen>)],
     tapes: &mut [Tape<W>],
-    hypervisor: &Hypervisor,
+    address: AddressParser,
     sink: &EventSink,
 ) {
     let (ConsoleNews::Opened(index) | ConsoleNews::Refused(index, _) | ConsoleNews::Printed(index, _)) = news else {
@@ -123,7 +125,7 @@ fn hear<W: FnMut(&[u8])>(
         }
         ConsoleNews::Printed(_, bytes) => {
             tape.record(bytes);
-            let ends = lock(seen).take(bytes, hypervisor.console_address);
+            let ends = lock(seen).take(bytes, address);
             // Told from here: nobody else may be looking, while Terraform makes the other machines.
             if let Some(Sign { kind, line }) = ends {
                 sink.emit(Event::MachineDead { node: node.clone(), reason: kind.code(), line });

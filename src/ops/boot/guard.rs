@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::blocking::{ask_hypervisor, blocking};
 use super::super::cluster::Cluster;
-use super::super::operation::{Work, in_dir, unless_interrupted};
+use super::super::host::{ACTION_LIMIT, HostConnection};
+use super::super::operation::{Work, in_dir};
 use super::console::{Consoles, View};
 use super::earlier;
 use super::patience::{self, Seen};
@@ -18,7 +18,6 @@ use crate::deployment::transitions;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::model::{Machine, NodePlan, Operation, Phase, Power};
-use crate::providers::Hypervisor;
 use crate::tools::ssh::Refusal;
 use crate::tools::ssh_ready::Progress;
 
@@ -57,7 +56,7 @@ impl Sessions {
 
 pub(super) struct Guard<'a> {
     cluster: &'a Cluster,
-    pub hypervisor: &'static Hypervisor,
+    pub host: &'a HostConnection,
     pub consoles: &'a Consoles,
     pub sessions: Sessions,
     nodes: BTreeMap<String, Watch>,
@@ -102,12 +101,7 @@ impl Activity {
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(
-        work: &Work,
-        cluster: &'a Cluster,
-        hypervisor: &'static Hypervisor,
-        consoles: &'a Consoles,
-    ) -> Self {
+    pub(super) fn new(work: &Work, cluster: &'a Cluster, host: &'a HostConnection, consoles: &'a Consoles) -> Self {
         let now = Instant::now();
         let watch = |node: &NodePlan| {
             let earlier = earlier::panic(&work.dir, work.log.path(), &node.name);
@@ -117,7 +111,7 @@ impl<'a> Guard<'a> {
             (node.name.clone(), watch)
         };
         let nodes = cluster.nodes.iter().map(watch).collect();
-        Self { cluster, hypervisor, consoles, sessions: Sessions::default(), nodes, begun: now }
+        Self { cluster, host, consoles, sessions: Sessions::default(), nodes, begun: now }
     }
 
     pub(super) fn knows_address(&mut self, node: &str, address: IpAddr) {
@@ -141,7 +135,7 @@ impl<'a> Guard<'a> {
             let Some(machine) = machines.iter().find(|machine| machine.node == plan.name) else { continue };
             refuse_unpowered(machine, work.dir.root(), work.dir.state().phase)
                 .map_err(|error| self.consoles.explain(error))?;
-            let facts = self.facts(work, plan, machine).await;
+            let facts = self.facts(plan, machine).await;
             if let Some(death) = verdict::of(&facts) {
                 self.heal(work, plan, &death).await?;
                 reset = true;
@@ -153,7 +147,7 @@ impl<'a> Guard<'a> {
         Ok(reset)
     }
 
-    async fn facts(&mut self, work: &Work, plan: &NodePlan, machine: &Machine) -> Facts {
+    async fn facts(&mut self, plan: &NodePlan, machine: &Machine) -> Facts {
         let console = self.consoles.view(&plan.name);
         let session = self.sessions.of(&plan.name);
         let Some(watch) = self.nodes.get_mut(&plan.name) else { return Facts::default() };
@@ -161,9 +155,8 @@ impl<'a> Guard<'a> {
         let silent = console.quiet.unwrap_or(watch.since.elapsed()) >= SILENCE;
         if silent && !answers && watch.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
             watch.asked = Some(Instant::now());
-            let (spec, plan, hypervisor) = (work.dir.state().spec.clone(), plan.clone(), self.hypervisor);
-            let count =
-                ask_hypervisor(&work.interrupt, move || (hypervisor.activity)(&spec, &plan)).await.ok().flatten();
+            let plan = plan.clone();
+            let count = self.host.ask(move |host| host.activity(&plan)).await.ok().flatten();
             watch.activity = Activity::after(watch.activity, count, Instant::now());
         }
         let idle = watch.activity.filter(|_| silent).map(|activity| activity.idle());
@@ -184,13 +177,13 @@ impl<'a> Guard<'a> {
         let attempt = watch.resets;
         work.changes();
         work.sink.emit(Event::MachineReset { node: node.clone(), reason: death.reason, why, attempt, limit: RESETS });
-        let (spec, plan, hypervisor) = (work.dir.state().spec.clone(), plan.clone(), self.hypervisor);
+        let (what, plan) = (format!("resetting the machine of {node}"), plan.clone());
         // What it prints from now on belongs to its next life.
         self.consoles.forget(node);
         self.sessions.forget(node);
         watch.since = Instant::now();
         (watch.activity, watch.asked, watch.earlier, watch.address) = (None, None, None, None);
-        unless_interrupted(&work.interrupt, blocking(move || (hypervisor.reset)(&spec, &plan))).await
+        self.host.act(ACTION_LIMIT, what, move |host| host.reset(&plan)).await
     }
 
     fn hint(&self, work: &Work, node: &str, death: &Death) -> String {
@@ -220,7 +213,7 @@ impl<'a> Guard<'a> {
     /// The command that shows the network's leases, where it has them.
     pub(super) fn leases(&self, work: &Work) -> Option<String> {
         let state = work.dir.state();
-        (self.hypervisor.show_leases)(&state.spec, &state.facts).ok().flatten()
+        (self.host.row().show_leases)(&state.spec, &state.facts).ok().flatten()
     }
 
     /// Where nothing more can be expected. What is waited for longest is told.

@@ -29,7 +29,6 @@ use super::{connections, power};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, Node, NodePlan};
-use crate::providers::Place;
 use crate::tools::ssh_ready::{Progress, wait_ready};
 pub(super) use console::{Consoles, follow};
 use guard::{Guard, Sessions};
@@ -53,12 +52,12 @@ const SHARED_LIMIT: Duration = Duration::from_secs(20);
 /// machines were on.
 pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
-    let nodes = match &cluster.provider.place {
-        Place::Hypervisor(hypervisor) => {
-            let mut guard = Guard::new(work, cluster, hypervisor, consoles);
+    let nodes = match &cluster.host {
+        Some(host) => {
+            let mut guard = Guard::new(work, cluster, host, consoles);
             watched(work, cluster, &mut guard).await?
         }
-        Place::Cloud(_) => {
+        None => {
             let nodes = from_outputs(work, cluster).await?;
             remember(work, cluster, &nodes)?;
             let seen_from = shells(work, CLOUD_LIMIT, &Sessions::default()).await?;
@@ -74,8 +73,8 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles
 /// Of machines that are on and do not answer, resets the dead, and waits for them. Those that live and are silent for
 /// another reason stay as they are. Returns the nodes whose machines were reset.
 pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<String>> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(Vec::new()) };
-    let mut guard = Guard::new(work, cluster, hypervisor, consoles);
+    let Some(host) = &cluster.host else { return Ok(Vec::new()) };
+    let mut guard = Guard::new(work, cluster, host, consoles);
     for node in &work.dir.state().nodes {
         guard.knows_address(&node.plan.name, node.private_ip);
     }
@@ -83,7 +82,7 @@ pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consol
     let since = Instant::now();
     let dead = async {
         while since.elapsed() < REVIVE_LIMIT {
-            let machines = power::of_hypervisor(work, cluster, hypervisor).await?;
+            let machines = power::of_host(work, cluster, host).await?;
             if guard.look(work, &machines).await? {
                 return Ok(true);
             }
@@ -153,7 +152,7 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
 async fn moved(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<()> {
     loop {
         tokio::time::sleep(ADDRESS_POLL).await;
-        let machines = power::of_hypervisor(work, cluster, guard.hypervisor).await?;
+        let machines = power::of_host(work, cluster, guard.host).await?;
         if guard.look(work, &machines).await? {
             return Ok(());
         }
@@ -174,7 +173,7 @@ async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Res
     let since = Instant::now();
     let mut known: BTreeMap<String, IpAddr> = BTreeMap::new();
     loop {
-        let machines = power::of_hypervisor(work, cluster, guard.hypervisor).await?;
+        let machines = power::of_host(work, cluster, guard.host).await?;
         for machine in &machines {
             let node = &machine.node;
             let recorded = || recorded(&work.dir.state().nodes, node, since.elapsed());

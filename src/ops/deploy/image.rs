@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::super::blocking::blocking;
+use super::super::host::HostConnection;
 use super::super::operation::Work;
 use super::super::terraform_dir;
 use super::super::user_dirs::CacheDirs;
@@ -16,17 +17,16 @@ use crate::tools::http::{self, Progress};
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
 pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
-    let Some(hypervisor) = plan.cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &plan.cluster.host else { return Ok(()) };
     work.begin(IMAGE.id);
     if terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
         work.unchanged("the machines have theirs");
         return Ok(());
     }
-    let spec = work.dir.state().spec.clone();
-    let image = (hypervisor.base_image)(&spec, &work.dir.state().facts)?;
-    let (path, sha256) = local(work, plan, image).await?;
-    let volume = upload(work, plan, path, sha256.clone()).await?;
+    let image = (host.row().base_image)(host.spec(), &work.dir.state().facts)?;
+    let (path, sha256) = local(work, plan, host, image).await?;
+    let volume = upload(work, host, path, sha256.clone()).await?;
     work.done(volume.clone());
     work.dir.update(|state| {
         state.image_sha256 = Some(sha256);
@@ -35,7 +35,7 @@ pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
 }
 
 /// The image as a local file, and its checksum.
-async fn local(work: &mut Work, plan: &Plan<'_>, image: BaseImage) -> Result<(PathBuf, String)> {
+async fn local(work: &mut Work, plan: &Plan<'_>, host: &HostConnection, image: BaseImage) -> Result<(PathBuf, String)> {
     // What was pinned at the first download stays, whatever the server says today.
     let pinned = image.sha256.or_else(|| work.dir.state().image_sha256.clone());
     match image.location {
@@ -46,7 +46,7 @@ async fn local(work: &mut Work, plan: &Plan<'_>, image: BaseImage) -> Result<(Pa
                 Some(expected) if expected != sha256 => {
                     Err(Error::Checksum { what: path.display().to_string(), expected, found: sha256 })
                 }
-                _ => match unfit(work, plan, &path).await? {
+                _ => match unfit(work, host, &path).await? {
                     Some(UnfitImage { cause, fix }) => {
                         Err(Error::Usage { message: format!("image {} {cause}", path.display()), hint: Some(fix) })
                     }
@@ -63,7 +63,7 @@ async fn local(work: &mut Work, plan: &Plan<'_>, image: BaseImage) -> Result<(Pa
                 Ok(done) => done,
                 Err(error) => return Err(newest_release::advise(work, plan, &url, error).await),
             };
-            if let Some(UnfitImage { cause, fix }) = unfit(work, plan, &dest).await? {
+            if let Some(UnfitImage { cause, fix }) = unfit(work, host, &dest).await? {
                 // Else it would be taken from the cache the next time.
                 http::discard(&dest)?;
                 return Err(Error::Download { url, cause: format!("what came {cause}"), hint: Some(fix) });
@@ -97,28 +97,18 @@ fn cache_name(sha256: Option<&str>, url: &str) -> String {
 }
 
 /// Before it is pinned or sent anywhere.
-async fn unfit(work: &Work, plan: &Plan<'_>, path: &Path) -> Result<Option<UnfitImage>> {
-    let Some(hypervisor) = plan.cluster.provider.hypervisor() else { return Ok(None) };
-    let (spec, facts, path) = (work.dir.state().spec.clone(), work.dir.state().facts.clone(), path.to_owned());
-    blocking(move || (hypervisor.check_image)(&spec, &facts, &path)).await
+async fn unfit(work: &Work, host: &HostConnection, path: &Path) -> Result<Option<UnfitImage>> {
+    let (check, spec) = (host.row().check_image, host.spec().clone());
+    let (facts, path) = (work.dir.state().facts.clone(), path.to_owned());
+    blocking(move || check(&spec, &facts, &path)).await
 }
 
-async fn upload(work: &Work, plan: &Plan<'_>, path: PathBuf, sha256: String) -> Result<String> {
-    let Some(hypervisor) = plan.cluster.provider.hypervisor() else { return Ok(String::new()) };
-    let spec = work.dir.state().spec.clone();
-    let (sink, interrupt, step) = (work.sink.clone(), work.interrupt.clone(), work.step());
-    let result = blocking(move || {
-        let mut progress = |done, total| {
-            sink.emit(Event::StepProgress { step, done, total: Some(total), unit: Unit::Bytes });
-            interrupt.signal().is_none()
-        };
-        (hypervisor.upload_image)(&spec, &path, &sha256, &mut progress)
-    })
-    .await;
-    match work.interrupt.signal() {
-        Some(signal) => Err(Error::Interrupted { signal }),
-        None => result,
-    }
+async fn upload(work: &Work, host: &HostConnection, path: PathBuf, sha256: String) -> Result<String> {
+    let (sink, step) = (work.sink.clone(), work.step());
+    let tell = move |done, total| {
+        sink.emit(Event::StepProgress { step, done, total: Some(total), unit: Unit::Bytes });
+    };
+    host.upload(path, sha256, tell).await
 }
 
 /// What a download says, as events of a step.

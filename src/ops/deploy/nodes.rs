@@ -96,9 +96,9 @@ pub(in crate::ops) async fn write_files(
     welcome_packages: bool,
 ) -> Result<()> {
     let state = work.dir.state();
-    let mut deployer_addresses =
-        connections::deployer_addresses(&work.interrupt, &state.spec, &state.facts, cluster.provider).await?;
-    if !cluster.provider.is_cloud() {
+    let mut deployer_addresses = Vec::new();
+    if let Some(host) = &cluster.host {
+        deployer_addresses = host.deployer_addresses(&state.facts).await?;
         // What they have seen counts, whatever the way there looks like from here.
         deployer_addresses.extend(&state.seen_from);
     }

@@ -5,22 +5,24 @@ mod remote;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::blocking::{ask_hypervisor, blocking};
 use super::cluster::Cluster;
-use super::operation::{Work, in_dir, pause, unless_interrupted};
+use super::host::{ACTION_LIMIT, HostConnection};
+use super::operation::{Work, in_dir, pause};
 use super::{apply, connections, engine, links, mend, render_input};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, NodePlan, Power};
 use crate::providers::cloud::{PowerApi, PowerControl, Switch, TerraformPower};
-use crate::providers::{Cloud, Hypervisor, Provider};
+use crate::providers::{Cloud, Host, Provider};
 use crate::signal::Interrupt;
 use crate::tools::plan::PriorState;
 use remote::Remote;
 
 pub(super) const POWER_ON: StepInfo = StepInfo { id: "power_on", title: "switch the machines on" };
 pub(super) const POWER_OFF: StepInfo = StepInfo { id: "power_off", title: "switch the machines off" };
+
+const AUTOSTART: &str = "setting the autostart of";
 
 /// A guest shuts down in seconds; one that hangs is given up by systemd after 90 s.
 const OFF_LIMIT: Duration = Duration::from_secs(240);
@@ -34,8 +36,8 @@ const LAST_RETRY: Duration = Duration::from_secs(16);
 
 /// What a provider can tell of the machines: of a cloud that Terraform switches, nothing without it.
 pub(super) async fn machines(work: &Work, cluster: &Cluster) -> Result<Vec<Machine>> {
-    if let Some(hypervisor) = cluster.provider.hypervisor() {
-        return of_hypervisor(work, cluster, hypervisor).await;
+    if let Some(host) = &cluster.host {
+        return of_host(work, cluster, host).await;
     }
     match cluster.provider.cloud().map(|cloud| &cloud.power) {
         Some(PowerControl::Api(api)) => {
@@ -61,17 +63,13 @@ fn unknown(cluster: &Cluster) -> Vec<Machine> {
 
 /// What the hypervisor says of the machines. It is asked again and again, so a connection that was lost and
 /// comes back within a while is no failure.
-pub(super) async fn of_hypervisor(
-    work: &Work,
-    cluster: &Cluster,
-    hypervisor: &'static Hypervisor,
-) -> Result<Vec<Machine>> {
-    let login = (hypervisor.login)(&work.dir.state().spec)?;
+pub(super) async fn of_host(work: &Work, cluster: &Cluster, host: &HostConnection) -> Result<Vec<Machine>> {
+    let login = (host.row().login)(host.spec())?;
     let since = Instant::now();
     let mut wait = FIRST_RETRY;
     loop {
-        let (spec, nodes) = (work.dir.state().spec.clone(), cluster.nodes.clone());
-        let answer = ask_hypervisor(&work.interrupt, move || (hypervisor.machines)(&spec, &nodes)).await;
+        let nodes = cluster.nodes.clone();
+        let answer = host.ask(move |host| host.machines(&nodes)).await;
         let lost = || login.as_ref().is_some_and(links::was_open) && since.elapsed() < LOST_LIMIT;
         match answer {
             Err(error @ (Error::LibvirtUnreachable { .. } | Error::Other(_) | Error::Timeout { .. })) if lost() => {
@@ -87,10 +85,10 @@ pub(super) async fn of_hypervisor(
 /// Switches on what is off. Machines that are on are left alone. The caller has begun the step, and may
 /// have `seen` the machines in it.
 pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Machine>>) -> Result<()> {
-    if let Some(hypervisor) = cluster.provider.hypervisor() {
+    if let Some(host) = &cluster.host {
         let machines = match seen {
             Some(machines) => machines,
-            None => of_hypervisor(work, cluster, hypervisor).await?,
+            None => of_host(work, cluster, host).await?,
         };
         refuse_missing(work, &machines)?;
         mend::definitions(work, cluster).await?;
@@ -98,12 +96,12 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
         if !off.is_empty() {
             work.changes();
         }
-        each(work, cluster, &off, hypervisor.switch_on).await?;
+        each(host, cluster, &off, "switching on", |host, node| host.switch_on(node)).await?;
         // One that was paused may have been cut off meanwhile.
-        let machines = if off.is_empty() { machines } else { of_hypervisor(work, cluster, hypervisor).await? };
+        let machines = if off.is_empty() { machines } else { of_host(work, cluster, host).await? };
         replug(work, cluster, &machines).await?;
         // Also those that were on: `stop` may have failed in between.
-        each(work, cluster, &all(cluster), |spec, node| (hypervisor.set_autostart)(spec, node, true)).await?;
+        each(host, cluster, &all(cluster), AUTOSTART, |host, node| host.set_autostart(node, true)).await?;
         tell(work, &off);
         return Ok(());
     }
@@ -132,12 +130,12 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
 
 /// Machines that were paused go on, so that they can shut down by themselves.
 pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(()) };
+    let Some(host) = &cluster.host else { return Ok(()) };
     let paused = names(machines, |power| power == Power::Paused);
     if !paused.is_empty() {
         work.changes();
     }
-    each(work, cluster, &paused, hypervisor.switch_on).await
+    each(host, cluster, &paused, "switching on", |host, node| host.switch_on(node)).await
 }
 
 /// Nobody can switch on what does not exist; `deploy` makes it again.
@@ -156,12 +154,13 @@ fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
 /// Machines that run cut off from their network are connected again. Returns their nodes.
 pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<Vec<String>> {
     let mut connected = Vec::new();
-    let Some(hypervisor) = cluster.provider.hypervisor() else { return Ok(connected) };
+    let Some(host) = &cluster.host else { return Ok(connected) };
     for machine in machines {
         let Some(why) = &machine.unplugged else { continue };
         work.changes();
         work.detail(format!("{}: {why}: connecting it again", machine.node));
-        each(work, cluster, &BTreeSet::from([machine.node.clone()]), hypervisor.replug).await?;
+        each(host, cluster, &BTreeSet::from([machine.node.clone()]), "connecting", |host, node| host.replug(node))
+            .await?;
         connected.push(machine.node.clone());
     }
     Ok(connected)
@@ -178,24 +177,24 @@ fn tell(work: &mut Work, off: &BTreeSet<String>) {
 /// where Terraform's provider does that.
 pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.begin(POWER_OFF.id);
-    if let Some(hypervisor) = cluster.provider.hypervisor() {
-        let machines = of_hypervisor(work, cluster, hypervisor).await?;
+    if let Some(host) = &cluster.host {
+        let machines = of_host(work, cluster, host).await?;
         let there = names(&machines, |power| power != Power::Missing);
-        each(work, cluster, &there, |spec, node| (hypervisor.set_autostart)(spec, node, false)).await?;
+        each(host, cluster, &there, AUTOSTART, |host, node| host.set_autostart(node, false)).await?;
         let on = names(&machines, |power| power == Power::Running);
         if !on.is_empty() {
             work.changes();
         }
         // For a guest that shuts down already it changes nothing.
-        each(work, cluster, &on, hypervisor.shut_down).await?;
-        let ask = async || of_hypervisor(work, cluster, hypervisor).await;
+        each(host, cluster, &on, "shutting down", |host, node| host.shut_down(node)).await?;
+        let ask = async || of_host(work, cluster, host).await;
         let proven = wait(work, &all(cluster), Power::Off, (OFF_LIMIT, LOCAL_POLL), ask).await;
         return match proven {
             Ok(()) => {
                 work.done("every machine is off");
                 Ok(())
             }
-            Err(error) => Err(advised(work, cluster, hypervisor, error).await),
+            Err(error) => Err(advised(work, cluster, host, error).await),
         };
     }
     match cluster.provider.cloud() {
@@ -277,12 +276,12 @@ pub(super) fn in_prior_state(seen: &PriorState, power: &TerraformPower, plans: &
 }
 
 /// A guest that does not shut down: how it is switched off without its help.
-async fn advised(work: &Work, cluster: &Cluster, hypervisor: &'static Hypervisor, error: Error) -> Error {
+async fn advised(work: &Work, cluster: &Cluster, host: &HostConnection, error: Error) -> Error {
     let Error::Timeout { what, limit_s, last_seen, .. } = error else { return error };
-    let machines = of_hypervisor(work, cluster, hypervisor).await.unwrap_or_default();
+    let machines = of_host(work, cluster, host).await.unwrap_or_default();
     let on = names(&machines, |power| !is_proof(power, Power::Off));
     let plans = cluster.nodes.iter().filter(|plan| on.contains(&plan.name));
-    let commands: Vec<_> = plans.filter_map(|plan| (hypervisor.cut_off)(&work.dir.state().spec, plan).ok()).collect();
+    let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(host.spec(), plan).ok()).collect();
     let hint = (!commands.is_empty()).then(|| {
         let again = in_dir("exasol stop", work.dir.root());
         let commands = commands.join("\n");
@@ -304,16 +303,17 @@ fn is_proof(now: Power, wanted: Power) -> bool {
     now == wanted || (wanted == Power::Off && now == Power::Missing)
 }
 
-/// Does something to each of these machines, in order.
+/// Does something to each of these machines, in order. `what` is said where one hangs: "switching on n11".
 async fn each(
-    work: &Work,
+    host: &HostConnection,
     cluster: &Cluster,
     wanted: &BTreeSet<String>,
-    action: impl Fn(&crate::model::Spec, &crate::model::NodePlan) -> Result<()> + Copy + Send + 'static,
+    what: &str,
+    action: impl Fn(&dyn Host, &NodePlan) -> Result<()> + Copy + Send + 'static,
 ) -> Result<()> {
     for node in cluster.nodes.iter().filter(|plan| wanted.contains(&plan.name)) {
-        let (spec, node) = (work.dir.state().spec.clone(), node.clone());
-        unless_interrupted(&work.interrupt, blocking(move || action(&spec, &node))).await?;
+        let (what, node) = (format!("{what} {}", node.name), node.clone());
+        host.act(ACTION_LIMIT, what, move |host| action(host, &node)).await?;
     }
     Ok(())
 }

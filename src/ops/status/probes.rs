@@ -8,12 +8,13 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::super::blocking::blocking;
 use super::super::connections::{self, SQL_USER, SSH_PORT};
+use super::super::host::HostConnection;
 use super::super::operation::millis;
 use super::super::{recorded, render_input};
 use crate::deployment::{DeploymentDir, Secrets};
 use crate::model::{Machine, Node, NodePlan, NodeStatus, Phase, Power, Probe};
+use crate::signal::Interrupt;
 use crate::sql;
 use crate::tools::ssh_scan;
 
@@ -137,16 +138,17 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     if let Some(machines) = none_made(state.phase, plans) {
         return Machines::Known(machines);
     }
-    let hypervisor = match recorded::provider(dir) {
-        Ok(provider) => provider.hypervisor(),
+    let provider = match recorded::provider(dir) {
+        Ok(provider) => provider,
         Err(error) => return Machines::Unknown(error.to_string()),
     };
-    let Some(hypervisor) = hypervisor else {
+    // Whoever waits for the probes minds signals.
+    let Some(host) = HostConnection::of(provider, &state.spec, &Interrupt::never()) else {
         return Machines::Unknown("the cloud is asked with --refresh only".into());
     };
     let never_made = state.nodes.is_empty() && !state.installed;
-    let (spec, plans) = (state.spec.clone(), plans.to_vec());
-    match timeout(deadline, blocking(move || (hypervisor.machines)(&spec, &plans))).await {
+    let plans = plans.to_vec();
+    match timeout(deadline, host.call(move |host| host.machines(&plans))).await {
         Ok(Ok(mut machines)) => {
             for machine in machines.iter_mut().filter(|m| never_made && m.power == Power::Missing) {
                 machine.power = Power::Absent;

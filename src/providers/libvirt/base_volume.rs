@@ -14,10 +14,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Access, Answer, Client, FaultKind, Upload, Volume};
-use super::options::Options;
-use super::reach;
+use super::host::Libvirt;
 use crate::error::{Error, Result};
-use crate::model::Spec;
 use crate::providers::CachedVolume;
 
 const PREFIX: &str = "exasol-base-";
@@ -47,18 +45,17 @@ pub(super) fn find(client: &Client, pool: &str, sha256: &str) -> Answer<Option<V
 
 /// Puts a local image into the pool, once; returns the volume's name.
 pub(super) fn upload(
-    spec: &Spec,
+    host: &Libvirt,
     path: &Path,
     sha256: &str,
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<String> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
+    let Libvirt { client, options, .. } = host;
     let during = format!("upload {} to storage pool '{}'", path.display(), options.pool);
     let file = || File::open(path).map_err(Error::io(format!("cannot read {}", path.display())));
     let length = file()?.metadata().map_err(Error::io(format!("cannot read {}", path.display())))?.len();
     let (image, mark) = names(sha256);
-    let job = Job { client: &client, pool: &options.pool, image: &image, mark: &mark, length };
+    let job = Job { client, pool: &options.pool, image: &image, mark: &mark, length };
     // The pool is looked at anew: other programs may have changed its folder.
     client.pool(&options.pool).map_err(|f| f.during(&during))?;
     loop {
@@ -177,14 +174,12 @@ fn is_fresh(volume: &Volume) -> bool {
 }
 
 /// Base images in the pool, each with the volumes that need it.
-pub(super) fn cached(spec: &Spec) -> Result<Vec<CachedVolume>> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
+pub(super) fn cached(Libvirt { client, options, .. }: &Libvirt) -> Result<Vec<CachedVolume>> {
     let during = format!("list the volumes of storage pool '{}'", options.pool);
     if !client.pool(&options.pool).map_err(|f| f.during(&during))?.is_some_and(|pool| pool.active) {
         return Ok(Vec::new());
     }
-    list(&client, &options.pool).map_err(|f| f.during(&during))
+    list(client, &options.pool).map_err(|f| f.during(&during))
 }
 
 fn list(client: &Client, pool: &str) -> Answer<Vec<CachedVolume>> {
@@ -216,16 +211,14 @@ fn is_image(name: &str) -> bool {
 }
 
 /// Removes a base image that backs nothing and that nobody is uploading.
-pub(super) fn remove(spec: &Spec, name: &str) -> Result<()> {
-    let options = Options::from_spec(spec)?;
+pub(super) fn remove(Libvirt { client, options, .. }: &Libvirt, name: &str) -> Result<()> {
     let pool = options.pool.as_str();
     if !is_image(name) {
         return Err(Error::other(format!("{name} is not a base image of this tool")));
     }
-    let client = reach::open(&options.uri)?;
     let during = format!("remove volume {name} from storage pool '{pool}'");
     let in_use = || -> Result<()> {
-        let images = list(&client, pool).map_err(|f| f.during(&during))?;
+        let images = list(client, pool).map_err(|f| f.during(&during))?;
         match images.into_iter().find(|v| v.name == name) {
             Some(volume) if !volume.backs.is_empty() => {
                 Err(Error::other(format!("{during}: {} need it", volume.backs.join(", "))))

@@ -1,10 +1,7 @@
 //! Making what the preflight missed, when the user has agreed.
 
 use super::client::Client;
-use super::options::Options;
-use super::reach;
 use crate::error::{Error, Result};
-use crate::model::Spec;
 
 /// Where distributions put the pool `default`.
 pub(super) const POOL_DIRECTORY: &str = "/var/lib/libvirt/images";
@@ -40,12 +37,11 @@ impl Missing {
 }
 
 /// Makes or starts it, for every boot; says what was done.
-pub(super) fn create_missing(spec: &Spec, token: &str) -> Result<String> {
+pub(super) fn create_missing(client: &Client, token: &str) -> Result<String> {
     let missing = Missing::from_token(token).ok_or_else(|| Error::other(format!("cannot create '{token}'")))?;
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
     match missing {
-        Missing::Pool(name) => pool(&client, &name),
-        Missing::Network(name) => network(&client, &name),
+        Missing::Pool(name) => pool(client, &name),
+        Missing::Network(name) => network(client, &name),
     }
 }
 

@@ -5,27 +5,27 @@ use std::path::Path;
 
 use super::client::{Answer, Client, DiskError, Interface, InterfaceSource, Pause};
 use super::facts::Facts;
+use super::host::Libvirt;
 use super::options::Options;
-use super::{reach, seed};
+use super::seed;
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map, Power, Spec, quote};
 use crate::providers::{ConsoleReader, Leftover, LeftoverKind};
 
 /// State and addresses of the nodes' machines, in the nodes' order.
-pub(super) fn machines(spec: &Spec, nodes: &[NodePlan]) -> Result<Vec<Machine>> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
+pub(super) fn machines(host: &Libvirt, nodes: &[NodePlan]) -> Result<Vec<Machine>> {
+    let Libvirt { client, options, .. } = host;
     nodes
         .iter()
         .map(|node| {
             let power =
                 client.power(&node.machine).map_err(|f| f.during(format!("look at domain {}", node.machine)))?;
             let runs = power == Power::Running;
-            let ours = if runs { interfaces(&client, node) } else { None };
-            let addresses = if runs { addresses(&client, node, ours.as_deref()) } else { Vec::new() };
+            let ours = if runs { interfaces(client, node) } else { None };
+            let addresses = if runs { addresses(client, node, ours.as_deref()) } else { Vec::new() };
             // Only this host's own interfaces can be looked at.
             let unplugged = ours.filter(|_| options.uri.is_local()).and_then(|ours| unplugged(&ours));
-            let halted = (power == Power::Paused).then(|| halted(&client, &options.pool, node)).flatten();
+            let halted = (power == Power::Paused).then(|| halted(client, &options.pool, node)).flatten();
             Ok(Machine { node: node.name.clone(), power, addresses, unplugged, halted })
         })
         .collect()
@@ -84,9 +84,7 @@ fn unplugged(ours: &[Interface]) -> Option<String> {
 }
 
 /// Puts a running machine's interface on its network again, if that is there.
-pub(super) fn replug(spec: &Spec, node: &NodePlan) -> Result<()> {
-    let uri = Options::from_spec(spec)?.uri;
-    let client = reach::open(&uri)?;
+pub(super) fn replug(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan) -> Result<()> {
     let doing = format!("plug the network interface of {} in again", node.machine);
     let configured = client.configured_network(&node.machine, &node.mac).map_err(|f| f.during(doing.clone()))?;
     if let Some(network) = configured
@@ -95,7 +93,7 @@ pub(super) fn replug(spec: &Spec, node: &NodePlan) -> Result<()> {
         return Err(Error::other(format!(
             "network '{network}' of {} is not active: virsh -c {} net-start {}",
             node.machine,
-            quote(&uri.to_string()),
+            quote(&options.uri.to_string()),
             quote(&network)
         )));
     }
@@ -135,13 +133,11 @@ fn usable(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     addresses
 }
 
-pub(super) fn switch_on(spec: &Spec, node: &NodePlan) -> Result<()> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+pub(super) fn switch_on(client: &Client, node: &NodePlan) -> Result<()> {
     client.start(&node.machine).map_err(|f| f.during(format!("switch on {}", node.machine)))
 }
 
-pub(super) fn shut_down(spec: &Spec, node: &NodePlan) -> Result<()> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+pub(super) fn shut_down(client: &Client, node: &NodePlan) -> Result<()> {
     client.shut_down(&node.machine).map_err(|f| f.during(format!("shut down {}", node.machine)))
 }
 
@@ -170,37 +166,31 @@ pub(super) fn show_leases(spec: &Spec, facts: &Map) -> Result<Option<String>> {
     Ok(Facts::from_map(facts)?.network_name.map(command))
 }
 
-pub(super) fn set_autostart(spec: &Spec, node: &NodePlan, wanted: bool) -> Result<()> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+pub(super) fn set_autostart(client: &Client, node: &NodePlan, wanted: bool) -> Result<()> {
     client.set_autostart(&node.machine, wanted).map_err(|f| f.during(format!("set autostart of {}", node.machine)))
 }
 
 /// By pulling its plug. QEMU's own reset (7.2, emulation) was seen to leave a machine whose kernel had panicked in GRUB
 /// for ever: it still held the dead kernel's translated code.
-pub(super) fn reset(spec: &Spec, node: &NodePlan) -> Result<()> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+pub(super) fn reset(client: &Client, node: &NodePlan) -> Result<()> {
     client.cut_off(&node.machine).map_err(|f| f.during(format!("cut off {}", node.machine)))?;
-    switch_on(spec, node)
+    switch_on(client, node)
 }
 
-pub(super) fn activity(spec: &Spec, node: &NodePlan) -> Result<Option<u64>> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+pub(super) fn activity(client: &Client, node: &NodePlan) -> Result<Option<u64>> {
     let taps: Vec<_> =
-        interfaces(&client, node).unwrap_or_default().into_iter().filter_map(|i| Some(i.tap?.0)).collect();
+        interfaces(client, node).unwrap_or_default().into_iter().filter_map(|i| Some(i.tap?.0)).collect();
     client.activity(&node.machine, &taps).map_err(|f| f.during(format!("look at {}", node.machine)))
 }
 
-pub(super) fn follow_consoles(spec: &Spec, nodes: &[NodePlan], read: ConsoleReader<'_>) -> Result<()> {
-    let client = reach::open(&Options::from_spec(spec)?.uri)?;
+pub(super) fn follow_consoles(client: &Client, nodes: &[NodePlan], read: ConsoleReader<'_>) -> Result<()> {
     let domains: Vec<_> = nodes.iter().map(|node| node.machine.as_str()).collect();
     client.follow_consoles(&domains, read).map_err(|f| f.during("read the consoles"))
 }
 
 /// Domains with their snapshots, volumes in every active pool, and networks whose names are this deployment's.
-pub(super) fn leftovers(spec: &Spec, id: &DeploymentId) -> Result<Vec<Leftover>> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
-    list(&client, &options.pool, id).map_err(|f| f.during("look for what is left of the deployment"))
+pub(super) fn leftovers(Libvirt { client, options, .. }: &Libvirt, id: &DeploymentId) -> Result<Vec<Leftover>> {
+    list(client, &options.pool, id).map_err(|f| f.during("look for what is left of the deployment"))
 }
 
 fn list(client: &Client, pool: &str, id: &DeploymentId) -> Answer<Vec<Leftover>> {
@@ -229,13 +219,12 @@ fn list(client: &Client, pool: &str, id: &DeploymentId) -> Answer<Vec<Leftover>>
 }
 
 /// Removes one; one that is gone already is no error.
-pub(super) fn remove(spec: &Spec, id: &DeploymentId, leftover: &Leftover) -> Result<()> {
+pub(super) fn remove(host: &Libvirt, id: &DeploymentId, leftover: &Leftover) -> Result<()> {
+    let Libvirt { client, options, .. } = host;
     let name = &leftover.name;
     if !id.owns(name) {
         return Err(Error::other(format!("{name} does not belong to {id}")));
     }
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
     let (removed, kind) = match leftover.kind {
         LeftoverKind::Domain => (client.remove_domain(name), "domain"),
         LeftoverKind::Seed | LeftoverKind::Volume => {
@@ -329,6 +318,8 @@ mod tests {
         let id = DeploymentId::from_random([1, 2, 3, 4]);
         let spec = spec();
         let other = Leftover { kind: LeftoverKind::Domain, name: "test".into(), pool: None };
-        assert!(remove(&spec, &id, &other).unwrap_err().to_string().contains("does not belong"));
+        // Without the client library there is no connection to ask.
+        let Ok(host) = Libvirt::open(&spec) else { return };
+        assert!(remove(&host, &id, &other).unwrap_err().to_string().contains("does not belong"));
     }
 }

@@ -4,8 +4,8 @@
 use super::client::{Answer, Client, Fault, Volume};
 use super::definition::{self, Size};
 use super::facts::Facts;
+use super::host::Libvirt;
 use super::options::Options;
-use super::reach;
 use crate::error::Result;
 use crate::model::{NodePlan, Options as Map, Power, Spec};
 
@@ -13,13 +13,12 @@ const GB: u64 = 1 << 30;
 
 /// What was mended, for people; nothing where all is right or there is no such machine. One that runs goes
 /// on as it is until it is switched off and on; disks grow while it is off.
-pub(super) fn mend(spec: &Spec, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
+pub(super) fn mend(host: &Libvirt, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
+    let Libvirt { client, options, spec } = host;
     let doing = |f: Fault| f.during(format!("bring the machine {} up to date", node.machine));
-    let mut changes = redefine(&client, node, size(&options, facts)).map_err(doing)?;
+    let mut changes = redefine(client, node, size(options, facts)).map_err(doing)?;
     if client.power(&node.machine).map_err(doing)? == Power::Off {
-        changes.extend(grow(&client, &options.pool, spec, node).map_err(doing)?);
+        changes.extend(grow(client, &options.pool, spec, node).map_err(doing)?);
     }
     Ok(changes)
 }
@@ -82,15 +81,14 @@ fn disk(client: &Client, pool: &str, name: &str) -> Answer<Option<Volume>> {
 }
 
 /// What a machine that exists lacks of what is asked for, and Terraform leaves as it is; for people.
-pub(super) fn misfits(spec: &Spec, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
+pub(super) fn misfits(host: &Libvirt, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
+    let Libvirt { client, options, spec } = host;
     let doing = |f: Fault| f.during(format!("look at domain {}", node.machine));
     let Some(xml) = client.definition(&node.machine).map_err(doing)? else { return Ok(Vec::new()) };
     let wwns: Vec<_> = node.disks.iter().map(|disk| disk.wwn.as_str()).collect();
-    let mut found = definition::misfits(&xml, size(&options, facts), &wwns);
+    let mut found = definition::misfits(&xml, size(options, facts), &wwns);
     let wanted_gb = u64::from(spec.root_volume_size);
-    let volume = disk(&client, &options.pool, &root(node)).map_err(doing)?;
+    let volume = disk(client, &options.pool, &root(node)).map_err(doing)?;
     if let Some(volume) = volume.filter(|volume| volume.capacity != wanted_gb * GB) {
         found.push(format!("root disk {} GB → {wanted_gb} GB", volume.capacity / GB));
     }
@@ -98,9 +96,7 @@ pub(super) fn misfits(spec: &Spec, facts: &Map, node: &NodePlan) -> Result<Vec<S
 }
 
 /// Removes a machine with its root disk, for Terraform to make both anew.
-pub(super) fn discard(spec: &Spec, node: &NodePlan) -> Result<()> {
-    let options = Options::from_spec(spec)?;
-    let client = reach::open(&options.uri)?;
+pub(super) fn discard(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan) -> Result<()> {
     let doing = |f: Fault| f.during(format!("remove the machine {}", node.machine));
     client.remove_domain(&node.machine).map_err(doing)?;
     for name in names(&root(node)) {

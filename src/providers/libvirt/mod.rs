@@ -12,6 +12,7 @@ mod default_image;
 mod definition;
 mod distro;
 mod facts;
+mod host;
 mod image;
 mod machines;
 mod mending;
@@ -47,38 +48,18 @@ pub static PROVIDER: Provider = Provider {
     preflight: preflight::run,
     tfvars: tfvars::tfvars,
     place: Place::Hypervisor(&Hypervisor {
-        create_missing: create::create_missing,
+        open: |spec| Ok(Box::new(host::Libvirt::open(spec)?)),
         base_image: |spec, facts| Options::from_spec(spec)?.image.on(&facts::Facts::from_map(facts)?.architecture),
         check_image: preflight::downloaded_image,
-        upload_image: base_volume::upload,
-        machines: machines::machines,
-        replug: machines::replug,
-        mend: mending::mend,
-        misfits: mending::misfits,
-        discard: mending::discard,
         sizes: &["options.memory", "options.vcpus"],
-        provide_seed: seed::provide,
-        has_seed: seed::is_there,
-        remove_seed: seed::remove,
         no_more_terraforms: &["libvirt_cloudinit_disk"],
-        switch_on: machines::switch_on,
-        shut_down: machines::shut_down,
         cut_off: machines::cut_off,
         keep_address: machines::keep_address,
         show_leases: machines::show_leases,
-        set_autostart: machines::set_autostart,
-        reset: machines::reset,
-        activity: machines::activity,
-        follow_consoles: machines::follow_consoles,
         console_address: console_line::parse,
-        leftovers: machines::leftovers,
-        remove: machines::remove,
         removal: machines::removal,
         login: route::login,
         terraform_variables: route::terraform_variables,
-        deployer_addresses: route::deployer_addresses,
-        cached_volumes: base_volume::cached,
-        remove_cached_volume: base_volume::remove,
         versions: versions::versions,
         stand_in: Some(StandIn {
             program: "xsltproc",

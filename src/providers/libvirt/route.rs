@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::client::Client;
 use super::facts::Facts;
+use super::host::Libvirt;
 use super::options::Options;
 use super::reach;
 use super::routes::{Routes, source_towards};
@@ -22,12 +24,19 @@ pub(super) fn terraform_variables(spec: &Spec) -> Result<Variables> {
 }
 
 /// Works before the deployment's own network exists: its gateway is the first address of its range.
-pub(super) fn deployer_addresses(spec: &Spec, facts: &Map) -> Result<Vec<IpAddr>> {
-    let options = Options::from_spec(spec)?;
+pub(super) fn deployer_addresses(Libvirt { client, options, .. }: &Libvirt, facts: &Map) -> Result<Vec<IpAddr>> {
+    addresses(options, facts, |name| gateway(client, name))
+}
+
+fn addresses(
+    options: &Options,
+    facts: &Map,
+    gateway_of: impl FnOnce(&str) -> Result<Option<IpAddr>>,
+) -> Result<Vec<IpAddr>> {
     let facts = Facts::from_map(facts)?;
     let gateway = match (&facts.network_name, facts.network_cidr) {
         (_, Some(range)) if facts.own_network => range.hosts().next().map(IpAddr::V4),
-        (Some(name), _) => gateway(&options, name)?,
+        (Some(name), _) => gateway_of(name)?,
         _ => None,
     };
     Ok(match gateway {
@@ -40,8 +49,7 @@ pub(super) fn deployer_addresses(spec: &Spec, facts: &Map) -> Result<Vec<IpAddr>
 }
 
 /// The hypervisor's own address on a libvirt network, if it has one.
-fn gateway(options: &Options, name: &str) -> Result<Option<IpAddr>> {
-    let client = reach::open(&options.uri)?;
+fn gateway(client: &Client, name: &str) -> Result<Option<IpAddr>> {
     let network = client.network(name).map_err(|f| f.during(format!("look at network '{name}'")))?;
     Ok(network.and_then(|n| n.ips.first().map(|ip| IpAddr::V4(ip.address))))
 }
@@ -70,7 +78,9 @@ mod tests {
             "domain_type": "kvm", "cpu_mode": "host-passthrough", "architecture": "x86_64", "uri": "x",
             "own_network": true, "network_cidr": "10.77.3.0/24", "external_addresses": false,
         });
-        let addresses = deployer_addresses(&spec, &serde_json::from_value(facts).unwrap()).unwrap();
+        let options = Options::from_spec(&spec).unwrap();
+        let nobody = |_: &str| panic!("its gateway is known without a question");
+        let addresses = addresses(&options, &serde_json::from_value(facts).unwrap(), nobody).unwrap();
         assert_eq!(addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
         let login = login(&spec).unwrap().unwrap();
         assert_eq!((login.host.as_str(), login.port, login.key), ("kvm", Some(2222), Some("/k".into())));

@@ -10,7 +10,7 @@ use super::{Answer, Client, Fault, found, xml};
 
 /// The hypervisor's machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Host {
+pub(in super::super) struct HostInfo {
     /// As `uname -m` says it there.
     pub architecture: String,
     pub cpus: u32,
@@ -36,11 +36,11 @@ impl Client {
         Ok(self.connect.get_hyp_version()?)
     }
 
-    pub fn host(&self) -> Answer<Host> {
+    pub fn host(&self) -> Answer<HostInfo> {
         let node = self.connect.get_node_info()?;
         // Node info counts the first NUMA cells it understands; the statistics count what the kernel counts.
         let memory = self.memory().unwrap_or_default();
-        Ok(Host {
+        Ok(HostInfo {
             architecture: node.model,
             cpus: node.cpus,
             memory: memory.total.unwrap_or(node.memory),

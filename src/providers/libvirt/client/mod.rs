@@ -21,7 +21,7 @@ use virt::connect::Connect;
 use virt::error::{ErrorNumber, clear_error_callback};
 
 pub(super) use domains::Ended;
-pub(super) use host::Host;
+pub(super) use host::HostInfo;
 pub(super) use interfaces::{Interface, InterfaceSource};
 pub(super) use networks::Network;
 pub(super) use paused::{DiskError, Pause};

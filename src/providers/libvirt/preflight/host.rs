@@ -1,6 +1,6 @@
 //! Memory, processors and architecture of the hypervisor's machine against the cluster.
 
-use super::super::client::Host;
+use super::super::client::HostInfo;
 use super::{Context, gb, unanswered};
 use crate::catalog;
 use crate::model::{Check, NodeSize, Spec};
@@ -24,7 +24,7 @@ pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<String
     Some(host.architecture)
 }
 
-fn memory(host: &Host, size: NodeSize, nodes: u32) -> Check {
+fn memory(host: &HostInfo, size: NodeSize, nodes: u32) -> Check {
     let title = format!("memory for {nodes} x {} GB", size.memory_mb / 1024);
     let needed = size.memory_mb.saturating_mul(u64::from(nodes)) << 20;
     let total = host.memory << 10;
@@ -48,7 +48,7 @@ fn memory(host: &Host, size: NodeSize, nodes: u32) -> Check {
     }
 }
 
-fn cpus(host: &Host, size: NodeSize, nodes: u32) -> Check {
+fn cpus(host: &HostInfo, size: NodeSize, nodes: u32) -> Check {
     let title = format!("processors for {nodes} x {}", size.vcpus);
     let needed = u64::from(size.vcpus) * u64::from(nodes);
     let has = host.cpus;
@@ -60,7 +60,7 @@ fn cpus(host: &Host, size: NodeSize, nodes: u32) -> Check {
     Check::ok("host_cpus", title, format!("the host has {has}"))
 }
 
-fn architecture(host: &Host, spec: &Spec) -> Check {
+fn architecture(host: &HostInfo, spec: &Spec) -> Check {
     let title = format!("database version {} runs on the host", spec.db_version);
     match catalog::of_spec(spec) {
         Ok(known) if known.runs_on(&host.architecture) => Check::ok("architecture", title, host.architecture.clone()),
@@ -83,8 +83,8 @@ mod tests {
 
     const SIZE: NodeSize = NodeSize { memory_mb: 4096, vcpus: 2 };
 
-    fn host() -> Host {
-        Host { architecture: "x86_64".into(), cpus: 4, memory: 16 << 20, available: Some(9 << 20) }
+    fn host() -> HostInfo {
+        HostInfo { architecture: "x86_64".into(), cpus: 4, memory: 16 << 20, available: Some(9 << 20) }
     }
 
     #[test]
