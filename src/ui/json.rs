@@ -59,7 +59,8 @@ fn tool(error: &Error) -> Option<Value> {
         "status": status,
         "diagnostics": diagnostics,
         "tail": tail,
-        "log": log,
+        // A path need not be UTF-8, and then serde would fail.
+        "log": log.as_ref().map(|log| log.to_string_lossy()),
     }))
 }
 
@@ -94,6 +95,10 @@ fn unserializable(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -102,6 +107,21 @@ mod tests {
     fn the_schema_comes_first() {
         assert_eq!(result(json!({"b": 1, "a": 2})), "{\"schema\":1,\"b\":1,\"a\":2}\n");
         assert_eq!(result(json!(["x"])), "{\"schema\":1,\"items\":[\"x\"]}\n");
+    }
+
+    #[test]
+    fn a_log_whose_path_is_not_utf_8_is_named_as_well_as_can_be() {
+        let log = Path::new(OsStr::from_bytes(b"d\xff/logs/terraform.jsonl")).to_owned();
+        let failure = ToolFailure {
+            tool: "terraform".into(),
+            command: "terraform apply".into(),
+            status: "exit status 1".into(),
+            diagnostics: Vec::new(),
+            tail: Vec::new(),
+            log: Some(log),
+        };
+        let object: Value = serde_json::from_str(&error(&Error::Tool(Box::new(failure)))).unwrap();
+        assert_eq!(object["error"]["tool"]["log"], "d\u{fffd}/logs/terraform.jsonl");
     }
 
     #[test]
