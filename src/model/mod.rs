@@ -23,6 +23,7 @@ mod phase;
 mod quote;
 mod report;
 mod sha256;
+mod shown_path;
 mod spec;
 mod ssh_path;
 mod version;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::shown_path;
 use super::{Check, Phase, Power};
 
 /// The version of every JSON result's form.
@@ -39,6 +40,8 @@ pub struct LastError {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UpdateReport {
     pub deployment: String,
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
     /// Passwords and credentials are named without values.
     pub changed: Vec<OptionChange>,
@@ -168,6 +171,8 @@ impl Probe {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InitReport {
     pub deployment: String,
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
     pub provider: String,
     pub db_version: String,
@@ -260,6 +265,8 @@ pub struct InfoReport {
     pub user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub password_file: PathBuf,
     pub certificate_fingerprint: Option<String>,
     /// What the built-in license allows, and how to see and change it. A rehearsal needs none.
@@ -297,6 +304,8 @@ pub struct DeploymentsReport {
 pub struct KnownDeployment {
     pub name: String,
     /// Empty where nobody knows it any more.
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
     pub provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -313,7 +322,8 @@ pub struct KnownDeployment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// Other directories with the same deployment in them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "shown_path::each")]
+    #[cfg_attr(test, schemars(with = "Vec<PathBuf>"))]
     pub copies: Vec<PathBuf>,
     /// Commands that lead on from here.
     pub next: Vec<String>,
@@ -356,6 +366,8 @@ pub struct SqlReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheReport {
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
     pub entries: Vec<CacheEntry>,
     pub removed: Vec<CacheEntry>,
@@ -419,6 +431,8 @@ pub struct NodeCertificate {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SupportReport {
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub archive: PathBuf,
     /// None: its state could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -107,6 +107,8 @@ pub struct ScriptReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WrittenReport {
+    #[serde(serialize_with = "super::shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
     pub files: Vec<String>,
 }
