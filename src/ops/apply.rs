@@ -94,7 +94,7 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     remove_orphans(work, cluster).await?;
     terraform.init().await?;
     forget_former(cluster.provider, terraform, &work.dir.terraform_dir()).await?;
-    let misfits = misfits(cluster.host.as_ref(), work.dir.state(), &cluster.nodes).await?;
+    let misfits = misfits(cluster.host(), work.dir.state(), &cluster.nodes).await?;
     refuse_misfits(&misfits, allow_replace)?;
     let mut planned = guarded(work, cluster, terraform, allow_replace).await?;
     if !misfits.is_empty() {
@@ -149,7 +149,7 @@ fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
 }
 
 async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> Result<()> {
-    let Some(host) = &cluster.host else { return Ok(()) };
+    let Some(host) = cluster.host() else { return Ok(()) };
     for (node, why) in misfits {
         work.changes();
         work.detail(format!("{}: making its machine anew: {why}", node.name));
@@ -189,7 +189,7 @@ pub(super) fn counts(report: &PlanReport) -> String {
 /// the way of the next attempt. Before the database is installed none of them holds data; later only
 /// what the killed apply had begun to make goes, and never a data disk.
 async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = &cluster.host else { return Ok(()) };
+    let Some(host) = cluster.host() else { return Ok(()) };
     let state = work.dir.state();
     let restore = "put terraform/terraform.tfstate back from a backup";
     let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();

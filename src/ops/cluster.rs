@@ -3,6 +3,7 @@
 use super::host::HostConnection;
 use super::operation::Work;
 use super::recorded;
+use super::switcher::Switcher;
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, NodePlan};
@@ -10,8 +11,8 @@ use crate::providers::Provider;
 
 pub(super) struct Cluster {
     pub provider: &'static Provider,
-    /// Where the machines are, if that is a hypervisor.
-    pub host: Option<HostConnection>,
+    /// Who switches the machines.
+    pub switcher: Switcher,
     pub version: DbVersion,
     pub nodes: Vec<NodePlan>,
     /// What becomes of generated files that somebody edited.
@@ -21,12 +22,17 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// The hypervisor, if the machines are on one.
+    pub(super) fn host(&self) -> Option<&HostConnection> {
+        self.switcher.host()
+    }
+
     pub(super) fn of(work: &Work, edits: EditPolicy) -> Result<Self> {
         let state = work.dir.state();
         let provider = recorded::provider(&work.dir).map_err(Error::before_any_change)?;
         Ok(Self {
             provider,
-            host: HostConnection::of(provider, &state.spec, &work.interrupt),
+            switcher: Switcher::of(provider, &state.spec, &work.interrupt),
             version: recorded::version(&work.dir).map_err(Error::before_any_change)?.clone(),
             nodes: NodePlan::all(&state.id, &state.spec),
             edits,

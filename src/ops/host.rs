@@ -35,12 +35,15 @@ struct Shared {
 }
 
 impl HostConnection {
-    /// None for a cloud. A signal ends every call.
+    /// Connects nothing yet. A signal ends every call.
+    pub(super) fn new(row: &'static Hypervisor, spec: &Spec, interrupt: &Interrupt) -> Self {
+        let (spec, interrupt) = (spec.clone(), interrupt.clone());
+        Self(Arc::new(Shared { row, spec, interrupt, host: Mutex::default() }))
+    }
+
+    /// None for a cloud.
     pub(super) fn of(provider: &Provider, spec: &Spec, interrupt: &Interrupt) -> Option<Self> {
-        provider.hypervisor().map(|row| {
-            let (spec, interrupt) = (spec.clone(), interrupt.clone());
-            Self(Arc::new(Shared { row, spec, interrupt, host: Mutex::default() }))
-        })
+        provider.hypervisor().map(|row| Self::new(row, spec, interrupt))
     }
 
     /// What is known without a connection.

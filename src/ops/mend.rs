@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// Tells what it mends. Machines that run go on as they are: it counts from their next start.
 pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = &cluster.host else { return Ok(()) };
+    let Some(host) = cluster.host() else { return Ok(()) };
     for node in &cluster.nodes {
         let what = format!("bringing the machine of {} up to date", node.name);
         let (facts, plan) = (work.dir.state().facts.clone(), node.clone());

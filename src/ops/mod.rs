@@ -49,6 +49,7 @@ mod recorded;
 mod release;
 mod render_input;
 mod seed;
+mod switcher;
 mod terraform_dir;
 mod user_dirs;
 

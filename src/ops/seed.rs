@@ -31,7 +31,7 @@ END
 
 /// For the machines of these nodes, which are about to be made.
 pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<String>) -> Result<()> {
-    let Some(host) = &cluster.host else { return Ok(()) };
+    let Some(host) = cluster.host() else { return Ok(()) };
     let secrets = work.dir.secrets()?;
     for node in cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
         let user_data = render::user_data(node, cluster.provider, &render_input::borrowed(&secrets))?;
@@ -44,7 +44,7 @@ pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<Str
 /// Of nodes whose shell answers and whose first boot is over. What does not work now is a warning: the
 /// next deploy or start does it.
 pub(super) async fn retire(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = &cluster.host else { return Ok(()) };
+    let Some(host) = cluster.host() else { return Ok(()) };
     match each(work, cluster, host).await {
         Err(error @ Error::Interrupted { .. }) => Err(error),
         Err(error) => {

@@ -114,7 +114,7 @@ fn text(moved: &[(&Node, IpAddr)]) -> String {
 
 /// The commands for that, where the hypervisor's network gives addresses.
 fn keep(work: &Work, cluster: &Cluster, moved: &[(&Node, IpAddr)]) -> String {
-    let Some(host) = &cluster.host else { return String::new() };
+    let Some(host) = cluster.host() else { return String::new() };
     let state = work.dir.state();
     let command = |(node, old): &(&Node, IpAddr)| {
         (host.row().keep_address)(&state.spec, &state.facts, &node.plan, *old).ok().flatten()

@@ -113,7 +113,7 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
 
 /// A machine that is paused again as soon as it goes on cannot shut down.
 async fn refuse_halted(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = &cluster.host else { return Ok(()) };
+    let Some(host) = cluster.host() else { return Ok(()) };
     let machines = power::machines(work, cluster).await?;
     let halted: Vec<_> = machines.iter().filter(|m| m.power == Power::Paused).collect();
     let Some(first) = halted.first() else { return Ok(()) };

@@ -69,7 +69,7 @@ impl Drop for Consoles {
 pub(in crate::ops) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
     let nodes = cluster.nodes.iter().map(|node| (node.name.clone(), Mutex::default())).collect();
     let consoles = Consoles { stop: Arc::default(), nodes: Arc::new(nodes) };
-    let Some(host) = &cluster.host else { return consoles };
+    let Some(host) = cluster.host() else { return consoles };
     let (row, spec, plans) = (host.row(), host.spec().clone(), cluster.nodes.clone());
     let (stop, seen, sink) = (consoles.stop.clone(), consoles.nodes.clone(), work.sink.clone());
     let tape = |plan: &NodePlan| {

@@ -52,7 +52,7 @@ const SHARED_LIMIT: Duration = Duration::from_secs(20);
 /// machines were on.
 pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
-    let nodes = match &cluster.host {
+    let nodes = match cluster.host() {
         Some(host) => {
             let mut guard = Guard::new(work, cluster, host, consoles);
             watched(work, cluster, &mut guard).await?
@@ -73,7 +73,7 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles
 /// Of machines that are on and do not answer, resets the dead, and waits for them. Those that live and are silent for
 /// another reason stay as they are. Returns the nodes whose machines were reset.
 pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<String>> {
-    let Some(host) = &cluster.host else { return Ok(Vec::new()) };
+    let Some(host) = cluster.host() else { return Ok(Vec::new()) };
     let mut guard = Guard::new(work, cluster, host, consoles);
     for node in &work.dir.state().nodes {
         guard.knows_address(&node.plan.name, node.private_ip);
@@ -82,7 +82,7 @@ pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consol
     let since = Instant::now();
     let dead = async {
         while since.elapsed() < REVIVE_LIMIT {
-            let machines = power::of_host(work, cluster, host).await?;
+            let machines = power::machines(work, cluster).await?;
             if guard.look(work, &machines).await? {
                 return Ok(true);
             }
@@ -152,7 +152,7 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
 async fn moved(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<()> {
     loop {
         tokio::time::sleep(ADDRESS_POLL).await;
-        let machines = power::of_host(work, cluster, guard.host).await?;
+        let machines = power::machines(work, cluster).await?;
         if guard.look(work, &machines).await? {
             return Ok(());
         }
@@ -173,7 +173,7 @@ async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Res
     let since = Instant::now();
     let mut known: BTreeMap<String, IpAddr> = BTreeMap::new();
     loop {
-        let machines = power::of_host(work, cluster, guard.host).await?;
+        let machines = power::machines(work, cluster).await?;
         for machine in &machines {
             let node = &machine.node;
             let recorded = || recorded(&work.dir.state().nodes, node, since.elapsed());

@@ -17,7 +17,7 @@ use crate::tools::http::{self, Progress};
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
 pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
-    let Some(host) = &plan.cluster.host else { return Ok(()) };
+    let Some(host) = plan.cluster.host() else { return Ok(()) };
     work.begin(IMAGE.id);
     if terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.

@@ -164,7 +164,7 @@ async fn tell_nodes(work: &mut Work, cluster: &Cluster) -> Result<()> {
 /// terminal it goes on, as scripts expect.
 async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
     let state = work.dir.state();
-    let summary = plan::summary(plan.cluster.provider, plan.cluster.host.as_ref(), state).await;
+    let summary = plan::summary(plan.cluster.provider, plan.cluster.host(), state).await;
     let summary = summary.map_err(Error::before_any_change)?;
     summary.iter().for_each(|line| work.detail(line.clone()));
     let costs = plan.cluster.provider.is_cloud() && report.create > 0;

@@ -97,7 +97,7 @@ pub(in crate::ops) async fn write_files(
 ) -> Result<()> {
     let state = work.dir.state();
     let mut deployer_addresses = Vec::new();
-    if let Some(host) = &cluster.host {
+    if let Some(host) = cluster.host() {
         deployer_addresses = host.deployer_addresses(&state.facts).await?;
         // What they have seen counts, whatever the way there looks like from here.
         deployer_addresses.extend(&state.seen_from);

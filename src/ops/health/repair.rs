@@ -44,10 +44,12 @@ async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthReque
         work.unchanged("no machine is on and silent");
         return Ok(Vec::new());
     }
-    let Some(host) = &cluster.host else { return Ok(Vec::new()) };
+    if cluster.provider.is_cloud() {
+        return Ok(Vec::new());
+    }
     let consoles = boot::follow(work, cluster);
     // First: one that nothing reaches looks dead.
-    let machines = power::of_host(work, cluster, host).await?;
+    let machines = power::machines(work, cluster).await?;
     let connected = power::replug(work, cluster, &machines).await?;
     let reset = boot::revive(work, cluster, &consoles).await?;
     let connected = connected.iter().map(|node| format!("the network interface of {node}: it is connected again"));
@@ -58,8 +60,10 @@ async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthReque
 /// Where the hypervisor knows another address than the recorded one.
 async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     work.begin(FILES.id);
-    let Some(host) = &cluster.host else { return Ok(Vec::new()) };
-    let machines = power::of_host(work, cluster, host).await?;
+    if cluster.provider.is_cloud() {
+        return Ok(Vec::new());
+    }
+    let machines = power::machines(work, cluster).await?;
     let mut repaired = Vec::new();
     let mut known = work.dir.state().nodes.clone();
     for node in &mut known {

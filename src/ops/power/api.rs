@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
+use super::super::cluster::Cluster;
 use super::super::credentials;
 use super::super::operation::{Work, pause, unless_interrupted};
-use super::{OFF_LIMIT, wait};
+use super::{OFF_LIMIT, all, is_proof, names, refuse_missing, tell, wait};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{Machine, Node, Power};
@@ -31,7 +32,7 @@ pub(super) struct Remote<'a> {
     endpoint: String,
     token: Option<String>,
     nodes: Vec<Node>,
-    interrupt: &'a Interrupt,
+    interrupt: Interrupt,
 }
 
 impl<'a> Remote<'a> {
@@ -39,7 +40,7 @@ impl<'a> Remote<'a> {
         dir: &DeploymentDir,
         provider: &Provider,
         api: &'a PowerApi,
-        interrupt: &'a Interrupt,
+        interrupt: &Interrupt,
     ) -> Result<Self> {
         let credentials = credentials::of(dir, provider)?;
         let (variable, usual) = api.endpoint;
@@ -50,12 +51,12 @@ impl<'a> Remote<'a> {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             token,
             nodes: dir.state().nodes.clone(),
-            interrupt,
+            interrupt: interrupt.clone(),
         })
     }
 
     /// The nodes whose machines are known.
-    pub(super) fn names(&self) -> BTreeSet<String> {
+    fn names(&self) -> BTreeSet<String> {
         self.nodes.iter().map(|node| node.plan.name.clone()).collect()
     }
 
@@ -68,30 +69,65 @@ impl<'a> Remote<'a> {
         .await
     }
 
-    pub(super) async fn switch(&self, wanted: &BTreeSet<String>, to: Switch) -> Result<()> {
+    async fn switch(&self, wanted: &BTreeSet<String>, to: Switch) -> Result<()> {
         let nodes = self.nodes.iter().filter(|node| wanted.contains(&node.plan.name));
         try_join_all(nodes.map(async |node| self.send((self.api.switch)(&self.endpoint, id(node)?, to)).await))
             .await
             .map(drop)
     }
 
-    pub(super) async fn wait(&self, work: &Work, nodes: &BTreeSet<String>, power: Power) -> Result<()> {
+    async fn wait(&self, work: &Work, nodes: &BTreeSet<String>, power: Power) -> Result<()> {
         let limit = if power == Power::Off { OFF_LIMIT } else { API_LIMIT };
         wait(work, nodes, power, (limit, API_POLL), async || self.machines().await).await
     }
 
     /// Until no machine runs any more, or a guest takes too long.
-    pub(super) async fn until_down(&self) -> Result<()> {
+    async fn until_down(&self) -> Result<()> {
         let since = Instant::now();
         while self.machines().await?.iter().any(|m| m.power == Power::Running) && since.elapsed() < DOWN_LIMIT {
-            pause(self.interrupt, API_POLL).await?;
+            pause(&self.interrupt, API_POLL).await?;
         }
         Ok(())
     }
 
     async fn send(&self, call: crate::model::HttpCall) -> Result<Value> {
-        http::call(&call, self.token.as_deref(), self.interrupt).await
+        http::call(&call, self.token.as_deref(), &self.interrupt).await
     }
+}
+
+/// Switches on what is off, and waits until it runs.
+pub(super) async fn on(work: &mut Work, cluster: &Cluster, api: &PowerApi, seen: Option<Vec<Machine>>) -> Result<()> {
+    let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+    let machines = match seen {
+        Some(machines) => machines,
+        None => remote.machines().await?,
+    };
+    refuse_missing(work, &machines)?;
+    // A machine that shut itself down may be neither on nor off for its cloud.
+    let off = names(&machines, |power| power != Power::Running);
+    if !off.is_empty() {
+        work.changes();
+    }
+    remote.switch(&off, Switch::On).await?;
+    remote.wait(work, &remote.names(), Power::Running).await?;
+    tell(work, &off);
+    Ok(())
+}
+
+pub(super) async fn off(work: &mut Work, cluster: &Cluster, api: &PowerApi) -> Result<()> {
+    let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+    if let Some(unknown) = all(cluster).difference(&remote.names()).next() {
+        return Err(Error::other(format!("deployment.json knows no machine of {unknown}: nothing was switched off")));
+    }
+    // A guest that goes down by itself is not cut off; one that does not is, after a while. For
+    // some clouds only the call makes it what `off` means (no more costs).
+    remote.until_down().await?;
+    let still_on = names(&remote.machines().await?, |power| !is_proof(power, Power::Off));
+    work.changes();
+    remote.switch(&still_on, Switch::Off).await?;
+    remote.wait(work, &all(cluster), Power::Off).await?;
+    work.done("the cloud says that every machine is off");
+    Ok(())
 }
 
 fn id(node: &Node) -> Result<&str> {
