@@ -72,7 +72,7 @@ struct Running {
 }
 
 impl Ui {
-    #[expect(clippy::disallowed_methods, reason = "the one place where standard output is opened")]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the two streams are opened")]
     pub fn new(settings: Settings) -> Self {
         Self::on(settings, Stream::new(std::io::stdout()), Stream::new(std::io::stderr()))
     }

@@ -60,7 +60,7 @@ pub struct Settings {
 
 impl Environment {
     /// This process's environment.
-    #[expect(clippy::disallowed_methods, reason = "asks about standard output, prints nothing")]
+    #[expect(clippy::disallowed_methods, reason = "asks about the streams, prints nothing")]
     pub fn read() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         Self {

@@ -75,7 +75,10 @@ pub fn printers(sources: &[Source]) -> Vec<String> {
             let is_macro =
                 tokens.get(at + 1) == Some(&Token::Sign('!')) && tokens.get(at + 2) != Some(&Token::Sign('='));
             let word = tokens[at].word().filter(|word| is_macro && PRINT_MACROS.contains(word));
-            let stream = names(tokens, at, "io", "stdout").then_some("io::stdout");
+            // A write to either may wait for its reader for ever; in ui/ nobody waits along.
+            let stream = [("stdout", "io::stdout"), ("stderr", "io::stderr")]
+                .into_iter()
+                .find_map(|(stream, shown)| names(tokens, at, "io", stream).then_some(shown));
             word.or(stream).map(|what| format!("{what}: only ui/ prints"))
         },
     )
@@ -234,7 +237,7 @@ mod tests {
             printers,
             "ui/mod.rs",
             "ops/deploy.rs",
-            &["fn f() { println!(\"x\") }", "fn f() { std::io::stdout(); }"],
+            &["fn f() { println!(\"x\") }", "fn f() { std::io::stdout(); }", "use std::io::{self, stderr};"],
         );
         assert!(!breaks(printers, "ops/deploy.rs", "fn f(print: u8) -> bool { print != 1 } // println!"));
         assert!(!breaks(printers, "ops/deploy.rs", "#[cfg(test)]\nmod tests { fn f() { println!() } }"));
