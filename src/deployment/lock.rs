@@ -51,6 +51,7 @@ impl Lock {
             // Somebody may have removed the file between the two calls: a lock on a file that has no
             // name excludes nobody.
             if is_at(&file, path) {
+                tracing::debug!(path = %path.display(), "lock taken");
                 return Ok(Lock { file, path: path.to_path_buf() });
             }
         }

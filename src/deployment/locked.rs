@@ -96,6 +96,7 @@ impl Locked {
         change(&mut new);
         new.updated_at = state::now();
         new.write(&self.dir.root.join(STATE_FILE))?;
+        tracing::debug!(phase = %new.phase, "state written");
         self.dir.state = new;
         Ok(())
     }

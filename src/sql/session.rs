@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,8 +10,7 @@ use super::protocol::{Call, accepted, content};
 use super::rows::{Fetched, ResultSet, Results, append};
 use super::wire::Wire;
 use crate::error::{Error, Result};
-use crate::model::PASSWORD_MAX_BYTES;
-use crate::model::SqlReport;
+use crate::model::{PASSWORD_MAX_BYTES, SqlReport};
 
 /// What is asked for in one fetch, in bytes; the server allows 64 MiB.
 const FETCH_BYTES: u64 = 4 << 20;
@@ -43,7 +42,10 @@ impl Session {
             let server = login(&mut wire, user, password, &deadline).await?;
             Ok((wire, server))
         };
-        let (wire, server) = connecting.await.map_err(|fault: Fault| fault.of_login(endpoint))?;
+        let began = Instant::now();
+        let connected = connecting.await;
+        tracing::debug!(%endpoint, user, ok = connected.is_ok(), ms = began.elapsed().as_millis(), "SQL login");
+        let (wire, server) = connected.map_err(|fault: Fault| fault.of_login(endpoint))?;
         Ok(Self { wire, endpoint: endpoint.clone(), server, limit, in_step: true })
     }
 
@@ -79,7 +81,10 @@ impl Session {
             });
         }
         self.in_step = false;
+        let began = Instant::now();
         let result = self.run(sql).await;
+        // Without its text: a statement may hold a password.
+        tracing::debug!(ok = result.is_ok(), ms = began.elapsed().as_millis(), "SQL statement");
         self.in_step = matches!(result, Ok(_) | Err(Fault::Answered { .. }));
         result.map_err(|fault| fault.of_statement(&self.endpoint))
     }

@@ -159,9 +159,7 @@ impl Ansible {
 fn version(line: &str) -> Option<((u32, u32), String)> {
     let rest = line.strip_prefix("ansible-playbook ")?;
     let version = rest.trim_start_matches("[core ").trim_end_matches(']').trim();
-    let mut parts = version.split('.');
-    let number = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some((number, version.to_owned()))
+    Some((versions::number(version)?, version.to_owned()))
 }
 
 /// A run's events, as far as its error needs them.

@@ -30,6 +30,10 @@ impl Child {
 
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.inner.wait().await;
+        if !self.ended {
+            let pid = self.pid.map(|pid| pid.as_raw_nonzero().get());
+            tracing::debug!(pid, status = status.as_ref().map(ToString::to_string).ok(), "program ended");
+        }
         self.ended = true;
         status.map_err(Error::io(self.context.clone()))
     }
@@ -62,12 +66,14 @@ impl Child {
     }
 
     fn signal_leader(&self, signal: Signal) {
+        tracing::debug!(pid = ?self.pid, ?signal, "signal to a program");
         if let Some(pid) = self.pid.filter(|_| !self.ended) {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
 
     pub fn signal_group(&self, signal: Signal) {
+        tracing::debug!(pid = ?self.pid, ?signal, "signal to a program's group");
         if let Some(pid) = self.pid {
             let _ = rustix::process::kill_process_group(pid, signal);
         }

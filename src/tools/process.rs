@@ -345,8 +345,10 @@ impl Tool {
                 })
             };
         }
-        tracing::debug!(program = ?command.get_program(), args = ?command.get_args(), "spawn");
+        let (program, args) = (command.get_program().to_owned(), command.get_args().map(OsStr::to_owned));
+        let args: Vec<_> = args.collect();
         let child = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;
+        tracing::debug!(pid = child.id(), ?program, ?args, "program started");
         Ok(Child::new(child, context, on_drop))
     }
 

@@ -22,7 +22,7 @@ use super::process::Tool;
 use super::scratch::Scratch;
 use super::terraform_events::{Diagnostic, Line, Said, parse};
 pub use super::terraform_program::{Engine, Terraform};
-use super::terraform_program::{base_tool, json_in, log_variables, number, read_json};
+use super::terraform_program::{base_tool, json_in, log_variables, read_json};
 use crate::error::{Error, Result};
 use crate::events::EventSink;
 use crate::signal::Interrupt;
@@ -159,7 +159,7 @@ impl Workdir {
             return Ok(());
         }
         let mut tool = self.tool(&["init", "-input=false"])?;
-        if number(&self.terraform.version) >= Some(self.terraform.engine.init_json_since()) {
+        if super::versions::number(&self.terraform.version) >= Some(self.terraform.engine.init_json_since()) {
             tool = tool.arg("-json");
         }
         // No plugin runs that would make sockets, and plugins are downloaded, larger than fits into memory.

@@ -93,7 +93,7 @@ impl Terraform {
         for engine in &candidates {
             let Some(program) = find(engine.as_str()) else { continue };
             match version_of(&program, *engine).await {
-                Ok(version) if number(&version) >= Some(engine.minimum()) => {
+                Ok(version) if versions::number(&version) >= Some(engine.minimum()) => {
                     return Ok(Terraform { engine: *engine, program, version });
                 }
                 Ok(version) => old.push(format!("{} is version {version}", program.display())),
@@ -127,11 +127,6 @@ async fn version_of(program: &Path, engine: Engine) -> Result<String> {
         return Err(versions::unusable(program, &output, format!("or install {}", engine.install_page())));
     };
     Ok(terraform_version)
-}
-
-pub(super) fn number(version: &str) -> Option<Version> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 pub(super) fn base_tool(program: &Path) -> Tool {

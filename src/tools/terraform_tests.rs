@@ -184,11 +184,3 @@ async fn an_interrupt_stops_an_apply_in_order_and_keeps_its_state() {
     let resources = bench.workdir().state_resources().await.unwrap();
     assert!(resources.contains(&"terraform_data.first".to_owned()), "{resources:?}");
 }
-
-#[test]
-fn versions_are_compared_as_numbers() {
-    assert!(number("1.10.0") > number("1.9.8"));
-    assert_eq!(number("1.12.0-dev"), Some((1, 12)));
-    assert_eq!(number("dev"), None);
-    assert!(number("dev") < Some(Engine::Tofu.minimum()));
-}

@@ -26,6 +26,12 @@ pub async fn program(name: &str, argument: &str, beginnings: &[&str], limit: Dur
     }
 }
 
+/// Major and minor number of `1.11.4`, `1.12.0-dev` or `2.14.18rc1`; None for what does not begin with two numbers.
+pub(super) fn number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
 /// Lines of a broken program's output that an error has.
 const MAX_SAID: usize = 5;
 
@@ -40,5 +46,17 @@ pub(super) fn unusable(program: &Path, output: &Output, or: String) -> Error {
         status: output.status_text(),
         said: lines.take(MAX_SAID).map(str::to_owned).collect(),
         or,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(number("1.10.0") > number("1.9.8"));
+        assert_eq!((number("1.12.0-dev"), number("2.14.18rc1")), (Some((1, 12)), Some((2, 14))));
+        assert_eq!((number("dev"), number("1"), number("")), (None, None, None));
     }
 }

@@ -81,6 +81,7 @@ async fn send(client: &Client, call: &HttpCall, url: &reqwest::Url, token: Optio
         Body::Form(fields) => request.form(fields),
     };
     let response = request.timeout(CALL_LIMIT).send().await.map_err(|error| remote::trouble(&error))?;
+    tracing::debug!(method = ?call.method, url = shown(&call.url), status = response.status().as_u16(), "HTTP answer");
     if call.method == Method::Get && GONE.contains(&response.status()) {
         return Ok(Value::Null);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, LAST_MODIFIED, RANGE};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
+use super::address::shown;
 use super::retry::Trouble;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
@@ -57,6 +58,7 @@ pub(super) async fn get(client: &Client, url: &Url, from: &Wanted) -> Result<Opt
         }
     }
     let response = request.send().await.map_err(|error| trouble(&error))?;
+    tracing::debug!(url = shown(url.as_str()), status = response.status().as_u16(), "HTTP answer");
     let validator = validator(response.headers());
     let length = response.content_length();
     match response.status() {

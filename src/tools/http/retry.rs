@@ -77,6 +77,7 @@ impl Patience {
             let hint = Some("check the network, and HTTPS_PROXY and NO_PROXY where a proxy is in use".to_owned());
             return Err(Error::Download { url, cause: format!("{cause} ({} attempts)", self.attempts), hint });
         }
+        tracing::debug!(url, cause, attempt = self.failed + 1, "trying again");
         report(Progress::Note(format!("{cause}; trying again ({} of {})", self.failed + 1, self.attempts)));
         pause(self.first_pause * 2u32.pow(self.failed - 1), interrupt).await
     }

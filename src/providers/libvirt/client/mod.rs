@@ -80,7 +80,9 @@ impl From<virt::error::Error> for Fault {
             }
             _ => FaultKind::Other,
         };
-        Self { kind, message: error.message().trim().to_owned() }
+        let message = error.message().trim().to_owned();
+        tracing::debug!(?kind, message, "libvirt refused");
+        Self { kind, message }
     }
 }
 
@@ -106,7 +108,9 @@ impl Client {
         forward::load().map_err(|message| Fault { kind: FaultKind::NoLibrary, message })?;
         // Else libvirt prints every error, expected ones too, on standard error.
         clear_error_callback();
-        Ok(Self { connect: Connect::open(Some(uri))? })
+        let connect = Connect::open(Some(uri))?;
+        tracing::debug!(uri, "connected to libvirt");
+        Ok(Self { connect })
     }
 }
 
