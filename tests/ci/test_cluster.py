@@ -8,6 +8,9 @@ import tempfile
 import time
 import unittest
 
+# Started in the background by a script, these tests and all that they start would ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/ci/cluster.sh"
 PASSWORD = "se'cret $x"
 
