@@ -40,6 +40,10 @@ mod versions;
 
 use std::process::ExitCode;
 
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::deployment::DebugLog;
 use crate::error::Error;
 use crate::ui::{Environment, Flags, Format, Settings, Ui};
 
@@ -91,9 +95,13 @@ fn wants_json(args: impl Iterator<Item = String>) -> bool {
 }
 
 fn start_tracing(globals: &args::Globals, ui: &Ui) {
-    let Some(level) = &globals.log_level else { return };
-    let filter = tracing_subscriber::EnvFilter::new(format!("deployer={level}"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(ui.diagnostics()).with_target(false).init();
+    let ours = |level: &str| EnvFilter::new(format!("deployer={level}"));
+    let shown = globals
+        .log_level
+        .as_deref()
+        .map(|level| fmt::layer().with_target(false).with_writer(ui.diagnostics()).with_filter(ours(level)));
+    let kept = fmt::layer().with_target(false).with_ansi(false).with_writer(|| DebugLog).with_filter(ours("debug"));
+    tracing_subscriber::registry().with(shown).with(kept).init();
 }
 
 /// Whether clap takes these words: for tests of commands that errors and reports name.

@@ -9,7 +9,7 @@ use super::create::{self, MARKER_FILE};
 use super::dir::{LOCK_FILE, README_FILE, SECRETS_FILE, STATE_FILE};
 use super::edits::{self, Hasher};
 use super::lock::{self, Lock};
-use super::{DeploymentDir, OpLog, Secrets, State, atomic, state, transitions};
+use super::{DeploymentDir, OpLog, Secrets, State, atomic, debug_log, state, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Operation, Phase, RenderedFile};
 
@@ -152,7 +152,9 @@ impl Locked {
 
     /// Begins this operation's log folder; the oldest folders beyond a limit are removed.
     pub fn start_log(&self, operation: Operation) -> Result<OpLog> {
-        OpLog::start(&self.logs_dir(), operation)
+        let log = OpLog::start(&self.logs_dir(), operation)?;
+        debug_log::begin(&log);
+        Ok(log)
     }
 
     /// Removes what a destroyed deployment no longer needs, secrets and keys first; keeps

@@ -17,6 +17,7 @@
 //! | `edits` | which rendered files were edited by hand |
 //! | `transitions` | which operation runs from which phase, and what it leads to |
 //! | `oplog` | [`OpLog`]: the log folder of one operation |
+//! | `debug_log` | [`DebugLog`]: `debug.log` in the running operation's folder |
 //! | `index` | [`Index`]: which deployments a user has, kept outside of their directories |
 //! | `keys` | passwords, ids, SSH keys, password hashes |
 //!
@@ -32,6 +33,7 @@
 
 mod atomic;
 mod create;
+mod debug_log;
 mod dir;
 mod edits;
 mod history;
@@ -48,6 +50,7 @@ pub mod transitions;
 mod testing;
 
 pub use create::NewDeployment;
+pub use debug_log::DebugLog;
 pub use dir::DeploymentDir;
 pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use lock::LockStatus;

@@ -150,3 +150,16 @@ fn ctrl_c_ends_the_following_and_not_the_operation() {
     interrupt(&deploy);
     deploy.wait().unwrap();
 }
+
+#[test]
+fn an_operation_keeps_its_debug_messages() {
+    let world = World::complete();
+    world.init("").run().code(0);
+    let shown = world.exasol("deploy").run();
+    assert!(!shown.stderr.contains("program started"), "only --log-level shows them: {}", shown.stderr);
+    let folder = std::fs::read_dir(world.deployment().join("logs")).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(folder.join("debug.log")).unwrap();
+    for told in ["DEBUG", "program started", "program ended", "state written", "terraform"] {
+        assert!(text.contains(told), "no {told} in {text}");
+    }
+}
