@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# A cluster for the time of one test: deploy it, run the test, destroy it whatever happens.
+# Deploys a cluster for one test, runs the test, and always destroys the cluster.
 #
 # Usage: cluster.sh run [INIT OPTION]... -- TEST COMMAND...
 #        cluster.sh destroy
 #
-#   run      makes the deployment if there is none, deploys, runs the test with the
-#            variables below, destroys. The exit code is the test's; if the test passed
-#            and the destroy failed, the destroy's; 128+n after signal n
-#   destroy  removes what an interrupted run has left; exit 0 if there is nothing
+#   run      creates the deployment if it does not exist, deploys, runs the test with
+#            the variables below, destroys. The exit code is that of the test; if the test
+#            passes and the destroy fails, that of the destroy; 128+n after signal n
+#   destroy  removes what an interrupted run has left; exit code 0 if there is nothing
 #
-# INIT OPTION is what `exasol init` takes: --cloud-provider libvirt --cluster-size 3 …
+# INIT OPTION is an option of `exasol init`: --cloud-provider libvirt --cluster-size 3 …
 #
-# Read from the environment:
+# Variables that the script reads:
 #   CLUSTER_DIR        the deployment's directory (default: exasol-cluster)
-#   CLUSTER_ARTIFACTS  where logs are copied (default: cluster-logs); no passwords in it
-#   CLUSTER_POLL       seconds between two tries of a destroy (default: 2)
-#   CLUSTER_GRACE      seconds that an interrupted test has to end by itself (default: 10)
-#   CLUSTER_CLEAR      set to 1, the directory is removed too, after a destroy that succeeded
-#   CLUSTER_KEEP       set to 1, run destroys nothing: to look at a failed test by hand
+#   CLUSTER_ARTIFACTS  folder for copies of the logs (default: cluster-logs); they have no passwords
+#   CLUSTER_POLL       seconds between two attempts to destroy (default: 2)
+#   CLUSTER_GRACE      seconds after which an interrupted test is killed (default: 10)
+#   CLUSTER_CLEAR      1: also remove the directory after a successful destroy
+#   CLUSTER_KEEP       1: run does not destroy, so that you can inspect a failed test
 #
-# The test finds CLUSTER_DSN (hosts/FINGERPRINT:port, as Exasol's drivers take it),
-# CLUSTER_HOST, CLUSTER_PORT, CLUSTER_USER, CLUSTER_FINGERPRINT, and CLUSTER_PASSWORD_FILE:
-# a file, so that the password is in no environment and no command line.
+# Variables for the test: CLUSTER_DSN (hosts/FINGERPRINT:port, for Exasol's drivers),
+# CLUSTER_HOST, CLUSTER_PORT, CLUSTER_USER, CLUSTER_FINGERPRINT, and CLUSTER_PASSWORD_FILE.
+# The password is in a file so that it is in no environment and no command line.
 set -uo pipefail
 
 dir=${CLUSTER_DIR:-exasol-cluster}
@@ -31,19 +31,19 @@ private='' child='' signal='' told='' grace='' killer=''
 note() { printf 'cluster: %s\n' "$*" >&2; }
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p;}' "$0"; }
 
-# Every command runs in a process group of its own, so that a signal reaches all of it
-# and reaches it once: CI systems differ in whom they send one. No standard input: a
-# question would stop it for ever.
+# Every command runs in its own process group. So a signal reaches all processes of the
+# command exactly once; CI systems differ in the processes to which they send a signal.
+# Commands have no standard input, because a question would block them for ever.
 set -m
 
-# attend COMMAND...: runs it and waits for it, also when a signal comes meanwhile. After
-# a signal nothing is started any more.
+# attend COMMAND...: runs the command and waits for it, even if a signal arrives
+# meanwhile. After a signal it starts no further command.
 attend() {
   local status
   [ -z "$signal" ] || return 1
   "$@" </dev/null &
   child=$!
-  # One that came before there was a child to tell.
+  # A signal may have arrived before the child existed: pass it on now.
   [ -z "$signal" ] || [ -n "$told" ] || tell
   while :; do
     wait "$child"
@@ -55,15 +55,15 @@ attend() {
   return $status
 }
 
-# tell: ends what runs. exasol gets the time that it needs, since it leaves everything so
-# that it can be destroyed; a test may ignore the signal, and would cost for ever.
+# tell: ends the running command. exasol gets as much time as it needs, because it saves
+# its state, which destroy needs. A test has only CLUSTER_GRACE seconds, because it may ignore the signal.
 tell() {
   told=1
   kill -s TERM -- "-$child" 2>/dev/null
   [ -z "$grace" ] || [ -n "$killer" ] || { outlive "$child" "$grace" & killer=$!; }
 }
 
-# outlive GROUP SECONDS: waits until nothing of it runs, and kills what does not end.
+# outlive GROUP SECONDS: waits until no process of the group runs; kills the rest after SECONDS.
 outlive() {
   local deadline=$((SECONDS + $2))
   while kill -0 -- "-$1" 2>/dev/null; do
@@ -77,11 +77,12 @@ on_signal() {
   [ -z "$child" ] || tell
 }
 
-# destroy: until nothing is left. 75 is "another operation holds the lock": what an
-# interrupted deploy still has to finish. A failure is tried once more.
+# destroy: repeats `exasol destroy` until nothing is left. Exit code 75 means that another
+# operation holds the lock, for example an interrupted deploy that still finishes. After
+# another failure it tries once more.
 destroy() {
   local status=0 tries=0 deadline=$((SECONDS + 900))
-  # init writes it last: without it nothing has been made.
+  # init writes this file last; without it nothing has been created.
   [ -e "$dir/deployment.json" ] || { note "nothing to destroy in $dir"; return 0; }
   while :; do
     exasol destroy -d "$dir" --yes </dev/null
@@ -96,28 +97,28 @@ destroy() {
   return $status
 }
 
-# keep_logs: destroy leaves them in the directory; none of them has a password.
+# keep_logs: copies the logs, which destroy leaves in the directory; they have no passwords.
 keep_logs() {
   mkdir -p "$artifacts" && { [ ! -d "$dir/logs" ] || cp -R "$dir/logs/." "$artifacts/"; }
 }
 
-# clear_away: after a destroy that has proved that nothing is left, and after keep_logs.
+# clear_away: removes the directory. Call it only after a successful destroy and keep_logs.
 clear_away() {
   [ "${CLUSTER_CLEAR-}" = 1 ] && [ -e "$dir/deployment.json" ] || return 0
   rm -rf -- "$dir"
 }
 
-# field FILE NAME: one value of an answer in JSON.
+# field FILE NAME: prints one value of a JSON result.
 field() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]] or "")' "$private/$1" "$2"
 }
 
 connection() {
-  # The mode is there before the password: redirections keep it.
+  # Create the files with their mode first; the redirections below keep the mode.
   (umask 077 && : >"$private/info" && : >"$private/password") || return
   attend exasol info -d "$dir" --json --show-password >"$private/info" || return
   field info password >"$private/password" || return
-  # GitHub then replaces it wherever it would appear in the job's log.
+  # GitHub then masks the password in the job's log.
   [ "${GITHUB_ACTIONS-}" != true ] || echo "::add-mask::$(cat "$private/password")"
   CLUSTER_DSN=$(field info dsn)
   CLUSTER_HOST=$(field info host)
@@ -128,7 +129,7 @@ connection() {
   export CLUSTER_DSN CLUSTER_HOST CLUSTER_PORT CLUSTER_USER CLUSTER_FINGERPRINT CLUSTER_PASSWORD_FILE
 }
 
-# set_aside: a directory whose cluster is destroyed is not deployed again.
+# set_aside: renames the directory of a destroyed cluster, which cannot be deployed again.
 set_aside() {
   local old
   [ -e "$dir/deployment.json" ] || return 0
@@ -139,7 +140,7 @@ set_aside() {
   mv -- "$dir" "$old"
 }
 
-# steps: init, deploy, the test; the first that fails ends it.
+# steps: runs init, deploy and the test; stops at the first failure.
 steps() {
   set_aside || return
   if [ ! -e "$dir/deployment.json" ]; then
@@ -163,7 +164,7 @@ run() {
   private=$(mktemp -d "${RUNNER_TEMP:-${TMPDIR:-/tmp}}/cluster.XXXXXX") || return
   steps
   status=$?
-  # From here on a signal would only leave more behind.
+  # Ignore signals from here on: they would only interrupt the cleanup.
   trap '' HUP INT TERM
   [ -z "$signal" ] || { status=$((128 + signal)); note "interrupted by signal $signal"; }
   rm -rf "$private"
