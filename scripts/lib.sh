@@ -1,19 +1,18 @@
-# Shared by the scripts beside this file. Source it; it runs nothing by itself.
+# Functions for the scripts in this folder. Source this file; it runs nothing.
 # shellcheck shell=bash disable=SC2034
 
-# What belongs here: messages, exit codes, and where things are kept. What does
-# not: anything only one script needs.
+# Messages, exit codes and paths belong here. Functions for only one script do not.
 
-# Without this, "set -e" stops at the border of every $(…).
+# Without this, "set -e" has no effect inside $(…).
 shopt -s inherit_errexit
 
-# Programs such as libvirtd live in sbin, which a normal user's PATH lacks.
+# Programs such as libvirtd are in sbin, which is not on the PATH of a normal user.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
-# The repository, seen from any caller.
+# The root of the repository, for callers in any folder.
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# Everything the lab builds or runs, outside the checkout.
+# The folder for everything that the lab builds or runs; it is outside the checkout.
 LAB_HOME=${EXASOL_LAB_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/exasol-lab}
 
 # The exit codes of the product: 1 failed, 2 wrong usage, 4 something is missing.
@@ -22,7 +21,7 @@ EXIT_PREFLIGHT=4
 
 say() { printf '%s\n' "$*" >&2; }
 
-# die CODE MESSAGE...: each further argument is a line of its own.
+# die CODE MESSAGE...: prints each further argument as a separate line, and exits with CODE.
 die() {
   local code=$1
   shift
@@ -39,5 +38,5 @@ usage() {
   sed -n '2,/^[^#]/{s/^# \{0,1\}//p;}' "$0"
 }
 
-# hash_of FILE...: short content hash, the key of whatever is built from them.
+# hash_of FILE...: prints a short hash of the contents. What is built from the files is stored under it.
 hash_of() { cat -- "$@" | sha256sum | cut -c1-16; }

@@ -70,7 +70,7 @@ def check_refusals(folder, binary):
         shutil.copytree(REPO / part, copy / part)
     for script, generator, code, words in (
         (REPO / "scripts/package", older, 1, "is version 0.0.1, and this checkout is "),
-        (copy / "scripts/package", older, 4, "this is no git checkout"),
+        (copy / "scripts/package", older, 4, "this is not a git checkout"),
     ):
         command = [script, "--binary", binary, "--generator", generator, "--out", folder / "refused"]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
