@@ -1,4 +1,4 @@
-"""Ansible's stdout callback of `exasol`: one JSON object a line, for src/tools/ansible_events.rs.
+"""Ansible's stdout callback for `exasol`: prints one JSON object on each line, for src/tools/ansible_events.rs.
 
     {"event": "play", "name": ...}
     {"event": "start", "task": ..., "node": ...}
@@ -8,10 +8,10 @@
     {"event": "warning", "message": ...}
     {"event": "stats", "nodes": {"n11": {"ok": 3, "changed": 1, ...}}}
 
-Lines of a successful task's output that begin with "warning: " become warnings of their own.
-`state` is ok, changed, skipped, failed or unreachable. Results hold messages only: no module
-arguments and no data, nothing at all of a task with `no_log`, and no text from the JSON list in
-the file that EXASOL_ANSIBLE_SECRETS names. Works with ansible-core 2.14 to 2.21.
+Lines that begin with "warning: " in the output of a successful task become separate warnings.
+`state` is ok, changed, skipped, failed or unreachable. Results contain only messages: no module
+arguments, no data, nothing from a task with `no_log`, and no text of the JSON list in the file
+that EXASOL_ANSIBLE_SECRETS names. Works with ansible-core 2.14 to 2.21.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
     name: events
     type: stdout
-    short_description: one JSON object a line, for exasol
+    short_description: prints one JSON object on each line, for exasol
     description:
-        - Tells what happened to which node, without arguments, data and secrets.
+        - Reports the result of each task on each node, without arguments, data and secrets.
 """
 
 MAX_MESSAGE = 4000

@@ -1,19 +1,19 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by scripts of the first node: how c4 is asked, and what its stages say.
+# Sourced by scripts of the first node: functions that call c4 and read its stages.
 
-# It gives a node 3 s to answer before it leaves it out of `ps` (in milliseconds here), and looks for
-# machines in AWS unless it is told that there are none.
-# An emulated machine is slower yet; systemd calls one by QEMU without KVM "qemu".
+# By default c4 leaves a node out of `ps` if it does not answer within 3 s, and looks for machines in AWS. Both
+# settings are changed here (the timeout is in milliseconds). An emulated machine is even slower; systemd
+# calls a machine of QEMU without KVM "qemu".
 CCC_USER_PS_REMOTE_TIMEOUT=10000
 [ "$(systemd-detect-virt 2>/dev/null || true)" != qemu ] || CCC_USER_PS_REMOTE_TIMEOUT=30000
 CCC_AWS_PROFILE=none
 export CCC_USER_PS_REMOTE_TIMEOUT CCC_AWS_PROFILE
 
-# What c4 said on stderr, newest last. It may tell parameters: nobody else reads it.
+# The stderr of c4, newest last. It may contain parameters, so only the login may read it.
 c4_errors=$HOME/.exasol-c4-errors.log
 c4_errors_most=65536
 
-# After the installation the c4 that it brought is the one to ask.
+# c4_program: prints the path of c4. After the installation this is the installed c4, not the copied one.
 c4_program() {
   for program in "$HOME/.local/bin/c4" "$(unset -f c4; command -v c4 || true)" "$RELEASE/c4"; do
     [ ! -x "$program" ] || break
@@ -21,15 +21,15 @@ c4_program() {
   echo "$program"
 }
 
-# c4 SECONDS ARGUMENT…
+# c4 SECONDS ARGUMENT…: runs c4 with a time limit.
 c4() {
   c4_limit=$1
   shift
   keep_errors "$1" timeout -k 5 "$c4_limit" "$(c4_program)" "$@" </dev/null
 }
 
-# keep_errors TITLE COMMAND…: its stderr goes to the file, and the last line of it to $c4_errors.last. Its input,
-# output and exit code are its own.
+# keep_errors TITLE COMMAND…: runs the command. Its stderr is appended to the file, and the last line is written to
+# $c4_errors.last. Its input, output and exit code are not changed.
 keep_errors() {
   kept_as=$1 kept_code=0
   shift
@@ -52,17 +52,17 @@ keep_errors() {
   return "$kept_code"
 }
 
-# What c4 said last on stderr, in one line, but for lines that may hold a secret; nothing if it said nothing.
+# last_error: prints the last line of c4's stderr that cannot contain a secret; nothing if there is none.
 last_error() { cat "$c4_errors.last" 2>/dev/null || true; }
 
-# "n11=b1 n12=a1": c4's answer to the filter is a list of {node, stage}, in one line or in several.
+# stages: prints for example "n11=b1 n12=a1". c4 answers the filter with a list of {node, stage}, on one or several lines.
 stages() {
   c4 60 ps -e '.[].Instances.Configs | to_entries | map({node: .key, stage: .value.ground.boot_stage})' |
     tr -d ' \n\t' | tr '}' '\n' |
     sed -n 's/.*"node":"\{0,1\}\([^",]*\)"\{0,1\},"stage":"\([^"]*\)".*/\1=\2/p' | xargs
 }
 
-# all_at PATTERN STAGES: every node, and each of them there: an empty list would prove nothing.
+# all_at PATTERN STAGES: whether every node is in the list and its stage matches. (An empty list proves nothing.)
 all_at() {
   count=0
   for stage in $2; do

@@ -1,19 +1,19 @@
 # shellcheck shell=sh disable=SC2154
-# `exasol certificate set` on the first node, as the login. c4.sh and confd.sh stand before it, in one text for
-# `sh -c`. Standard input has the certificates, the server's first, and then the private key, all PEM: they go on
-# to COS, which has them as files of its root alone, in memory where it can, while confd reads them.
-# One word says what: `ready` finds out whether confd can be asked, `set` does it.
+# Runs for `exasol certificate set` on the first node, as the login user. c4.sh and confd.sh come before it, in one
+# text for `sh -c`. Standard input has the certificates, the server's first, and then the private key, all PEM.
+# They are sent to COS, where only root can read their files, in memory if possible, while confd reads them.
+# The argument `ready` checks whether confd can be reached, `set` installs the certificate.
 set -eu
 LC_ALL=C
 export LC_ALL
 
 fail() { echo "error: $*" >&2; exit 1; }
 
-confd_find_way </dev/null || fail "confd cannot be asked: $(confd_failure)"
+confd_find_way </dev/null || fail "confd cannot be reached: $(confd_failure)"
 [ "${1-}" != ready ] || exit 0
 
 # shellcheck disable=SC2016 # it is expanded there
-# Within single quotes for the second shell, so none in it. confd wants its own double quotes around {< FILE}.
+# The second shell gets this text in single quotes, so it must not contain any. confd needs double quotes around {< FILE}.
 inside='set -eu; umask 077
 d=$(mktemp -d /dev/shm/exasol-certificate.XXXXXX 2>/dev/null || mktemp -d)
 trap "rm -rf \"$d\"" EXIT
@@ -29,5 +29,6 @@ case $way in
   ssh) timeout -k 5 120 ssh -o BatchMode=yes -o ConnectTimeout=15 cos -- "sh -c '$inside'" || code=$? ;;
   *) timeout -k 5 120 "$(c4_program)" connect -s cos -i "${way#* }" -- "sh -c '$inside'" || code=$? ;;
 esac
-# confd begins to use the certificate while it answers, and may break the connection off: what the nodes show decides.
+# confd starts to use the certificate while it answers, and may close the connection. So the caller does not rely on
+# this status: it checks the certificates of the nodes.
 echo "status $code"

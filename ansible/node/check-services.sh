@@ -1,10 +1,10 @@
 #!/bin/sh
-# The services that an installation brings run on this node. Prints "warning: …" for those that are
-# still starting (c4_cloud_command was seen so on a healthy node), for an Admin UI that does not come (the
-# database does without), and for a missing mDNS name.
+# Checks that the services of an installation run on this node. Prints "warning: …" for services that are
+# still starting (this happens with c4_cloud_command on a healthy node), for an Admin UI that does not start
+# (the database works without it), and for a missing mDNS name.
 #
-#   check-services.sh            all of it
-#   check-services.sh admin-ui   the Admin UI alone, with less patience: after a start
+#   check-services.sh            checks everything
+#   check-services.sh admin-ui   checks only the Admin UI, with a shorter timeout: after a start
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -38,8 +38,8 @@ services() {
   [ -z "$starting" ] || echo "warning: still starting:$starting"
 }
 
-# admin_ui SECONDS: nothing starts it after a boot unless c4 does so; here it is started once. One that has just
-# come up has to stay for a moment: some die in their first second.
+# admin_ui SECONDS: after a boot only c4 starts the Admin UI; if c4 does not, this function starts it once. After a
+# start it must stay active for a moment, because it may end within its first second.
 admin_ui() {
   tries=0 seen=0
   while :; do
@@ -62,7 +62,7 @@ admin_ui() {
     sleep 1
   done
   [ "$state" != active ] || return 0
-  echo "warning: the Admin UI does not run ($ui: $state), the database does without: sudo journalctl -u $ui"
+  echo "warning: the Admin UI does not run ($ui: $state); the database works without it. To see why: sudo journalctl -u $ui"
 }
 
 case ${1-} in
@@ -73,8 +73,8 @@ case ${1-} in
 esac
 services
 admin_ui 180
-# What was installed outlives a power failure from now on.
+# Write the installation to disk, so that it survives a power failure.
 sync
 if [ -e /etc/avahi/avahi-daemon.conf ] && ! systemctl -q is-active avahi-daemon; then
-  echo "warning: no mDNS name: avahi-daemon does not run"
+  echo "warning: this node has no mDNS name, because avahi-daemon does not run"
 fi

@@ -1,25 +1,25 @@
 # shellcheck shell=sh disable=SC2154
-# Sourced after node.conf and c4.sh, on the first node, as the login: how confd is asked.
+# Sourced after node.conf and c4.sh, on the first node, as the login user: functions that call confd.
 #
-#   confd JOB ARGUMENT…    confd_client's output and exit code (no output if it fails); nothing on stdin, or the caller's with
-#                          CONFD_STDIN=yes
+#   confd JOB ARGUMENT…    gives the output and exit code of confd_client (no output if it fails). Standard input is
+#                          empty, or that of the caller with CONFD_STDIN=yes
 #
-# confd_client is in COS, the container. Which id c4 wants for its `connect` differs between installations, so
-# there are several ways, and the first that answers is remembered:
+# confd_client is in COS, the container. The id that `c4 connect` needs differs between installations, so
+# there are several ways, and the first one that works is remembered:
 #
-#   play ID   c4 connect -s cos -i ID, with the id that `c4 config -e .play.id` has
+#   play ID   c4 connect -s cos -i ID, with the id of `c4 config -e .play.id`
 #   ps ID     the same, with the id in the table of `c4 ps`
-#   1         the same, with the first deployment's number
-#   ssh       ssh cos: the node's own SSH configuration
+#   1         the same, with the number of the first deployment
+#   ssh       ssh cos, with the SSH configuration of the node
 #
-# Whichever it is, the arguments are joined by blanks and read by a second shell there: "db_name: X" arrives
-# as two words, and what must stay one word has to bring quotes of its own.
-# If no way leads there, confd ends with 69 and confd_failure tells what was tried and why it failed. That can take
-# minutes: with CONFD_ONCE=yes nothing is tried again for five minutes.
+# In all ways the arguments are joined with blanks and parsed by a second shell: "db_name: X" arrives as two words,
+# and an argument that must stay one word needs additional quotes.
+# If no way works, confd ends with 69, and confd_failure prints what was tried and why it failed. This can take
+# minutes; with CONFD_ONCE=yes confd does not try again for five minutes.
 
 confd_way=$HOME/.exasol-confd-way
 confd_failure=$HOME/.exasol-confd-failure
-# For how long one attempt may take, in seconds.
+# The time limit of one attempt, in seconds.
 confd_patience=45
 CONFD_NO_WAY=69
 
@@ -28,12 +28,12 @@ confd() {
     return "$CONFD_NO_WAY"
   fi
   confd_old=$(cat "$confd_way" 2>/dev/null || true)
-  # Standard input can be given to one attempt only: it gets a way that has just answered.
+  # Standard input can be read only once, so a job with input uses a way that has just worked.
   if [ -n "$confd_old" ] && [ "${CONFD_STDIN-no}" = no ]; then
     confd_code=0
     confd_through "$confd_old" 90 "$@" </dev/null || confd_code=$?
     [ "$confd_code" -ne 0 ] || return 0
-    # Did the job fail, or did it not get there? A job that failed is not run a second time.
+    # Find out whether the job failed or the way did. A job that failed is not run a second time.
     confd_error=$(last_error)
     rm -f "$confd_way"
     confd_find_way || return "$CONFD_NO_WAY"
@@ -67,7 +67,7 @@ confd_through() {
   esac
 }
 
-# confd_said_by TITLE COMMAND…: its output, if it succeeds: what fails may print anything.
+# confd_said_by TITLE COMMAND…: prints the output only if the command succeeds, because a failed command may print anything.
 confd_said_by() {
   if confd_output=$(keep_errors "$@"); then
     [ -z "$confd_output" ] || printf '%s\n' "$confd_output"
@@ -78,7 +78,7 @@ confd_said_by() {
   fi
 }
 
-# Asks for the list of databases on every way until one has an answer.
+# confd_find_way: asks for the list of databases in every way until one works.
 confd_find_way() {
   confd_tried='' confd_play_id=''
   for confd_kind in play ps 1 ssh; do
@@ -99,7 +99,7 @@ confd_find_way() {
           confd_note "$([ "$confd_kind" = ps ] && echo 'c4 ps' || echo 'c4 config -e .play.id'): $confd_said"
           continue
         fi
-        # Both often have the same one, and it has just failed.
+        # Often both ids are the same; then this one has just failed.
         [ "$confd_kind $confd_id" != "ps $confd_play_id" ] || continue
         [ "$confd_kind" = ps ] || confd_play_id=$confd_id
         confd_try="$confd_kind $confd_id"
@@ -114,7 +114,7 @@ confd_find_way() {
     confd_why=$(last_error)
     case $confd_why in
       *"Host key verification failed"* | *"IDENTIFICATION HAS CHANGED"*)
-        confd_why="$confd_why (if the container was made anew: ssh-keygen -R cos on $NODE)" ;;
+        confd_why="$confd_why (if the container was recreated, run on $NODE: ssh-keygen -R cos)" ;;
     esac
     case $confd_try in
       ssh) confd_note "ssh cos: ${confd_why:-no answer}" ;;
@@ -127,5 +127,5 @@ confd_find_way() {
 
 confd_note() { confd_tried="${confd_tried:+$confd_tried; }$1"; }
 
-# Why no way led there, in one line.
+# confd_failure: prints why no way works, in one line.
 confd_failure() { cat "$confd_failure" 2>/dev/null || true; }

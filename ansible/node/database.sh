@@ -1,11 +1,11 @@
 #!/bin/sh
-# The cluster's life after the installation, as the login. One word says what:
+# Starts and stops the database after the installation, as the login user. The argument is the action:
 #
-#   database.sh up         waits a while for stage d on every node; prints "ready: …" or "waiting: …". A
-#                          database that stays down although every node is at stage c is started once. One
-#                          that runs by confd's word is ready whatever the stages say: "warning: …" comes first.
-#   database.sh stop       stops every database cleanly; prints what each of them was and is
-#   database.sh services   stops Exasol's services on this node, when no database runs any more
+#   database.sh up         waits some seconds for stage d on every node; prints "ready: …" or "waiting: …". If a
+#                          database stays down although every node is at stage c, it starts it once. If confd
+#                          says that the database runs, it is ready at any stage; then it first prints "warning: …".
+#   database.sh stop       stops every database cleanly; prints the old and the new state of each
+#   database.sh services   stops Exasol's services on this node, after the databases have stopped
 #
 # Stages: a machine, b c4's services, c COS, d the database.
 set -eu
@@ -24,23 +24,23 @@ export LC_ALL
 . "${0%/*}/stuck.sh"
 cd "$RELEASE" 2>/dev/null || cd
 
-# How long one `up` waits at most before it reports, in seconds.
+# The longest time for which one `up` waits before it reports, in seconds.
 patience=15
-# For how long a database may stay down at stage c before it is started; it usually starts by itself.
+# Seconds for which a database may stay down at stage c before it is started; usually it starts automatically.
 grace=60
-# How long the database may take to write back what it has in memory, in seconds.
+# The time in which the database must write its memory to disk, in seconds.
 stop_limit=600
-# How long one that is starting gets to be up before it is stopped.
+# Seconds for which `stop` waits until a starting database is up, before it stops it.
 start_limit=120
-# Where nobody else can make it first.
+# In the home, so that no other user can create it first.
 since=$HOME/.exasol-database-down
 
 fail() { echo "error: $*" >&2; exit 1; }
 
-# Something serves TLS on the SQL port.
+# listens: whether the SQL port accepts TLS connections.
 listens() { "${0%/*}/certificate.sh" >/dev/null 2>&1; }
 
-# What is down and nobody starts. The time is kept between calls, which are short.
+# start_if_down STAGES: starts a database that stays down. The calls are short, so a file keeps the time between them.
 start_if_down() {
   if ! all_at '[cd]*' "$1"; then
     rm -f "$since"
@@ -48,17 +48,17 @@ start_if_down() {
   fi
   for name in $(databases); do
     [ "$(state_of "$name")" = setup ] || continue
-    # One from before this boot says nothing of it.
+    # A time from before this boot does not count.
     [ "$(stat -c %Y "$since" 2>/dev/null || echo 0)" -ge "$(awk '$1 == "btime" { print $2 }' /proc/stat)" ] || touch "$since"
     [ $(($(date +%s) - $(stat -c %Y "$since"))) -ge "$grace" ] || continue
     rm -f "$since"
     confd db_start "db_name: $name" >/dev/null || {
       why=$(last_error)
-      # One that takes longer than an answer may has begun all the same.
+      # A start that takes longer than the time limit of confd has begun nevertheless.
       is=$(state_of "$name")
       if is_starting "$is" || [ "$is" = running ]; then continue; fi
       explain "$name"
-      fail "$name does not start (confd_client db_start: ${why:-it says nothing})${mending:+. $mending}"
+      fail "$name does not start (confd_client db_start: ${why:-no message})${mending:+. $mending}"
     }
     echo "changed: $name was down, started"
   done
@@ -81,11 +81,11 @@ up() {
     [ "$(date +%s)" -lt "$end" ] || break
     sleep 1
   done
-  # Stages come from a program that gives up on a slow node; confd is asked as well where a database may run.
+  # c4 leaves out slow nodes, so ask confd as well if a database may be running.
   if listens && all_run; then
     now=$(stages)
     rm -f "$since" "$stuck_since"
-    all_ready "$now" || echo "warning: the database runs and takes connections, says confd, but c4 ps shows: ${now:-no stage}"
+    all_ready "$now" || echo "warning: confd says that the database runs and accepts connections, but c4 ps shows: ${now:-no stage}"
     echo "ready: ${now:-the database runs}"
     return 0
   fi
@@ -95,7 +95,7 @@ up() {
 
 stop() {
   rm -f "$since"
-  # The cluster takes a moment to answer while a node comes or goes.
+  # While a node starts or stops, the cluster needs a moment before it answers.
   tries=0 end=$(($(date +%s) + 240))
   while :; do
     answered=yes
@@ -105,8 +105,8 @@ stop() {
     if [ "$tries" -ge 5 ] || [ "$(date +%s)" -ge "$end" ]; then
       now=$(stages || true)
       why=$(confd_failure)
-      # Stages alone do not prove that nothing runs.
-      ! listens || fail "a database listens here, and confd, which could stop it, does not answer (${why:-no reason})"
+      # Stages alone do not prove that no database runs.
+      ! listens || fail "a database runs here, but confd, which stops databases, does not answer (${why:-no reason})"
       if [ "$answered" = no ]; then
         case " $now" in *=c* | *=d*) fail "confd does not answer, although the nodes are at: $now (${why:-no reason})" ;; esac
       fi
@@ -132,7 +132,7 @@ stop() {
   done
 }
 
-# stop_one NAME STATE: asks for it, unless it is going down already.
+# stop_one NAME STATE: stops the database, unless it is already stopping.
 stop_one() {
   is=$2
   end=$(($(date +%s) + start_limit))
@@ -143,7 +143,7 @@ stop_one() {
   ! is_going_down "$is" || return 0
   confd db_stop "db_name: $1" >/dev/null || {
     why=$(last_error)
-    is_going_down "$(state_of "$1")" || fail "$1 does not stop (confd_client db_stop: ${why:-it says nothing})"
+    is_going_down "$(state_of "$1")" || fail "$1 does not stop (confd_client db_stop: ${why:-no message})"
   }
 }
 

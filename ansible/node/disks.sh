@@ -1,16 +1,16 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by prepare-node.sh and health.sh: data disks, which are known by their identity.
+# Sourced by prepare-node.sh and health.sh: functions that find data disks by their identity.
 
-# split DISK: sets `link` (/dev/exadata_01), `identity` (names below /dev, see identified), `least` and
-# `most` (bytes).
+# split DISK: sets `link` (/dev/exadata_01), `identity` (names in /dev, see identified), and the allowed size,
+# `least` and `most` (bytes).
 split() {
   link=${1%%,*} rest=${1#*,}
   identity=${rest%%,*} rest=${rest#*,}
   least=${rest%,*} most=${rest#*,}
 }
 
-# identified NAMES: the disk (/dev/sdb) that one of these names below /dev belongs to; they are
-# patterns, divided by |.
+# identified NAMES: prints the disk (/dev/sdb) to which one of these names in /dev belongs. The names are
+# patterns, separated by |.
 identified() {
   names=$1
   while [ -n "$names" ]; do
@@ -23,17 +23,17 @@ identified() {
   return 1
 }
 
-# is_right LINK IDENTITY: the link leads to the disk with that identity.
+# is_right LINK IDENTITY: whether the link points to the disk with that identity.
 is_right() { [ -b "$1" ] && [ "$(readlink -f "$1")" = "$(identified "$2")" ]; }
 
-# size_of DISK: in bytes
+# size_of DISK: prints the size in bytes.
 size_of() {
   read -r sectors <"/sys/class/block/${1##*/}/size"
   echo $((sectors * 512))
 }
 
-# contents DEVICE: what is recognized on it; nothing if it is raw. Two kinds at once (LVM over an old
-# file system) are as little empty as one, and what cannot be read is not known to be empty.
+# contents DEVICE: prints what blkid finds on it; nothing if it is empty. A device with two signatures (LVM over
+# an old file system) is not empty, and a device that cannot be read does not count as empty.
 contents() {
   code=0
   said=$(blkid -p -o export "$1" 2>&1) || code=$?

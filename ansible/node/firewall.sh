@@ -1,12 +1,12 @@
 #!/bin/sh
-# The node's firewall, changed in such a way that nobody is locked out. As root. One word says what:
+# Changes the node's firewall in such a way that nobody is locked out. Runs as root. The argument is the action:
 #
-#   firewall.sh is-kept    whether the wanted rules are kept and in force
-#   firewall.sh try        puts them in force; unless `keep` follows, the node goes back by itself
-#   firewall.sh keep       said in a new session: the rules have let it in
-#   firewall.sh back       the rules of before; what systemd runs when time is up
+#   firewall.sh is-kept    whether the wanted rules are saved and active
+#   firewall.sh try        activates the wanted rules; unless `keep` follows, the node restores the old ones
+#   firewall.sh keep       saves the rules; called in a new session, which shows that the rules allow it
+#   firewall.sh back       restores the old rules; systemd calls this after the time limit
 #
-# firewall.wanted is laid down by the deployer; firewall.nft is what a reboot loads.
+# The deployer writes firewall.wanted; a reboot loads firewall.nft.
 set -eu
 umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -17,12 +17,12 @@ ours=/etc/exasol-deployer
 kept=$ours/firewall.nft
 trial=/run/exasol-firewall-trial.nft
 unit=exasol-firewall-trial
-# How long a new session may take to come: many nodes are asked one after the other, and emulated ones are slow.
+# Seconds until a new session must arrive. The deployer connects to many nodes one after the other, and emulated nodes are slow.
 patience=300
 
 fail() { echo "error: firewall: $*" >&2; exit 1; }
 
-# A bridge that leads outside is not one of this machine's own containers.
+# uplinks: prints the devices of the default routes. A bridge among them leads outside, not to containers of this machine.
 uplinks() {
   { ip -o route show default; ip -o -6 route show default; } 2>/dev/null |
     sed -n 's/.* dev \([A-Za-z0-9_.:@-]*\).*/\1/p' | sort -u
@@ -37,7 +37,8 @@ in_force() { nft list table inet exasol >/dev/null 2>&1; }
 
 is_kept() { [ -e $kept ] && wanted | cmp -s - $kept && in_force; }
 
-# What the machine's owner has laid beside them may be refused: then without it, as the unit does at boot.
+# load: loads the saved rules. If nft refuses the files that the machine's owner has added, it loads the rules without
+# them, as the unit does at boot.
 load() { nft -f $kept || sed '/^ *include /d' $kept | nft -f -; }
 
 try() {
@@ -47,19 +48,19 @@ try() {
   rm -f $trial.proven
   mv -f $trial.new $trial
   if ! systemd-run --quiet --collect --unit=$unit --on-active=${patience}s --timer-property=AccuracySec=1s "$0" back; then
-    # An earlier trial may be in force, whose way back was just taken away.
+    # The rules of an earlier trial may be active, and their timer was just stopped: restore the old rules now.
     back 2>/dev/null || true
-    fail "systemd-run does not take the way back, so the rules of before are in force"
+    fail "systemd-run could not schedule the return to the old rules, so the new rules are not tried and the old rules are active"
   fi
   nft -f $trial
   echo "changed: firewall, on trial"
 }
 
 keep() {
-  # Whoever moves it away first decides. A lost connection makes Ansible say it again.
+  # `keep` and `back` both move this file away; the first one wins. Ansible may call `keep` twice if a connection is lost.
   if ! mv $trial $trial.proven 2>/dev/null && [ ! -e $trial.proven ]; then
     if is_kept; then return 0; fi
-    fail "nobody came within $patience s, so the rules of before are back"
+    fail "no new session arrived within $patience s, so the old rules were restored"
   fi
   systemctl stop $unit.timer 2>/dev/null || true
   cp $trial.proven $kept.new

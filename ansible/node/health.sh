@@ -1,17 +1,17 @@
 #!/bin/sh
-# What `exasol health` asks a node, as the login. Changes nothing. Prints facts, one a line:
+# `exasol health` runs this on each node, as the login user. It changes nothing. It prints one fact on each line:
 #
-#   clock SECONDS                                    since 1970, when this began
-#   node DEPLOYMENT NODE                             who it was told to be
-#   disk LINK STATE BYTES LEAST MOST                 STATE: ok, missing (no disk with its identity), other
-#   space MOUNT KIB FREE                             of the file systems that Exasol fills
-#   unit NAME STATE                                  as systemd says: active, activating, failed, …
-#   cos ok|silent                                    its SSH server, asked on the node
-#   stages n11=d n12=d                               on the first node
-#   database NAME STATE CONNECTIBLE                  by confd, on the first node, where a stage is not d although
+#   clock SECONDS                                    seconds since 1970, when the script started
+#   node DEPLOYMENT NODE                             the node's deployment and name, from node.conf
+#   disk LINK STATE BYTES LEAST MOST                 STATE: ok, missing (no disk with this identity), other
+#   space MOUNT KIB FREE                             the file systems that Exasol uses
+#   unit NAME STATE                                  the state in systemd: active, activating, failed, …
+#   cos ok|silent                                    whether the SSH server of COS answers on the node
+#   stages n11=d n12=d                               only on the first node
+#   database NAME STATE CONNECTIBLE                  from confd, only on the first node, if a stage is not d although
 #                                                    the SQL port shows a certificate
-#   certificate SHA256                               that its SQL port shows, read on the node
-#   end                                              nothing is missing above
+#   certificate SHA256                               the certificate of the SQL port, read on the node
+#   end                                              the report is complete
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -26,7 +26,7 @@ echo "clock $(date +%s.%N)"
 . "${0%/*}/databases.sh"
 # shellcheck source=ansible/node/disks.sh
 . "${0%/*}/disks.sh"
-# Nobody waits long for an examination.
+# A health check should not take long.
 # shellcheck disable=SC2034
 confd_patience=10
 
@@ -43,14 +43,14 @@ disk() {
 units() {
   set -- c4.service c4_cloud_command.service exasol-admin-ui.service exasol-firewall.service
   [ ! -e /etc/exasol-deployer/overlay.conf ] || set -- "$@" exasol-overlay.service
-  # One line a unit, in their order; the exit code tells only that one of them is not active.
+  # Prints one line for each unit, in order; the exit code only says that one of them is not active.
   systemctl is-active "$@" | while read -r is; do
     echo "unit $1 $is"
     shift
   done
 }
 
-# An emulated node gets three times the 5 s: c4.sh knows whether it is one.
+# An emulated node gets 15 s instead of 5 s; c4.sh sets its timeout to 30000 on such a node.
 cos() { if ssh-keyscan -T $((CCC_USER_PS_REMOTE_TIMEOUT == 30000 ? 15 : 5)) -p 20002 127.0.0.1 2>/dev/null | grep -q .; then echo "cos ok"; else echo "cos silent"; fi; }
 
 echo "node $DEPLOYMENT $NODE"

@@ -1,30 +1,30 @@
 # shellcheck shell=sh disable=SC2154
-# `exasol license` on the first node, as the login. c4.sh and confd.sh stand before it, in one text for `sh -c`,
-# so that a cluster of an earlier version has it too. One word says what:
+# Runs for `exasol license` on the first node, as the login user. c4.sh and confd.sh come before it, in one text for
+# `sh -c`, so that it works on a cluster of an earlier version, too. The argument is the action:
 #
-#   show      the licence's fields, as confd tells them: JSON
-#   upload    the licence is what comes in by standard input
-#   kept      the licence that is in force, as confd tells it: one text in JSON
+#   show      prints the fields of the licence from confd, as JSON
+#   upload    uploads the licence from standard input
+#   kept      prints the current licence from confd, as one JSON string
 set -eu
 LC_ALL=C
 export LC_ALL
 
 fail() { echo "error: $*" >&2; exit 1; }
 
-# ask JOB ARGUMENT…
+# ask JOB ARGUMENT…: prints the answer of confd, or ends with an error.
 ask() {
   code=0
   answer=$(confd "$@") || code=$?
   case $code in
     0) printf '%s\n' "$answer" ;;
-    "$CONFD_NO_WAY") fail "confd cannot be asked: $(confd_failure)" ;;
+    "$CONFD_NO_WAY") fail "confd cannot be reached: $(confd_failure)" ;;
     *) fail "confd refuses ($1): $(printf '%s %s' "$answer" "$(last_error)" | tr '\n' ' ' | cut -c 1-600)" ;;
   esac
 }
 
 case ${1-} in
   show) ask license_info -j ;;
-  # The inner quotes are confd's, the outer ones the second shell's.
+  # The inner quotes are for confd, the outer ones for the second shell.
   upload)
     CONFD_STDIN=yes
     export CONFD_STDIN

@@ -9,13 +9,13 @@ export PATH
 
 link=exasol0
 port=4789
-# Outer Ethernet, IPv4, UDP and VXLAN headers: what the network below has to carry besides.
+# The size of the outer Ethernet, IPv4, UDP and VXLAN headers, which the network below must carry in addition.
 overhead=50
 
 # shellcheck source=/dev/null
 . /etc/exasol-deployer/overlay.conf
 
-# The device that has our address in the network below; its name differs between machine types.
+# below: prints the device with this node's address in the network below; its name depends on the machine type.
 below() {
   tries=0
   until dev=$(ip -o -4 addr show to "$LOCAL" | awk 'NR == 1 { print $2 }') && [ -n "$dev" ]; do
@@ -33,7 +33,7 @@ up() {
   read -r mtu <"/sys/class/net/$dev/mtu"
   down
   ip link add $link type vxlan id 1 dev "$dev" local "$LOCAL" dstport $port
-  # The address of all zeros is where broadcasts, multicasts and unknown addresses go: to everybody.
+  # Entries for the all-zero address: broadcasts, multicasts and packets to unknown addresses go to every peer.
   for peer in $PEERS; do
     bridge fdb append 00:00:00:00:00:00 dev $link dst "$peer"
   done

@@ -1,27 +1,27 @@
 #!/bin/sh
-# Installs packages, as root, by the system's package manager (apt or dnf):
+# Installs packages as root, with the system's package manager (apt or dnf):
 #
-#   packages.sh needed apt PACKAGE…     or ends with an error
-#   packages.sh welcome apt PACKAGE…    what can be had of them within two minutes
+#   packages.sh needed apt PACKAGE…     installs required packages, or ends with an error
+#   packages.sh welcome apt PACKAGE…    installs the optional packages that can be downloaded within two minutes
 #
-# The deployer's proxy comes in a file that only root reads, a variable a line (https_proxy=…): its password is in
-# no argument. What cannot be used here stands in it as a comment, and is told.
+# The deployer's proxy is in a file that only root can read, with one variable on each line (https_proxy=…), so its
+# password is in no argument. A setting that cannot be used here is a comment in that file, and printed as a warning.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
-# Nothing is asked, and nothing is restarted but by the packages themselves.
+# apt asks nothing, and needrestart restarts no services.
 DEBIAN_FRONTEND=noninteractive
 NEEDRESTART_SUSPEND=1
 export PATH LC_ALL DEBIAN_FRONTEND NEEDRESTART_SUSPEND
 
 proxy=/etc/exasol-deployer/proxy
-# Seconds for the network, after which what was not had is given up: a network that swallows packets would make it
-# hours. Of what is needed, and of all that is only welcome together.
+# Time limits for downloads in seconds: for required packages, and for all optional packages together. Without them a
+# network that drops packets would cost hours.
 patience_needed=600 patience_welcome=120
 
 until_in() { end=$(($(date +%s) + $1)); }
-# At least one: `timeout 0` has no limit.
+# left: prints the remaining seconds, at least 1, because `timeout 0` has no limit.
 left() {
   now=$(date +%s)
   if [ "$now" -lt "$end" ]; then echo $((end - now)); else echo 1; fi
@@ -40,8 +40,8 @@ use_proxy() {
 
 apt_get() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@"; }
 
-# Lists that cannot be had are no failure: there may be older ones. Updates of the first boot hold their lock for
-# minutes, and apt does not wait for that one by itself.
+# update: downloads the package lists. A failure is ignored, because older lists may exist. Updates of the first boot
+# hold the lock of the lists for minutes, and apt does not wait for this lock.
 update() {
   until said=$(timeout "$(left)" apt-get -q -y -o Acquire::Retries=2 update 2>&1); do
     case $said in *'Could not get lock'*) ;; *) return 0 ;; esac
@@ -67,7 +67,7 @@ needed() {
   esac
 }
 
-# The network has its limit, the installation has none: half a package is worse than none.
+# welcome: downloads have a time limit, but installations do not: a half-installed package is worse than none.
 welcome() {
   manager=$1
   shift

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Brings one node to the state that its files describe, as root. Run again it changes nothing.
+# Configures one node as its files describe, as root. A second run changes nothing.
 #
-# The deployer appends the node's files to this script (a tar in base64, after the mark at the end).
-# What it finds it prints, one a line:
+# The deployer appends the node's files to this script (a tar in base64, after the marker at the end).
+# The script prints its results, one on each line:
 #
-#   changed: WHAT            something was not as it should be, and is now
-#   warning: TEXT            for people
-#   missing: apt PACKAGE…    needed, in the words of this distribution's package manager, apt or dnf
-#   wanted: apt PACKAGE…     the same, but it works without
-#   copy: c4 | archive       on the first node: absent, or another file than the expected one
-#   firewall: new rules      they are laid down, and not yet in force
-#   installed                on the first node: an earlier run has installed this very configuration
+#   changed: WHAT            the script has changed this
+#   warning: TEXT            a message for people
+#   missing: apt PACKAGE…    missing required packages, with the name of the package manager, apt or dnf
+#   wanted: apt PACKAGE…     missing optional packages
+#   copy: c4 | archive       on the first node: the file is missing or has another checksum
+#   firewall: new rules      new rules are written, but not yet active
+#   installed                on the first node: an earlier run has installed this same configuration
 #
-# prepare-node.sh --packages-tried   a missing program is an error now
+# prepare-node.sh --packages-tried   after the installation of packages: a missing program is an error
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -29,7 +29,7 @@ warn() { echo "warning: $*"; }
 fail() { echo "error: $NODE: $*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The user and the SSH keys are there when we can log in; the rest of the first boot may still run.
+# When a login works, the user and the SSH keys exist, but the rest of the first boot may still run.
 wait_for_cloud_init() {
   [ -d /run/cloud-init ] || return 0
   tries=0
@@ -38,17 +38,17 @@ wait_for_cloud_init() {
     [ "$tries" -lt 1500 ] || { echo "error: cloud-init has not ended after 5 minutes" >&2; exit 1; }
     sleep 0.2
   done
-  # "errors": [] is a good end.
+  # After a success the file has "errors": [].
   tr -d ' \n' </run/cloud-init/result.json | grep -q '"errors":\[\]' ||
     warn "cloud-init reports errors: $(tr -s ' \n' ' ' </run/cloud-init/result.json)"
 }
 
-# The deployer knows that the installation succeeded: a later change of its configuration (a password)
-# is no reason to install again.
+# was_installed: whether the deployer has recorded a successful installation. Then a later change of the
+# configuration (a password) is no reason to install again.
 was_installed() { tar -xOf "$work/files.tar" etc/exasol-deployer/node.conf | grep -qx INSTALLED=yes; }
 
-# lay_down: the files of the tar that differ from what is there. Passwords are not laid down again
-# once they have done their work.
+# lay_down: writes the files of the tar that differ from those of the node. The configuration with passwords is
+# not written again after the installation.
 lay_down() {
   sed '1,/^#--- files of this node, tar in base64 ---$/d' "$0" | base64 -d >"$work/files.tar"
   config=home/exasol/exasol-release/config
@@ -57,27 +57,27 @@ lay_down() {
     tar --delete -f "$work/files.tar" $config
     echo installed
   fi
-  # Only a file's time may differ: cloud-init has written some of them at first boot.
+  # Ignore files that differ only in their time: cloud-init wrote some of them at the first boot.
   tar -df "$work/files.tar" -C / 2>&1 | sed '/: Mod time differs$/d' >"$work/differences"
   [ -s "$work/differences" ] || return 0
   tar -xpf "$work/files.tar" -C /
   sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
   ! have restorecon || sed 's|^|/|' "$work/laid-down" | restorecon -f - 2>/dev/null || true
-  # A power failure in the next half minute would leave them empty, the firewall's rules among them.
+  # Without this, a power failure in the next half minute would leave the files empty, including the firewall rules.
   sync
   changed "files $(tr '\n' ' ' <"$work/laid-down")"
 }
 
 laid_down() { [ -e "$work/laid-down" ] && grep -q "$1" "$work/laid-down"; }
 
-# A rehearsal and a database never meet on one machine.
+# check_marker: a machine of a rehearsal must not become one of a database, and vice versa.
 check_marker() {
   if [ "$REHEARSAL" = yes ]; then
     if [ ! -e /etc/exasol-rehearsal ] && [ -e /etc/systemd/system/c4.service ]; then
-      fail "c4 is installed here and it is no rehearsal's: a rehearsal needs a fresh machine"
+      fail "a real c4 is installed on this machine: a rehearsal needs a new machine"
     fi
   elif [ -e /etc/exasol-rehearsal ]; then
-    fail "/etc/exasol-rehearsal says that this machine carried a rehearsal: a database needs a fresh one"
+    fail "this machine was used for a rehearsal (it has /etc/exasol-rehearsal): a database needs a new machine"
   fi
 }
 
@@ -94,7 +94,8 @@ set_password() {
   changed "password of $LOGIN"
 }
 
-# Our block is replaced; elsewhere our names go (a 127.0.1.1 line would win), and the rest stays.
+# write_hosts: replaces our block in /etc/hosts. Our names are removed from all other lines, because a line with
+# 127.0.1.1 would have priority; everything else stays.
 write_hosts() {
   awk -v block="$ours/hosts" '
     BEGIN { while ((getline line < block) > 0) { count = split(line, word, " "); for (i = 2; i <= count; i++) our[word[i]] } }
@@ -112,7 +113,7 @@ write_hosts() {
   changed /etc/hosts
 }
 
-# add_lines FROM TO: those that are not there yet, in a file of the login's.
+# add_lines FROM TO: appends the missing lines to a file of the login user.
 add_lines() {
   [ -e "$2" ] || install -m 0600 -o "$LOGIN" -g "$LOGIN" /dev/null "$2"
   awk 'FILENAME == ARGV[1] { have[$0]; next } !($0 in have)' "$2" "$1" >"$work/lines"
@@ -129,7 +130,8 @@ disk_links_are_right() {
   done
 }
 
-# By identity and size; and raw, when we see them for the first time: foreign data is not wiped.
+# check_disks: checks the identity and the size of each data disk. A disk that is new to this node must be empty, because
+# existing data is never deleted.
 check_disks() {
   if laid_down 99-zz-exasol-data.rules || ! disk_links_are_right; then
     udevadm control --reload
@@ -141,20 +143,20 @@ check_disks() {
   for disk in $DISKS; do
     split "$disk"
     found=$(identified "$identity") ||
-      fail "$link is missing: no disk is known as /dev/$identity; there are $(lsblk -dno NAME,SIZE,WWN,SERIAL | tr -s ' \n' ' ')"
-    is_right "$link" "$identity" || fail "$link is $(readlink -f "$link"), not $found, which /dev/$identity is"
+      fail "$link is missing: no disk has the name /dev/$identity; the disks are: $(lsblk -dno NAME,SIZE,WWN,SERIAL | tr -s ' \n' ' ')"
+    is_right "$link" "$identity" || fail "$link is $(readlink -f "$link"), but it should be $found (/dev/$identity)"
     name=${found##*/}
     bytes=$(size_of "$found")
     if [ "$bytes" -lt "$least" ] || [ "$bytes" -gt "$most" ]; then fail "$link has $bytes bytes, not $least to $most"; fi
     case $seen in *"$identity"*) continue ;; esac
     found=$(contents "/dev/$name")
-    [ -z "$found" ] || fail "$link is not empty ($found): it is not wiped here"
+    [ -z "$found" ] || fail "$link is not empty ($found), and exasol does not delete existing data"
     ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$link is mounted"
     echo "$identity" >>"$state/raw-disks"
   done
 }
 
-# package PROGRAM DEBIAN-NAME RPM-NAME: the package's name if the program is missing
+# package PROGRAM DEBIAN-NAME RPM-NAME: prints the name of the package if the program is missing.
 package() {
   have "$1" || if [ "$manager" = apt ]; then echo "$2"; else echo "$3"; fi
 }
@@ -177,7 +179,7 @@ check_programs() {
     if [ "$PODMAN" = yes ] && has_quadlet; then package podman podman podman; fi
   )
   if [ "$1" = --packages-tried ]; then
-    [ -z "$missing" ] || fail "still missing, and needed: $missing"
+    [ -z "$missing" ] || fail "required packages are still missing: $missing"
     for name in $wanted; do tell_without "$name"; done
     return 0
   fi
@@ -189,13 +191,14 @@ check_programs() {
 
 tell_without() {
   case $1 in
-    podman) warn "no Podman on $NODE, which Exasol's Lakehouse Turbo needs (2026.1 and newer): it cannot be had" ;;
-    *) warn "no mDNS name for $NODE: $1 is not installed and cannot be had" ;;
+    podman) warn "Podman could not be installed on $NODE: Exasol's Lakehouse Turbo (2026.1 and newer) needs it" ;;
+    *) warn "$NODE has no mDNS name, because $1 could not be installed" ;;
   esac
 }
 
-# systemd reads a new unit by itself; telling it to read all of them again runs every generator, seconds on an
-# emulated machine. That one has changed systemd sees by its time, which is always the same in our bundle.
+# systemd loads new units without a reload. A reload runs every generator, which takes seconds on an emulated machine,
+# so it is done only if a unit has changed. systemd detects changes by the file's time, which is constant in our tar,
+# so the script compares contents and sizes.
 reload_units() {
   if grep -q '^etc/systemd/system/.*: \(Contents differ\|Size differs\)$' "$work/differences" ||
     systemctl show -p NeedDaemonReload exasol-firewall.service nftables.service 2>/dev/null | grep -qx NeedDaemonReload=yes; then
@@ -203,15 +206,15 @@ reload_units() {
   fi
 }
 
-# The rules are tried by tasks of their own: whoever lays them down must not be locked out by them. The unit,
-# which is enabled by a link among the files, loads those that were kept.
+# New rules are only written here; separate tasks test them, so that the deployer is not locked out. The unit, which is
+# enabled by a link among the files, loads the saved rules.
 check_firewall() {
   have nft || return 0
   /usr/local/lib/exasol-deployer/firewall.sh is-kept || echo "firewall: new rules"
 }
 
-# OpenSSH 9.8 and newer shut an address out for a while after failed logins, and a login fails while a node
-# boots. A list that somebody else has made stays.
+# OpenSSH 9.8 and newer block an address for some time after failed logins, and logins fail while a node boots. So the
+# deployer and the nodes are exempt. A list that somebody else has configured is not changed.
 exempt_from_penalties() {
   conf=/etc/ssh/sshd_config.d/10-exasol.conf
   line="PerSourcePenaltyExemptList $(cat $ours/ssh-exempt)"
@@ -223,7 +226,8 @@ exempt_from_penalties() {
   changed $conf
 }
 
-# The nodes' own network, where the deployment has one. Before anything looks for the other nodes.
+# start_overlay: starts the overlay network of the nodes, if the deployment has one. This must happen before anything
+# connects to the other nodes.
 start_overlay() {
   unit=exasol-overlay.service
   [ -e $ours/overlay.conf ] || return 0
@@ -233,8 +237,8 @@ start_overlay() {
   changed "overlay network"
 }
 
-# The node's name on the network: DEPLOYMENT-NODE.local. A network without multicast is no reason to
-# fail, so nobody waits for it; check-services.sh tells in the end.
+# name_on_network: sets the node's mDNS name, DEPLOYMENT-NODE.local. It does not wait, because a network without
+# multicast is not a failure; check-services.sh reports at the end.
 name_on_network() {
   conf=/etc/avahi/avahi-daemon.conf
   have avahi-daemon && [ -e $conf ] || return 0
@@ -244,7 +248,7 @@ name_on_network() {
   changed "mDNS name $DEPLOYMENT-$NODE.local"
 }
 
-# is_file SHA256 PATH
+# is_file SHA256 PATH: whether the file exists and has this checksum.
 is_file() { echo "$1  $2" | sha256sum -c --status 2>/dev/null; }
 
 check_artifacts() {

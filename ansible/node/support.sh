@@ -1,22 +1,22 @@
 #!/bin/sh
-# What `exasol support` asks a node, as the login. It travels by standard input, so that a node that was
-# never set up answers too; before it stand two lines: mark=WORD, which nothing else prints, and most=BYTES.
-# Changes nothing. For each thing it prints
+# `exasol support` runs this on a node, as the login user. The script is sent on standard input, so that it also works
+# on a node that was never set up. Two lines are put before it: mark=WORD, a word that nothing else prints, and
+# most=BYTES. It changes nothing. For each section it prints
 #
 #   MARK begin NAME COMMAND…
-#   the end of what the command printed, at most that many bytes, and a line's end
-#   MARK end STATUS                of the command; 124: not in time; absent, late: it was not run
+#   the end of the command's output, at most this many bytes, and a newline
+#   MARK end STATUS                exit status of the command; 124: time limit; absent, late: it was not run
 set -u
-# shellcheck disable=SC2154 # they stand before
+# shellcheck disable=SC2154 # set in the lines before the script
 readonly mark most
 umask 077
 LC_ALL=C
 export LC_ALL
-# Nothing asks a person, and c4 looks for no machines in a cloud.
+# c4 must not look for machines in a cloud, and must wait for slow nodes.
 CCC_AWS_PROFILE=none CCC_USER_PS_REMOTE_TIMEOUT=30000
 export CCC_AWS_PROFILE CCC_USER_PS_REMOTE_TIMEOUT
 
-# Everything has to be told in this many seconds: the asking side waits a little longer.
+# The time limit for the whole report in seconds; the deployer waits a little longer.
 budget=150
 began=$(date +%s)
 RELEASE=$HOME/exasol-release FIRST=yes
@@ -25,7 +25,7 @@ if [ -r /etc/exasol-deployer/node.conf ]; then
   . /etc/exasol-deployer/node.conf
 fi
 
-# section NAME SECONDS COMMAND…
+# section NAME SECONDS COMMAND…: runs the command with a time limit and prints its section.
 section() {
   name=$1 limit=$2
   shift 2
@@ -46,7 +46,7 @@ section() {
   echo "$mark end $status"
 }
 
-# file NAME PATH: the end of a file that only root may read.
+# file NAME PATH: prints the end of a file that only root may read.
 file() {
   if sudo -n test -f "$2"; then
     section "$1" 10 sudo -n tail -c "$most" "$2"
@@ -72,7 +72,7 @@ section journal.txt 20 sudo -n journalctl --no-pager -o short-iso-precise -n 500
 section kernel.txt 15 sudo -n journalctl --no-pager -o short-iso-precise -n 1000 -k
 file cloud-init.log /var/log/cloud-init-output.log
 
-# What the installation left, and c4's own logs.
+# The logs of the installation and of c4.
 if [ "$FIRST" != no ]; then
   file diag.log "$RELEASE/diag.log"
   file play.log "$RELEASE/play.log"
@@ -80,7 +80,7 @@ fi
 sudo -n find /var/log/ccc -type f ! -name '*.gz' ! -name '*.xz' 2>/dev/null | sort | head -n 40 | while read -r path; do
   file "ccc-$(echo "${path#/var/log/ccc/}" | tr '/ ' '--')" "$path"
 done
-# In COS: how far its start came.
+# The log of the start of COS.
 sudo -n find "$HOME/.ccc/play/local" -path '*/data/logs/cored/exainit.log' 2>/dev/null | head -n 4 | while read -r path; do
   node=${path%/data/logs/cored/exainit.log}
   file "exainit-${node##*/}.log" "$path"
@@ -103,7 +103,7 @@ section c4-config-check.txt 15 "$c4" config -V
 section c4-ps.txt 40 "$c4" ps
 file c4-errors.log "$HOME/.exasol-c4-errors.log"
 [ ! -e "$HOME/.exasol-confd-failure" ] || file confd-failure.txt "$HOME/.exasol-confd-failure"
-# On the way that led to confd before (confd.sh remembers it), or by the cluster's id, or by its number.
+# Use the way to confd that confd.sh has remembered, else the id of the cluster, else its number.
 way=$(cat "$HOME/.exasol-confd-way" 2>/dev/null)
 if [ -z "$way" ]; then
   id=$(timeout -k 2 15 "$c4" config -e .play.id </dev/null 2>/dev/null | tr -d '" \n')
@@ -118,7 +118,7 @@ confd() {
   esac
 }
 confd db-list.json db_list -j
-# The database that the installation makes is called so.
+# The installation always gives the database this name.
 confd db-info.json db_info -j "db_name: Exasol"
 confd license.txt license_info
 exit 0

@@ -114,7 +114,7 @@ class Up(Case):
                     self.say("info", info)
                     self.stages(**shown)
                     said = self.up()
-                    self.assertTrue(said[0].startswith("warning: the database runs and takes connections"), said)
+                    self.assertTrue(said[0].startswith("warning: confd says that the database runs and accepts connections"), said)
                     self.assertTrue(said[-1].startswith("ready: "), said)
 
     def test_what_does_not_take_connections_is_not_up(self):
@@ -251,7 +251,7 @@ class Stop(Case):
         self.stages(n11="c")
         self.assertEqual(self.stop(), "no database runs: the nodes are at: n11=c")
         self.say("listens")
-        self.assertIn("a database listens here", self.stop(1))
+        self.assertIn("a database runs here, but confd", self.stop(1))
 
     def test_nothing_is_switched_off_under_a_database_that_cannot_be_asked(self):
         self.say("no-cos")
@@ -259,7 +259,7 @@ class Stop(Case):
         self.assertEqual(self.stop(), "no database runs: the nodes are at: n11=a1")
         self.say("listens")
         said = self.stop(1)
-        self.assertIn("a database listens here", said)
+        self.assertIn("a database runs here, but confd", said)
         self.assertIn("c4 connect -i 0a1b2c3d: ERRO no deployment", said)
         self.assertIn("ssh cos: Connection refused", said)
 
@@ -362,7 +362,7 @@ class Install(Case):
         self.node.program("flock", "exit 1\n")
         (self.node.release / ".play.pid").write_text("4711\n")
         said = self.install("play", code=1)
-        self.assertIn("another play holds", said)
+        self.assertIn("another play has held", said)
         self.assertIn("process 4711", said)
         self.assertEqual(self.node.called("c4 host"), [])
 

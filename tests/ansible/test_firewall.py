@@ -191,7 +191,7 @@ sees(stranger, {USER_PORTS | {10001}})
 assert firewall("back").returncode == 0
 sees(stranger, {USER_PORTS | OTHERS})
 late = firewall("keep")
-assert late.returncode == 1 and "nobody came within 300 s" in late.stderr, late
+assert late.returncode == 1 and "no new session arrived within 300 s" in late.stderr, late
 assert not os.path.exists("{self.folder}/firewall.nft")
 """)
         self.assertIn("--on-active=300s", (self.folder / "called").read_text())
@@ -230,7 +230,7 @@ sh("nft -f {self.folder}/firewall.nft")
 pathlib.Path({str(proven)!r}).write_text("of a keep that nobody said again")
 assert firewall("try").returncode == 0 and firewall("back").returncode == 0
 late = firewall("keep")
-assert late.returncode == 1 and "nobody came" in late.stderr, late
+assert late.returncode == 1 and "no new session arrived" in late.stderr, late
 sees(stranger, {USER_PORTS})
 """)
 
@@ -240,10 +240,10 @@ sees(stranger, {USER_PORTS})
 assert firewall("try").returncode == 0
 pathlib.Path({str(self.folder)!r}, "no-systemd-run").touch()
 refused = firewall("try")
-assert refused.returncode == 1 and "the rules of before are in force" in refused.stderr, refused
+assert refused.returncode == 1 and "the old rules are active" in refused.stderr, refused
 sees(stranger, {USER_PORTS | OTHERS})
 refused = firewall("try")
-assert refused.returncode == 1 and "the rules of before are in force" in refused.stderr, refused
+assert refused.returncode == 1 and "the old rules are active" in refused.stderr, refused
 sees(stranger, {USER_PORTS | OTHERS})
 assert firewall("keep").returncode == 1
 """)

@@ -186,7 +186,7 @@ case "$asked" in
       exit 255
     fi
     if [ "$(cat "$HOME/session" 2>/dev/null)" = differs ]; then
-      echo 'warning: the database runs and takes connections, says confd, but c4 ps shows: n11=a1'
+      echo 'warning: confd says that the database runs and accepts connections, but c4 ps shows: n11=a1'
       echo 'ready: n11=a1'
       exit 0
     fi

@@ -159,7 +159,7 @@ fn what_differs_from_a_running_database_is_a_warning() {
     cluster.tell("session", "differs");
     cluster.tell("admin-ui", "warning: the Admin UI does not run");
     let answer = cluster.exasol("start").run().code(0);
-    answer.says("the database runs and takes connections").says("n11: the Admin UI does not run");
+    answer.says("the database runs and accepts connections").says("n11: the Admin UI does not run");
     assert_eq!(cluster.phase(), Phase::DatabaseReady);
 }
 
