@@ -1,5 +1,5 @@
-# Building the program for Linux on arm64, on an x86_64 machine: Rust's own distribution
-# of that target's standard library is not needed, Debian has one. Sourced by scripts/package.
+# Builds the program for Linux on arm64 on an x86_64 machine. It uses Debian's standard library for
+# that target instead of the one that Rust distributes. Sourced by scripts/package.
 # shellcheck shell=bash
 
 ARM64_TARGET=aarch64-unknown-linux-gnu
@@ -14,8 +14,8 @@ build_arm64() {
   root=$(arm64_root)
   (cd "$REPO" && cargo fetch --locked --quiet --target "$ARM64_TARGET") || die 1 "cargo fetch failed"
   mkdir -p "$PACKAGE_TARGET"
-  # The checkout and cargo's home lie at short places in there, so that no path of
-  # this machine is there to be written into the program.
+  # In the chroot the checkout and cargo's home have short paths, so that the program cannot
+  # contain a path of this machine.
   # shellcheck disable=SC2016 # for the shell in there
   in_arm64_root "$root" --ro "$REPO=/exasol" --rw "$PACKAGE_TARGET=/target" --rw "$cargo_home/registry=/cargo/registry" -- \
     env EXASOL_COMMIT="$(commit_built)" SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" ARM64_TARGET="$ARM64_TARGET" bash -euc '
@@ -42,12 +42,12 @@ in_arm64_root() {
     CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc "$@"
 }
 
-# arm64_root: a Debian with Rust and a C compiler for arm64; made once (2 GB).
+# arm64_root: prints the root of a Debian with Rust and a C compiler for arm64; it is built once (2 GB).
 arm64_root() {
   local target
   target=$LAB_HOME/arm64/$(hash_of "$REPO/packaging/arm64.sh")
   if [ ! -e "$target" ]; then
-    say "making a Debian with compilers for arm64 (minutes, 2 GB)"
+    say "building a Debian with compilers for arm64 (minutes, 2 GB)"
     build_once arm64 "$target" make_arm64_root
   fi
   echo "$target"

@@ -1,5 +1,5 @@
-# Building the program so that nothing of this machine gets into it, and proving
-# that by building it twice. Sourced by scripts/package.
+# Builds the program so that it contains nothing of this machine, and checks that by
+# building it twice. Sourced by scripts/package.
 # shellcheck shell=bash
 
 PACKAGE_TARGET=$REPO/target/package
@@ -9,17 +9,17 @@ build_program() {
   local cargo_home=${CARGO_HOME:-$HOME/.cargo} sysroot commit maps
   sysroot=$(rustc --print sysroot)
   commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
-  # The crates' sources, the standard library's (where they are installed, the
-  # compiler names them by their place here) and this checkout. The last that
-  # fits counts.
+  # Replaces the paths of the crates' sources, of the standard library's sources (if they
+  # are installed, the compiler uses their path on this machine) and of this checkout. The
+  # last matching entry applies.
   maps="--remap-path-prefix=$cargo_home=/cargo"
   maps+=" --remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$commit"
   maps+=" --remap-path-prefix=$REPO=/exasol"
   if [[ $cargo_home$sysroot$REPO == *[[:space:]]* ]]; then
-    die "$EXIT_PREFLIGHT" "cargo's home, Rust's or this folder has a blank in its path, which RUSTFLAGS can't carry" \
+    die "$EXIT_PREFLIGHT" "the path of cargo's home, of Rust or of this folder contains a blank, which RUSTFLAGS does not allow" \
       "put them where there is none"
   fi
-  # A folder of its own: other flags would make cargo build all of target/ again.
+  # Uses a separate folder, because with other flags cargo would build all of target/ again.
   # The C compiler's flags are for the crates that build C code.
   (
     cd "$REPO" &&
@@ -31,8 +31,8 @@ build_program() {
   echo "$PACKAGE_TARGET/release/exasol"
 }
 
-# commit_built: what the program is to say that it was built from. A commit with
-# changes on top is another program.
+# commit_built: prints the commit that the program shows as its source. With uncommitted
+# changes it is another program, so the text says so.
 commit_built() {
   if [ -n "${EXASOL_COMMIT-}" ]; then
     echo "$EXASOL_COMMIT"
@@ -49,26 +49,26 @@ no_paths_in() {
   shift
   for path in "$@"; do
     if grep -qaF "$path/" "$binary"; then
-      die 1 "the program has a path of this machine in it: $(grep -aoE "$path/[[:alnum:]._/-]{0,60}" "$binary" | head -n 1)"
+      die 1 "the program contains a path of this machine: $(grep -aoE "$path/[[:alnum:]._/-]{0,60}" "$binary" | head -n 1)"
     fi
   done
 }
 
 program_version() {
   "$1" --version | sed -n '1s/^[^ ]* //p' | grep -xE '[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?' ||
-    die 1 "$1 --version names no version"
+    die 1 "$1 --version prints no version"
 }
 
-# checkout_version: what Cargo.toml says.
+# checkout_version: prints the version in Cargo.toml.
 checkout_version() { sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$REPO/Cargo.toml"; }
 
-# check_reproducible WORK: the commit is built in two clones that differ in all
-# that must not count: folder, cargo home, time zone, language, umask.
+# check_reproducible WORK: builds the commit in two clones with a different folder, cargo
+# home, time zone, language and umask, none of which may change the result.
 check_reproducible() {
   local work=$1 first=$1/first second="$1/second-folder-with-a-longer-name" home=$1/other-cargo-home
   local cargo_home=${CARGO_HOME:-$HOME/.cargo} rustup_home=${RUSTUP_HOME:-$HOME/.rustup} item
   [ -z "$(git -C "$REPO" status --porcelain)" ] ||
-    say "package: changes that are not committed are left out of this check"
+    say "package: this check leaves out uncommitted changes"
   git clone --quiet --no-hardlinks "$REPO" "$first"
   git clone --quiet --no-hardlinks "$REPO" "$second"
   mkdir "$home"
@@ -89,7 +89,7 @@ check_reproducible() {
   same_packages "$work/out-1" "$work/out-2"
 }
 
-# same_packages DIR DIR: the same files with the same content?
+# same_packages DIR DIR: whether both folders have the same files with the same content.
 same_packages() {
   if diff --recursive --brief "$1" "$2" >&2; then
     say "package: reproducible, both times:"

@@ -1,15 +1,15 @@
-# From a program to packages: everything is laid out in one folder with fixed
-# modes and times, then packed from there. Sourced by scripts/package.
+# Packs a program: copies all files into one folder with fixed modes and times, and
+# builds the packages from it. Sourced by scripts/package.
 # shellcheck shell=bash
 
 NFPM_MODULE=$REPO/packaging/nfpm
 PACKAGE_MAINTAINER=${EXASOL_PACKAGE_MAINTAINER:-The exasol maintainers <maintainers@exasol.invalid>}
 
-# The checkout's files, and nothing that only lies about in it.
+# Only files that git knows are packed.
 DOCUMENTS=(README.md CHANGELOG.md CLOUD_SETUP_LIBVIRT.md CONTRIBUTING.md docs)
 
-# pack BINARY GENERATOR VERSION WORK OUT: GENERATOR is the program, or the same for
-# this machine if it is for another.
+# pack BINARY GENERATOR VERSION WORK OUT: GENERATOR is BINARY itself, or the same program
+# for this machine if BINARY is for another architecture.
 pack() {
   local binary=$1 generator=$2 version=$3 work=$4 out=$5 stage=$4/stage machine nfpm name
   machine=$(machine_of "$binary")
@@ -26,8 +26,8 @@ pack() {
   sum_up "$version" "$out"
 }
 
-# sum_up VERSION DIR: writes and prints SHA256SUMS over all packages of this version,
-# those for another kind of machine from an earlier run too.
+# sum_up VERSION DIR: writes and prints SHA256SUMS of all packages of this version,
+# including those for another architecture from an earlier run.
 sum_up() {
   local version=$1 out=$2
   (
@@ -40,7 +40,7 @@ sum_up() {
   )
 }
 
-# machine_of BINARY: as `uname -m` would say, from the program itself.
+# machine_of BINARY: prints the architecture of the program, with the names of `uname -m`.
 machine_of() {
   case $(readelf --file-header "$1" | sed -n 's/^ *Machine: *//p') in
     *X86-64) echo x86_64 ;;
@@ -51,15 +51,15 @@ machine_of() {
 
 debian_name() { case $1 in x86_64) echo amd64 ;; aarch64) echo arm64 ;; esac; }
 
-# glibc_of BINARY: the newest version of the C library that it asks for.
+# glibc_of BINARY: prints the newest version of the C library that the program needs.
 glibc_of() {
   readelf --dyn-syms --wide "$1" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort --unique --version-sort | tail -n 1
 }
 
-# libraries_of BINARY: what it can't start without.
+# libraries_of BINARY: prints the libraries that the program needs to start.
 libraries_of() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort; }
 
-# clean COMMAND...: without the user's environment, which help texts may show.
+# clean COMMAND...: runs the command without the user's environment, which help texts may show.
 clean() { env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C.UTF-8 "$@"; }
 
 # stage_files BINARY GENERATOR VERSION STAGE
@@ -69,7 +69,7 @@ stage_files() {
   for library in $(libraries_of "$binary"); do
     case $library in
       libc.so.* | libm.so.* | libgcc_s.so.* | ld-linux-*) ;;
-      *) die 1 "the program needs $library, which the packages do not ask for: packaging/nfpm.yaml" ;;
+      *) die 1 "the program needs $library, but the packages do not depend on it: see packaging/nfpm.yaml" ;;
     esac
   done
   install -m 755 "$binary" "$stage/exasol"
@@ -88,7 +88,7 @@ stage_files() {
     python3 "$REPO/packaging/dependencies.py" --lock "$REPO/Cargo.lock" \
       --sbom "$stage/sbom.json" --notices "$stage/doc/THIRD-PARTY.txt"
 
-  # Debian wants its own changelog beside the project's.
+  # Debian requires a separate changelog in addition to that of the project.
   printf 'exasol (%s-1) unstable; urgency=medium\n\n  * Release %s; see CHANGELOG.md.\n\n -- %s  %s\n' \
     "$version" "$version" "$PACKAGE_MAINTAINER" "$(date --utc --rfc-email --date "@$SOURCE_DATE_EPOCH")" |
     gzip -9n >"$stage/changelog.Debian.gz"
@@ -120,10 +120,10 @@ run_nfpm() {
     env GLIBC="$glibc" PACKAGE_ARCH="$(debian_name "$4")" PACKAGE_VERSION="$5" \
       PACKAGE_MAINTAINER="$PACKAGE_MAINTAINER" \
       "$1" package --config "$REPO/packaging/nfpm.yaml" --packager "$3" --target "$6" >&2
-  ) || die 1 "nfpm could not make the .$3"
+  ) || die 1 "nfpm could not build the .$3"
 }
 
-# nfpm_program: built once from the pinned module, and kept by its hash.
+# nfpm_program: prints the path of nfpm. It is built once from the pinned module and stored under its hash.
 nfpm_program() {
   local target
   target=$LAB_HOME/nfpm/$(hash_of "$NFPM_MODULE/go.mod" "$NFPM_MODULE/go.sum")/nfpm
