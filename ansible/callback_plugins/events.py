@@ -51,7 +51,7 @@ class CallbackModule(CallbackBase):
         self._started = {}
         self._failed_items = {}
 
-    # What Ansible calls.
+    # The methods that Ansible calls.
 
     def v2_playbook_on_play_start(self, play):
         self._emit("play", name=play.get_name().strip())
@@ -64,7 +64,7 @@ class CallbackModule(CallbackBase):
         self._emit("start", task=task_name(task), node=host.get_name())
 
     def v2_runner_on_ok(self, result):
-        # What node/*.sh have to say although all is well.
+        # Warnings of node/*.sh in a successful task.
         for line in text(result._result.get("stdout")).splitlines():
             if line.startswith("warning: "):
                 self._emit("warning", message=f"{result._host.get_name()}: {line[9:]}")
@@ -79,7 +79,7 @@ class CallbackModule(CallbackBase):
             extra["ignored"] = True
         elif has_rescue(result._task):
             extra["rescued"] = True
-        # Of a loop only the items tell why; ansible-core 2.20 and later give them here alone.
+        # In a loop only the results of the items have the reason; ansible-core 2.20 and later pass them only here.
         why = self._failed_items.pop(key(result), None) or cause(result._result)
         self._result(result, "failed", **why, **extra)
 
@@ -104,7 +104,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         self._emit("stats", nodes={node: stats.summarize(node) for node in sorted(stats.processed)})
 
-    # How it is told.
+    # How events are printed.
 
     def _result(self, result, state, **extra):
         started = self._started.pop(key(result), None)
@@ -114,15 +114,15 @@ class CallbackModule(CallbackBase):
 
     def _emit(self, event, **fields):
         fields = {name: value for name, value in fields.items() if value is not None}
-        # Not in all of them: a password may be a word like "ok".
+        # Only in some fields, because a password may be a word like "ok".
         fields.update({name: self._clean(fields[name]) for name in FREE_TEXT if name in fields})
-        # One write of a whole line: nothing that others print can come between.
+        # Write the whole line at once, so that other output cannot come in between.
         line = json.dumps({"event": event, **fields}).encode() + b"\n"
         while line:
             line = line[os.write(1, line):]
 
     def _clean(self, value):
-        """Without secrets, then not too long: a secret that is cut in two is not found any more."""
+        """Removes secrets first and shortens the text then, because half a secret would not be found."""
         if isinstance(value, list):
             return [self._clean(line)[:MAX_LINE] for line in value]
         for secret in self._secrets:
@@ -135,7 +135,7 @@ def key(result):
 
 
 def cause(data):
-    """Why a result is a failure: message, the end of stderr (or stdout), exit status; never arguments."""
+    """Returns the reason of a failure: message, the end of stderr (or stdout), exit status; never arguments."""
     if "censored" in data or data.get("_ansible_no_log"):
         return {"message": WITHHELD}
     errors = last_lines(data.get("stderr") or data.get("module_stderr"))
@@ -146,13 +146,13 @@ def cause(data):
 
 def last_lines(output):
     lines = [line.rstrip() for line in text(output).splitlines() if line.strip()]
-    # ssh's good-bye; a script runs on a terminal, so that it is all there is on stderr.
+    # Ignore ssh's closing message: a script runs on a terminal, so stderr may contain nothing else.
     lines = [line for line in lines if not SSH_CLOSED.fullmatch(line)]
     return lines[-MAX_LINES:]
 
 
 def text(value):
-    """A plain str: Ansible hands out tagged and lazy kinds of it, and lists as messages."""
+    """Converts to a plain str: Ansible passes tagged and lazy strings, and lists, as messages."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
@@ -165,10 +165,10 @@ def task_name(task):
 
 
 def has_rescue(task):
-    """Whether a block around the task catches its failure."""
+    """Whether a rescue section of a block around the task handles its failure."""
     parent = getattr(task, "_parent", None)
     while parent is not None:
-        # A failure inside the rescue part itself is not caught by the same block.
+        # The same block does not handle a failure in its own rescue section.
         if getattr(parent, "rescue", None) and task_in(task, getattr(parent, "block", None)):
             return True
         parent = getattr(parent, "_parent", None)
@@ -183,7 +183,7 @@ def task_in(task, entries):
 
 
 def read_secrets(path):
-    """Texts to be hidden, longest first, so that one inside another leaves nothing behind."""
+    """Returns the texts to hide, longest first, so that no part of a longer one remains."""
     if not path:
         return []
     with open(path, encoding="utf-8") as file:
