@@ -136,7 +136,7 @@ set_aside() {
   attend exasol status -d "$dir" --json >"$private/status" || return
   [ "$(field status status)" = destroyed ] || return 0
   old=${dir%/}.old-$(date -u +%Y%m%dT%H%M%SZ)-$$
-  note "$dir was destroyed before: moved to $old"
+  note "the cluster of $dir is already destroyed: moved the directory to $old"
   mv -- "$dir" "$old"
 }
 
@@ -169,11 +169,11 @@ run() {
   [ -z "$signal" ] || { status=$((128 + signal)); note "interrupted by signal $signal"; }
   rm -rf "$private"
   if [ "${CLUSTER_KEEP-}" = 1 ]; then
-    note "kept, as CLUSTER_KEEP says; end it with: $0 destroy"
+    note "not destroyed, because CLUSTER_KEEP=1; to destroy it: $0 destroy"
   else
     destroy
     destroyed=$?
-    [ $destroyed -eq 0 ] || note "NOT DESTROYED (exit $destroyed): run again: $0 destroy"
+    [ $destroyed -eq 0 ] || note "NOT DESTROYED (exit code $destroyed): to try again: $0 destroy"
   fi
   keep_logs && [ "${CLUSTER_KEEP-}" != 1 ] && [ $destroyed -eq 0 ] && clear_away
   [ $status -ne 0 ] || status=$destroyed
