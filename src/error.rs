@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::model::{Check, Holder, InvalidValue, Operation, Phase};
+use crate::signal::Interrupted;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -264,6 +265,12 @@ impl Error {
             Error::Operation { cause, .. } | Error::Refused(cause) => cause.hint(),
             Error::Io { .. } | Error::Other(_) => None,
         }
+    }
+}
+
+impl From<Interrupted> for Error {
+    fn from(interrupted: Interrupted) -> Self {
+        Error::Interrupted { signal: interrupted.signal }
     }
 }
 

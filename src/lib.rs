@@ -26,7 +26,8 @@
 //! providers  → model, catalog, error
 //! tools, sql → events, signal, model, error
 //! ui         → events, signal, model, error
-//! events, signal, catalog, error → model
+//! error      → signal, model
+//! events, signal, catalog → model
 //! model      → nothing
 //! ```
 //!

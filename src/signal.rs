@@ -1,6 +1,7 @@
-//! Ctrl-C and its relatives, counted: work asks whether it should stop and how urgently.
+//! Ctrl-C and its relatives: how urgently this process was told to end, and waiting that a signal ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -22,12 +23,31 @@ pub fn is_ignored(kind: SignalKind) -> bool {
 /// What has been pressed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pressed {
-    /// 0: nothing. 1: end in order. 2: end at once. 3: kill.
-    pub times: u32,
+    /// How urgent it is. 0: nothing came. 1: end in order. 2: end at once. 3: kill.
+    pub level: u32,
+    /// How many signals came.
+    pub count: u32,
     /// The first signal's number (2, 15, 1); it decides the exit code 128 + n.
     pub signal: i32,
     /// The last one's.
     pub last: i32,
+}
+
+/// What has been pressed after `signal` came.
+fn press(pressed: Pressed, signal: i32) -> Pressed {
+    Pressed {
+        level: pressed.level.saturating_add(1),
+        count: pressed.count.saturating_add(1),
+        signal: if pressed.count == 0 { signal } else { pressed.signal },
+        last: signal,
+    }
+}
+
+/// A signal came before the work was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Its number.
+    pub signal: i32,
 }
 
 /// A view on the signals that this process has received. Cheap to clone.
@@ -35,19 +55,34 @@ pub struct Pressed {
 pub struct Interrupt {
     receiver: watch::Receiver<Pressed>,
     // Keeps `changed()` pending for ever, instead of failing, when nobody listens for signals.
-    _sender: Arc<watch::Sender<Pressed>>,
+    _keys: Arc<Keys>,
+}
+
+/// Where signals are reported.
+#[derive(Debug)]
+pub struct Keys(watch::Sender<Pressed>);
+
+impl Keys {
+    fn came(&self, signal: i32) {
+        self.0.send_modify(|pressed| *pressed = press(*pressed, signal));
+    }
+
+    #[cfg(test)]
+    pub fn press(&self, signal: i32) {
+        self.came(signal);
+    }
 }
 
 impl Interrupt {
     /// Listens for [`ENDING`] signals from now on. Needs a running tokio runtime.
     pub fn listen() -> std::io::Result<Self> {
-        let (interrupt, sender) = Self::manual();
+        let (interrupt, keys) = Self::manual();
         for kind in ENDING.into_iter().filter(|kind| !is_ignored(*kind)) {
             let mut stream = signal(kind)?;
-            let sender = sender.clone();
+            let keys = keys.clone();
             tokio::spawn(async move {
                 while stream.recv().await.is_some() {
-                    press(&sender, kind.as_raw_value());
+                    keys.came(kind.as_raw_value());
                 }
             });
         }
@@ -59,11 +94,11 @@ impl Interrupt {
         Self::manual().0
     }
 
-    /// One that fires when [`press`] is called.
-    pub fn manual() -> (Self, Arc<watch::Sender<Pressed>>) {
+    /// One that fires when something is reported to its keys.
+    pub fn manual() -> (Self, Arc<Keys>) {
         let (sender, receiver) = watch::channel(Pressed::default());
-        let sender = Arc::new(sender);
-        (Self { receiver, _sender: sender.clone() }, sender)
+        let keys = Arc::new(Keys(sender));
+        (Self { receiver, _keys: keys.clone() }, keys)
     }
 
     pub fn pressed(&self) -> Pressed {
@@ -73,67 +108,120 @@ impl Interrupt {
     /// The signal's number, if one has come.
     pub fn signal(&self) -> Option<i32> {
         let pressed = self.pressed();
-        (pressed.times > 0).then_some(pressed.signal)
+        (pressed.level > 0).then_some(pressed.signal)
+    }
+
+    /// Fails if a signal has come: nothing is begun after one, and Ctrl-C at a question is no answer.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        self.signal().map_or(Ok(()), |signal| Err(Interrupted { signal }))
+    }
+
+    /// Does `work` until a signal comes; does not begin it if one has come before.
+    /// For work of our own: a program that is run handles signals itself.
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        until(async { self.when(|pressed| pressed.level > 0).await.signal }, work).await
+    }
+
+    /// Does `work` until another signal comes than the first `seen` ones, which were meant for something else.
+    pub async fn run_from<T>(&self, seen: u32, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        until(async { self.when(|pressed| pressed.count > seen).await.last }, work).await
+    }
+
+    /// Does `work`, which ends in order after a signal by itself, until it has been that urgent for so long.
+    pub async fn run_to<T>(
+        &self,
+        level: u32,
+        grace: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Interrupted> {
+        let ended = async {
+            let pressed = self.when(|pressed| pressed.level >= level).await;
+            tokio::time::sleep(grace).await;
+            pressed.signal
+        };
+        until(ended, work).await
+    }
+
+    /// Waits that long, or until a signal comes.
+    pub async fn sleep(&self, time: Duration) -> Result<(), Interrupted> {
+        self.run(tokio::time::sleep(time)).await
     }
 
     /// Completes when the last signal is another than this one.
-    pub async fn other_than(&mut self, signal: i32) -> Pressed {
-        let mut seen = 0;
-        loop {
-            let pressed = self.more_than(seen).await;
-            if pressed.last != signal {
-                return pressed;
-            }
-            seen = pressed.times;
-        }
+    pub async fn other_than(&self, signal: i32) -> Pressed {
+        self.when(|pressed| pressed.count > 0 && pressed.last != signal).await
     }
 
-    /// Completes when something has been pressed more than `seen` times.
-    pub async fn more_than(&mut self, seen: u32) -> Pressed {
-        loop {
-            let pressed = *self.receiver.borrow_and_update();
-            if pressed.times > seen {
-                return pressed;
-            }
-            if self.receiver.changed().await.is_err() {
-                std::future::pending().await
-            }
+    async fn when(&self, enough: impl FnMut(&Pressed) -> bool) -> Pressed {
+        let mut receiver = self.receiver.clone();
+        let pressed = receiver.wait_for(enough).await.map(|pressed| *pressed);
+        match pressed {
+            Ok(pressed) => pressed,
+            Err(_) => std::future::pending().await,
         }
     }
 }
 
-/// Counts one press of `signal`.
-pub fn press(sender: &watch::Sender<Pressed>, signal: i32) {
-    sender.send_modify(|p| {
-        if p.times == 0 {
-            p.signal = signal;
-        }
-        p.last = signal;
-        p.times = p.times.saturating_add(1);
-    });
+async fn until<T>(signal: impl Future<Output = i32>, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    tokio::select! {
+        // In this order: what has not happened before a signal does not happen after it.
+        biased;
+        signal = signal => Err(Interrupted { signal }),
+        result = work => Ok(result),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const INT: i32 = libc::SIGINT;
+    const TERM: i32 = libc::SIGTERM;
+
     #[tokio::test]
-    async fn the_first_signal_decides_and_presses_are_counted() {
-        let (mut interrupt, sender) = Interrupt::manual();
-        assert_eq!(interrupt.signal(), None);
-        press(&sender, 15);
-        press(&sender, 2);
-        assert_eq!(interrupt.more_than(1).await, Pressed { times: 2, signal: 15, last: 2 });
-        assert_eq!(interrupt.signal(), Some(15));
+    async fn the_first_signal_decides_and_nothing_is_begun_after_it() {
+        let (interrupt, keys) = Interrupt::manual();
+        assert_eq!((interrupt.signal(), interrupt.check()), (None, Ok(())));
+        assert_eq!(interrupt.run(async { 7 }).await, Ok(7));
+        keys.press(TERM);
+        keys.press(INT);
+        let interrupted = Err(Interrupted { signal: TERM });
+        assert_eq!((interrupt.signal(), interrupt.check()), (Some(TERM), interrupted));
+        assert_eq!(interrupt.run(async { panic!("it began") }).await, interrupted);
+        assert_eq!(interrupt.sleep(Duration::from_secs(3600)).await, interrupted);
+    }
+
+    #[tokio::test]
+    async fn signals_that_were_meant_for_something_else_end_nothing() {
+        let (interrupt, keys) = Interrupt::manual();
+        keys.press(INT);
+        let seen = interrupt.pressed().count;
+        assert_eq!(interrupt.run_from(seen, async { 7 }).await, Ok(7));
+        keys.press(TERM);
+        let hung = std::future::pending::<()>();
+        assert_eq!(interrupt.run_from(seen, hung).await, Err(Interrupted { signal: TERM }));
+    }
+
+    #[tokio::test]
+    async fn work_that_ends_by_itself_is_left_alone_until_it_is_urgent() {
+        let (interrupt, keys) = Interrupt::manual();
+        keys.press(TERM);
+        keys.press(INT);
+        assert_eq!(interrupt.run_to(3, Duration::ZERO, async { 7 }).await, Ok(7));
+        let mut hung = std::pin::pin!(interrupt.run_to(3, Duration::ZERO, std::future::pending::<()>()));
+        assert!(tokio::time::timeout(Duration::ZERO, hung.as_mut()).await.is_err());
+        keys.press(INT);
+        assert_eq!(hung.await, Err(Interrupted { signal: TERM }));
     }
 
     #[tokio::test]
     async fn another_signal_than_the_expected_one_is_waited_for() {
-        let (mut interrupt, sender) = Interrupt::manual();
-        press(&sender, 2);
-        let waiting = tokio::spawn(async move { interrupt.other_than(2).await });
-        press(&sender, 2);
-        press(&sender, 15);
-        assert_eq!(waiting.await.unwrap(), Pressed { times: 3, signal: 2, last: 15 });
+        let (interrupt, keys) = Interrupt::manual();
+        keys.press(INT);
+        let waiting = tokio::spawn(async move { interrupt.other_than(INT).await });
+        keys.press(INT);
+        keys.came(TERM);
+        let pressed = waiting.await.unwrap();
+        assert_eq!((pressed.signal, pressed.last), (INT, TERM));
     }
 }

@@ -19,20 +19,20 @@ const LAST_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a command that ends in order after a signal by itself, with its events shown.
 pub(super) fn with_runtime<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    run_until(LAST_PRESS, LAST_GRACE, ui, work)
+    run(ui, async |context| context.interrupt.run_to(LAST_PRESS, LAST_GRACE, work(context)).await?)
 }
 
 /// Runs a command that leaves nothing to put in order: the first signal ends it, whatever it waits for.
 pub(super) fn until_signal<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    run_until(1, Duration::ZERO, ui, work)
+    run(ui, async |context| context.interrupt.run(work(context)).await?)
 }
 
 /// Runs a command for which signals mean something else: Ctrl-C at an SQL statement ends the statement.
 pub(super) fn with_own_signals<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    run_until(u32::MAX, Duration::ZERO, ui, work)
+    run(ui, work)
 }
 
-fn run_until<T>(press: u32, grace: Duration, ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+fn run<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -41,9 +41,8 @@ fn run_until<T>(press: u32, grace: Duration, ui: &Ui, work: impl AsyncFnOnce(&Co
     let result = runtime.block_on(async {
         let interrupt = listen()?;
         let sink = ui.begin_progress(interrupt.clone());
-        let context = Context { sink, interrupt: interrupt.clone() };
         links::open();
-        let result = ended_by(interrupt, press, grace, work(&context)).await;
+        let result = work(&Context { sink, interrupt }).await;
         links::close().await;
         ui.end_progress();
         result
@@ -71,46 +70,4 @@ fn listen() -> Result<Interrupt> {
     });
     let gone = || Err(std::io::Error::other("the thread that listens has ended"));
     result.recv().unwrap_or_else(|_| gone()).map_err(Error::io("signal handlers"))
-}
-
-/// The work's result, or `Interrupted` after so many signals and the time that is left to it then.
-async fn ended_by<T>(
-    mut interrupt: Interrupt,
-    press: u32,
-    grace: Duration,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let pressed = async {
-        let pressed = interrupt.more_than(press - 1).await;
-        tokio::time::sleep(grace).await;
-        pressed
-    };
-    tokio::select! {
-        // In this order: what has not happened before a signal does not happen after it.
-        biased;
-        pressed = pressed => Err(Error::Interrupted { signal: pressed.signal }),
-        result = work => result,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::signal::press;
-
-    #[tokio::test]
-    async fn work_that_hangs_is_ended_by_its_signal_and_not_before() {
-        let (interrupt, sender) = Interrupt::manual();
-        let hung = || std::future::pending::<Result<()>>();
-        press(&sender, 15);
-        press(&sender, 2);
-        let ended = ended_by(interrupt.clone(), 1, Duration::ZERO, hung()).await;
-        assert!(matches!(ended, Err(Error::Interrupted { signal: 15 })));
-        let in_order = async { Ok(()) };
-        assert!(ended_by(interrupt.clone(), 3, Duration::ZERO, in_order).await.is_ok());
-        let mut still = std::pin::pin!(ended_by(interrupt, 3, Duration::ZERO, hung()));
-        assert!(tokio::time::timeout(Duration::ZERO, still.as_mut()).await.is_err());
-        press(&sender, 2);
-        assert!(matches!(still.await, Err(Error::Interrupted { signal: 15 })));
-    }
 }

@@ -54,22 +54,20 @@ pub(super) async fn unless_silent<T, F: Future<Output = Result<T>>>(
     let sender = Arc::new(sender);
     let beat = Arc::clone(&sender);
     let mut work = pin!(work(Box::new(move || beat.send_modify(|()| ()))));
-    let mut signalled = interrupt.clone();
-    let result = loop {
-        let is_ending = interrupt.signal().is_some();
-        let left = if is_ending { GIVE_UP_LIMIT } else { limit };
-        tokio::select! {
-            result = &mut work => break result,
-            heard = timeout(left, beats.changed()) => if heard.is_err() {
-                break Err(no_answer(what, limit));
-            },
-            _ = signalled.more_than(0), if !is_ending => {}
+    let watched = async {
+        loop {
+            tokio::select! {
+                result = &mut work => break result,
+                heard = timeout(limit, beats.changed()) => if heard.is_err() {
+                    break Err(no_answer(what, limit));
+                },
+            }
         }
     };
-    match interrupt.signal() {
-        Some(signal) => Err(Error::Interrupted { signal }),
-        None => result,
-    }
+    let result = interrupt.run_to(1, GIVE_UP_LIMIT, watched).await?;
+    // After a signal the work has ended for that, whatever it says.
+    interrupt.check()?;
+    result
 }
 
 #[cfg(test)]
@@ -77,7 +75,6 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
-    use crate::signal::press;
 
     /// A call that does not end before the other end is dropped.
     fn hung() -> (Sender<()>, impl FnOnce() -> Result<()> + Send + 'static) {
@@ -112,8 +109,8 @@ mod tests {
         let error = unless_silent(LIMIT, "uploading".into(), &never, silent).await.unwrap_err();
         assert!(error.to_string().starts_with("uploading: gave up"), "{error}");
         // After a signal the limit is short.
-        let (interrupt, sender) = Interrupt::manual();
-        press(&sender, 15);
+        let (interrupt, keys) = Interrupt::manual();
+        keys.press(15);
         let hour = Duration::from_secs(3600);
         let error = unless_silent(hour, "uploading".into(), &interrupt, silent).await.unwrap_err();
         assert!(matches!(error, Error::Interrupted { signal: 15 }), "{error}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::blocking::{ANSWER_LIMIT, within};
-use super::operation::{Work, in_dir, unless_interrupted};
+use super::operation::{Work, in_dir};
 use super::user_dirs::CacheDirs;
 use super::{credentials, engine, known, links, recorded, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy, Locked, State, transitions};
@@ -55,8 +55,7 @@ pub(super) async fn reaching(
 ) -> Result<Workdir> {
     let Some(hypervisor) = provider.hypervisor() else { return Ok(workdir) };
     let asked = spec.clone();
-    let variables =
-        unless_interrupted(interrupt, within(ANSWER_LIMIT, move || (hypervisor.terraform_variables)(&asked))).await?;
+    let variables = interrupt.run(within(ANSWER_LIMIT, move || (hypervisor.terraform_variables)(&asked))).await??;
     let workdir = variables.into_iter().fold(workdir, |workdir, (name, value)| workdir.variable(name, value));
     let held = (hypervisor.login)(spec)?.map(|login| links::holds(&login)).unwrap_or_default();
     held.iter().try_fold(workdir, |workdir, fd| workdir.holding(fd))

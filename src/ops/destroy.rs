@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::host::HostConnection;
-use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
+use super::operation::{Work, in_dir, millis, with_operation};
 use super::terraform_dir::Doubt;
 use super::{Confirm, Context, connections, engine, known, recorded, terraform_dir};
 use crate::deployment::DeploymentDir;
@@ -33,7 +33,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
         return Ok(report(&id, Phase::Destroyed, false, Vec::new(), since));
     }
     let doomed = doomed(context, &dir).await;
-    refuse_after_signal(&context.interrupt)?;
+    context.interrupt.check()?;
     if request.dry_run {
         return Ok(report(&id, dir.state().phase, true, doomed?, since));
     }
@@ -63,7 +63,7 @@ fn confirm(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[
     let Some(confirm) = request.confirm else { return Ok(()) };
     let list: String = listed.iter().map(|thing| format!("  {thing}\n")).collect();
     let answer = confirm(&format!("{list}Destroy {id} with all its data?"));
-    refuse_after_signal(&context.interrupt)?;
+    context.interrupt.check()?;
     match answer {
         Some(true) => Ok(()),
         Some(false) => Err(Error::Usage { message: "nothing was destroyed".into(), hint: None }),

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::blocking::{ANSWER_LIMIT, Beat, blocking, no_answer, unless_silent};
-use super::operation::unless_interrupted;
 use crate::error::Result;
 use crate::model::{DeploymentId, Options, Spec};
 use crate::providers::{Host, Hypervisor, Leftover, Provider};
@@ -76,7 +75,7 @@ impl HostConnection {
     ) -> Result<T> {
         let called = tokio::time::timeout(limit, self.call(action));
         let answer = async { called.await.unwrap_or_else(|_| Err(no_answer(what.into(), limit))) };
-        unless_interrupted(&self.0.interrupt, answer).await
+        self.0.interrupt.run(answer).await?
     }
 
     /// From where the nodes see this machine.
@@ -179,7 +178,6 @@ mod tests {
     use crate::error::Error;
     use crate::model::NodePlan;
     use crate::providers::dummy_host::{PROVIDER, World};
-    use crate::signal::press;
 
     const SHORT: Duration = Duration::from_millis(30);
 
@@ -227,10 +225,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_signal_ends_a_call() {
-        let (interrupt, sender) = Interrupt::manual();
+        let (interrupt, keys) = Interrupt::manual();
         let (world, host, node) = connected("a signal", &interrupt);
         world.lock().hangs = Some("open");
-        press(&sender, 15);
+        keys.press(15);
         let ended = switch_on(&host, &node, ACTION_LIMIT).await;
         assert!(matches!(ended, Err(Error::Interrupted { signal: 15 })));
         let upload = host.upload("image".into(), "0".repeat(64), |_, _| ()).await;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::operation::{in_dir, refuse_after_signal};
+use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
 use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, versions};
 use crate::catalog;
@@ -50,7 +50,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     let secrets = (passwords, credentials);
     let deployment = new_deployment(provider, spec, &version, secrets, facts)?;
     // From here on nothing waits: the directory is made as a whole.
-    refuse_after_signal(&context.interrupt)?;
+    context.interrupt.check()?;
     let created = DeploymentDir::create(&dir, deployment)?;
     warnings.extend(known::remember(&created));
     Ok(report(&dir, created.state(), &version, warnings, checks))

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::node_program::NodeProgram;
-use super::operation::{in_dir, unless_interrupted};
+use super::operation::in_dir;
 use super::{Context, recorded};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub struct UploadRequest {
 pub async fn show(context: &Context, root: &Path) -> Result<LicenseReport> {
     let dir = DeploymentDir::open(root)?;
     let program = NodeProgram::first(&dir, PROGRAM)?;
-    let fields = unless_interrupted(&context.interrupt, program.run("show", Vec::new())).await?;
+    let fields = context.interrupt.run(program.run("show", Vec::new())).await??;
     Ok(report(&dir, &fields, None, Vec::new()))
 }
 
@@ -40,9 +40,9 @@ pub async fn upload(context: &Context, request: UploadRequest) -> Result<License
     let work = async {
         program.run("upload", license.clone().into_bytes()).await?;
         let warning = proven(&program, &license).await?;
-        Ok((program.run("show", Vec::new()).await?, warning))
+        Ok::<_, Error>((program.run("show", Vec::new()).await?, warning))
     };
-    let (fields, warning) = unless_interrupted(&context.interrupt, work).await?;
+    let (fields, warning) = context.interrupt.run(work).await??;
     Ok(report(&dir, &fields, Some(request.file), warning.into_iter().collect()))
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::operation::{in_dir, millis, unless_interrupted};
+use super::operation::{in_dir, millis};
 use super::status::{self, StatusRequest};
 use super::{Context, known};
 use crate::deployment::{Found, Index, IndexEntry, find_deployment};
@@ -58,7 +58,7 @@ pub async fn run(context: &Context, request: ListRequest) -> Result<DeploymentsR
         }
     }
     let asked = join_all(looks.into_iter().map(|row| look(context, row, request.deadline)));
-    let answers = unless_interrupted(&context.interrupt, async { Ok(asked.await) }).await?;
+    let answers = context.interrupt.run(asked).await?;
     let mut deployments: Vec<_> = answers.into_iter().flatten().collect();
     deployments.sort_by(|a, b| (&a.created, &a.name, &a.directory).cmp(&(&b.created, &b.name, &b.directory)));
     Ok(DeploymentsReport { next: next(&deployments), deployments, pruned, warnings, checked_in_ms: millis(since) })

@@ -29,7 +29,7 @@ pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
     pin(work).await?;
     learn_cos_host_keys(work, cluster).await?;
     let tell = |text| work.detail(text);
-    work.unless_interrupted(log_in_everywhere(&work.dir, LOGIN_LIMIT, &tell)).await?;
+    work.interrupt.run(log_in_everywhere(&work.dir, LOGIN_LIMIT, &tell)).await??;
     work.dir.update(|state| state.ever_ready = true)?;
     work.done(format!("SELECT 1 came back from {} of {} nodes", cluster.nodes.len(), cluster.nodes.len()));
     Ok(())
@@ -37,7 +37,7 @@ pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
 
 /// Records the certificate to which alone the password is sent.
 async fn pin(work: &mut Work) -> Result<()> {
-    let fingerprint = work.unless_interrupted(fingerprint_over_ssh(&work.dir)).await?;
+    let fingerprint = work.interrupt.run(fingerprint_over_ssh(&work.dir)).await??;
     work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
                 Ok(mut session) => {
                     session.execute(&statement).await?;
                     session.close().await;
-                    return Ok(());
+                    return Ok::<(), Error>(());
                 }
                 // It has the new one already, or neither is right, or it refuses everybody for a while.
                 Err(refused) if is_refusal(&refused) => {
@@ -75,7 +75,7 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
             tokio::time::sleep(pause).await;
         }
     };
-    work.unless_interrupted(change).await?;
+    work.interrupt.run(change).await??;
     secrets.db_password = next;
     work.dir.write_secrets(&secrets)?;
     work.detail("the password of sys was changed");
@@ -125,7 +125,7 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
     let mut learned = BTreeMap::new();
     for node in &cluster.nodes {
         let asking = ssh.run_script(&node.name, render::COS_HOST_KEYS, connections::SSH_LIMIT);
-        let output = work.unless_interrupted(asking).await?;
+        let output = work.interrupt.run(asking).await??;
         let mut keys: Vec<_> =
             output.stdout_text().lines().filter(|line| line.contains(' ')).map(str::to_owned).collect();
         if !output.success() || keys.is_empty() {

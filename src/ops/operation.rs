@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::terraform_dir;
 use super::{Context, known, recorded};
@@ -75,34 +75,6 @@ impl Work {
             self.sink.emit(Event::StepFinished { step, outcome, elapsed_ms, detail });
         }
     }
-
-    /// Awaits work of our own (no tool that handles signals itself) until a signal comes.
-    pub(super) async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        unless_interrupted(&self.interrupt, work).await
-    }
-}
-
-/// As [`Work::unless_interrupted`], where the frame itself must stay free.
-pub(super) async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut interrupt = interrupt.clone();
-    tokio::select! {
-        result = work => result,
-        pressed = interrupt.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
-    }
-}
-
-/// Nothing is begun after a signal; and Ctrl-C at a question is no answer.
-pub(super) fn refuse_after_signal(interrupt: &Interrupt) -> Result<()> {
-    interrupt.signal().map_or(Ok(()), |signal| Err(Error::Interrupted { signal }))
-}
-
-/// Waits that long, or until a signal comes.
-pub(super) async fn pause(interrupt: &Interrupt, time: Duration) -> Result<()> {
-    unless_interrupted(interrupt, async {
-        tokio::time::sleep(time).await;
-        Ok(())
-    })
-    .await
 }
 
 pub(super) fn millis(since: Instant) -> u64 {
@@ -118,7 +90,7 @@ pub(super) async fn with_operation<T>(
     steps: &[StepInfo],
     body: impl AsyncFnOnce(&mut Work) -> Result<T>,
 ) -> Result<T> {
-    refuse_after_signal(&context.interrupt)?;
+    context.interrupt.check()?;
     let mut dir = DeploymentDir::open(root)?.lock(operation)?;
     if let Some(warning) = known::remember(&dir) {
         context.sink.warn(warning);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::blocking::within;
 use super::credentials::{self, Given};
 use super::host::{ACTION_LIMIT, HostConnection};
-use super::operation::refuse_after_signal;
 use super::{Confirm, Context, engine, floors};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
@@ -146,7 +145,7 @@ pub(super) async fn run_or_create(
         return Ok(preflight);
     }
     let wanted = create.wanted(&missing);
-    refuse_after_signal(&context.interrupt)?;
+    context.interrupt.check()?;
     if !wanted {
         return Ok(preflight);
     }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use super::blocking::blocking;
 use super::known;
-use super::operation::unless_interrupted;
 use crate::catalog::{self, Number};
 use crate::error::{Error, Result};
 use crate::model::{Artifact, DbVersion, HashOrigin, Origin, Source, Spec, is_sha256};
@@ -293,7 +292,7 @@ pub(super) async fn pin_files(spec: &mut Spec, interrupt: &Interrupt) -> Result<
 /// `Checksum`, with both sums, if it is not the expected one.
 pub(super) async fn sum_of_file(path: &Path, expected: Option<&str>, interrupt: &Interrupt) -> Result<String> {
     let file = path.to_owned();
-    let found = unless_interrupted(interrupt, blocking(move || http::sha256_of(&file))).await?;
+    let found = interrupt.run(blocking(move || http::sha256_of(&file))).await??;
     match expected {
         Some(expected) if expected != found => {
             Err(Error::Checksum { what: path.display().to_string(), expected: expected.to_owned(), found })

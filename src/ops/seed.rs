@@ -62,7 +62,7 @@ async fn each(work: &Work, cluster: &Cluster, host: &HostConnection) -> Result<(
             continue;
         }
         let ssh = connections::ssh(&work.dir)?;
-        work.unless_interrupted(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await?;
+        work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
         let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
         work.changes();
         let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;

@@ -10,7 +10,7 @@ use super::boot::{self, BOOT};
 use super::cluster::Cluster;
 use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
-use super::operation::{Work, in_dir, mendable, millis, pause, with_operation};
+use super::operation::{Work, in_dir, mendable, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::{Context, connections, seed};
 use crate::error::{Error, Result};
@@ -136,12 +136,12 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
     let mut told = String::new();
     loop {
         let left = DATABASE_LIMIT.saturating_sub(since.elapsed()).max(LAST_CALL).min(STAGE_LIMIT);
-        let last = match work.unless_interrupted(ssh.run_script(&first.plan.name, STAGE, left)).await {
+        let last = match work.interrupt.run(ssh.run_script(&first.plan.name, STAGE, left)).await? {
             // A network or a slow node may lose a session: the database is not the worse for it.
             Ok(output) if output.status.code() == Some(NO_SESSION) => match Refusal::read(&output.stderr_text()) {
                 Refusal::Unreachable(why) => {
                     work.detail(format!("{}: {why}", first.plan.name));
-                    pause(&work.interrupt, ASK_AGAIN).await?;
+                    work.interrupt.sleep(ASK_AGAIN).await?;
                     why
                 }
                 _ => return output.ok().map(drop),
@@ -190,7 +190,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
 async fn admin_ui(work: &Work, nodes: &[Node]) -> Result<()> {
     let ssh = connections::ssh(&work.dir)?;
     let asked = join_all(nodes.iter().map(|node| ssh.run_script(&node.plan.name, ADMIN_UI, STAGE_LIMIT)));
-    let answers = work.unless_interrupted(async { Ok(asked.await) }).await?;
+    let answers = work.interrupt.run(asked).await?;
     for (node, answer) in nodes.iter().zip(answers) {
         let name = &node.plan.name;
         match answer.and_then(Output::ok) {

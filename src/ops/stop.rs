@@ -81,7 +81,7 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
     let ssh = connections::ssh(&work.dir)?;
     let since = Instant::now();
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
-    let tried = work.unless_interrupted(async { Ok(tried.await) }).await?;
+    let tried = work.interrupt.run(tried).await?;
     let (nodes, silent): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, why)| why.is_none());
     if !silent.is_empty() {
         // It may have gone on for a moment only.
@@ -144,7 +144,7 @@ async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
     let ssh = connections::ssh(&work.dir)?;
     work.changes();
     let script = ssh.run_script(first, STOP_DATABASE, DATABASE_LIMIT);
-    let output = work.unless_interrupted(async { script.await?.ok() }).await?;
+    let output = work.interrupt.run(async { script.await?.ok() }).await??;
     let said = output.stdout_text();
     work.done(said.lines().collect::<Vec<_>>().join("; "));
     Ok(())
@@ -160,7 +160,7 @@ async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> 
     let stop =
         async |script: &'static str, node: &String| (node.clone(), ssh.run_script(node, script, SERVICES_LIMIT).await);
     let stopped = join_all(nodes.iter().map(|node| stop(STOP_SERVICES, node)));
-    for (node, output) in work.unless_interrupted(async { Ok(stopped.await) }).await? {
+    for (node, output) in work.interrupt.run(stopped).await? {
         let output = output?;
         if !output.success() {
             return Err(output.into_error(vec![format!("{node}: its services could not be stopped")]));
@@ -171,7 +171,7 @@ async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> 
     }
     // The session may end with the machine.
     let shut_down = join_all(nodes.iter().map(|node| stop(SHUT_DOWN, node)));
-    for (node, output) in work.unless_interrupted(async { Ok(shut_down.await) }).await? {
+    for (node, output) in work.interrupt.run(shut_down).await? {
         let output = output?;
         if !output.success() && output.status.code() != Some(NO_SESSION) {
             return Err(output.into_error(vec![format!("{node} does not shut down")]));

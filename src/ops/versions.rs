@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::operation::unless_interrupted;
 use super::{Context, ReleaseRequest, known};
 use crate::catalog::{self, Number};
 use crate::error::{Error, Result};
@@ -27,7 +26,7 @@ pub async fn run(context: &Context, asked: &ReleaseRequest, check: bool) -> Resu
         next: Vec::new(),
     };
     if check {
-        unless_interrupted(&context.interrupt, look(asked, versions, &mut report)).await?;
+        context.interrupt.run(look(asked, versions, &mut report)).await??;
     }
     Ok(report)
 }

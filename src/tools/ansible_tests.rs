@@ -2,7 +2,6 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::events::{Event, ItemState};
-use crate::signal::press;
 
 #[test]
 fn versions_old_and_new() {
@@ -100,10 +99,10 @@ async fn a_press_ends_a_real_run_and_what_it_started() {
       ansible.builtin.command: sleep 300
 ";
     let Some((ansible, dir)) = directory(playbook).await else { return };
-    let (interrupt, sender) = Interrupt::manual();
+    let (interrupt, keys) = Interrupt::manual();
     let sink = EventSink::silent().logged(move |stamped| {
         if matches!(&stamped.event, Event::Task { state: ItemState::Started, .. }) {
-            press(&sender, 2);
+            keys.press(2);
         }
     });
     let result = ansible.run_playbook(run_in(dir.path()), &sink, &interrupt).await;

@@ -69,10 +69,7 @@ impl Turn {
             .open(&path)
             .map_err(Error::io(format!("cannot open {}", path.display())))?;
         while !is_free(&lock, &path)? {
-            if let Some(signal) = interrupt.signal() {
-                return Err(Error::Interrupted { signal });
-            }
-            tokio::time::sleep(RETRY_EVERY).await;
+            interrupt.sleep(RETRY_EVERY).await?;
         }
         let unclean = beside(cache, "unclean");
         let trusted = !unclean.exists();
@@ -102,7 +99,6 @@ fn beside(cache: &Path, extension: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::press;
 
     #[tokio::test]
     async fn a_cache_is_believed_only_after_an_init_that_ended_well() {
@@ -127,10 +123,10 @@ mod tests {
     async fn turns_are_taken_one_after_the_other_and_waiting_ends_at_a_press() {
         let dir = tempfile::tempdir().unwrap();
         let cache = dir.path().join("plugins");
-        let (interrupt, sender) = Interrupt::manual();
+        let (interrupt, keys) = Interrupt::manual();
         let first = Turn::take(&cache, &interrupt).await.unwrap();
         assert!(lock_if_idle(&cache).unwrap().is_none());
-        press(&sender, 2);
+        keys.press(2);
         let second = Turn::take(&cache, &interrupt).await;
         assert!(matches!(second, Err(Error::Interrupted { signal: 2 })));
         drop(first);

@@ -189,9 +189,7 @@ impl Tool {
     /// something was pressed before it began; [`Error::Timeout`]; [`Error::Io`].
     /// Dropping the future passes one SIGINT on.
     pub async fn run(mut self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
-        if let Some(signal) = interrupt.signal() {
-            return Err(Error::Interrupted { signal });
-        }
+        interrupt.check()?;
         let (tool, command) = (self.name(), self.command_text());
         let (output, mut follower) = self.open_output()?;
         let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
@@ -207,7 +205,7 @@ impl Tool {
                 break status?;
             }
             follower.read(on_line)?;
-            if interrupt.pressed().times > u32::from(passed_on) {
+            if interrupt.pressed().level > u32::from(passed_on) {
                 // One level a turn: two signals at the same moment would arrive as one.
                 passed_on += 1;
                 passed_on_at = Instant::now();

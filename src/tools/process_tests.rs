@@ -4,7 +4,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::signal::press;
 
 const SIGINT: i32 = 2;
 const LONG: Duration = Duration::from_secs(120);
@@ -65,7 +64,7 @@ async fn a_log_is_appended_to_and_only_new_lines_are_read() {
 
 #[tokio::test]
 async fn each_press_reaches_the_leader_as_one_signal() {
-    let (interrupt, sender) = Interrupt::manual();
+    let (interrupt, keys) = Interrupt::manual();
     let script =
         "n=0; trap 'n=$((n+1)); echo int $n; [ $n = 2 ] && exit 5' INT; echo ready; while :; do sleep 0.02; done";
     let mut lines = Vec::new();
@@ -73,7 +72,7 @@ async fn each_press_reaches_the_leader_as_one_signal() {
         .run(&interrupt, &mut |line| {
             lines.push(line.to_owned());
             if line == "ready" || line == "int 1" {
-                press(&sender, SIGINT);
+                keys.press(SIGINT);
             }
         })
         .await
@@ -85,14 +84,14 @@ async fn each_press_reaches_the_leader_as_one_signal() {
 
 #[tokio::test]
 async fn the_third_press_kills_the_group_and_who_has_left_it() {
-    let (interrupt, sender) = Interrupt::manual();
+    let (interrupt, keys) = Interrupt::manual();
     let (read, write) = pipe();
     let finished = sh("trap '' INT; sleep 300 & setsid sleep 300 & echo ready; wait; wait; wait")
         .inherit_fd(&write)
         .unwrap()
         .run(&interrupt, &mut |line| {
             if line == "ready" {
-                (0..3).for_each(|_| press(&sender, SIGINT));
+                (0..3).for_each(|_| keys.press(SIGINT));
             }
         })
         .await
@@ -109,8 +108,8 @@ async fn an_ssh_in_the_background_does_not_wait_for_a_terminal() {
 
 #[tokio::test]
 async fn nothing_is_begun_after_an_interrupt() {
-    let (interrupt, sender) = Interrupt::manual();
-    press(&sender, 15);
+    let (interrupt, keys) = Interrupt::manual();
+    keys.press(15);
     let result = sh("echo never").run(&interrupt, &mut |_| panic!("it ran")).await;
     assert!(matches!(result, Err(Error::Interrupted { signal: 15 })));
 }
@@ -224,12 +223,12 @@ async fn a_missing_program_is_named() {
 
 #[tokio::test]
 async fn a_press_that_is_not_noticed_is_passed_on_again() {
-    let (interrupt, sender) = Interrupt::manual();
+    let (interrupt, keys) = Interrupt::manual();
     // The first one is swallowed, the second one ends it.
     let script = "trap 'echo once; trap \"exit 7\" INT' INT; echo ready; while :; do sleep 0.05; done";
     let mut on_line = |line: &str| {
         if line == "ready" {
-            press(&sender, SIGINT);
+            keys.press(SIGINT);
         }
     };
     let finished = sh(script).insistent().run(&interrupt, &mut on_line).await.unwrap();

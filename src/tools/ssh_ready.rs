@@ -113,11 +113,10 @@ async fn wait(
     pace: &Pace,
 ) -> Result<BTreeSet<IpAddr>> {
     let watches: Vec<_> = targets.iter().map(|target| Watch::new(target, on_change)).collect();
-    let mut pressed = interrupt.clone();
-    tokio::select! {
-        all = try_join_all(watches.iter().map(|watch| watch.until_ready(ssh, pace))) => all.map(|from| from.into_iter().flatten().collect()),
-        pressed = pressed.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
-        () = sleep(limit) => Err(gave_up(&watches, limit)),
+    let all = try_join_all(watches.iter().map(|watch| watch.until_ready(ssh, pace)));
+    match interrupt.run(timeout(limit, all)).await? {
+        Ok(from) => Ok(from?.into_iter().flatten().collect()),
+        Err(_) => Err(gave_up(&watches, limit)),
     }
 }
 

@@ -3,7 +3,6 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::signal::press;
 
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ssh/fake-ssh");
 const LONG: Duration = Duration::from_secs(120);
@@ -127,8 +126,8 @@ async fn another_host_key_is_an_error_only_if_it_stays() {
 #[tokio::test]
 async fn a_press_ends_the_waiting() {
     let bench = Bench::new();
-    let (interrupt, sender) = Interrupt::manual();
-    press(&sender, 2);
+    let (interrupt, keys) = Interrupt::manual();
+    keys.press(2);
     let result = bench.wait("exec sleep 300", &[target("n11")], LONG, &interrupt).await;
     assert!(matches!(result, Err(Error::Interrupted { signal: 2 })));
 }

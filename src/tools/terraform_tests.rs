@@ -170,10 +170,10 @@ async fn an_interrupt_stops_an_apply_in_order_and_keeps_its_state() {
             provisioner "local-exec" { command = "exec sleep 300" }
         }"#;
     let Some(bench) = Bench::with(config).await else { return };
-    let (interrupt, sender) = Interrupt::manual();
+    let (interrupt, keys) = Interrupt::manual();
     let sink = EventSink::silent().logged(move |stamped| {
         if matches!(&stamped.event, Event::Resource { address, .. } if address == "terraform_data.slow") {
-            crate::signal::press(&sender, 15);
+            keys.press(15);
         }
     });
     let workdir = bench.terraform.workdir(bench.dir.path(), sink, interrupt).unwrap();

@@ -247,7 +247,7 @@ impl Ui {
     /// that came before has ended something else, such as an SQL statement.
     fn patience(&self, limit: Option<Duration>) -> impl Fn() -> bool + use<> {
         let interrupt = self.running().interrupt.clone();
-        let count = move || interrupt.as_ref().map_or(0, |interrupt| interrupt.pressed().times);
+        let count = move || interrupt.as_ref().map_or(0, |interrupt| interrupt.pressed().count);
         let (began, before, pressed) = (Instant::now(), count(), Cell::new(None));
         move || {
             if pressed.get().is_none() && count() > before {

@@ -250,6 +250,6 @@ fn a_reader_that_stalls_keeps_neither_the_result_nor_who_gives_a_signal() {
         move || ui.result(&samples::deploy())
     });
     std::thread::sleep(Duration::from_millis(100));
-    crate::signal::press(&keys, 15);
+    keys.press(15);
     assert!(matches!(waiting.join().unwrap(), Err(Error::Interrupted { signal: 15 })));
 }

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
-use super::operation::{Work, pause};
+use super::operation::Work;
 use super::{connections, power};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -86,7 +86,7 @@ pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consol
             if guard.look(work, &machines).await? {
                 return Ok(true);
             }
-            pause(&work.interrupt, ADDRESS_POLL).await?;
+            work.interrupt.sleep(ADDRESS_POLL).await?;
         }
         Ok(false)
     };
@@ -203,7 +203,7 @@ async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Res
         if let Some((nodes, address)) = shared.filter(|_| since.elapsed() >= SHARED_LIMIT) {
             return Err(one_address(nodes, address, guard.leases(work)));
         }
-        pause(&work.interrupt, ADDRESS_POLL).await?;
+        work.interrupt.sleep(ADDRESS_POLL).await?;
     }
     let state = work.dir.state();
     let node = |n: &NodePlan| known.get(&n.name).map(|ip| connections::node_at(state, cluster.provider, n, *ip));

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::operation::{in_dir, unless_interrupted};
+use super::operation::in_dir;
 use super::{Context, connections, login, node_program};
 use crate::deployment::{DeploymentDir, Locked};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub async fn show(context: &Context, root: &Path) -> Result<CertificateReport> {
     let dir = DeploymentDir::open(root)?;
     connections::nodes(&dir)?;
     let ssh = connections::ssh(&dir)?;
-    let shown = unless_interrupted(&context.interrupt, async { Ok(shown(&ssh, &dir).await) }).await?;
+    let shown = context.interrupt.run(shown(&ssh, &dir)).await?;
     let recorded = dir.state().certificate_fingerprint.clone();
     let other = shown.iter().any(|node| node.fingerprint.is_some() && node.fingerprint != recorded);
     let next = if other { vec![in_dir("exasol health --repair", root)] } else { Vec::new() };
@@ -67,15 +67,15 @@ pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateRe
     let mut dir = dir.lock(Operation::Update)?;
     let program = NodeProgram::first(&dir, PROGRAM)?;
     let ssh = connections::ssh(&dir)?;
-    let before = unless_interrupted(&context.interrupt, async { Ok(shown(&ssh, &dir).await) }).await?;
+    let before = context.interrupt.run(shown(&ssh, &dir)).await?;
     let changed = !all_show(&before, &pair.fingerprint);
     let mut nodes = before;
     if changed {
-        unless_interrupted(&context.interrupt, program.run("ready", Vec::new())).await?;
-        nodes = unless_interrupted(&context.interrupt, hand_over(&mut dir, &ssh, &program, &pair, &nodes)).await?;
+        context.interrupt.run(program.run("ready", Vec::new())).await??;
+        nodes = context.interrupt.run(hand_over(&mut dir, &ssh, &program, &pair, &nodes)).await??;
     }
     dir.update(|state| state.certificate_fingerprint = Some(pair.fingerprint.clone()))?;
-    unless_interrupted(&context.interrupt, login::log_in_everywhere(&dir, LOGIN_LIMIT, &|_| {})).await?;
+    context.interrupt.run(login::log_in_everywhere(&dir, LOGIN_LIMIT, &|_| {})).await??;
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
         recorded: Some(pair.fingerprint),

@@ -41,7 +41,7 @@ async fn local(work: &mut Work, plan: &Plan<'_>, host: &HostConnection, image: B
     match image.location {
         ImageLocation::File(path) => {
             let hashed = path.clone();
-            let sha256 = work.unless_interrupted(blocking(move || http::sha256_of(&hashed))).await?;
+            let sha256 = work.interrupt.run(blocking(move || http::sha256_of(&hashed))).await??;
             match pinned {
                 Some(expected) if expected != sha256 => {
                     Err(Error::Checksum { what: path.display().to_string(), expected, found: sha256 })

@@ -14,7 +14,7 @@ use super::apply::{self, APPLY, PLAN};
 use super::boot::{self, BOOT};
 use super::cluster::Cluster;
 use super::login::{self, LOGIN};
-use super::operation::{Work, in_dir, millis, refuse_after_signal, with_operation};
+use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
 use super::{Confirm, Context, mend, plan, render_input, seed, terraform_dir};
@@ -175,7 +175,7 @@ async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> 
         apply::counts(report),
         plan.cluster.provider.title
     ));
-    refuse_after_signal(&work.interrupt)?;
+    work.interrupt.check()?;
     match answer {
         Some(false) => Err(Error::Usage { message: "nothing was made".into(), hint: None }),
         Some(true) | None => Ok(()),
@@ -187,7 +187,7 @@ async fn check(work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
     let state = work.dir.state();
     let given = work.dir.secrets()?.cloud;
     let checking = Preflight::run(&work.sink, plan.cluster.provider, &state.spec, &given, Some(&work.dir));
-    let preflight = work.unless_interrupted(checking).await?;
+    let preflight = work.interrupt.run(checking).await??;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
     if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {

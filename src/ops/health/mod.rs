@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::operation::{in_dir, millis, pause, unless_interrupted};
+use super::operation::{in_dir, millis};
 use super::{Context, connections, recorded, status};
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
@@ -46,7 +46,7 @@ pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthRepo
             _ => None,
         };
         if let Some(time) = again {
-            pause(&context.interrupt, time).await?;
+            context.interrupt.sleep(time).await?;
             continue;
         }
         report.repaired = repaired;
@@ -71,7 +71,7 @@ async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport
     // A moved directory; where that cannot be mended now, its files are among the issues.
     let dir = if running { dir } else { connections::heal_ssh_config(dir.clone()).unwrap_or(dir) };
     let Findings { statuses, nodes, mut issues } =
-        unless_interrupted(&context.interrupt, examine::nodes(&dir, &request.dir, request.deadline)).await?;
+        context.interrupt.run(examine::nodes(&dir, &request.dir, request.deadline)).await??;
     let state = dir.state();
     issues.extend(judge::record(&request.dir, state.phase, running, &statuses, &repair::files(&dir)?));
     let mut report = HealthReport {

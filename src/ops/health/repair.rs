@@ -5,7 +5,7 @@
 use super::super::boot::BOOT;
 use super::super::cluster::Cluster;
 use super::super::deploy::{artifacts, nodes};
-use super::super::operation::{Work, unless_interrupted, with_operation};
+use super::super::operation::{Work, with_operation};
 use super::super::{Context, boot, connections, login, power, status};
 use super::judge::{self, Files};
 use super::{HealthRequest, examine};
@@ -36,7 +36,7 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
 async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthRequest) -> Result<Vec<String>> {
     work.begin(BOOT.id);
     let looking = status::nodes(&work.dir, &cluster.nodes, None, request.deadline);
-    let nodes = unless_interrupted(&work.interrupt, async { Ok(looking.await) }).await?;
+    let nodes = work.interrupt.run(looking).await?;
     let all_on = nodes.iter().all(|node| node.vm == Power::Running && node.private_ip.is_some());
     // Behind a jump host nothing was probed from here; what answers a login lives.
     let silent = nodes.iter().any(|node| !node.ssh.is_ok() && !node.sql.is_ok());
@@ -98,7 +98,7 @@ async fn certificate(work: &mut Work) -> Result<Option<String>> {
     if recorded.is_none() && !work.dir.state().ever_ready {
         return Ok(None);
     }
-    let Ok(shown) = work.unless_interrupted(login::fingerprint_over_ssh(&work.dir)).await else { return Ok(None) };
+    let Ok(shown) = work.interrupt.run(login::fingerprint_over_ssh(&work.dir)).await? else { return Ok(None) };
     if recorded.as_ref() == Some(&shown) {
         return Ok(None);
     }
@@ -109,7 +109,7 @@ async fn certificate(work: &mut Work) -> Result<Option<String>> {
 async fn phase(work: &mut Work, request: &HealthRequest) -> Result<Option<String>> {
     let recorded = work.dir.state().phase;
     let looking = examine::nodes(&work.dir, &request.dir, request.deadline);
-    let found = unless_interrupted(&work.interrupt, looking).await?;
+    let found = work.interrupt.run(looking).await??;
     let Some(proven) = judge::proven(recorded, &found.statuses) else { return Ok(None) };
     work.dir.set_phase(proven)?;
     Ok(Some(format!("the phase: {proven} instead of {recorded}")))

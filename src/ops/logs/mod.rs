@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Context;
-use super::operation::{in_dir, pause};
+use super::operation::in_dir;
 use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
 use crate::error::{Error, Result};
 use crate::model::{InvalidValue, LogLine, LogList, LoggedOperation, NodePlan, Operation, closest};
@@ -67,7 +67,7 @@ pub async fn run(context: &Context, request: LogsRequest, show: &mut dyn FnMut(&
         if !running {
             return Ok(());
         }
-        pause(&context.interrupt, POLL).await?;
+        context.interrupt.sleep(POLL).await?;
     }
 }
 

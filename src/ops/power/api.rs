@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::cluster::Cluster;
 use super::super::credentials;
-use super::super::operation::{Work, pause, unless_interrupted};
+use super::super::operation::Work;
 use super::{OFF_LIMIT, all, is_proof, names, refuse_missing, tell, wait};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ impl<'a> Remote<'a> {
     async fn until_down(&self) -> Result<()> {
         let since = Instant::now();
         while self.machines().await?.iter().any(|m| m.power == Power::Running) && since.elapsed() < DOWN_LIMIT {
-            pause(&self.interrupt, API_POLL).await?;
+            self.interrupt.sleep(API_POLL).await?;
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ async fn token(interrupt: &Interrupt, api: &PowerApi, credentials: &Credentials)
         }
         Some(Authorization::Program(program, words, read)) => {
             let running = Tool::new(program).args(words).output(Duration::from_secs(60));
-            let output = unless_interrupted(interrupt, running).await?.ok()?;
+            let output = interrupt.run(running).await??.ok()?;
             let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
             read(&answer).map(Some).ok_or_else(nothing)
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::cluster::Cluster;
 use super::super::host::{ACTION_LIMIT, HostConnection};
-use super::super::operation::{Work, in_dir, pause};
+use super::super::operation::{Work, in_dir};
 use super::super::{links, mend};
 use super::{OFF_LIMIT, all, is_proof, names, refuse_missing, tell, wait};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub(super) async fn machines(work: &Work, cluster: &Cluster, host: &HostConnecti
         match answer {
             Err(error @ (Error::LibvirtUnreachable { .. } | Error::Other(_) | Error::Timeout { .. })) if lost() => {
                 work.detail(format!("{error}: asking again in {} s", wait.as_secs()));
-                pause(&work.interrupt, wait).await?;
+                work.interrupt.sleep(wait).await?;
                 wait = (wait * 2).min(LAST_RETRY);
             }
             answer => return answer,

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
-use super::operation::{Work, in_dir, pause};
+use super::operation::{Work, in_dir};
 use super::switcher::Switcher;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -167,6 +167,6 @@ async fn wait(
                 hint: None,
             });
         }
-        pause(&work.interrupt, poll).await?;
+        work.interrupt.sleep(poll).await?;
     }
 }

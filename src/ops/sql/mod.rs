@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Context;
-use super::operation::unless_interrupted;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::SqlReport;
@@ -54,17 +53,16 @@ pub async fn run(
         });
     }
     let connecting = connect::connect(&dir, request.node.as_deref());
-    let (_, mut session) = unless_interrupted(&context.interrupt, connecting).await?;
+    let (_, mut session) = context.interrupt.run(connecting).await??;
     session.set_limit(request.timeout);
     for statement in statements {
         let executing = async { session.execute(&statement).await.map_err(|error| connect::advised(error, &dir)) };
-        match unless_interrupted(&context.interrupt, executing).await {
-            Ok(answer) => show(&answer)?,
-            Err(error @ Error::Interrupted { .. }) => {
+        match context.interrupt.run(executing).await {
+            Ok(answer) => show(&answer?)?,
+            Err(interrupted) => {
                 session.abort().await;
-                return Err(error);
+                return Err(interrupted.into());
             }
-            Err(error) => return Err(error),
         }
     }
     session.close().await;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{Input, SqlFormat, SqlReport};
 use crate::ops::Context;
 use crate::ops::user_dirs::StateDirs;
-use crate::signal::Interrupt;
+use crate::signal::{Interrupt, Interrupted};
 use crate::sql::{Session, may_hold_password, with_end_mark};
 
 const PROMPT: &str = "exasol> ";
@@ -70,7 +70,7 @@ pub async fn run(context: &Context, request: SqlRequest, mut shell: Shell<'_>) -
             Input::End => break,
             Input::Signalled => {
                 // Our own view on signals may be told a moment later.
-                let pressed = context.interrupt.clone().other_than(libc::SIGINT).await;
+                let pressed = context.interrupt.other_than(libc::SIGINT).await;
                 return Err(Error::Interrupted { signal: pressed.last });
             }
             Input::Failed(cause) => return Err(Error::io("the terminal")(cause)),
@@ -142,7 +142,7 @@ impl Link {
     async fn open(&mut self, shell: &Shell<'_>) -> Result<()> {
         self.dir = DeploymentDir::open(&self.request.dir)?;
         let connecting = connect(&self.dir, self.request.node.as_deref());
-        let (node, mut session) = cancellable(&self.interrupt, connecting).await?;
+        let (node, mut session) = self.cancellable(connecting).await??;
         session.set_limit(self.request.timeout);
         (shell.tell)(Told::Note(&greeting(&self.dir, &node, &session)));
         self.session = Some(session);
@@ -160,7 +160,7 @@ impl Link {
             self.open(shell).await?;
         }
         let Some(mut session) = self.session.take() else { return Err(Error::other("there is no session")) };
-        let result = cancellable(&self.interrupt, session.execute(statement)).await;
+        let result = self.cancellable(session.execute(statement)).await.unwrap_or_else(|signal| Err(signal.into()));
         match &result {
             Ok(_) | Err(Error::SqlStatement { .. }) => self.session = Some(session),
             Err(Error::Interrupted { .. }) => {
@@ -174,20 +174,15 @@ impl Link {
         result.map_err(|error| advised(error, &self.dir))
     }
 
+    /// Until the next signal: those before it were for other statements.
+    async fn cancellable<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        self.interrupt.run_from(self.interrupt.pressed().count, work).await
+    }
+
     async fn close(&mut self) {
         if let Some(session) = self.session.take() {
             session.close().await;
         }
-    }
-}
-
-/// Until the next signal: those before it were for other statements.
-async fn cancellable<T>(interrupt: &Interrupt, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let seen = interrupt.pressed().times;
-    let mut interrupt = interrupt.clone();
-    tokio::select! {
-        result = work => result,
-        pressed = interrupt.more_than(seen) => Err(Error::Interrupted { signal: pressed.last }),
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Context;
-use super::operation::{millis, pause, unless_interrupted};
+use super::operation::millis;
 use super::recorded;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
@@ -47,7 +47,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         false => None,
     };
     let probing = probes::nodes(&dir, &plans, refreshed, request.deadline);
-    let nodes = unless_interrupted(&context.interrupt, async { Ok(probing.await) }).await?;
+    let nodes = context.interrupt.run(probing).await?;
     let state = dir.state();
     let verdict = Verdict::of(state.phase, &lock, &nodes);
     let running = matches!(lock, LockStatus::Held(_));
@@ -89,7 +89,7 @@ pub async fn wait_for(
             return Ok(Ok(report));
         }
         match until_next_look(limit, since.elapsed()) {
-            Some(time) => pause(&context.interrupt, time).await?,
+            Some(time) => context.interrupt.sleep(time).await?,
             None => return Ok(Err(report)),
         }
     }
@@ -116,7 +116,7 @@ pub async fn watch(
             show(&report)?;
             last = Some(news);
         }
-        pause(&context.interrupt, LOOK_AGAIN).await?;
+        context.interrupt.sleep(LOOK_AGAIN).await?;
     }
 }
 

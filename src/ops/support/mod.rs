@@ -27,7 +27,6 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::Context;
-use super::operation::unless_interrupted;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::SupportReport;
@@ -61,18 +60,19 @@ pub async fn run(context: &Context, request: SupportRequest) -> Result<SupportRe
 
     let known = secrets::known(&root, dir.as_ref().ok());
     let mut archive = Archive::new(Masks::new(&known.secrets), archive::SOURCE_MAX, archive::TOTAL_MAX);
-    unless_interrupted(&context.interrupt, async {
-        local::versions(&mut archive).await;
-        local::state(&mut archive, &root, &dir);
-        // First: nodes may have so much to say that the archive is full.
-        local::logs(&mut archive, &root);
-        match request.ask_nodes {
-            true => nodes::ask(&mut archive, &root, &dir).await,
-            false => archive.miss("nodes", "they were not asked: --no-nodes"),
-        }
-        Ok(())
-    })
-    .await?;
+    context
+        .interrupt
+        .run(async {
+            local::versions(&mut archive).await;
+            local::state(&mut archive, &root, &dir);
+            // First: nodes may have so much to say that the archive is full.
+            local::logs(&mut archive, &root);
+            match request.ask_nodes {
+                true => nodes::ask(&mut archive, &root, &dir).await,
+                false => archive.miss("nodes", "they were not asked: --no-nodes"),
+            }
+        })
+        .await?;
 
     let about = json!({
         "made_at": format!("{now:.0}"),

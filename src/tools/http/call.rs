@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::address::{Address, shown};
 use super::remote;
-use super::retry::{Patience, Trouble, unless_interrupted};
+use super::retry::{Patience, Trouble};
 use crate::error::{Error, Result};
 use crate::model::{Body, HttpCall, Method};
 use crate::signal::Interrupt;
@@ -55,7 +55,7 @@ pub(super) async fn call_with(
         Err(_) => return Err(failed("TLS cannot be set up".into(), None)),
     };
     loop {
-        match unless_interrupted(interrupt, send(&client, call, &url, token)).await? {
+        match interrupt.run(send(&client, call, &url, token)).await? {
             Ok(answer) => return Ok(answer),
             Err(trouble) => match patience.after(trouble, 0, url.as_str(), &mut |_| {}, interrupt).await {
                 Err(Error::Download { cause, hint, .. }) => return Err(failed(cause, hint)),

@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use super::address::Address;
 use super::part::Part;
 use super::remote::{self, Wanted};
-use super::retry::{Patience, Trouble, unless_interrupted};
+use super::retry::{Patience, Trouble};
 use super::{Downloaded, Progress, Report, Request, beside};
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
@@ -132,7 +132,7 @@ async fn receive(
         None => client.insert(remote::client()?),
     };
     let wanted = Wanted { offset: part.bytes(), validator: validator.clone() };
-    let answer = unless_interrupted(interrupt, remote::get(client, url, &wanted)).await??;
+    let answer = interrupt.run(remote::get(client, url, &wanted)).await??;
     let Some(mut body) = answer else {
         part.restart().await?;
         return Err(Trouble::Transient("the server cannot resume".into()));
@@ -144,9 +144,7 @@ async fn receive(
     *validator = body.validator;
     meter.total = body.total;
     part.check_room(body.total.map_or(0, |total| total.saturating_sub(part.bytes())))?;
-    while let Some(chunk) =
-        unless_interrupted(interrupt, body.response.chunk()).await?.map_err(|error| remote::trouble(&error))?
-    {
+    while let Some(chunk) = interrupt.run(body.response.chunk()).await?.map_err(|error| remote::trouble(&error))? {
         part.write(&chunk).await?;
         meter.tell(part, report);
     }
@@ -175,7 +173,7 @@ async fn copy(
     part.check_room(there.len())?;
     let mut block = vec![0; BLOCK];
     loop {
-        let count = unless_interrupted(interrupt, file.read(&mut block)).await?.map_err(failed)?;
+        let count = interrupt.run(file.read(&mut block)).await?.map_err(failed)?;
         if count == 0 {
             return Ok(());
         }
@@ -193,7 +191,7 @@ pub(super) async fn text(
     interrupt: &Interrupt,
 ) -> Result<String> {
     loop {
-        let attempt = unless_interrupted(interrupt, read_text(address, limit)).await?;
+        let attempt = interrupt.run(read_text(address, limit)).await?;
         match attempt {
             Ok(text) => return Ok(text),
             Err(trouble) => patience.after(trouble, 0, &address.shown(), report, interrupt).await?,

@@ -173,7 +173,7 @@ async fn wait_for_turn(dest: &Path, report: Report<'_>, interrupt: &Interrupt) -
         if let Ok(there) = part.metadata() {
             report(Progress::Bytes { done: there.len(), total: None });
         }
-        retry::pause(LOOK_AGAIN, interrupt).await?;
+        interrupt.sleep(LOOK_AGAIN).await?;
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Progress, Report};
 use crate::error::{Error, Result};
-use crate::signal::Interrupt;
+use crate::signal::{Interrupt, Interrupted};
 
 /// Why an attempt ended.
 #[derive(Debug)]
@@ -26,6 +26,12 @@ impl Trouble {
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         Trouble::Ours(error)
+    }
+}
+
+impl From<Interrupted> for Trouble {
+    fn from(interrupted: Interrupted) -> Self {
+        Trouble::Ours(interrupted.into())
     }
 }
 
@@ -79,22 +85,7 @@ impl Patience {
         }
         tracing::debug!(url, cause, attempt = self.failed + 1, "trying again");
         report(Progress::Note(format!("{cause}; trying again ({} of {})", self.failed + 1, self.attempts)));
-        pause(self.first_pause * 2u32.pow(self.failed - 1), interrupt).await
-    }
-}
-
-/// Waits, unless a signal comes.
-pub(super) async fn pause(time: Duration, interrupt: &Interrupt) -> Result<()> {
-    unless_interrupted(interrupt, tokio::time::sleep(time)).await
-}
-
-/// Does `work`, unless a signal comes first.
-pub(super) async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Future<Output = T>) -> Result<T> {
-    let mut interrupt = interrupt.clone();
-    tokio::select! {
-        biased;
-        pressed = interrupt.more_than(0) => Err(Error::Interrupted { signal: pressed.signal }),
-        result = work => Ok(result),
+        Ok(interrupt.sleep(self.first_pause * 2u32.pow(self.failed - 1)).await?)
     }
 }
 
@@ -116,13 +107,5 @@ mod tests {
         after(&mut patience, 5 << 20).await.unwrap();
         let error = after(&mut patience, 5 << 20).await.unwrap_err();
         assert!(matches!(&error, Error::Download { cause, .. } if cause == "connection reset (3 attempts)"));
-    }
-
-    #[tokio::test]
-    async fn a_signal_ends_a_pause() {
-        let (interrupt, sender) = Interrupt::manual();
-        crate::signal::press(&sender, 15);
-        let error = pause(Duration::from_secs(3600), &interrupt).await.unwrap_err();
-        assert!(matches!(error, Error::Interrupted { signal: 15 }));
     }
 }

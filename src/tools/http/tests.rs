@@ -8,7 +8,6 @@ use tempfile::TempDir;
 use super::fake::{answer, offset, ok, ranged, serve, serve_self_signed};
 use super::*;
 use crate::model::sha256_hex;
-use crate::signal::press;
 
 const CONTENT: &[u8] = b"the installer's bytes, all of them";
 
@@ -327,9 +326,9 @@ async fn a_second_download_waits_and_finds_it_done() {
 
 #[tokio::test]
 async fn a_signal_ends_it_and_what_has_come_is_kept() {
-    let (interrupt, sender) = Interrupt::manual();
+    let (interrupt, keys) = Interrupt::manual();
     let server = serve(move |_, _| {
-        press(&sender, 2);
+        keys.press(2);
         answer("200 OK", "", &CONTENT[..10], CONTENT.len())
     })
     .await;
