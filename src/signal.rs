@@ -1,13 +1,22 @@
 //! Ctrl-C and its relatives: how urgently this process was told to end, and waiting that a signal ends.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// What people and systems end a program with: SIGINT, SIGTERM, SIGHUP.
 pub const ENDING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+
+/// Two SIGINTs closer together than this are one press: the terminal sends one to the whole foreground group, and a
+/// wrapper (`npm`, `timeout`) passes its own on. A key that is held down repeats faster than this, too.
+const ONE_PRESS: Duration = Duration::from_millis(150);
+/// Different signals closer together than this have one cause. A terminal that closes sends SIGHUP twice (bash, then
+/// the kernel, 0.2 ms apart); a session that systemd ends gets SIGTERM and SIGHUP.
+const ONE_CAUSE: Duration = Duration::from_secs(1);
+/// A SIGTERM this long after any other signal was sent by somebody who has waited and found that we still run.
+const LOST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether whoever started us wants us to survive that signal: `nohup` ignores SIGHUP, a shell's `&`
 /// in a script SIGINT. A handler would take that back.
@@ -25,21 +34,40 @@ pub fn is_ignored(kind: SignalKind) -> bool {
 pub struct Pressed {
     /// How urgent it is. 0: nothing came. 1: end in order. 2: end at once. 3: kill.
     pub level: u32,
-    /// How many signals came.
+    /// How many signals came, whether or not they made it more urgent. Two SIGINTs of one press count once.
     pub count: u32,
     /// The first signal's number (2, 15, 1); it decides the exit code 128 + n.
     pub signal: i32,
     /// The last one's.
     pub last: i32,
+    /// When the last one came.
+    at: Option<Instant>,
 }
 
-/// What has been pressed after `signal` came.
-fn press(pressed: Pressed, signal: i32) -> Pressed {
+/// What has been pressed after `signal` came at that time.
+///
+/// The first signal is level 1. Only a decision makes it more urgent, because Terraform loses what it is creating at
+/// the second level: Ctrl-C again ([`ONE_PRESS`] after the last SIGINT, [`ONE_CAUSE`] after any other signal), or
+/// SIGTERM [`LOST_PATIENCE`] after the last signal of any kind. SIGHUP never does. Times are always measured from the
+/// last signal, so that one that is repeated automatically, every few seconds, stays at level 1.
+fn press(pressed: Pressed, signal: i32, at: Instant) -> Pressed {
+    let Some(before) = pressed.at else {
+        return Pressed { level: 1, count: 1, signal, last: signal, at: Some(at) };
+    };
+    let apart = at.saturating_duration_since(before);
+    let same_press = signal == libc::SIGINT && pressed.last == signal && apart < ONE_PRESS;
+    let more_urgent = match signal {
+        libc::SIGINT if pressed.last == libc::SIGINT => !same_press,
+        libc::SIGINT => apart >= ONE_CAUSE,
+        libc::SIGTERM => apart >= LOST_PATIENCE,
+        _ => false,
+    };
     Pressed {
-        level: pressed.level.saturating_add(1),
-        count: pressed.count.saturating_add(1),
-        signal: if pressed.count == 0 { signal } else { pressed.signal },
+        level: pressed.level.saturating_add(more_urgent.into()),
+        count: pressed.count.saturating_add((!same_press).into()),
+        signal: pressed.signal,
         last: signal,
+        at: Some(at),
     }
 }
 
@@ -64,12 +92,17 @@ pub struct Keys(watch::Sender<Pressed>);
 
 impl Keys {
     fn came(&self, signal: i32) {
-        self.0.send_modify(|pressed| *pressed = press(*pressed, signal));
+        let now = Instant::now();
+        self.0.send_modify(|pressed| *pressed = press(*pressed, signal, now));
     }
 
+    /// Somebody sends `signal` who has waited long enough for it to count.
     #[cfg(test)]
     pub fn press(&self, signal: i32) {
-        self.came(signal);
+        self.0.send_modify(|pressed| {
+            let patient = pressed.at.map_or_else(Instant::now, |before| before + LOST_PATIENCE);
+            *pressed = press(*pressed, signal, patient);
+        });
     }
 }
 
@@ -175,8 +208,56 @@ async fn until<T>(signal: impl Future<Output = i32>, work: impl Future<Output = 
 mod tests {
     use super::*;
 
+    const HUP: i32 = libc::SIGHUP;
     const INT: i32 = libc::SIGINT;
     const TERM: i32 = libc::SIGTERM;
+
+    /// Level and count after these signals at these times, in milliseconds.
+    fn after(signals: &[(i32, u64)]) -> (u32, u32) {
+        let start = Instant::now();
+        let pressed = signals.iter().fold(Pressed::default(), |pressed, (signal, at)| {
+            press(pressed, *signal, start + Duration::from_millis(*at))
+        });
+        (pressed.level, pressed.count)
+    }
+
+    #[test]
+    fn only_a_decision_makes_it_more_urgent() {
+        for (signals, level, count) in [
+            (&[][..], 0, 0),
+            (&[(HUP, 0)], 1, 1),
+            // A terminal closes: bash, then the kernel.
+            (&[(HUP, 0), (HUP, 0)], 1, 2),
+            // systemd ends a session; it closes a unit with `SendSIGHUP=yes`.
+            (&[(TERM, 0), (HUP, 1)], 1, 2),
+            (&[(HUP, 0), (TERM, 1)], 1, 2),
+            // SIGHUP never, however late.
+            (&[(TERM, 0), (HUP, 60_000)], 1, 2),
+            (&[(HUP, 0), (HUP, 60_000)], 1, 2),
+            // GNU timeout: the child, then its group.
+            (&[(TERM, 0), (TERM, 1)], 1, 2),
+            (&[(INT, 0), (INT, 1)], 1, 1),
+            // A person, twice and three times.
+            (&[(INT, 0), (INT, 150)], 2, 2),
+            (&[(INT, 0), (INT, 400), (INT, 800)], 3, 3),
+            // Ctrl-C held down: a keyboard repeats some 30 times a second.
+            (&[(INT, 0), (INT, 33), (INT, 66), (INT, 99), (INT, 132), (INT, 165), (INT, 198)], 1, 1),
+            // GitHub cancels a job: SIGINT, 7.5 s later SIGTERM.
+            (&[(INT, 0), (TERM, 7_500)], 1, 2),
+            // Sent every few seconds, for ever.
+            (&[(TERM, 0), (TERM, 5_000), (TERM, 10_000), (TERM, 15_000)], 1, 4),
+            // Somebody waits, and tries again.
+            (&[(TERM, 0), (TERM, 10_000)], 2, 2),
+            (&[(INT, 0), (TERM, 10_000)], 2, 2),
+            // Another kind within a second has the same cause.
+            (&[(TERM, 0), (INT, 999)], 1, 2),
+            (&[(HUP, 0), (INT, 999)], 1, 2),
+            (&[(TERM, 0), (INT, 1_000)], 2, 2),
+            (&[(INT, 0), (HUP, 500), (INT, 1_000)], 1, 3),
+        ] {
+            assert_eq!(after(signals), (level, count), "{signals:?}");
+        }
+    }
 
     #[tokio::test]
     async fn the_first_signal_decides_and_nothing_is_begun_after_it() {
@@ -197,7 +278,9 @@ mod tests {
         keys.press(INT);
         let seen = interrupt.pressed().count;
         assert_eq!(interrupt.run_from(seen, async { 7 }).await, Ok(7));
-        keys.press(TERM);
+        // Not more urgent, but not to be missed either.
+        keys.came(TERM);
+        assert_eq!(interrupt.pressed().level, 1);
         let hung = std::future::pending::<()>();
         assert_eq!(interrupt.run_from(seen, hung).await, Err(Interrupted { signal: TERM }));
     }

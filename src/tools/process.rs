@@ -2,7 +2,8 @@
 //!
 //! Every child has a process group of its own, so that Ctrl-C on the terminal reaches us alone and
 //! we decide what the child gets: first press one SIGINT to the leader (Terraform and Ansible end
-//! in order), second press a second one, third press SIGKILL to the group.
+//! in order), second press a second one, third press SIGKILL to the group. What counts as a press is
+//! decided in `signal.rs`.
 //!
 //! A long-running program writes to a file that we follow, not to a pipe: it goes on undisturbed
 //! when we die (Terraform dies of SIGPIPE when its reader goes, and loses what it was creating).

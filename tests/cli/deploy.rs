@@ -11,7 +11,7 @@ fn tell(world: &World, what: &str, verb: &str) {
     std::fs::write(world.path("home").join(what), verb).unwrap();
 }
 
-fn wait_for(world: &World, file: &str) {
+pub fn wait_for(world: &World, file: &str) {
     let end = Instant::now() + Duration::from_secs(60);
     while !world.path("home").join(file).exists() {
         assert!(Instant::now() < end, "{file} never came");
@@ -19,7 +19,7 @@ fn wait_for(world: &World, file: &str) {
     }
 }
 
-fn send(child: &std::process::Child, signal: &str) {
+pub fn send(child: &std::process::Child, signal: &str) {
     let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }

@@ -28,6 +28,7 @@ mod no_libvirt;
 mod releases;
 mod remote;
 mod schema;
+mod signals;
 mod sql;
 mod stalled;
 mod stand_in;

@@ -1,11 +1,15 @@
 //! Builds a command line with a world of its own around it: home, caches, and a PATH that has
 //! only fakes and the few programs that shell scripts need. A test reads as a sentence.
 
-use std::os::unix::fs::PermissionsExt;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -60,8 +64,7 @@ impl World {
     }
 
     fn link(&self, name: &str) {
-        let found = ["/usr/bin", "/bin"].iter().map(|dir| Path::new(dir).join(name)).find(|p| p.exists());
-        if let Some(found) = found {
+        if let Some(found) = installed(name) {
             std::os::unix::fs::symlink(found, self.path("bin").join(name)).unwrap();
         }
     }
@@ -186,6 +189,22 @@ pub fn fake_image() -> Vec<u8> {
     image
 }
 
+/// A program of the system on which the tests run.
+fn installed(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin"].iter().map(|dir| Path::new(dir).join(name)).find(|path| path.exists())
+}
+
+/// A terminal without a window: the window's end, and the programs' end. No program that is started inherits either.
+fn pseudo_terminal() -> (OwnedFd, std::fs::File) {
+    let window = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&window).unwrap();
+    unlockpt(&window).unwrap();
+    let name = ptsname(&window, Vec::new()).unwrap();
+    let terminal =
+        std::fs::File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(name.to_str().unwrap());
+    (window, terminal.unwrap())
+}
+
 /// Starts with this treatment of a signal.
 fn treats(command: &mut Command, signal: i32, treatment: libc::sighandler_t) {
     // SAFETY: signal is async-signal-safe, and nothing else happens between fork and exec.
@@ -204,12 +223,12 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    pub fn arg(mut self, word: &std::ffi::OsStr) -> Self {
+    pub fn arg(mut self, word: &OsStr) -> Self {
         self.command.arg(word);
         self
     }
@@ -243,6 +262,45 @@ impl Call<'_> {
         self.command.env("TERM", "xterm").stdin(Stdio::inherit());
         let options = rexpect::session::Options::new().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
         rexpect::session::spawn_with_options(self.command, options).unwrap()
+    }
+
+    /// Types it at a login bash on a terminal of its own, which closes when its window's end is dropped.
+    pub fn typed_in_bash(self) -> (OwnedFd, std::process::Child) {
+        let (window, terminal) = pseudo_terminal();
+        let mut line: Vec<_> = std::iter::once(self.command.get_program()).chain(self.command.get_args()).collect();
+        line.push(OsStr::new("\n"));
+        let line = line.join(OsStr::new(" "));
+        let mut bash = Command::new(installed("bash").unwrap());
+        bash.args(["--login", "--noprofile", "-i"]).env("TERM", "xterm");
+        self.lend_its_world(&mut bash);
+        bash.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap()).stderr(terminal);
+        // SAFETY: these are two system calls, which are async-signal-safe; nothing else happens between fork and exec.
+        unsafe {
+            bash.pre_exec(|| {
+                rustix::process::setsid()?;
+                Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
+            })
+        };
+        let child = bash.spawn().unwrap();
+        std::fs::File::from(window.try_clone().unwrap()).write_all(line.as_encoded_bytes()).unwrap();
+        (window, child)
+    }
+
+    /// Lets `timeout` start it, which gets these words first.
+    pub fn under_timeout(mut self, words: &[&str]) -> Self {
+        let mut timeout = Command::new(installed("timeout").unwrap());
+        timeout.args(words).arg(self.command.get_program()).args(self.command.get_args());
+        self.lend_its_world(&mut timeout);
+        self.command = timeout;
+        self
+    }
+
+    fn lend_its_world(&self, command: &mut Command) {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            treats(command, signal, libc::SIG_DFL);
+        }
+        command.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.world.root.path()).stdin(Stdio::null());
     }
 
     /// Starts with this signal ignored, as `nohup` and a shell's `&` do it.
