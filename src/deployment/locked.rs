@@ -11,7 +11,7 @@ use super::edits::{self, Hasher};
 use super::lock::{self, Lock};
 use super::{DeploymentDir, OpLog, Secrets, State, atomic, debug_log, state, transitions};
 use crate::error::{Error, Result};
-use crate::model::{Operation, Phase, RenderedFile};
+use crate::model::{Operation, RenderedFile};
 
 /// What becomes of rendered files that were edited by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +91,7 @@ impl Locked {
     }
 
     /// Changes the state, in the file and here, or, on an error, in neither.
-    pub fn update(&mut self, change: impl FnOnce(&mut State)) -> Result<()> {
+    pub(super) fn update(&mut self, change: impl FnOnce(&mut State)) -> Result<()> {
         let mut new = self.dir.state.clone();
         change(&mut new);
         new.updated_at = state::now();
@@ -99,14 +99,6 @@ impl Locked {
         tracing::debug!(phase = %new.phase, "state written");
         self.dir.state = new;
         Ok(())
-    }
-
-    /// Records a phase. One that is ready has been ready once and for all ([`State::ever_ready`]).
-    pub fn set_phase(&mut self, phase: Phase) -> Result<()> {
-        self.update(|state| {
-            state.phase = phase;
-            state.ever_ready |= phase == Phase::DatabaseReady;
-        })
     }
 
     pub fn write_secrets(&mut self, secrets: &Secrets) -> Result<()> {
@@ -194,6 +186,7 @@ mod tests {
 
     use super::*;
     use crate::deployment::{LockStatus, testing};
+    use crate::model::Phase;
 
     fn locked() -> (tempfile::TempDir, Locked) {
         let (dir, deployment) = testing::deployment();
@@ -224,7 +217,7 @@ mod tests {
     fn the_state_is_read_again_under_the_lock() {
         let (_dir, mut first) = locked();
         let early = DeploymentDir::open(first.root()).unwrap();
-        first.set_phase(Phase::DatabaseReady).unwrap();
+        first.begun(Phase::DatabaseReady).unwrap();
         drop(first);
         assert_eq!(early.state().phase, Phase::Initialized);
         let late = early.lock(Operation::Destroy).unwrap();
@@ -248,7 +241,7 @@ mod tests {
         let (_dir, mut locked) = locked();
         let before = (locked.state().clone(), text(&locked, STATE_FILE));
         fs::create_dir(atomic::temporary(&locked.root().join(STATE_FILE))).unwrap();
-        assert!(locked.set_phase(Phase::Destroyed).is_err());
+        assert!(locked.begun(Phase::Destroyed).is_err());
         assert_eq!((locked.state().clone(), text(&locked, STATE_FILE)), before);
     }
 
@@ -256,11 +249,11 @@ mod tests {
     fn the_right_phase_is_asked_for_with_commands_for_this_directory() {
         let (_dir, mut locked) = locked();
         locked.check_allowed(Operation::Deploy).unwrap();
-        locked.set_phase(Phase::Destroyed).unwrap();
+        locked.begun(Phase::Destroyed).unwrap();
         locked.check_allowed(Operation::Destroy).unwrap();
         let error = locked.check_allowed(Operation::Deploy).unwrap_err();
         assert_eq!(error.hint().unwrap(), "next: exasol init -d NEW_DIR");
-        locked.set_phase(Phase::DestroyFailed).unwrap();
+        locked.begun(Phase::DestroyFailed).unwrap();
         let hint = locked.check_allowed(Operation::Deploy).unwrap_err().hint().unwrap();
         assert!(hint.starts_with("next: exasol destroy -d /"), "{hint}");
     }
@@ -381,7 +374,7 @@ mod tests {
         locked.start_log(Operation::Destroy).unwrap().append_event("{}");
         let removed = locked.remove_after_destroy().unwrap();
         assert_eq!(removed, ["secrets.json", "ssh", "ansible", "terraform"]);
-        locked.set_phase(Phase::Destroyed).unwrap();
+        locked.begun(Phase::Destroyed).unwrap();
         assert_eq!(locked.remove_after_destroy().unwrap(), Vec::<String>::new());
 
         let again = DeploymentDir::open(locked.root()).unwrap();

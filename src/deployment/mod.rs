@@ -10,6 +10,7 @@
 //! | `dir` | [`DeploymentDir`]: an existing deployment, for reading |
 //! | `create` | how `init` makes one, all or nothing |
 //! | `locked` | [`Locked`]: the same with the lock held, for writing |
+//! | `record` | what operations write down in the state, one verb each |
 //! | `state` | [`State`]: `deployment.json` |
 //! | `secrets` | [`Secrets`]: `secrets.json` |
 //! | `lock` | the lock itself (OFD) |
@@ -42,6 +43,7 @@ pub mod keys;
 mod lock;
 mod locked;
 mod oplog;
+mod record;
 mod secrets;
 mod state;
 pub mod transitions;
@@ -56,5 +58,6 @@ pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};
 pub use oplog::{LogFolder, OpLog};
+pub use record::{Trouble, Update};
 pub use secrets::Secrets;
 pub use state::State;

@@ -110,6 +110,12 @@ impl State {
         }
     }
 
+    /// One that is ready has been ready once and for all.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.ever_ready |= phase == Phase::DatabaseReady;
+    }
+
     /// Reads `file`; None if there is none.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub(super) async fn run(
         return Err(refused);
     }
     work.begin(APPLY.id);
-    work.dir.update(|state| state.engine = Some(engine.to_owned()))?;
+    work.dir.applying(engine)?;
     match apply(work, cluster, &terraform, &planned).await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));
@@ -64,7 +64,7 @@ async fn apply(work: &mut Work, cluster: &Cluster, terraform: &Workdir, planned:
         Place::Hypervisor(_) => planned.creates(protected(work, cluster)),
         Place::Cloud(_) => BTreeSet::new(),
     };
-    work.dir.update(|state| state.creating = creating)?;
+    work.dir.creating(creating)?;
     seed::provide(work, cluster, &planned.made_nodes(protected(work, cluster))).await?;
     terraform.apply().await?;
     forget_creating(work)
@@ -74,7 +74,7 @@ async fn apply(work: &mut Work, cluster: &Cluster, terraform: &Workdir, planned:
 fn forget_creating(work: &mut Work) -> Result<()> {
     match work.dir.state().creating.is_empty() {
         true => Ok(()),
-        false => work.dir.update(|state| state.creating.clear()),
+        false => work.dir.creating(BTreeSet::new()),
     }
 }
 

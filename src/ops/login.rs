@@ -30,7 +30,7 @@ pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
     learn_cos_host_keys(work, cluster).await?;
     let tell = |text| work.detail(text);
     work.interrupt.run(log_in_everywhere(&work.dir, LOGIN_LIMIT, &tell)).await??;
-    work.dir.update(|state| state.ever_ready = true)?;
+    work.dir.logged_in()?;
     work.done(format!("SELECT 1 came back from {} of {} nodes", cluster.nodes.len(), cluster.nodes.len()));
     Ok(())
 }
@@ -38,7 +38,7 @@ pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
 /// Records the certificate to which alone the password is sent.
 async fn pin(work: &mut Work) -> Result<()> {
     let fingerprint = work.interrupt.run(fingerprint_over_ssh(&work.dir)).await??;
-    work.dir.update(|state| state.certificate_fingerprint = Some(fingerprint))
+    work.dir.certificate(Some(fingerprint))
 }
 
 /// Gives `sys` the password that `init --update` recorded. A run that was killed in between finds the
@@ -138,7 +138,7 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
         }
         learned.insert(node.name.clone(), keys);
     }
-    work.dir.update(|state| state.cos_host_keys = learned)?;
+    work.dir.cos_host_keys(learned)?;
     connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
 }
 

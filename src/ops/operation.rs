@@ -1,5 +1,5 @@
 //! The frame around every operation that changes something: lock, phase, steps, log, result.
-//! No other code writes a phase.
+//! No other code writes a phase, except a repair that has proved one.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::terraform_dir;
 use super::{Context, known, recorded};
 use crate::deployment::transitions::{self, Cause, Next};
-use crate::deployment::{DeploymentDir, Locked, OpLog};
+use crate::deployment::{DeploymentDir, Locked, OpLog, Trouble};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
 use crate::model::{LastError, Operation, Phase, quote};
@@ -112,7 +112,7 @@ pub(super) async fn with_operation<T>(
     let since = Instant::now();
     let from = dir.state().phase;
     if let Some(phase) = transitions::begin(operation) {
-        dir.set_phase(phase)?;
+        dir.begun(phase)?;
     }
     let mut work = Work {
         dir,
@@ -162,13 +162,12 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
     let (keeps, now) = (transitions::begin(operation).is_none(), work.dir.state().phase);
     let mended = keeps && now != work.from;
     let phase = phase.unwrap_or(if keeps { now } else { work.from });
-    work.dir.update(|state| {
-        if !keeps || mended || last_error.is_some() {
-            state.last_error = last_error;
-        }
-        state.phase = phase;
-        state.ever_ready |= phase == Phase::DatabaseReady;
-    })
+    let trouble = match last_error {
+        Some(error) => Trouble::New(error),
+        None if keeps && !mended => Trouble::Stays,
+        None => Trouble::Gone,
+    };
+    work.dir.ended(phase, trouble)
 }
 
 fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecorded: Option<Error>) -> Error {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::init::Passwords;
 use super::operation::in_dir;
 use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded as names, release};
-use crate::deployment::{DeploymentDir, Secrets, State, keys};
+use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, UpdateReport, shown_address};
 use crate::providers::{self, Place, Provider};
@@ -90,17 +90,8 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         warnings
             .extend(warning(&spec).filter(|new| Some(new) != warning(&state.spec).as_ref()).map(|c| floors::text(&c)));
         warnings.extend(engine.as_ref().and_then(|change| change.warning.clone()));
-        locked.update(|state| {
-            state.spec = spec;
-            if changed.iter().any(|change| change.option == IMAGE) {
-                // That of another image.
-                state.image_sha256 = None;
-            }
-            if let Some(change) = engine {
-                state.engine = change.engine;
-            }
-            state.update_pending = true;
-        })?;
+        let other_image = changed.iter().any(|change| change.option == IMAGE);
+        locked.updated(spec, Update { other_image, engine: engine.map(|change| change.engine) })?;
     }
     Ok(UpdateReport {
         deployment: state.id.to_string(),

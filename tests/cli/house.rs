@@ -42,6 +42,11 @@ fn only_main_and_cli_end_the_process() {
 }
 
 #[test]
+fn only_the_frame_of_an_operation_writes_a_phase() {
+    assert_none(rules::phases(&Source::all()));
+}
+
+#[test]
 fn only_where_it_must_be_a_clippy_rule_is_switched_off() {
     assert_none(rules::switched_off(&Source::all()));
 }

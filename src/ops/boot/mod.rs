@@ -124,7 +124,7 @@ async fn watched(work: &mut Work, cluster: &Cluster, guard: &mut Guard<'_>) -> R
 }
 
 fn remember(work: &mut Work, cluster: &Cluster, nodes: &[Node]) -> Result<()> {
-    work.dir.update(|state| state.nodes = nodes.to_vec())?;
+    work.dir.found_nodes(nodes.to_vec())?;
     connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
 }
 
@@ -132,7 +132,7 @@ fn remember(work: &mut Work, cluster: &Cluster, nodes: &[Node]) -> Result<()> {
 fn remember_from(work: &mut Work, seen_from: BTreeSet<IpAddr>) -> Result<()> {
     match seen_from.is_empty() {
         true => Ok(()),
-        false => work.dir.update(|state| state.seen_from = seen_from),
+        false => work.dir.seen_from(seen_from),
     }
 }
 
@@ -228,7 +228,9 @@ fn one_address(nodes: Vec<String>, address: IpAddr, leases: Option<String>) -> E
 /// The image is recorded: a newer one never changes a machine that exists, nor what a later node is made from.
 async fn from_outputs(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>> {
     let connections::Outputs { nodes, image_id } = connections::from_outputs(work, &cluster.nodes).await?;
-    work.dir.update(|state| state.facts.extend(image_id.map(|id| ("image_id".to_owned(), id))))?;
+    if let Some(id) = image_id {
+        work.dir.made_from_image(id)?;
+    }
     Ok(nodes)
 }
 

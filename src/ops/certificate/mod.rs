@@ -74,7 +74,7 @@ pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateRe
         context.interrupt.run(program.run("ready", Vec::new())).await??;
         nodes = context.interrupt.run(hand_over(&mut dir, &ssh, &program, &pair, &nodes)).await??;
     }
-    dir.update(|state| state.certificate_fingerprint = Some(pair.fingerprint.clone()))?;
+    dir.certificate(Some(pair.fingerprint.clone()))?;
     context.interrupt.run(login::log_in_everywhere(&dir, LOGIN_LIMIT, &|_| {})).await??;
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
@@ -95,7 +95,7 @@ async fn hand_over(
     before: &[NodeCertificate],
 ) -> Result<Vec<NodeCertificate>> {
     let pinned = dir.state().certificate_fingerprint.clone();
-    dir.update(|state| state.certificate_fingerprint = None)?;
+    dir.certificate(None)?;
     let answer = program.run("set", pair.text.clone()).await;
     let said = match &answer {
         Ok(text) => text.trim().to_owned(),
@@ -111,7 +111,7 @@ async fn hand_over(
         if since.elapsed() > limit {
             // Nothing has changed: the pin is right again.
             if now.iter().zip(before).all(|(now, before)| now.fingerprint == before.fingerprint) {
-                dir.update(|state| state.certificate_fingerprint = pinned)?;
+                dir.certificate(pinned)?;
             }
             return Err(not_taken(dir, &now, &said, limit));
         }

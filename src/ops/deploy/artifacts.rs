@@ -77,14 +77,7 @@ pub(super) async fn release(work: &mut Work, plan: &Plan<'_>, pending: &mut Pend
         for (artifact, local) in learned.iter().filter(|(artifact, _)| artifact.sha256.is_none()) {
             work.detail(format!("{} is pinned from now on: SHA-256 {}", artifact.file, local.sha256));
         }
-        work.dir.update(|state| {
-            let Some(recorded) = state.spec.release.as_mut() else { return };
-            for (artifact, local) in [(&mut recorded.archive, &release.archive), (&mut recorded.c4, &release.c4)] {
-                if artifact.sha256.is_none() {
-                    artifact.pin(local.sha256.clone(), HashOrigin::Pinned);
-                }
-            }
-        })?;
+        work.dir.pinned_release(&release.archive.sha256, &release.c4.sha256)?;
     }
     work.done(version.with_c4());
     Ok(release)

@@ -28,10 +28,7 @@ pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
     let (path, sha256) = local(work, plan, host, image).await?;
     let volume = upload(work, host, path, sha256.clone()).await?;
     work.done(volume.clone());
-    work.dir.update(|state| {
-        state.image_sha256 = Some(sha256);
-        state.base_volume = Some(volume);
-    })
+    work.dir.uploaded_image(sha256, volume)
 }
 
 /// The image as a local file, and its checksum.
@@ -72,7 +69,7 @@ async fn local(work: &mut Work, plan: &Plan<'_>, host: &HostConnection, image: B
                 work.detail(format!("the image is pinned from now on: SHA-256 {}", done.sha256));
             }
             // Here, not after the upload: a second attempt shall not take another image.
-            work.dir.update(|state| state.image_sha256 = Some(done.sha256.clone()))?;
+            work.dir.pinned_image(done.sha256.clone())?;
             let kept = dest.with_file_name(cache_name(Some(&done.sha256), &url));
             match std::fs::rename(&dest, &kept) {
                 // Another deployment waited for the same download, and was faster here.

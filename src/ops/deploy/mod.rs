@@ -96,10 +96,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         login::change_password(work).await?;
         login::prove(work, &plan.cluster).await?;
         let form = nodes::form(work, &plan.cluster, &nodes, &release)?;
-        work.dir.update(|state| {
-            state.update_pending = false;
-            state.nodes_form = Some(form);
-        })?;
+        work.dir.deployed(form)?;
         Ok(report(work, &plan, since))
     })
     .await
@@ -191,7 +188,7 @@ async fn check(work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
     if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
-        work.dir.update(|state| state.facts = facts)?;
+        work.dir.found_facts(facts)?;
     }
     Ok(programs)
 }

@@ -35,10 +35,7 @@ pub(super) async fn install(
     work.changes();
     let played = ansible.run_playbook(run, &work.sink, &work.interrupt).await;
     played.map_err(|error| with_directory(error, work.dir.root()))?;
-    work.dir.update(|state| {
-        state.installed = true;
-        state.told_addresses = addresses(nodes);
-    })
+    work.dir.installed(addresses(nodes))
 }
 
 /// Commands that a node's script names work from anywhere.
@@ -67,10 +64,7 @@ pub(in crate::ops) async fn prepare(
     work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
     let form = form(work, cluster, nodes, release)?;
-    work.dir.update(|state| {
-        state.told_addresses = addresses(nodes);
-        state.nodes_form = Some(form);
-    })
+    work.dir.told_nodes(addresses(nodes), form)
 }
 
 fn addresses(nodes: &[Node]) -> BTreeMap<String, IpAddr> {

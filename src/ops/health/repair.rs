@@ -73,7 +73,7 @@ async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
         *node = connections::node_at(work.dir.state(), cluster.provider, &node.plan, now);
     }
     if !repaired.is_empty() {
-        work.dir.update(|state| state.nodes = known)?;
+        work.dir.found_nodes(known)?;
     }
     Ok(repaired)
 }
@@ -102,7 +102,7 @@ async fn certificate(work: &mut Work) -> Result<Option<String>> {
     if recorded.as_ref() == Some(&shown) {
         return Ok(None);
     }
-    work.dir.update(|state| state.certificate_fingerprint = Some(shown.clone()))?;
+    work.dir.certificate(Some(shown.clone()))?;
     Ok(Some(format!("the certificate: SHA-256 {shown}")))
 }
 
@@ -111,7 +111,7 @@ async fn phase(work: &mut Work, request: &HealthRequest) -> Result<Option<String
     let looking = examine::nodes(&work.dir, &request.dir, request.deadline);
     let found = work.interrupt.run(looking).await??;
     let Some(proven) = judge::proven(recorded, &found.statuses) else { return Ok(None) };
-    work.dir.set_phase(proven)?;
+    work.dir.proved(proven)?;
     Ok(Some(format!("the phase: {proven} instead of {recorded}")))
 }
 

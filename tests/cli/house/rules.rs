@@ -11,6 +11,7 @@ const LOCAL_PROVIDER: &str = "libvirt";
 const LONGEST_FILE: usize = 500;
 const VAGUE: [&str; 4] = ["util", "utils", "helpers", "misc"];
 const PRINT_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
+const PHASE_VERBS: [&str; 3] = ["begun", "ended", "proved"];
 const CLIPPY_RULES: [&str; 4] = ["disallowed_macros", "disallowed_methods", "unwrap_used", "expect_used"];
 
 /// Whether a word is a cloud's name, as the table of providers has it.
@@ -89,6 +90,31 @@ pub fn exits(sources: &[Source]) -> Vec<String> {
     scan(sources, exempt, |tokens, at| {
         names(tokens, at, "process", "exit").then(|| "ends the process, which only main.rs may".to_owned())
     })
+}
+
+/// The frame of an operation writes a phase, and a repair what it has proved.
+pub fn phases(sources: &[Source]) -> Vec<String> {
+    let writers = |path: &str| match path {
+        "ops/operation.rs" => ["begun", "ended"].as_slice(),
+        "ops/health/repair.rs" => &["proved"],
+        _ => &[],
+    };
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| source.module() != "deployment") {
+        let its_own = writers(&source.path);
+        violations.extend(scan(
+            std::slice::from_ref(source),
+            |_| false,
+            |tokens, at| {
+                let is_call =
+                    at >= 1 && tokens[at - 1] == Token::Sign('.') && tokens.get(at + 1) == Some(&Token::Open('('));
+                let word = tokens[at].word().filter(|word| is_call && PHASE_VERBS.contains(word))?;
+                (!its_own.contains(&word))
+                    .then(|| format!("calls {word}: only the frame of an operation writes a phase"))
+            },
+        ));
+    }
+    violations
 }
 
 pub fn switched_off(sources: &[Source]) -> Vec<String> {
@@ -247,6 +273,14 @@ mod tests {
     fn exits_are_found() {
         let texts = ["fn f() { std::process::exit(1) }", "use std::process::{Stdio, exit};"];
         belongs(exits, "main.rs", "ops/deploy.rs", &texts);
+    }
+
+    #[test]
+    fn a_phase_that_is_written_elsewhere_is_found() {
+        let texts = ["fn f(d: Locked) { d.begun(p); }", "fn f(w: Work) { w.dir.ended(p, trouble) }"];
+        belongs(phases, "ops/operation.rs", "ops/start.rs", &texts);
+        belongs(phases, "ops/health/repair.rs", "ops/operation.rs", &["fn f(d: Locked) { d.proved(p); }"]);
+        assert!(!breaks(phases, "ops/start.rs", "fn ended() { ended(); }"));
     }
 
     #[test]
