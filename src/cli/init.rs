@@ -82,10 +82,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
 
 fn update(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let dir = globals.deployment_dir.clone();
-    let spec::Wanted { spec, release, credentials, mut warnings, file } =
-        spec::updated(matches, &update::recorded(&dir)?)?;
+    let spec::Wanted { spec: changes, release, credentials, mut warnings, file } =
+        spec::changes(matches, update::provider(&dir)?)?;
     let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
-    let request = UpdateRequest { dir, spec, release, passwords, credentials, warnings };
+    let request = UpdateRequest { dir, changes, release, passwords, credentials, warnings };
     let report = until_signal(ui, async |context| update::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)

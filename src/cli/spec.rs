@@ -10,14 +10,14 @@ use super::options::{self, Sources, invalid};
 use super::{credentials, environment, passwords};
 use crate::catalog;
 use crate::error::{Error, Result};
-use crate::model::{OptionDef, Options, Spec, env_name};
+use crate::model::{OptionDef, Options, Spec, SpecChange, env_name};
 use crate::ops::{Given, ReleaseRequest};
 use crate::providers::{self, Provider};
 
-/// A spec with what belongs to it but is no part of it.
-pub(super) struct Wanted {
+/// A spec, or changes of one, with what belongs to it but is no part of it.
+pub(super) struct Wanted<S> {
     /// Its release is resolved by the operation.
-    pub spec: Spec,
+    pub spec: S,
     pub release: ReleaseRequest,
     /// Credentials that were typed.
     pub credentials: Given,
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
 }
 
 /// The spec as `init` and `doctor` get it.
-pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted> {
+pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted<Spec>> {
     let file = config_file(matches)?;
     let provider = provider(matches, file.as_ref())?;
     let mut warnings = Vec::new();
@@ -137,53 +137,45 @@ fn cidrs(value: Option<&Value>) -> Result<Vec<ipnet::IpNet>> {
         .collect()
 }
 
-/// What somebody asked for, over what is recorded: `init --update`.
-pub(super) fn updated(matches: &ArgMatches, recorded: &Spec) -> Result<Wanted> {
+/// What somebody asked to change in a deployment on that provider: `init --update`.
+pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wanted<Vec<SpecChange>>> {
     let file = config_file(matches)?;
-    let provider = providers::find(&recorded.provider)?;
-    if let Some(named) =
-        matches.try_get_one::<String>("cloud-provider").ok().flatten().filter(|n| **n != recorded.provider)
+    if let Some(named) = matches.try_get_one::<String>("cloud-provider").ok().flatten().filter(|n| **n != provider.name)
     {
         return Err(Error::Usage {
-            message: format!(
-                "--cloud-provider: the deployment is on {}, and cannot move to {named}",
-                recorded.provider
-            ),
+            message: format!("--cloud-provider: the deployment is on {}, and cannot move to {named}", provider.name),
             hint: Some("make another deployment with exasol init -d NEW_DIR".into()),
         });
     }
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
     sources.refuse_foreign(provider)?;
-    let asked = spec(&sources, provider)?;
-    let mut spec = recorded.clone();
+    let mut asked = spec(&sources, provider)?;
     let given = |flag: &str| options::COMMON.iter().any(|def| def.flag == flag && sources.is_given(def));
-    let mut take = |flag: &str, change: &mut dyn FnMut(&mut Spec)| {
-        if given(flag) {
-            change(&mut spec);
-        }
-    };
-    take("cluster-size", &mut |s| s.cluster_size = asked.cluster_size);
-    take("db-version", &mut |s| {
-        s.db_version.clone_from(&asked.db_version);
-        s.release = None;
-    });
-    take("data-volume-size", &mut |s| s.data_volume_size = asked.data_volume_size);
-    take("data-volumes-per-node", &mut |s| s.data_volumes_per_node = asked.data_volumes_per_node);
-    take("root-volume-size", &mut |s| s.root_volume_size = asked.root_volume_size);
-    take("instance-type", &mut |s| s.instance_type.clone_from(&asked.instance_type));
-    take("owner", &mut |s| s.owner.clone_from(&asked.owner));
-    take("allowed-cidr", &mut |s| s.allowed_cidrs.clone_from(&asked.allowed_cidrs));
-    take("enable-multicast-overlay", &mut |s| s.multicast_overlay = asked.multicast_overlay);
+    let mut changes: Vec<SpecChange> = [
+        ("cluster-size", SpecChange::ClusterSize(asked.cluster_size)),
+        ("db-version", SpecChange::DbVersion(asked.db_version)),
+        ("data-volume-size", SpecChange::DataVolumeSize(asked.data_volume_size)),
+        ("data-volumes-per-node", SpecChange::DataVolumesPerNode(asked.data_volumes_per_node)),
+        ("root-volume-size", SpecChange::RootVolumeSize(asked.root_volume_size)),
+        ("instance-type", SpecChange::InstanceType(asked.instance_type)),
+        ("owner", SpecChange::Owner(asked.owner)),
+        ("allowed-cidr", SpecChange::AllowedCidrs(asked.allowed_cidrs)),
+        ("enable-multicast-overlay", SpecChange::MulticastOverlay(asked.multicast_overlay)),
+    ]
+    .into_iter()
+    .filter_map(|(flag, change)| given(flag).then_some(change))
+    .collect();
     // Not by a variable, which may be meant for other deployments: from OpenTofu there is no way back.
     if options::COMMON.iter().any(|def| def.flag == "engine" && sources.is_asked_for(def)) {
-        spec.engine.clone_from(&asked.engine);
+        changes.push(SpecChange::Engine(asked.engine));
     }
     for def in options::of(provider).filter(|def| sources.is_given(def)) {
-        spec.options.extend(asked.options.get(def.key).map(|value| (def.key.to_owned(), value.clone())));
+        let value = asked.options.remove(def.key);
+        changes.extend(value.map(|value| SpecChange::Option(def.key.to_owned(), value)));
     }
     // Nor the release, which a variable may name for other deployments.
     let release = release(&sources, &|def| sources.is_asked_for(def))?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
-    Ok(Wanted { spec, release, credentials, warnings, file })
+    Ok(Wanted { spec: changes, release, credentials, warnings, file })
 }

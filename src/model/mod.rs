@@ -49,7 +49,7 @@ pub use phase::{Operation, Phase};
 pub use quote::{command_line, quote};
 pub use report::*;
 pub use sha256::{hex, is_sha256, sha256_hex};
-pub use spec::{DISKS_MAX, NODES_MAX, NodeSize, Spec};
+pub use spec::{DISKS_MAX, NODES_MAX, NodeSize, Spec, SpecChange};
 pub use ssh_path::ssh_path;
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,

@@ -1,5 +1,6 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{DbVersion, Options};
 
@@ -52,6 +53,49 @@ impl Spec {
             None => Ok(()),
             Some((key, count, max)) => Err(format!("cannot be read: {key} is {count}, and 1 to {max} are possible")),
         }
+    }
+}
+
+/// One thing that somebody asked to change in a recorded [`Spec`]: its new value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpecChange {
+    ClusterSize(u32),
+    /// As it was typed. The recorded release belongs to the former one.
+    DbVersion(String),
+    DataVolumeSize(u32),
+    DataVolumesPerNode(u32),
+    RootVolumeSize(u32),
+    InstanceType(Option<String>),
+    Owner(Option<String>),
+    AllowedCidrs(Vec<IpNet>),
+    MulticastOverlay(bool),
+    Engine(Option<String>),
+    /// One of the provider's own, by its key.
+    Option(String, Value),
+}
+
+impl Spec {
+    /// This one with a change; what nobody asked to change stays.
+    pub fn with(mut self, change: SpecChange) -> Spec {
+        match change {
+            SpecChange::ClusterSize(nodes) => self.cluster_size = nodes,
+            SpecChange::DbVersion(name) => {
+                self.db_version = name;
+                self.release = None;
+            }
+            SpecChange::DataVolumeSize(gb) => self.data_volume_size = gb,
+            SpecChange::DataVolumesPerNode(disks) => self.data_volumes_per_node = disks,
+            SpecChange::RootVolumeSize(gb) => self.root_volume_size = gb,
+            SpecChange::InstanceType(name) => self.instance_type = name,
+            SpecChange::Owner(name) => self.owner = name,
+            SpecChange::AllowedCidrs(networks) => self.allowed_cidrs = networks,
+            SpecChange::MulticastOverlay(on) => self.multicast_overlay = on,
+            SpecChange::Engine(name) => self.engine = name,
+            SpecChange::Option(key, value) => {
+                self.options.insert(key, value);
+            }
+        }
+        self
     }
 }
 

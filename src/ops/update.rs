@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded as names, release};
+use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded, release};
 use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
 use crate::error::{Error, Result};
-use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, UpdateReport, shown_address};
-use crate::providers::{self, Place, Provider};
+use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, SpecChange, UpdateReport, shown_address};
+use crate::providers::{Place, Provider};
 
 pub struct UpdateRequest {
     pub dir: PathBuf,
-    /// The recorded spec with what was asked for.
-    pub spec: Spec,
+    /// What was asked for. It meets the recorded spec under the lock: another update may run at the same time.
+    pub changes: Vec<SpecChange>,
     pub release: ReleaseRequest,
     pub passwords: Passwords,
     pub credentials: Given,
@@ -41,20 +41,23 @@ const RELEASE: &str = "release";
 /// The database does not notice; the state decides (see [`engine::change`]).
 const ENGINE: &str = "engine";
 
-/// The spec as it is recorded.
-pub fn recorded(dir: &Path) -> Result<Spec> {
+/// The provider of that deployment, which no update changes.
+pub fn provider(dir: &Path) -> Result<&'static Provider> {
     let dir = DeploymentDir::open(dir)?;
-    names::provider(&dir)?;
-    names::version(&dir)?;
-    Ok(dir.state().spec.clone())
+    let provider = recorded::provider(&dir)?;
+    recorded::version(&dir)?;
+    Ok(provider)
 }
 
 pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
-    let UpdateRequest { dir: root, mut spec, release: asked, passwords, credentials, mut warnings } = request;
+    let UpdateRequest { dir: root, changes: wanted, release: asked, passwords, credentials, mut warnings } = request;
     let dir = DeploymentDir::open(&root)?;
     dir.check_allowed(Operation::Update)?;
-    let provider = providers::find(&spec.provider)?;
-    let recorded = &dir.state().spec;
+    let mut locked = dir.lock(Operation::Update)?;
+    locked.check_allowed(Operation::Update)?;
+    let provider = recorded::provider(&locked)?;
+    let recorded = &locked.state().spec;
+    let mut spec = wanted.into_iter().fold(recorded.clone(), Spec::with);
     if !release::is_of_name(recorded, &spec.db_version) || asked.catalog.is_some() {
         release::resolve(&mut spec, &asked, Some(recorded))?;
         release::pin_files(&mut spec, &context.interrupt).await?;
@@ -67,8 +70,6 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         }
     }
     (provider.validate)(&spec)?;
-    let mut locked = dir.lock(Operation::Update)?;
-    locked.check_allowed(Operation::Update)?;
     warnings.extend(known::remember(&locked));
     let state = locked.state().clone();
     floors::check(provider, &spec, Some(&state.spec))?;

@@ -1,5 +1,6 @@
 //! `init` on libvirt's mock driver: everything or nothing, and nothing that others may read.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::World;
@@ -159,4 +160,23 @@ fn an_init_that_was_killed_does_not_block_the_next() {
         true => world.exasol("status").run().code(0),
         false => world.init("").run().code(0),
     };
+}
+
+#[test]
+fn an_update_that_waits_for_a_password_keeps_what_another_one_changes_meanwhile() {
+    let world = World::complete().initialized();
+    let password = world.path("password");
+    let name = std::ffi::CString::new(password.to_str().unwrap()).unwrap();
+    // SAFETY: the name is a string with an end.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let update = format!("init --update --owner bob --db-password-file {}", password.display());
+    let mut waiting = world.exasol(&update).start();
+    // Opened for writing as soon as the other side reads.
+    let mut password = std::fs::File::options().write(true).open(&password).unwrap();
+    world.exasol("init --update --data-volume-size 200").run().code(0);
+    password.write_all(b"Secret-1234\n").unwrap();
+    drop(password);
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    let spec = &world.state()["spec"];
+    assert_eq!((&spec["owner"], &spec["data_volume_size"]), (&"bob".into(), &200.into()));
 }
