@@ -108,9 +108,6 @@ pub enum Error {
     /// An operation that failed after it had begun: the cause, what exists now, what to do next.
     #[error("{cause}")]
     Operation { operation: Operation, cause: Box<Error>, now: String, next: Vec<String> },
-    /// A cause that came before anything was changed: the phase stays what it was.
-    #[error("{0}")]
-    Refused(Box<Error>),
 
     #[error("{context}: {source}")]
     Io { context: String, source: std::io::Error },
@@ -126,14 +123,6 @@ impl Error {
 
     pub fn other(message: impl Into<String>) -> Error {
         Error::Other(anyhow::anyhow!(message.into()))
-    }
-
-    /// For what an operation finds out while it only looks.
-    pub fn before_any_change(self) -> Error {
-        match self {
-            Error::Interrupted { .. } => self,
-            cause => Error::Refused(Box::new(cause)),
-        }
     }
 
     /// Stable, for programs.
@@ -168,7 +157,7 @@ impl Error {
             Error::Fingerprint { .. } => "certificate_mismatch",
             Error::LeftBehind { .. } => "left_behind",
             Error::Interrupted { .. } => "interrupted",
-            Error::Operation { cause, .. } | Error::Refused(cause) => cause.code(),
+            Error::Operation { cause, .. } => cause.code(),
             Error::Io { .. } => "io",
             Error::Other(_) => "failed",
         }
@@ -193,7 +182,7 @@ impl Error {
             Error::ToolMissing { .. } | Error::ToolUnusable { .. } | Error::LibvirtUnreachable { .. } => 4,
             Error::Locked { .. } => 75,
             Error::Interrupted { signal } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
-            Error::Operation { cause, .. } | Error::Refused(cause) => cause.exit_code(),
+            Error::Operation { cause, .. } => cause.exit_code(),
             Error::Tool(_)
             | Error::TerraformState { .. }
             | Error::PlanRefused { .. }
@@ -262,7 +251,7 @@ impl Error {
             })),
             Error::LeftBehind { .. } => Some("run exasol destroy again".into()),
             Error::Interrupted { .. } => None,
-            Error::Operation { cause, .. } | Error::Refused(cause) => cause.hint(),
+            Error::Operation { cause, .. } => cause.hint(),
             Error::Io { .. } | Error::Other(_) => None,
         }
     }

@@ -68,9 +68,6 @@ pub fn succeeded(operation: Operation) -> Option<Phase> {
 /// Why an operation ended without doing its work, as far as the phase depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It was refused before anything was changed: preflight, the plan guard, edited files. Whoever knows
-    /// that something was changed before takes it for [`Cause::Other`].
-    Refused,
     /// A signal ended it.
     Interrupted,
     /// The cluster is there, but the login did not succeed.
@@ -82,46 +79,21 @@ impl From<&Error> for Cause {
     fn from(error: &Error) -> Cause {
         match error {
             Error::Operation { cause, .. } => Cause::from(&**cause),
-            Error::Refused(_) => Cause::Refused,
-            Error::InvalidValue { .. }
-            | Error::Usage { .. }
-            | Error::NotADeployment { .. }
-            | Error::AlreadyInitialized { .. }
-            | Error::DirectoryNotEmpty { .. }
-            | Error::BashDeployment { .. }
-            | Error::WrongPhase { .. }
-            | Error::NotYet { .. }
-            | Error::EditedFiles { .. }
-            | Error::Preflight { .. }
-            | Error::ToolMissing { .. }
-            | Error::ToolUnusable { .. }
-            | Error::Locked { .. }
-            | Error::TerraformState { .. }
-            | Error::PlanRefused { .. } => Cause::Refused,
             Error::Interrupted { .. } => Cause::Interrupted,
             Error::SqlConnection { .. } | Error::SqlStatement { .. } | Error::Fingerprint { .. } => Cause::Connection,
-            Error::BrokenState { .. }
-            | Error::LibvirtUnreachable { .. }
-            | Error::Tool(_)
-            | Error::Timeout { .. }
-            | Error::MachineDead { .. }
-            | Error::SharedAddress { .. }
-            | Error::Download { .. }
-            | Error::Api { .. }
-            | Error::Checksum { .. }
-            | Error::LeftBehind { .. }
-            | Error::Io { .. }
-            | Error::Other(_) => Cause::Other,
+            _ => Cause::Other,
         }
     }
 }
 
-/// The phase after `operation` has ended for `cause`; None: the one before it began.
-pub fn failed(operation: Operation, cause: Cause) -> Option<Phase> {
+/// The phase after `operation` has ended for `cause`; None: the one before it began. `changed`: something outside the
+/// directory may be another than it was.
+pub fn failed(operation: Operation, cause: Cause, changed: bool) -> Option<Phase> {
     match (operation, cause) {
-        (Operation::Update | Operation::Repair, _) | (_, Cause::Refused) => None,
+        (Operation::Update | Operation::Repair, _) => None,
         // Stays in progress with a free lock, which is what `status` calls interrupted.
         (_, Cause::Interrupted) => begin(operation),
+        _ if !changed => None,
         (Operation::Deploy, Cause::Connection) => Some(Phase::DatabaseConnectionFailed),
         (Operation::Deploy, Cause::Other) => Some(Phase::DeploymentFailed),
         (Operation::Stop, _) => Some(Phase::StopFailed),
@@ -248,7 +220,9 @@ mod tests {
             if let Some(phase) = begin(operation) {
                 assert!(phase.is_in_progress());
                 assert!(may(operation, phase), "{operation}");
-                assert_eq!(failed(operation, Cause::Interrupted), Some(phase));
+                for changed in [true, false] {
+                    assert_eq!(failed(operation, Cause::Interrupted, changed), Some(phase));
+                }
             }
         }
     }
@@ -271,16 +245,17 @@ mod tests {
     #[test]
     fn every_end_of_an_operation_has_a_way_out() {
         for operation in Operation::ALL {
-            let causes = [Cause::Refused, Cause::Interrupted, Cause::Connection, Cause::Other];
-            let ends = causes.map(|cause| failed(operation, cause)).into_iter().chain([succeeded(operation)]);
+            let causes = [Cause::Interrupted, Cause::Connection, Cause::Other];
+            let ends = causes.map(|cause| failed(operation, cause, true)).into_iter().chain([succeeded(operation)]);
             for phase in ends.flatten() {
                 assert!(!table(phase).is_empty());
             }
-            assert_eq!(failed(operation, Cause::Refused), None);
+            // Before anything was changed the phase is what it was, whatever the cause.
+            assert_eq!([Cause::Connection, Cause::Other].map(|cause| failed(operation, cause, false)), [None, None]);
         }
-        assert_eq!(failed(Operation::Deploy, Cause::Connection), Some(Phase::DatabaseConnectionFailed));
-        assert_eq!(failed(Operation::Deploy, Cause::Other), Some(Phase::DeploymentFailed));
-        assert_eq!(failed(Operation::Start, Cause::Connection), Some(Phase::StartFailed));
+        assert_eq!(failed(Operation::Deploy, Cause::Connection, true), Some(Phase::DatabaseConnectionFailed));
+        assert_eq!(failed(Operation::Deploy, Cause::Other, true), Some(Phase::DeploymentFailed));
+        assert_eq!(failed(Operation::Start, Cause::Connection, true), Some(Phase::StartFailed));
     }
 
     #[test]

@@ -194,8 +194,7 @@ async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
     let restore = "put terraform/terraform.tfstate back from a backup";
     let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();
     let id = state.id.clone();
-    let found = host.ask(move |host| host.leftovers(&id)).await;
-    let found = found.map_err(Error::before_any_change)?;
+    let found = host.ask(move |host| host.leftovers(&id)).await?;
     // Seeds were never Terraform's; one that is needed is made anew.
     let found = found.into_iter().filter(|l| l.kind != LeftoverKind::Seed);
     let orphans = found.filter(|l| !known.contains(&l.name));

@@ -5,7 +5,7 @@ use super::operation::Work;
 use super::recorded;
 use super::switcher::Switcher;
 use crate::deployment::EditPolicy;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{DbVersion, NodePlan};
 use crate::providers::Provider;
 
@@ -29,11 +29,11 @@ impl Cluster {
 
     pub(super) fn of(work: &Work, edits: EditPolicy) -> Result<Self> {
         let state = work.dir.state();
-        let provider = recorded::provider(&work.dir).map_err(Error::before_any_change)?;
+        let provider = recorded::provider(&work.dir)?;
         Ok(Self {
             provider,
             switcher: Switcher::of(provider, &state.spec, &work.interrupt),
-            version: recorded::version(&work.dir).map_err(Error::before_any_change)?.clone(),
+            version: recorded::version(&work.dir)?.clone(),
             nodes: NodePlan::all(&state.id, &state.spec),
             edits,
             ssh_edits: edits,

@@ -42,8 +42,8 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     confirm(context, &request, &id, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
-        let provider = recorded::provider(&work.dir).map_err(Error::before_any_change)?;
-        believe(&work.dir, provider, work.from).map_err(Error::before_any_change)?;
+        let provider = recorded::provider(&work.dir)?;
+        believe(&work.dir, provider, work.from)?;
         let host = HostConnection::of(provider, &work.dir.state().spec, &work.interrupt);
         terraform_destroy(work).await?;
         remove_leftovers(work, host.as_ref()).await?;

@@ -12,9 +12,13 @@ pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
     for node in &cluster.nodes {
         let what = format!("bringing the machine of {} up to date", node.name);
         let (facts, plan) = (work.dir.state().facts.clone(), node.clone());
-        let changes = host.act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await?;
-        if !changes.is_empty() {
+        let mended = host.act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await;
+        // One that failed may have come half the way.
+        if !matches!(&mended, Ok(changes) if changes.is_empty()) {
             work.changes();
+        }
+        let changes = mended?;
+        if !changes.is_empty() {
             work.detail(format!("{}: definition brought up to date: {}", node.name, changes.join(", ")));
         }
     }

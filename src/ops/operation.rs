@@ -2,6 +2,7 @@
 //! No other code writes a phase, except a repair that has proved one.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -22,8 +23,8 @@ pub(super) struct Work {
     pub interrupt: Interrupt,
     /// The phase in which the operation found the deployment.
     pub from: Phase,
-    /// Whether something outside the directory may be another than it was.
-    changed: AtomicBool,
+    /// Whether what is outside the directory may be another than the phase says that the operation found.
+    changed: Arc<AtomicBool>,
     current: Option<(&'static str, Instant)>,
 }
 
@@ -35,17 +36,25 @@ impl Work {
         self.sink.emit(Event::StepStarted { step });
     }
 
-    /// To be told before anything outside the directory is changed: what refuses to go on afterwards
-    /// leaves more than the phase that it found.
+    /// To be called before anything outside the directory is changed. An operation that fails before leaves the phase
+    /// that it found, one that fails afterwards a failed phase, whatever the error is.
     pub(super) fn changes(&self) {
         self.changed.store(true, Ordering::Relaxed);
     }
 
-    fn cause(&self, error: &Error) -> Cause {
-        match error.into() {
-            Cause::Refused if self.changed.load(Ordering::Relaxed) => Cause::Other,
-            cause => cause,
-        }
+    /// As [`Work::changes`], for a callback that hears when a change begins.
+    pub(super) fn on_change(&self) -> impl Fn() + Send + 'static {
+        let changed = Arc::clone(&self.changed);
+        move || changed.store(true, Ordering::Relaxed)
+    }
+
+    /// As [`Work::changes`], where somebody else has made the change: the phase that was found is wrong.
+    pub(super) fn found_otherwise(&self) {
+        self.changes();
+    }
+
+    fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed)
     }
 
     /// Ends the running step with a fact worth a line.
@@ -114,15 +123,8 @@ pub(super) async fn with_operation<T>(
     if let Some(phase) = transitions::begin(operation) {
         dir.begun(phase)?;
     }
-    let mut work = Work {
-        dir,
-        log,
-        sink,
-        interrupt: context.interrupt.clone(),
-        from,
-        changed: AtomicBool::new(false),
-        current: None,
-    };
+    let mut work =
+        Work { dir, log, sink, interrupt: context.interrupt.clone(), from, changed: Arc::default(), current: None };
     let result = body(&mut work).await;
     let step = work.step();
     let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };
@@ -156,7 +158,7 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
     });
     let phase = match error {
         None => transitions::succeeded(operation),
-        Some(error) => transitions::failed(operation, work.cause(error)),
+        Some(error) => transitions::failed(operation, error.into(), work.has_changed()),
     };
     // One that has no phase of its own leaves the one that it found or proved, and the trouble before it.
     let (keeps, now) = (transitions::begin(operation).is_none(), work.dir.state().phase);
@@ -175,8 +177,10 @@ fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecor
     if let Some(error) = unrecorded {
         now.push_str(&format!("; the state could not be written ({error})"));
     }
-    let next = match cause {
-        Error::Refused(_) if work.cause(&cause) == Cause::Refused => vec![Next::run(operation, "once that is mended")],
+    let next = match Cause::from(&cause) {
+        Cause::Connection | Cause::Other if !work.has_changed() => {
+            vec![Next::run(operation, "once that is mended")]
+        }
         _ => transitions::next_commands(work.dir.state().phase, false),
     };
     let next = next.iter().map(|next| next.at(root)).collect();

@@ -62,9 +62,9 @@ async fn each(work: &Work, cluster: &Cluster, host: &HostConnection) -> Result<(
             continue;
         }
         let ssh = connections::ssh(&work.dir)?;
+        work.changes();
         work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
         let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
-        work.changes();
         let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;
         match gone {
             true => work.detail(format!("{}: the data of its first boot is removed", node.name)),

@@ -48,7 +48,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         let cluster = Cluster::leaving_edits(work)?;
         work.begin(POWER_ON.id);
         // Whoever cannot be asked now can be asked later, from the same phase.
-        let mut seen = Some(power::machines(work, &cluster).await.map_err(Error::before_any_change)?);
+        let mut seen = Some(power::machines(work, &cluster).await?);
         // On clouds sizes change while the machines are off.
         let resized = work.dir.state().update_pending && cluster.provider.is_cloud();
         if power::is_terraforms(&cluster) || resized {

@@ -34,17 +34,17 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
     let root = request.dir.clone();
     with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
         let cluster = Cluster::leaving_edits(work)?;
-        let machines = power::machines(work, &cluster).await.map_err(Error::before_any_change)?;
+        let machines = power::machines(work, &cluster).await?;
         // A wrong account or address sees no machine either: that proves nothing.
         if !machines.is_empty() && machines.iter().all(|m| m.power == Power::Missing) {
             let (way, _) = by_deploy(work.dir.root(), work.from, "makes them again, with data disks that are left");
-            return Err(Error::other(format!("none of the machines is there: {way}")).before_any_change());
+            return Err(Error::other(format!("none of the machines is there: {way}")));
         }
         let on: Vec<_> = machines.iter().filter(|m| !matches!(m.power, Power::Off | Power::Missing)).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {
             work.begin(DATABASE.id);
             // The directory may have been moved, and ssh/config names it.
-            connections::write_ssh_files(&mut work.dir, cluster.ssh_edits).map_err(Error::before_any_change)?;
+            connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
             power::wake(work, &cluster, &on).await?;
             refuse_halted(work, &cluster).await?;
             if let Err(error) = power::replug(work, &cluster, &on).await {

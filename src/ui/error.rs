@@ -12,7 +12,7 @@ const TAIL: usize = 20;
 /// The error that a failed operation wraps.
 pub(super) fn root(error: &Error) -> &Error {
     match error {
-        Error::Operation { cause, .. } | Error::Refused(cause) => root(cause),
+        Error::Operation { cause, .. } => root(cause),
         other => other,
     }
 }

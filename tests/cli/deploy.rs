@@ -35,18 +35,26 @@ fn deploy_needs_a_deployment() {
 #[test]
 fn a_failing_tool_is_named_with_its_own_words_what_exists_and_what_is_next() {
     let world = World::complete().with_a_machine();
-    tell(&world, "terraform-fails", "plan");
-    world
-        .exasol("deploy")
-        .run()
-        .code(1)
-        .says("no such thing")
-        .says("the fake was told so")
-        .says("1 resources exist (1 libvirt_domain)")
-        .says("exasol deploy");
-    let state = world.state();
-    assert_eq!(state["phase"], "deployment_failed");
-    assert_eq!(state["last_error"]["code"], "tool_failed");
+    let fails_at = |verb: &str, phase: &str| {
+        tell(&world, "terraform-fails", verb);
+        world
+            .exasol("deploy")
+            .run()
+            .code(1)
+            .says("no such thing")
+            .says("the fake was told so")
+            .says("1 resources exist (1 libvirt_domain)")
+            .says("exasol deploy");
+        let state = world.state();
+        assert_eq!(state["phase"], phase);
+        assert_eq!(state["last_error"]["code"], "tool_failed");
+    };
+    // Before anything was changed the phase is what it was.
+    fails_at("plan", "initialized");
+    let plan = r#"{"format_version":"1.2","resource_changes":[{"address":"libvirt_domain.node[\"n11\"]","mode":"managed",
+        "type":"libvirt_domain","name":"node","index":"n11","change":{"actions":["update"],"before":{},"after":{}}}]}"#;
+    std::fs::write(world.path("home").join("terraform-plan"), plan).unwrap();
+    fails_at("apply", "deployment_failed");
     let json = world.exasol("status --json").run().code(0).json();
     assert_eq!(json["status"], "deployment_failed");
     assert!(json["next"][0].as_str().unwrap().starts_with("exasol deploy"));

@@ -101,8 +101,10 @@ async fn unfit(work: &Work, host: &HostConnection, path: &Path) -> Result<Option
 }
 
 async fn upload(work: &Work, host: &HostConnection, path: PathBuf, sha256: String) -> Result<String> {
-    let (sink, step) = (work.sink.clone(), work.step());
+    let (sink, step, changes) = (work.sink.clone(), work.step(), work.on_change());
+    // Of an image that is in the pool already nothing is sent, and nothing changes.
     let tell = move |done, total| {
+        changes();
         sink.emit(Event::StepProgress { step, done, total: Some(total), unit: Unit::Bytes });
     };
     host.upload(path, sha256, tell).await

@@ -54,7 +54,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
     let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, ARTIFACTS, APPLY, POWER_ON, BOOT, INSTALL, LOGIN];
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
         // It may have been moved: machines that ssh cannot reach are not made.
-        work.dir.check_name().map_err(Error::before_any_change)?;
+        work.dir.check_name()?;
         let plan = Plan { cluster: Cluster::of(work, request.edits)?, request };
         check_names(&plan.request.allow_replace, &plan.cluster)?;
         if is_still_ready(work, &plan).await {
@@ -132,14 +132,14 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
             true
         }
         Err(error) => {
+            work.found_otherwise();
             work.done(format!("not ready any more ({error}): deploying again"));
             false
         }
     }
 }
 
-/// Another version of this program may tell the nodes more than they know. They are told, while the database goes on;
-/// whatever stops that, the cluster is as ready as it was.
+/// Another version of this program may tell the nodes more than they know. They are told, while the database goes on.
 async fn tell_nodes(work: &mut Work, cluster: &Cluster) -> Result<()> {
     // What cannot be found out is no reason to touch a cluster that is ready.
     let Ok(Some(release)) = artifacts::known_release(&cluster.version) else { return Ok(()) };
@@ -154,15 +154,14 @@ async fn tell_nodes(work: &mut Work, cluster: &Cluster) -> Result<()> {
         let ansible = Ansible::find().await?;
         nodes::prepare(work, cluster, &nodes, &release, &ansible).await
     };
-    told.await.map_err(|error| Error::Refused(Box::new(error)))
+    told.await
 }
 
 /// Says what is about to be made, and asks where somebody can answer and it costs money. Without a
 /// terminal it goes on, as scripts expect.
 async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
     let state = work.dir.state();
-    let summary = plan::summary(plan.cluster.provider, plan.cluster.host(), state).await;
-    let summary = summary.map_err(Error::before_any_change)?;
+    let summary = plan::summary(plan.cluster.provider, plan.cluster.host(), state).await?;
     summary.iter().for_each(|line| work.detail(line.clone()));
     let costs = plan.cluster.provider.is_cloud() && report.create > 0;
     let Some(confirm) = plan.request.confirm.filter(|_| costs) else { return Ok(()) };

@@ -65,6 +65,7 @@ pub(super) async fn on(
     let machines = if off.is_empty() { machines } else { self::machines(work, cluster, host).await? };
     replug(work, cluster, host, &machines).await?;
     // Also those that were on: `stop` may have failed in between.
+    work.changes();
     each(host, cluster, &all(cluster), AUTOSTART, |host, node| host.set_autostart(node, true)).await?;
     tell(work, &off);
     Ok(())
@@ -102,11 +103,11 @@ pub(super) async fn replug(
 pub(super) async fn off(work: &mut Work, cluster: &Cluster, host: &HostConnection) -> Result<()> {
     let machines = machines(work, cluster, host).await?;
     let there = names(&machines, |power| power != Power::Missing);
-    each(host, cluster, &there, AUTOSTART, |host, node| host.set_autostart(node, false)).await?;
-    let on = names(&machines, |power| power == Power::Running);
-    if !on.is_empty() {
+    if !there.is_empty() {
         work.changes();
     }
+    each(host, cluster, &there, AUTOSTART, |host, node| host.set_autostart(node, false)).await?;
+    let on = names(&machines, |power| power == Power::Running);
     // For a guest that shuts down already it changes nothing.
     each(host, cluster, &on, "shutting down", |host, node| host.shut_down(node)).await?;
     let ask = async || self::machines(work, cluster, host).await;

@@ -104,14 +104,16 @@ pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Res
 /// Nobody can switch on what does not exist; `deploy` makes it again.
 fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
     let missing: Vec<_> = names(machines, |power| power == Power::Missing).into_iter().collect();
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(Error::other(format!(
-            "the machine of {} does not exist any more: {} makes it again, with its data disks where they are still there",
-            missing.join(", "),
-            in_dir("exasol deploy", work.dir.root())
-        ))),
+    if missing.is_empty() {
+        return Ok(());
     }
+    // Deploy is allowed after this, also where the machines were off on purpose.
+    work.found_otherwise();
+    Err(Error::other(format!(
+        "the machine of {} does not exist any more: {} makes it again, with its data disks where they are still there",
+        missing.join(", "),
+        in_dir("exasol deploy", work.dir.root())
+    )))
 }
 
 fn tell(work: &mut Work, off: &BTreeSet<String>) {
