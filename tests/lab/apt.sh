@@ -17,14 +17,14 @@ apt_install() {
   mkdir -p "$LAB_HOME"
   log=$LAB_HOME/apt.log
   say "installing (log: $log)"
-  # Without systemd, as in a container, the packages' old init scripts would
-  # start servers that nobody asked for. This file is how Debian is told not to.
+  # Without systemd, for example in a container, the old init scripts of the packages
+  # would start servers. This file prevents that on Debian.
   if [ ! -d /run/systemd/system ] && [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin $policy
     ours=1
   fi
   {
-    # A list that is hours old names files that are gone; a bare machine has none.
+    # Old package lists name files that no longer exist, and a new machine has no lists.
     as_root apt-get update --quiet &&
       as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes \
         --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"

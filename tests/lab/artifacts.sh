@@ -1,16 +1,16 @@
-# What a lab is made of and what takes long to build: the libvirt provider, the
-# Terraform CLI configuration, OpenTofu, the Python environment, the image.
-# Sourced by scripts/lab and scripts/setup. Each function builds what is missing
-# and prints a path; what is built is kept by a hash of what it is built from.
+# Builds the parts of a lab that take long: the libvirt provider, the Terraform CLI
+# configuration, OpenTofu, the Python environment, the image. Sourced by scripts/lab and
+# scripts/setup. Each function builds its part if it is missing and prints a path; the
+# result is cached under a hash of its sources.
 # shellcheck shell=bash
 
 LAB_SOURCES=$REPO/tests/lab
 PROVIDER_VERSION=0.8.3
 
-# build_once NAME TARGET FUNCTION: run FUNCTION unless TARGET exists, one at a
-# time over all labs. FUNCTION gets a work folder and must create TARGET with a
-# single step at its end, so that a killed build leaves no half a result. It must
-# chain its commands with &&: "set -e" does not work where a status is looked at.
+# build_once NAME TARGET FUNCTION: runs FUNCTION unless TARGET exists; only one build
+# at a time for all labs. FUNCTION gets a work folder and must create TARGET in a
+# single step at its end, so that a killed build leaves no partial result. It must
+# chain its commands with &&, because "set -e" has no effect if a caller tests the status.
 build_once() {
   local name=$1 target=$2 function=$3 work status=0
   [ -e "$target" ] && return 0
@@ -61,16 +61,16 @@ build_provider() {
   mv "$work/mirror" "$target"
 }
 
-# A CLI configuration of the lab's own; the user's ~/.terraformrc is not read
-# while TF_CLI_CONFIG_FILE points here.
+# The lab's CLI configuration. While TF_CLI_CONFIG_FILE names it, Terraform does not
+# read the user's ~/.terraformrc.
 lab_cli_config() {
   local mirror
   mirror=$(lab_mirror)
   cli_config_for "$mirror"
 }
 
-# cli_config_for MIRROR: the configuration that installs from this mirror, beside
-# it. Without a "direct" block no registry is ever asked.
+# cli_config_for MIRROR: writes a configuration beside the mirror that installs from
+# it. Without a "direct" block Terraform never contacts a registry.
 cli_config_for() {
   local mirror=$1 config=$1.tfrc
   [ -e "$config" ] || {
@@ -98,8 +98,8 @@ lab_tofu() {
 
 build_tofu() { build_go "$LAB_SOURCES/tofu" github.com/opentofu/opentofu/cmd/tofu "$@"; }
 
-# build_go SOURCES PACKAGE WORK TARGET: for functions of build_once: a Go program at
-# the versions that SOURCES pins; go.sum must not have wanted more.
+# build_go SOURCES PACKAGE WORK TARGET: for functions of build_once. Builds a Go program
+# with the versions in SOURCES; fails if go.sum lacks an entry.
 build_go() {
   local sources=$1 package=$2 work=$3 target=$4
   cp "$sources"/go.{mod,sum} "$work/" &&
@@ -108,9 +108,9 @@ build_go() {
     mv "$work/program" "$target"
 }
 
-# ansible-core and pyexasol. The key has the Python version in it, since a
-# virtual environment does not survive a change of its interpreter. "venv" is a
-# link to the current one.
+# Installs ansible-core and pyexasol. The key contains the Python version, because a
+# virtual environment does not work after a change of its interpreter. "venv" is a
+# link to the current environment.
 lab_venv() {
   local folder
   folder=$LAB_HOME/venvs/$(venv_key)
@@ -131,7 +131,7 @@ venv_key() {
     "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 }
 
-# A Python that can make virtual environments; Debian's needs python3-venv.
+# Finds a Python that can create virtual environments; Debian's needs python3-venv.
 base_python() {
   local python
   for python in python3 /usr/bin/python3; do
@@ -143,8 +143,8 @@ base_python() {
   die "$EXIT_PREFLIGHT" "no python3 with the venv module" "run: scripts/setup"
 }
 
-# Not built elsewhere and renamed: scripts in a virtual environment carry its
-# path. The empty file, written last, says that it is complete.
+# Builds in the final place and does not rename, because the scripts of a virtual
+# environment contain its path. The empty file, written last, marks it as complete.
 build_venv() {
   local target=$2 folder=${2%/*}
   rm -rf "$folder" &&

@@ -2,7 +2,7 @@
 # commands.sh defines.
 # shellcheck shell=bash
 
-# named PREFIX: the lines of stdin that begin so, and are names.
+# named PREFIX: prints the lines of standard input that are names and begin with PREFIX.
 named() { awk -v prefix="$1" 'index($0, prefix) == 1'; }
 
 lab_clean() {
@@ -12,14 +12,14 @@ lab_clean() {
   need_up
   lab_virsh list --all --name | named "$prefix" | while read -r item; do
     lab_virsh destroy "$item" >/dev/null 2>&1 </dev/null || true
-    # A transient domain is gone by now.
+    # A transient domain does not exist any more after it was destroyed.
     lab_virsh undefine "$item" --managed-save --snapshots-metadata --checkpoints-metadata --nvram \
       >/dev/null 2>&1 </dev/null || true
     echo "domain $item"
   done
   lab_virsh pool-list --name | awk 'NF { print $1 }' | while read -r pool; do
     lab_virsh pool-refresh "$pool" </dev/null >/dev/null
-    # A pool of ours loses everything, another one what is ours.
+    # If the name of the pool matches, remove all its volumes, otherwise only the matching ones.
     lab_virsh vol-list "$pool" </dev/null | awk 'NF { print $1 }' |
       if [[ $pool == "$prefix"* ]]; then cat; else named "$prefix"; fi |
       while read -r item; do

@@ -10,8 +10,8 @@ need_root() {
     "run: sudo ${0} …"
 }
 
-# locked FUNCTION...: one at a time for this lab. Whatever it starts must close
-# descriptor 9, or the lock would live as long as the daemons.
+# locked FUNCTION...: runs the function while no other command works on this lab. Programs
+# that it starts must close descriptor 9; otherwise the daemons would hold the lock.
 locked() {
   mkdir -p "$LAB_HOME/locks"
   exec 9>"$LAB_HOME/locks/lab-$name.lock"
@@ -19,7 +19,7 @@ locked() {
   "$@"
 }
 
-# is_up: the first process lives and had finished its work.
+# is_up: whether the first process runs and has finished the setup.
 is_up() {
   local pid start
   { read -r pid start <"$STATE/holder"; } 2>/dev/null || return 1
@@ -28,7 +28,7 @@ is_up() {
 
 need_up() { is_up || die 1 "the lab '$name' is not up" "run: scripts/lab up --name $name"; }
 
-# in_lab COMMAND...: run it inside. Plain nsenter: our own daemons and virsh.
+# in_lab COMMAND...: runs the command in the lab with plain nsenter; used for our daemons and virsh.
 in_lab() {
   local pid
   read -r pid _ <"$STATE/holder"
@@ -37,7 +37,7 @@ in_lab() {
 
 lab_virsh() { in_lab env -u LIBVIRT_DEFAULT_URI virsh -q --connect qemu:///system "$@"; }
 
-# What `exec` sets: asked for once by `up`, so that exec itself costs nothing.
+# The variables of `exec`. `up` determines them once, so that `exec` is fast.
 write_environment() {
   local image venv config
   config=$(lab_cli_config)
@@ -58,7 +58,7 @@ lab_up() {
       "run first: scripts/lab down --name $name"
   fi
   reason=$(unshare --mount --net --propagation private true 2>&1) ||
-    die "$EXIT_PREFLIGHT" "namespaces can't be made here: $reason" \
+    die "$EXIT_PREFLIGHT" "this machine does not allow namespaces: $reason" \
       "in a container: start it privileged, or run the lab on the host"
   is_up || [ ! -e "$STATE" ] || lab_down # what an interrupted run may have left
   write_environment
@@ -73,9 +73,9 @@ lab_up() {
   chmod 711 "$STATE/lib"
   cat /proc/sys/kernel/random/uuid >"$STATE/id"
   echo "$kvm" >"$STATE/kvm"
-  # A session of its own: the lab outlives this shell. Its environment is plain,
-  # so that nothing of the caller's leaks into daemons and guests. Each program
-  # replaces the one before, so that $! stays the lab's first process.
+  # Starts a new session, so that the lab continues after this shell. The environment is
+  # minimal, so that no setting of the caller reaches daemons and guests. Each program
+  # replaces the previous one, so that $! is the lab's first process.
   setsid env -i PATH="$PATH" HOME="$HOME" LC_ALL=C.UTF-8 \
     unshare --mount --net --propagation private \
     bash "$INSIDE" "$STATE" "$LAB_HOME/qemu-capabilities-$kvm" "$kvm" \
@@ -108,13 +108,13 @@ lab_exec() {
   need_up
   while read -r line; do export "${line?}"; done <"$STATE/environment"
   export EXASOL_LAB=$name
-  # Newer Terraform asks for updates at every start otherwise.
+  # Otherwise newer Terraform checks for updates at every start.
   export CHECKPOINT_DISABLE=1
   PATH=$LAB_VENV/bin:$PATH:$(dirname "$(tofu_path)")
   unset LAB_VENV
   read -r pid _ <"$STATE/holder"
-  # exec all the way: the command has this script's process id, and signals,
-  # terminal and exit code are its own. nsenter leaves us in /.
+  # Uses exec in every step, so that the command has the process id of this script and gets
+  # its signals and terminal. nsenter changes to /.
   # shellcheck disable=SC2016
   exec nsenter --target "$pid" --mount --net -- \
     sh -c 'cd "$1" || exit 1; shift; exec "$@"' sh "$PWD" "$@"
@@ -133,7 +133,7 @@ lab_status() {
   echo "running domains: $domains"
 }
 
-# daemon_pid: libvirtd's, if that process is alive and one of ours.
+# daemon_pid: prints the process id of libvirtd, if it runs and belongs to this lab.
 daemon_pid() {
   local pid
   pid=$(in_lab cat /run/libvirtd.pid 2>/dev/null) || return 1
@@ -156,19 +156,19 @@ lab_start_daemon() {
   say "libvirtd of lab '$name' is up"
 }
 
-# Ends what runs, then forgets the folder: the mounts live in the lab's own
-# namespace and go with its last process. Also mends what a half-failed `up` left.
+# Ends all processes and removes the folder. The mounts are in the lab's namespace and
+# disappear with its last process. Also cleans up after an `up` that failed.
 lab_down() {
   local pid start domain
   [ -e "$STATE" ] || { say "lab '$name' is not up"; return 0; }
   if is_up && daemon_pid >/dev/null; then
-    # By the daemon first: guests end in order and their dnsmasq goes with the networks.
+    # First let the daemon stop guests and networks: guests end in order, and dnsmasq ends with its network.
     for domain in $(lab_virsh list --name); do
       lab_virsh destroy "$domain" >/dev/null || true
     done
   fi
   end_members "$(cat "$STATE/id" 2>/dev/null || true)"
-  # Before its mark is written the first process is known by its number alone.
+  # Until the first process has written its mark, it is known only by its process id.
   if { read -r pid start <"$STATE/holder"; } 2>/dev/null && alive "$pid" "$start"; then
     kill -KILL "$pid" 2>/dev/null || true
   fi

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # Runs as the first process of a lab, already in new mount and network
-# namespaces: makes them a place of its own, starts libvirt there, then sleeps
-# and so keeps the namespaces alive. Started by scripts/lab only.
+# namespaces: sets up private folders and a network, starts libvirt, and then sleeps,
+# which keeps the namespaces alive. Only scripts/lab starts it.
 #
 # Usage: inside.sh STATE CAPS KVM    (folder of the lab, folder of QEMU's
 #        capability cache, "visible" or "masked")
 set -euo pipefail
 state=$1 caps=$2 kvm=$3
 
-# Order matters: a private /run first, marked, so that whatever runs from here on
-# can be found again (see processes.sh).
+# The private /run with its mark comes first, so that all processes from here on can
+# be found by the mark (see processes.sh).
 mount -t tmpfs -o mode=755 lab-run /run
 cp "$state/id" /run/exasol-lab-id
 mkdir -p /run/lock /run/sshd
 
-# /sys shows the network of whoever mounted it: libvirt and others look for
-# bridges there. It hides the control groups too, which the lab does not use:
-# two labs would meet in them.
+# /sys shows the network namespace in which it was mounted, and libvirt and others look
+# for bridges there. So mount it again. This also hides the control groups, which the
+# lab does not use because all labs would share them.
 mount -t sysfs lab-sys /sys
 ip link set lo up
 
@@ -31,14 +31,14 @@ bind "$caps" /var/cache/libvirt
 # Client settings for `scripts/lab sshd`; the user's own ~/.ssh stays as it is.
 [ ! -d /etc/ssh/ssh_config.d ] || bind "$state/ssh_config.d" /etc/ssh/ssh_config.d
 
-# A /dev/kvm that the daemon can open but the QEMU user can't makes libvirtd
-# probe QEMU anew at every call. Mode 000 on an empty file: nobody has KVM.
+# If the daemon can open /dev/kvm but QEMU's user cannot, libvirtd probes QEMU again at
+# every call. So /dev/kvm becomes an empty file with mode 000 that nobody can open.
 if [ "$kvm" = masked ] && [ -e /dev/kvm ]; then
   install -m 000 /dev/null /run/no-kvm
   mount --bind /run/no-kvm /dev/kvm
 fi
 
-# Programs that a user need not have: what runs here does without them too.
+# Hides programs that users need not have, so that the tests work without them too.
 install -m 000 /dev/null /run/not-installed
 for program in xsltproc mkisofs genisoimage xorriso xorrisofs cloud-localds; do
   while read -r program; do
@@ -58,9 +58,9 @@ cat >/etc/libvirt/qemu.conf <<'CONF'
 namespaces = []
 cgroup_controllers = []
 CONF
-# Owners and modes (the driver "dac") are libvirt's usual ones. AppArmor and SELinux
-# have no place of the lab's own: libvirtd would write profiles into the host's /etc
-# and load them into its kernel. scripts/workstation is for those.
+# Owners and modes (the driver "dac") are libvirt's defaults. AppArmor and SELinux cannot
+# be private to a lab: libvirtd would write profiles into the host's /etc and load them
+# into its kernel. scripts/workstation tests them.
 if [ -e /sys/module/apparmor ] || [ -e /sys/fs/selinux ]; then
   echo 'security_driver = "none"' >>/etc/libvirt/qemu.conf
 fi
@@ -86,8 +86,8 @@ virsh -q net-autostart default
 virsh -q pool-define-as default dir --target /var/lib/libvirt/images
 virsh -q pool-start default
 virsh -q pool-autostart default
-# The first question about capabilities probes QEMU, for up to a minute; the
-# answer is kept. Better here than in somebody's first domain.
+# The first query of the capabilities probes QEMU, which takes up to a minute; the result
+# is cached. Do this here, so that the first domain need not wait.
 virsh -q domcapabilities --virttype qemu >/dev/null
 
 touch "$state/ready"

@@ -1,6 +1,6 @@
-# What has to be installed, and how to tell that it is there. Sourced by
-# scripts/setup. One line each: "what to look for" "Debian package".
-# What to look for: a program; user:NAME; file:PATH; python:MODULES.
+# The required packages, and how to find out whether they are installed. Sourced by
+# scripts/setup. Each line has "what to look for" and "Debian package". What to look
+# for is a program; user:NAME; file:PATH; or python:MODULES.
 # shellcheck shell=bash disable=SC2034
 
 # To build exasol and use it with this machine's libvirt.
@@ -33,7 +33,7 @@ LAB_PACKAGES=(
   "file:/usr/sbin/sshd openssh-server"
   "jq jq"
   "rpm rpm"
-  # exasol is compared with the real one (tests/cli/stand_in.rs); what runs in the lab does without it.
+  # tests/cli/stand_in.rs compares exasol with the real xsltproc; nothing in the lab needs it.
   "xsltproc xsltproc"
 )
 
@@ -61,7 +61,7 @@ missing_packages() {
   done
 }
 
-# By hand, on distributions whose packages this script does not know.
+# What to install by hand on distributions whose packages this script does not know.
 BY_HAND=(
   "Fedora, RHEL:  libvirt-daemon-kvm libvirt-client qemu-kvm qemu-img gcc pkgconf git openssh-clients python3"
   "openSUSE:      libvirt-daemon-qemu libvirt-client qemu-x86 qemu-tools gcc pkgconf git openssh-clients python3"

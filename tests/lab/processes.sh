@@ -1,7 +1,7 @@
-# Which processes belong to a lab: those that see its mark in their /run, and no
-# others. That holds for daemons, guests and whatever was started by `exec`, needs
-# no list that could be incomplete, and can't take a reused process id (or a
-# reused namespace number) for one of ours. Sourced by scripts/lab.
+# Finds the processes of a lab: those that see its mark in their /run, and no others.
+# This finds daemons, guests and everything that `exec` started. It needs no list that
+# could be incomplete, and does not confuse a reused process id or namespace number with
+# a process of the lab. Sourced by scripts/lab.
 # shellcheck shell=bash
 
 # Written by inside.sh into the lab's own /run; holds the lab's unique id.
@@ -18,7 +18,7 @@ start_time() {
   awk '{ print $20 }' <<<"$stat"
 }
 
-# alive PID START: is that very process still running?
+# alive PID START: whether this process still runs (not another one with the same id).
 alive() {
   [ -n "$1" ] && [ -n "$2" ] && [ "$(start_time "$1")" = "$2" ]
 }
@@ -36,7 +36,7 @@ members() {
   done
 }
 
-# end_members ID: ask politely, wait up to 5 s, then insist.
+# end_members ID: sends SIGTERM, waits up to 5 s, then sends SIGKILL.
 end_members() {
   local id=$1 pids tries
   [ -n "$id" ] || return 0
@@ -50,5 +50,5 @@ end_members() {
     fi
     sleep 0.1
   done
-  die 1 "these processes would not end: ${pids[*]}"
+  die 1 "these processes did not end: ${pids[*]}"
 }
