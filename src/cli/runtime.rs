@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::ops::{Context, links};
 use crate::signal::Interrupt;
-use crate::ui::Ui;
+use crate::ui::{Signals, Ui};
 
 /// How long a blocking call may keep the finished program. A preflight's probe removes its machine and its disk
 /// from a busy hypervisor in that time.
@@ -19,20 +19,20 @@ const LAST_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a command that ends in order after a signal by itself, with its events shown.
 pub(super) fn with_runtime<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    run(ui, async |context| context.interrupt.run_to(LAST_PRESS, LAST_GRACE, work(context)).await?)
+    run(ui, Signals::End, async |context| context.interrupt.run_to(LAST_PRESS, LAST_GRACE, work(context)).await?)
 }
 
 /// Runs a command that leaves nothing to put in order: the first signal ends it, whatever it waits for.
 pub(super) fn until_signal<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    run(ui, async |context| context.interrupt.run(work(context)).await?)
+    run(ui, Signals::End, async |context| context.interrupt.run(work(context)).await?)
 }
 
 /// Runs a command for which signals mean something else: Ctrl-C at an SQL statement ends the statement.
 pub(super) fn with_own_signals<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
-    run(ui, work)
+    run(ui, Signals::Part, work)
 }
 
-fn run<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+fn run<T>(ui: &Ui, signals: Signals, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -40,7 +40,7 @@ fn run<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
         .map_err(Error::io("the runtime"))?;
     let result = runtime.block_on(async {
         let interrupt = listen()?;
-        let sink = ui.begin_progress(interrupt.clone());
+        let sink = ui.begin_progress(interrupt.clone(), signals);
         links::open();
         let result = work(&Context { sink, interrupt }).await;
         links::close().await;

@@ -69,6 +69,17 @@ struct Running {
     drawer: Option<Drawer>,
     /// The signals that have come, as long as somebody counts them. Until then they end the process by themselves.
     interrupt: Option<Interrupt>,
+    signals: Signals,
+}
+
+/// What a signal means for the command that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signals {
+    /// It ends the command.
+    #[default]
+    End,
+    /// It ends a part of it, such as an SQL statement. A reader is given up only if it comes while something is printed.
+    Part,
 }
 
 impl Ui {
@@ -87,9 +98,9 @@ impl Ui {
 
     /// Begins to show events, in a thread of its own: numbered steps on standard error, or lines of JSON on standard
     /// output. From now on, nothing waits for its reader for long after one of the signals that `interrupt` counts.
-    pub fn begin_progress(&self, interrupt: Interrupt) -> EventSink {
+    pub fn begin_progress(&self, interrupt: Interrupt, signals: Signals) -> EventSink {
         let (sink, drawer) = Drawer::start(self.screen.clone());
-        *self.running() = Running { drawer: Some(drawer), interrupt: Some(interrupt) };
+        *self.running() = Running { drawer: Some(drawer), interrupt: Some(interrupt), signals };
         sink
     }
 
@@ -243,12 +254,18 @@ impl Ui {
         }
     }
 
-    /// Whether to wait on for a reader: within the limit, and for a moment after a signal that comes meanwhile. One
-    /// that came before has ended something else, such as an SQL statement.
+    /// Whether to wait on for a reader: within the limit, and only for a moment after a signal that counts.
     fn patience(&self, limit: Option<Duration>) -> impl Fn() -> bool + use<> {
-        let interrupt = self.running().interrupt.clone();
+        let (interrupt, signals) = {
+            let running = self.running();
+            (running.interrupt.clone(), running.signals)
+        };
         let count = move || interrupt.as_ref().map_or(0, |interrupt| interrupt.pressed().count);
-        let (began, before, pressed) = (Instant::now(), count(), Cell::new(None));
+        let before = match signals {
+            Signals::End => 0,
+            Signals::Part => count(),
+        };
+        let (began, pressed) = (Instant::now(), Cell::new(None));
         move || {
             if pressed.get().is_none() && count() > before {
                 pressed.set(Some(Instant::now()));

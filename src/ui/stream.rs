@@ -140,21 +140,31 @@ pub(super) fn full() -> Stream {
     Stream::new(tests::Failing(ErrorKind::StorageFull, None))
 }
 
-/// A stream whose reader takes nothing until the sender is dropped.
+/// Ends the stall when it is dropped.
 #[cfg(test)]
-pub(super) fn stalled() -> (Sender<()>, Stream) {
-    struct Stalled(Receiver<()>);
+pub(super) struct Stall {
+    /// Something is being written.
+    pub written_to: Receiver<()>,
+    _end: Sender<()>,
+}
+
+/// A stream whose reader takes nothing until the stall ends.
+#[cfg(test)]
+pub(super) fn stalled() -> (Stall, Stream) {
+    struct Stalled(Sender<()>, Receiver<()>);
     impl Write for Stalled {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.recv().ok();
+            self.0.send(()).ok();
+            self.1.recv().ok();
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
-    let (keep, end) = channel();
-    (keep, Stream::new(Stalled(end)))
+    let (write, written_to) = channel();
+    let (_end, ended) = channel();
+    (Stall { written_to, _end }, Stream::new(Stalled(write, ended)))
 }
 
 #[cfg(test)]
@@ -190,11 +200,11 @@ mod tests {
 
     #[test]
     fn nobody_has_to_wait_for_a_reader_that_stalls() {
-        let (reads, stream) = stalled();
+        let (stall, stream) = stalled();
         (0..2 * POSTED).for_each(|_| stream.post("posted\n".into()));
         assert_eq!(stream.posted.load(Ordering::Relaxed), POSTED);
         assert!(matches!(stream.print("one\n", || false), Ok(Printed::NotYet)));
-        drop(reads);
+        drop(stall);
         assert!(matches!(stream.print("two\n", || true), Ok(Printed::Yes)));
         assert!(!stream.has_posted());
     }

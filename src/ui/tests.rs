@@ -87,7 +87,7 @@ fn events_are_as_their_schema_says() {
 }
 
 fn emit(seen: &Seen, events: Vec<Event>) {
-    let sink = seen.ui.begin_progress(Interrupt::never());
+    let sink = seen.ui.begin_progress(Interrupt::never(), Signals::End);
     events.into_iter().for_each(|event| sink.emit(event));
     seen.ui.end_progress();
 }
@@ -229,27 +229,48 @@ fn the_global_json_format_beats_the_table() {
 }
 
 #[test]
-fn a_reader_that_stalls_keeps_neither_the_result_nor_who_gives_a_signal() {
-    let settings = Settings::resolve(TEXT, &Environment::default());
+fn progress_that_nobody_reads_keeps_no_result() {
     let (out, read_out) = stream::captured();
-    let (_keep, err) = stream::stalled();
-    let (interrupt, _press) = Interrupt::manual();
-    let ui = Ui::on(settings, out, err);
-    let sink = ui.begin_progress(interrupt);
+    let (_stall, err) = stream::stalled();
+    let ui = Ui::on(Settings::resolve(TEXT, &Environment::default()), out, err);
+    let sink = ui.begin_progress(Interrupt::never(), Signals::End);
     samples::deploy_events().into_iter().for_each(|event| sink.emit(event));
     ui.end_progress();
     ui.result(&samples::deploy()).unwrap();
     assert!(read_out().starts_with("database_ready"));
+}
 
-    let (_keep, out) = stream::stalled();
+/// A command whose results nobody reads, and how it gets signals.
+fn unread(signals: Signals) -> (Ui, stream::Stall, Arc<crate::signal::Keys>) {
+    let (stall, out) = stream::stalled();
     let (interrupt, keys) = Interrupt::manual();
-    let ui = Ui::on(settings, out, stream::captured().0);
-    ui.begin_progress(interrupt);
-    let waiting = std::thread::spawn({
-        let ui = ui.clone();
-        move || ui.result(&samples::deploy())
-    });
-    std::thread::sleep(Duration::from_millis(100));
+    let ui = Ui::on(Settings::resolve(TEXT, &Environment::default()), out, stream::captured().0);
+    ui.begin_progress(interrupt, signals);
+    (ui, stall, keys)
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_reader_whenever_it_comes() {
+    let interrupted = |result| matches!(result, Err(Error::Interrupted { signal: 15 }));
+    let (ui, _stall, keys) = unread(Signals::End);
     keys.press(15);
-    assert!(matches!(waiting.join().unwrap(), Err(Error::Interrupted { signal: 15 })));
+    assert!(interrupted(ui.result(&samples::deploy())), "before");
+    for signals in [Signals::End, Signals::Part] {
+        let (ui, stall, keys) = unread(signals);
+        let waiting = std::thread::spawn(move || ui.result(&samples::deploy()));
+        stall.written_to.recv().unwrap();
+        keys.press(15);
+        assert!(interrupted(waiting.join().unwrap()), "meanwhile: {signals:?}");
+    }
+}
+
+#[test]
+fn a_signal_that_ended_a_part_does_not_end_the_wait_for_a_reader() {
+    let (ui, stall, keys) = unread(Signals::Part);
+    keys.press(2);
+    let waiting = std::thread::spawn(move || ui.result(&samples::deploy()));
+    stall.written_to.recv().unwrap();
+    std::thread::sleep(2 * AFTER_SIGNAL);
+    drop(stall);
+    assert!(waiting.join().unwrap().is_ok());
 }
