@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::cluster::Cluster;
 use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::operation::Work;
 use super::terraform_dir::Doubt;
@@ -23,7 +22,6 @@ pub(super) const APPLY: StepInfo = StepInfo { id: "apply", title: "create the ma
 /// anything is made, and may refuse it.
 pub(super) async fn run(
     work: &mut Work,
-    cluster: &Cluster,
     terraform: &Terraform,
     allow_replace: &[String],
     agree: impl AsyncFnOnce(&mut Work, &PlanReport) -> Result<()>,
@@ -31,7 +29,7 @@ pub(super) async fn run(
     work.begin(PLAN.id);
     let engine = terraform.engine.as_str();
     let terraform = connections::workdir(work, terraform).await?;
-    let Some(planned) = plan(work, cluster, &terraform, allow_replace).await? else {
+    let Some(planned) = plan(work, &terraform, allow_replace).await? else {
         forget_creating(work)?;
         work.unchanged("the infrastructure is as planned");
         return Ok(());
@@ -44,11 +42,11 @@ pub(super) async fn run(
     }
     work.begin(APPLY.id);
     work.dir.applying(engine)?;
-    match apply(work, cluster, &terraform, &planned).await {
+    match apply(work, &terraform, &planned).await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));
-            match plan(work, cluster, &terraform, allow_replace).await? {
-                Some(planned) => apply(work, cluster, &terraform, &planned).await,
+            match plan(work, &terraform, allow_replace).await? {
+                Some(planned) => apply(work, &terraform, &planned).await,
                 None => forget_creating(work),
             }
         }
@@ -58,14 +56,14 @@ pub(super) async fn run(
 
 /// Applies the saved plan. What it makes is recorded meanwhile: a provider that is killed leaves things
 /// that Terraform's state does not know.
-async fn apply(work: &mut Work, cluster: &Cluster, terraform: &Workdir, planned: &Plan) -> Result<()> {
+async fn apply(work: &mut Work, terraform: &Workdir, planned: &Plan) -> Result<()> {
     work.changes();
-    let creating = match cluster.provider.place {
-        Place::Hypervisor(_) => planned.creates(protected(work, cluster)),
+    let creating = match work.cluster.provider.place {
+        Place::Hypervisor(_) => planned.creates(protected(work)),
         Place::Cloud(_) => BTreeSet::new(),
     };
     work.dir.creating(creating)?;
-    seed::provide(work, cluster, &planned.made_nodes(protected(work, cluster))).await?;
+    seed::provide(work, &planned.made_nodes(protected(work))).await?;
     terraform.apply().await?;
     forget_creating(work)
 }
@@ -78,8 +76,8 @@ fn forget_creating(work: &mut Work) -> Result<()> {
     }
 }
 
-fn protected(work: &Work, cluster: &Cluster) -> Protected<'static> {
-    let provider = cluster.provider;
+fn protected(work: &Work) -> Protected<'static> {
+    let provider = work.cluster.provider;
     Protected {
         machines: provider.machine_types,
         data_disks: provider.disk_types,
@@ -89,18 +87,18 @@ fn protected(work: &Work, cluster: &Cluster) -> Protected<'static> {
 }
 
 /// A saved plan that loses nothing; None if there is nothing to do.
-async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace: &[String]) -> Result<Option<Plan>> {
-    refuse_doubt(work, cluster)?;
-    remove_orphans(work, cluster).await?;
+async fn plan(work: &Work, terraform: &Workdir, allow_replace: &[String]) -> Result<Option<Plan>> {
+    refuse_doubt(work)?;
+    remove_orphans(work).await?;
     terraform.init().await?;
-    forget_former(cluster.provider, terraform, &work.dir.terraform_dir()).await?;
-    let misfits = misfits(cluster.host(), work.dir.state(), &cluster.nodes).await?;
+    forget_former(work.cluster.provider, terraform, &work.dir.terraform_dir()).await?;
+    let misfits = misfits(work.cluster.host(), work.dir.state(), &work.cluster.nodes).await?;
     refuse_misfits(&misfits, allow_replace)?;
-    let mut planned = guarded(work, cluster, terraform, allow_replace).await?;
+    let mut planned = guarded(work, terraform, allow_replace).await?;
     if !misfits.is_empty() {
         // Only now that nothing speaks against the rest: what is removed is gone.
-        remove_misfits(work, cluster, &misfits).await?;
-        planned = guarded(work, cluster, terraform, allow_replace).await?;
+        remove_misfits(work, &misfits).await?;
+        planned = guarded(work, terraform, allow_replace).await?;
     }
     if planned.is_empty() {
         terraform.forget_plan();
@@ -109,9 +107,9 @@ async fn plan(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace
     Ok(Some(planned))
 }
 
-async fn guarded(work: &Work, cluster: &Cluster, terraform: &Workdir, allow_replace: &[String]) -> Result<Plan> {
+async fn guarded(work: &Work, terraform: &Workdir, allow_replace: &[String]) -> Result<Plan> {
     let planned = terraform.plan().await?;
-    if let Err(refused) = planned.guard(protected(work, cluster), allow_replace) {
+    if let Err(refused) = planned.guard(protected(work), allow_replace) {
         terraform.forget_plan();
         return Err(refused);
     }
@@ -148,8 +146,8 @@ fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
     })
 }
 
-async fn remove_misfits(work: &Work, cluster: &Cluster, misfits: &[Misfit]) -> Result<()> {
-    let Some(host) = cluster.host() else { return Ok(()) };
+async fn remove_misfits(work: &Work, misfits: &[Misfit]) -> Result<()> {
+    let Some(host) = work.cluster.host() else { return Ok(()) };
     for (node, why) in misfits {
         work.changes();
         work.detail(format!("{}: making its machine anew: {why}", node.name));
@@ -169,10 +167,10 @@ pub(super) async fn forget_former(provider: &Provider, terraform: &Workdir, dir:
 
 /// From a state that does not tell what exists Terraform would make everything a second time. A
 /// hypervisor is asked by name for what a lost one would have told.
-fn refuse_doubt(work: &Work, cluster: &Cluster) -> Result<()> {
+fn refuse_doubt(work: &Work) -> Result<()> {
     match terraform_dir::doubt(&work.dir) {
         None => Ok(()),
-        Some(Doubt::Lost) if !cluster.provider.is_cloud() => Ok(()),
+        Some(Doubt::Lost) if !work.cluster.provider.is_cloud() => Ok(()),
         Some(doubt) => Err(Error::TerraformState {
             why: format!("{}: nothing was planned, for it might exist already", doubt.text()),
             hint: terraform_dir::mend(&work.dir, doubt),
@@ -188,8 +186,8 @@ pub(super) fn counts(report: &PlanReport) -> String {
 /// A Terraform that was killed may have left things that its state does not know, and they would be in
 /// the way of the next attempt. Before the database is installed none of them holds data; later only
 /// what the killed apply had begun to make goes, and never a data disk.
-async fn remove_orphans(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = cluster.host() else { return Ok(()) };
+async fn remove_orphans(work: &Work) -> Result<()> {
+    let Some(host) = work.cluster.host() else { return Ok(()) };
     let state = work.dir.state();
     let restore = "put terraform/terraform.tfstate back from a backup";
     let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::cluster::Cluster;
 use super::connections::{self, SQL_USER};
 use super::operation::Work;
 use super::patience::{Patience, is_refusal};
@@ -24,14 +23,14 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(300);
 const CERTIFICATE: &str = "exec /usr/local/lib/exasol-deployer/certificate.sh";
 
 /// Pins the certificate, then logs in on every node.
-pub(super) async fn prove(work: &mut Work, cluster: &Cluster) -> Result<()> {
+pub(super) async fn prove(work: &mut Work) -> Result<()> {
     work.begin(LOGIN.id);
     pin(work).await?;
-    learn_cos_host_keys(work, cluster).await?;
+    learn_cos_host_keys(work).await?;
     let tell = |text| work.detail(text);
     work.interrupt.run(log_in_everywhere(&work.dir, LOGIN_LIMIT, &tell)).await??;
     work.dir.logged_in()?;
-    work.done(format!("SELECT 1 came back from {} of {} nodes", cluster.nodes.len(), cluster.nodes.len()));
+    work.done(format!("SELECT 1 came back from {} of {} nodes", work.cluster.nodes.len(), work.cluster.nodes.len()));
     Ok(())
 }
 
@@ -116,14 +115,14 @@ pub(super) async fn fingerprint_over_ssh(dir: &DeploymentDir) -> Result<String> 
 }
 
 /// The containers' own host keys, read on the nodes. The rehearsal's are the nodes' own, known before.
-async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
-    if cluster.version.rehearsal {
+async fn learn_cos_host_keys(work: &mut Work) -> Result<()> {
+    if work.version()?.rehearsal {
         return Ok(());
     }
     let ssh = connections::ssh(&work.dir)?;
     let known = &work.dir.state().cos_host_keys;
     let mut learned = BTreeMap::new();
-    for node in &cluster.nodes {
+    for node in &work.cluster.nodes {
         let asking = ssh.run_script(&node.name, render::COS_HOST_KEYS, connections::SSH_LIMIT);
         let output = work.interrupt.run(asking).await??;
         let mut keys: Vec<_> =
@@ -139,7 +138,7 @@ async fn learn_cos_host_keys(work: &mut Work, cluster: &Cluster) -> Result<()> {
         learned.insert(node.name.clone(), keys);
     }
     work.dir.cos_host_keys(learned)?;
-    connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
+    connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)
 }
 
 /// `tell` gets what is worth telling while it waits.

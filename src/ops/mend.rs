@@ -1,15 +1,14 @@
 //! Machines that an earlier version made, or that shall have other sizes now: their definitions are
 //! mended before they are switched on.
 
-use super::cluster::Cluster;
 use super::host::ACTION_LIMIT;
 use super::operation::Work;
 use crate::error::{Error, Result};
 
 /// Tells what it mends. Machines that run go on as they are: it counts from their next start.
-pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = cluster.host() else { return Ok(()) };
-    for node in &cluster.nodes {
+pub(super) async fn definitions(work: &Work) -> Result<()> {
+    let Some(host) = work.cluster.host() else { return Ok(()) };
+    for node in &work.cluster.nodes {
         let what = format!("bringing the machine of {} up to date", node.name);
         let (facts, plan) = (work.dir.state().facts.clone(), node.clone());
         let mended = host.act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await;
@@ -26,8 +25,8 @@ pub(super) async fn definitions(work: &Work, cluster: &Cluster) -> Result<()> {
 }
 
 /// Of machines that need nothing else: what cannot be mended is a warning.
-pub(super) async fn in_passing(work: &Work, cluster: &Cluster) -> Result<()> {
-    match definitions(work, cluster).await {
+pub(super) async fn in_passing(work: &Work) -> Result<()> {
+    match definitions(work).await {
         Err(error @ Error::Interrupted { .. }) => Err(error),
         Err(error) => {
             work.sink.warn(error.to_string());

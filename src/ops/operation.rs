@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::cluster::Cluster;
 use super::terraform_dir;
 use super::{Context, known, recorded};
 use crate::deployment::transitions::{self, Cause, Next};
 use crate::deployment::{DeploymentDir, Locked, OpLog, Trouble};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
-use crate::model::{LastError, Operation, Phase, quote};
+use crate::model::{DbVersion, LastError, Operation, Phase, quote};
 use crate::signal::Interrupt;
 
 /// A running operation: the locked directory, its log, and the step in which it is.
@@ -21,6 +22,7 @@ pub(super) struct Work {
     pub log: OpLog,
     pub sink: EventSink,
     pub interrupt: Interrupt,
+    pub cluster: Cluster,
     /// The phase in which the operation found the deployment.
     pub from: Phase,
     /// Whether what is outside the directory may be another than the phase says that the operation found.
@@ -55,6 +57,14 @@ impl Work {
 
     fn has_changed(&self) -> bool {
         self.changed.load(Ordering::Relaxed)
+    }
+
+    /// The database version.
+    ///
+    /// # Errors
+    /// Those of [`recorded::version`].
+    pub(super) fn version(&self) -> Result<&DbVersion> {
+        recorded::version(&self.dir)
     }
 
     /// Ends the running step with a fact worth a line.
@@ -105,6 +115,7 @@ pub(super) async fn with_operation<T>(
         context.sink.warn(warning);
     }
     dir.check_allowed(operation)?;
+    let cluster = Cluster::of(&dir, &context.interrupt)?;
     let log = dir.start_log(operation)?;
     let events = log.clone();
     let sink = context.sink.logged(move |event| {
@@ -123,8 +134,16 @@ pub(super) async fn with_operation<T>(
     if let Some(phase) = transitions::begin(operation) {
         dir.begun(phase)?;
     }
-    let mut work =
-        Work { dir, log, sink, interrupt: context.interrupt.clone(), from, changed: Arc::default(), current: None };
+    let mut work = Work {
+        dir,
+        log,
+        sink,
+        interrupt: context.interrupt.clone(),
+        cluster,
+        from,
+        changed: Arc::default(),
+        current: None,
+    };
     let result = body(&mut work).await;
     let step = work.step();
     let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::cluster::Cluster;
 use super::host::{ACTION_LIMIT, HostConnection};
 use super::operation::Work;
 use super::{connections, render_input};
@@ -30,11 +29,11 @@ END
 "#;
 
 /// For the machines of these nodes, which are about to be made.
-pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<String>) -> Result<()> {
-    let Some(host) = cluster.host() else { return Ok(()) };
+pub(super) async fn provide(work: &Work, nodes: &BTreeSet<String>) -> Result<()> {
+    let Some(host) = work.cluster.host() else { return Ok(()) };
     let secrets = work.dir.secrets()?;
-    for node in cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
-        let user_data = render::user_data(node, cluster.provider, &render_input::borrowed(&secrets))?;
+    for node in work.cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
+        let user_data = render::user_data(node, work.cluster.provider, &render_input::borrowed(&secrets))?;
         let (what, node) = (format!("storing the data of {}'s first boot", node.name), node.clone());
         host.act(ACTION_LIMIT, what, move |host| host.provide_seed(&node, &user_data)).await?;
     }
@@ -43,9 +42,9 @@ pub(super) async fn provide(work: &Work, cluster: &Cluster, nodes: &BTreeSet<Str
 
 /// Of nodes whose shell answers and whose first boot is over. What does not work now is a warning: the
 /// next deploy or start does it.
-pub(super) async fn retire(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = cluster.host() else { return Ok(()) };
-    match each(work, cluster, host).await {
+pub(super) async fn retire(work: &Work) -> Result<()> {
+    let Some(host) = work.cluster.host() else { return Ok(()) };
+    match each(work, host).await {
         Err(error @ Error::Interrupted { .. }) => Err(error),
         Err(error) => {
             work.sink.warn(format!("the data of the first boot is still beside the disks: {error}"));
@@ -55,8 +54,8 @@ pub(super) async fn retire(work: &Work, cluster: &Cluster) -> Result<()> {
     }
 }
 
-async fn each(work: &Work, cluster: &Cluster, host: &HostConnection) -> Result<()> {
-    for node in &cluster.nodes {
+async fn each(work: &Work, host: &HostConnection) -> Result<()> {
+    for node in &work.cluster.nodes {
         let plan = node.clone();
         if !host.ask(move |host| host.has_seed(&plan)).await? {
             continue;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::boot::{self, BOOT};
-use super::cluster::Cluster;
 use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, mendable, millis, with_operation};
@@ -45,29 +44,29 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
     let root = request.dir.clone();
     let steps = [POWER_ON, BOOT, ADDRESSES, DATABASE, LOGIN];
     with_operation(context, &root, Operation::Start, &steps, async |work| {
-        let cluster = Cluster::leaving_edits(work)?;
+        work.version()?;
         work.begin(POWER_ON.id);
         // Whoever cannot be asked now can be asked later, from the same phase.
-        let mut seen = Some(power::machines(work, &cluster).await?);
+        let mut seen = Some(power::machines(work).await?);
         // On clouds sizes change while the machines are off.
-        let resized = work.dir.state().update_pending && cluster.provider.is_cloud();
-        if power::is_terraforms(&cluster) || resized {
-            power::by_terraform(work, &cluster, true).await?;
+        let resized = work.dir.state().update_pending && work.cluster.provider.is_cloud();
+        if power::is_terraforms(work) || resized {
+            power::by_terraform(work, true).await?;
             work.begin(POWER_ON.id);
             seen = None;
         }
-        let consoles = boot::follow(work, &cluster);
-        power::on(work, &cluster, seen).await?;
-        let now = boot::wait(work, &cluster, &consoles).await?;
-        seed::retire(work, &cluster).await?;
-        addresses(work, &cluster, &now).await?;
+        let consoles = boot::follow(work);
+        power::on(work, seen).await?;
+        let now = boot::wait(work, &consoles).await?;
+        seed::retire(work).await?;
+        addresses(work, &now).await?;
         database_up(work, &now).await.map_err(|error| consoles.blame(error))?;
-        login::prove(work, &cluster).await?;
+        login::prove(work).await?;
         admin_ui(work, &now).await?;
         Ok(PowerReport {
             deployment: work.dir.state().id.to_string(),
             status: Phase::DatabaseReady,
-            nodes: cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
+            nodes: work.cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
             remark: None,
             took_ms: millis(since),
             next: vec![in_dir("exasol status", &root), in_dir("exasol info", &root)],
@@ -78,7 +77,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
 
 /// A network may have given a node another address while it was off. The rehearsal's nodes are told;
 /// a database does not come back with other addresses than it was installed with.
-async fn addresses(work: &mut Work, cluster: &Cluster, now: &[Node]) -> Result<()> {
+async fn addresses(work: &mut Work, now: &[Node]) -> Result<()> {
     work.begin(ADDRESSES.id);
     let told = work.dir.state().told_addresses.clone();
     let old = |node: &Node| told.get(&node.plan.name).copied().filter(|old| *old != node.private_ip);
@@ -87,14 +86,14 @@ async fn addresses(work: &mut Work, cluster: &Cluster, now: &[Node]) -> Result<(
         work.unchanged("they are the same");
         return Ok(());
     }
-    if !cluster.version.rehearsal {
+    if !work.version()?.rehearsal {
         let again = in_dir("exasol start", work.dir.root());
-        return Err(Error::other(refusal(&text(&moved), &keep(work, cluster, &moved), &again)));
+        return Err(Error::other(refusal(&text(&moved), &keep(work, &moved), &again)));
     }
     work.detail(text(&moved));
     let release = artifacts::rehearsal_release()?;
     let ansible = Ansible::find().await?;
-    nodes::prepare(work, cluster, now, &release, &ansible).await
+    nodes::prepare(work, now, &release, &ansible).await
 }
 
 /// Of a real database. The procedure is Exasol's; this tool does not do it.
@@ -113,8 +112,8 @@ fn text(moved: &[(&Node, IpAddr)]) -> String {
 }
 
 /// The commands for that, where the hypervisor's network gives addresses.
-fn keep(work: &Work, cluster: &Cluster, moved: &[(&Node, IpAddr)]) -> String {
-    let Some(host) = cluster.host() else { return String::new() };
+fn keep(work: &Work, moved: &[(&Node, IpAddr)]) -> String {
+    let Some(host) = work.cluster.host() else { return String::new() };
     let state = work.dir.state();
     let command = |(node, old): &(&Node, IpAddr)| {
         (host.row().keep_address)(&state.spec, &state.facts, &node.plan, *old).ok().flatten()

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::cluster::Cluster;
 use super::operation::{Work, by_deploy, in_dir, millis, with_operation};
 use super::power::{self, POWER_OFF};
 use super::{Context, connections};
@@ -33,8 +32,8 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
     let since = Instant::now();
     let root = request.dir.clone();
     with_operation(context, &root, Operation::Stop, &[DATABASE, SERVICES, POWER_OFF], async |work| {
-        let cluster = Cluster::leaving_edits(work)?;
-        let machines = power::machines(work, &cluster).await?;
+        work.version()?;
+        let machines = power::machines(work).await?;
         // A wrong account or address sees no machine either: that proves nothing.
         if !machines.is_empty() && machines.iter().all(|m| m.power == Power::Missing) {
             let (way, _) = by_deploy(work.dir.root(), work.from, "makes them again, with data disks that are left");
@@ -44,25 +43,25 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
         if !on.is_empty() && !stopped_by_us(work, &machines) {
             work.begin(DATABASE.id);
             // The directory may have been moved, and ssh/config names it.
-            connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
-            power::wake(work, &cluster, &on).await?;
-            refuse_halted(work, &cluster).await?;
-            if let Err(error) = power::replug(work, &cluster, &on).await {
+            connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)?;
+            power::wake(work, &on).await?;
+            refuse_halted(work).await?;
+            if let Err(error) = power::replug(work, &on).await {
                 if matches!(error, Error::Interrupted { .. }) {
                     return Err(error);
                 }
                 work.sink.warn(error.to_string());
             }
-            let nodes = reachable(work, &cluster, &on).await?;
+            let nodes = reachable(work, &on).await?;
             stop_database(work, &nodes).await?;
-            stop_services(work, &cluster, &nodes).await?;
+            stop_services(work, &nodes).await?;
         }
-        power::off(work, &cluster).await?;
+        power::off(work).await?;
         Ok(PowerReport {
             deployment: work.dir.state().id.to_string(),
             status: Phase::Stopped,
-            nodes: cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
-            remark: cluster.provider.cloud().map(|cloud| format!("still paid for: {}", cloud.when_off)),
+            nodes: work.cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
+            remark: work.cluster.provider.cloud().map(|cloud| format!("still paid for: {}", cloud.when_off)),
             took_ms: millis(since),
             next: vec![in_dir("exasol start", &root), in_dir("exasol status", &root)],
         })
@@ -77,7 +76,7 @@ fn stopped_by_us(work: &Work, machines: &[Machine]) -> bool {
 
 /// Of the machines that may be on, the nodes that let us in; none if they are off after all. A database
 /// that nobody can reach cannot be stopped cleanly.
-async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result<Vec<String>> {
+async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
     let ssh = connections::ssh(&work.dir)?;
     let since = Instant::now();
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
@@ -85,12 +84,12 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
     let (nodes, silent): (Vec<_>, Vec<_>) = tried.into_iter().partition(|(_, why)| why.is_none());
     if !silent.is_empty() {
         // It may have gone on for a moment only.
-        refuse_halted(work, cluster).await?;
+        refuse_halted(work).await?;
     }
     let mut why =
         silent.into_iter().map(|(node, why)| format!("{node}: {}", why.unwrap_or_default())).collect::<Vec<_>>();
     if nodes.is_empty() {
-        match power::all_off_for_terraform(work, cluster).await {
+        match power::all_off_for_terraform(work).await {
             Ok(true) => {
                 work.unchanged("every machine is off");
                 return Ok(Vec::new());
@@ -112,13 +111,13 @@ async fn reachable(work: &mut Work, cluster: &Cluster, on: &[Machine]) -> Result
 }
 
 /// A machine that is paused again as soon as it goes on cannot shut down.
-async fn refuse_halted(work: &Work, cluster: &Cluster) -> Result<()> {
-    let Some(host) = cluster.host() else { return Ok(()) };
-    let machines = power::machines(work, cluster).await?;
+async fn refuse_halted(work: &Work) -> Result<()> {
+    let Some(host) = work.cluster.host() else { return Ok(()) };
+    let machines = power::machines(work).await?;
     let halted: Vec<_> = machines.iter().filter(|m| m.power == Power::Paused).collect();
     let Some(first) = halted.first() else { return Ok(()) };
     let spec = &work.dir.state().spec;
-    let plans = cluster.nodes.iter().filter(|plan| halted.iter().any(|m| m.node == plan.name));
+    let plans = work.cluster.nodes.iter().filter(|plan| halted.iter().any(|m| m.node == plan.name));
     let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(spec, plan).ok()).collect();
     let again = in_dir("exasol stop", work.dir.root());
     Err(Error::other(format!(
@@ -151,7 +150,7 @@ async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
 }
 
 /// All at once: c4 on one node must not find the others gone and act on it.
-async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> Result<()> {
+async fn stop_services(work: &mut Work, nodes: &[String]) -> Result<()> {
     if nodes.is_empty() {
         return Ok(());
     }
@@ -166,7 +165,7 @@ async fn stop_services(work: &mut Work, cluster: &Cluster, nodes: &[String]) -> 
             return Err(output.into_error(vec![format!("{node}: its services could not be stopped")]));
         }
     }
-    if power::is_terraforms(cluster) {
+    if power::is_terraforms(work) {
         return Ok(());
     }
     // The session may end with the machine.

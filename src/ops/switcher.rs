@@ -6,6 +6,7 @@ use crate::providers::cloud::{PowerApi, PowerControl, TerraformPower};
 use crate::providers::{Place, Provider};
 use crate::signal::Interrupt;
 
+#[derive(Clone)]
 pub(super) enum Switcher {
     /// The hypervisor's own library.
     Host(HostConnection),

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::cluster::Cluster;
 use super::super::operation::Work;
 use super::signs::{Boot, Kind, Sign, plain, without_time};
 use super::tape::Tape;
@@ -66,11 +65,11 @@ impl Drop for Consoles {
 
 /// Starts to follow, where the provider gives consoles. To be called before the machines are on: what a guest
 /// prints while nobody reads is lost.
-pub(in crate::ops) fn follow(work: &Work, cluster: &Cluster) -> Consoles {
-    let nodes = cluster.nodes.iter().map(|node| (node.name.clone(), Mutex::default())).collect();
+pub(in crate::ops) fn follow(work: &Work) -> Consoles {
+    let nodes = work.cluster.nodes.iter().map(|node| (node.name.clone(), Mutex::default())).collect();
     let consoles = Consoles { stop: Arc::default(), nodes: Arc::new(nodes) };
-    let Some(host) = cluster.host() else { return consoles };
-    let (row, spec, plans) = (host.row(), host.spec().clone(), cluster.nodes.clone());
+    let Some(host) = work.cluster.host() else { return consoles };
+    let (row, spec, plans) = (host.row(), host.spec().clone(), work.cluster.nodes.clone());
     let (stop, seen, sink) = (consoles.stop.clone(), consoles.nodes.clone(), work.sink.clone());
     let tape = |plan: &NodePlan| {
         let (log, file) = (work.log.clone(), log_file(&plan.name));

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::super::cluster::Cluster;
 use super::super::host::{ACTION_LIMIT, HostConnection};
 use super::super::operation::{Work, in_dir};
 use super::console::{Consoles, View};
@@ -55,7 +54,6 @@ impl Sessions {
 }
 
 pub(super) struct Guard<'a> {
-    cluster: &'a Cluster,
     pub host: &'a HostConnection,
     pub consoles: &'a Consoles,
     pub sessions: Sessions,
@@ -101,7 +99,7 @@ impl Activity {
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(work: &Work, cluster: &'a Cluster, host: &'a HostConnection, consoles: &'a Consoles) -> Self {
+    pub(super) fn new(work: &Work, host: &'a HostConnection, consoles: &'a Consoles) -> Self {
         let now = Instant::now();
         let watch = |node: &NodePlan| {
             let earlier = earlier::panic(&work.dir, work.log.path(), &node.name);
@@ -110,8 +108,8 @@ impl<'a> Guard<'a> {
                 Watch { since: now, resets: 0, activity: None, asked: None, earlier, address: None, told, told_at };
             (node.name.clone(), watch)
         };
-        let nodes = cluster.nodes.iter().map(watch).collect();
-        Self { cluster, host, consoles, sessions: Sessions::default(), nodes, begun: now }
+        let nodes = work.cluster.nodes.iter().map(watch).collect();
+        Self { host, consoles, sessions: Sessions::default(), nodes, begun: now }
     }
 
     pub(super) fn knows_address(&mut self, node: &str, address: IpAddr) {
@@ -131,7 +129,7 @@ impl<'a> Guard<'a> {
     /// does not run.
     pub(super) async fn look(&mut self, work: &Work, machines: &[Machine]) -> Result<bool> {
         let mut reset = false;
-        for plan in &self.cluster.nodes {
+        for plan in &work.cluster.nodes {
             let Some(machine) = machines.iter().find(|machine| machine.node == plan.name) else { continue };
             refuse_unpowered(machine, work.dir.root(), work.dir.state().phase)
                 .map_err(|error| self.consoles.explain(error))?;
@@ -197,7 +195,7 @@ impl<'a> Guard<'a> {
         if session == Some(Progress::Ready) {
             return;
         }
-        let rhythm = u32::try_from(self.cluster.nodes.len()).unwrap_or(1).max(1);
+        let rhythm = u32::try_from(work.cluster.nodes.len()).unwrap_or(1).max(1);
         let begun = self.begun.elapsed().as_secs();
         let Some(watch) = self.nodes.get_mut(&plan.name) else { return };
         let waits = waits_for(&plan.name, watch.address, session.as_ref(), &facts.console);

@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
 use super::operation::Work;
 use super::{connections, power};
 use crate::error::{Error, Result};
@@ -50,16 +49,16 @@ const SHARED_LIMIT: Duration = Duration::from_secs(20);
 
 /// Waits for addresses and then for shells; leaves the nodes in the state. `consoles` were followed since before the
 /// machines were on.
-pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<Node>> {
+pub(super) async fn wait(work: &mut Work, consoles: &Consoles) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
-    let nodes = match cluster.host() {
+    let nodes = match work.cluster.host().cloned() {
         Some(host) => {
-            let mut guard = Guard::new(work, cluster, host, consoles);
-            watched(work, cluster, &mut guard).await?
+            let mut guard = Guard::new(work, &host, consoles);
+            watched(work, &mut guard).await?
         }
         None => {
-            let nodes = from_outputs(work, cluster).await?;
-            remember(work, cluster, &nodes)?;
+            let nodes = from_outputs(work).await?;
+            remember(work, &nodes)?;
             let seen_from = shells(work, CLOUD_LIMIT, &Sessions::default()).await?;
             remember_from(work, seen_from)?;
             nodes
@@ -72,9 +71,9 @@ pub(super) async fn wait(work: &mut Work, cluster: &Cluster, consoles: &Consoles
 
 /// Of machines that are on and do not answer, resets the dead, and waits for them. Those that live and are silent for
 /// another reason stay as they are. Returns the nodes whose machines were reset.
-pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consoles) -> Result<Vec<String>> {
-    let Some(host) = cluster.host() else { return Ok(Vec::new()) };
-    let mut guard = Guard::new(work, cluster, host, consoles);
+pub(super) async fn revive(work: &mut Work, consoles: &Consoles) -> Result<Vec<String>> {
+    let Some(host) = work.cluster.host().cloned() else { return Ok(Vec::new()) };
+    let mut guard = Guard::new(work, &host, consoles);
     for node in &work.dir.state().nodes {
         guard.knows_address(&node.plan.name, node.private_ip);
     }
@@ -82,7 +81,7 @@ pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consol
     let since = Instant::now();
     let dead = async {
         while since.elapsed() < REVIVE_LIMIT {
-            let machines = power::machines(work, cluster).await?;
+            let machines = power::machines(work).await?;
             if guard.look(work, &machines).await? {
                 return Ok(true);
             }
@@ -99,22 +98,22 @@ pub(super) async fn revive(work: &mut Work, cluster: &Cluster, consoles: &Consol
         result = dead => result,
     };
     if reset? {
-        watched(work, cluster, &mut guard).await?;
+        watched(work, &mut guard).await?;
     }
     Ok(guard.reset())
 }
 
-async fn watched(work: &mut Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
+async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
     loop {
         // Nobody tries SSH while addresses are waited for: what was seen of it before is old.
         guard.sessions.forget_all();
-        let nodes = addresses(work, cluster, guard).await?;
-        remember(work, cluster, &nodes)?;
+        let nodes = addresses(work, guard).await?;
+        remember(work, &nodes)?;
         let sessions = guard.sessions.clone();
         let ready = tokio::select! {
             result = shells(work, LONGEST, &sessions) => result.map(Some),
             // A network remembers the address of a machine's former life until it has given it another.
-            result = moved(work, cluster, guard, &nodes) => result.map(|()| None),
+            result = moved(work, guard, &nodes) => result.map(|()| None),
         };
         if let Some(seen_from) = ready.map_err(|error| guard.consoles.explain(error))? {
             remember_from(work, seen_from)?;
@@ -123,9 +122,9 @@ async fn watched(work: &mut Work, cluster: &Cluster, guard: &mut Guard<'_>) -> R
     }
 }
 
-fn remember(work: &mut Work, cluster: &Cluster, nodes: &[Node]) -> Result<()> {
+fn remember(work: &mut Work, nodes: &[Node]) -> Result<()> {
     work.dir.found_nodes(nodes.to_vec())?;
-    connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)
+    connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)
 }
 
 /// From where the nodes see this machine.
@@ -149,10 +148,10 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
 }
 
 /// Until a node has another address than it was found at, or begins another life.
-async fn moved(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<()> {
+async fn moved(work: &Work, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<()> {
     loop {
         tokio::time::sleep(ADDRESS_POLL).await;
-        let machines = power::machines(work, cluster).await?;
+        let machines = power::machines(work).await?;
         if guard.look(work, &machines).await? {
             return Ok(());
         }
@@ -169,11 +168,11 @@ fn address_of(machine: &Machine, consoles: &Consoles) -> Option<IpAddr> {
     machine.addresses.first().copied().or_else(|| consoles.address(&machine.node))
 }
 
-async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
+async fn addresses(work: &Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
     let since = Instant::now();
     let mut known: BTreeMap<String, IpAddr> = BTreeMap::new();
     loop {
-        let machines = power::machines(work, cluster).await?;
+        let machines = power::machines(work).await?;
         for machine in &machines {
             let node = &machine.node;
             let recorded = || recorded(&work.dir.state().nodes, node, since.elapsed());
@@ -197,7 +196,7 @@ async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Res
             known.clear();
         }
         let shared = shared(&known);
-        if known.len() == cluster.nodes.len() && shared.is_none() {
+        if known.len() == work.cluster.nodes.len() && shared.is_none() {
             break;
         }
         if let Some((nodes, address)) = shared.filter(|_| since.elapsed() >= SHARED_LIMIT) {
@@ -206,8 +205,8 @@ async fn addresses(work: &Work, cluster: &Cluster, guard: &mut Guard<'_>) -> Res
         work.interrupt.sleep(ADDRESS_POLL).await?;
     }
     let state = work.dir.state();
-    let node = |n: &NodePlan| known.get(&n.name).map(|ip| connections::node_at(state, cluster.provider, n, *ip));
-    Ok(cluster.nodes.iter().filter_map(node).collect())
+    let node = |n: &NodePlan| known.get(&n.name).map(|ip| connections::node_at(state, work.cluster.provider, n, *ip));
+    Ok(work.cluster.nodes.iter().filter_map(node).collect())
 }
 
 /// The nodes that have one address, if some do.
@@ -226,8 +225,8 @@ fn one_address(nodes: Vec<String>, address: IpAddr, leases: Option<String>) -> E
 }
 
 /// The image is recorded: a newer one never changes a machine that exists, nor what a later node is made from.
-async fn from_outputs(work: &mut Work, cluster: &Cluster) -> Result<Vec<Node>> {
-    let connections::Outputs { nodes, image_id } = connections::from_outputs(work, &cluster.nodes).await?;
+async fn from_outputs(work: &mut Work) -> Result<Vec<Node>> {
+    let connections::Outputs { nodes, image_id } = connections::from_outputs(work, &work.cluster.nodes).await?;
     if let Some(id) = image_id {
         work.dir.made_from_image(id)?;
     }

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use super::super::operation::{Work, in_dir};
 use super::super::release;
 use super::super::user_dirs::{self, CacheDirs};
+use super::ARTIFACTS;
 use super::image::tell;
-use super::{ARTIFACTS, Plan};
 use crate::deployment::keys;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
@@ -44,10 +44,10 @@ impl Drop for Pending {
     }
 }
 
-pub(super) fn start(work: &Work, plan: &Plan<'_>) -> Result<Pending> {
+pub(super) fn start(work: &Work, offline: bool) -> Result<Pending> {
     let dir = CacheDirs::of_user()?.artifacts();
     let (sink, interrupt) = (work.sink.clone(), work.interrupt.clone());
-    let (version, offline) = (plan.cluster.version.clone(), plan.request.offline);
+    let version = work.version()?.clone();
     // The nodes do not get the files a second time: an installed cluster needs no more than their checksums.
     let known = if work.dir.state().installed { known_release(&version)? } else { None };
     let release = tokio::spawn(async move {
@@ -65,9 +65,9 @@ pub(super) fn start(work: &Work, plan: &Plan<'_>) -> Result<Pending> {
 }
 
 /// The release, once it is there. What was trusted because it came first is pinned in the state.
-pub(super) async fn release(work: &mut Work, plan: &Plan<'_>, pending: &mut Pending) -> Result<Release> {
+pub(super) async fn release(work: &mut Work, pending: &mut Pending) -> Result<Release> {
     work.begin(ARTIFACTS.id);
-    let version = &plan.cluster.version;
+    let version = &work.version()?.clone();
     let release = match joined((&mut pending.release).await) {
         Ok(release) => release,
         Err(error) => return Err(advised(work, version, error)),

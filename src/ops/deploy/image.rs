@@ -8,7 +8,7 @@ use super::super::host::HostConnection;
 use super::super::operation::Work;
 use super::super::terraform_dir;
 use super::super::user_dirs::CacheDirs;
-use super::{IMAGE, Plan, newest_release};
+use super::{IMAGE, newest_release};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, Unit};
 use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name, sha256_hex};
@@ -16,23 +16,23 @@ use crate::tools::http::{self, Progress};
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
-pub(super) async fn provide(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
-    let Some(host) = plan.cluster.host() else { return Ok(()) };
+pub(super) async fn provide(work: &mut Work, offline: bool) -> Result<()> {
+    let Some(host) = work.cluster.host().cloned() else { return Ok(()) };
     work.begin(IMAGE.id);
-    if terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
+    if terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.machine_types) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
         work.unchanged("the machines have theirs");
         return Ok(());
     }
     let image = (host.row().base_image)(host.spec(), &work.dir.state().facts)?;
-    let (path, sha256) = local(work, plan, host, image).await?;
-    let volume = upload(work, host, path, sha256.clone()).await?;
+    let (path, sha256) = local(work, offline, &host, image).await?;
+    let volume = upload(work, &host, path, sha256.clone()).await?;
     work.done(volume.clone());
     work.dir.uploaded_image(sha256, volume)
 }
 
 /// The image as a local file, and its checksum.
-async fn local(work: &mut Work, plan: &Plan<'_>, host: &HostConnection, image: BaseImage) -> Result<(PathBuf, String)> {
+async fn local(work: &mut Work, offline: bool, host: &HostConnection, image: BaseImage) -> Result<(PathBuf, String)> {
     // What was pinned at the first download stays, whatever the server says today.
     let pinned = image.sha256.or_else(|| work.dir.state().image_sha256.clone());
     match image.location {
@@ -53,12 +53,11 @@ async fn local(work: &mut Work, plan: &Plan<'_>, host: &HostConnection, image: B
         }
         ImageLocation::Url(url) => {
             let dest = CacheDirs::of_user()?.images().join(cache_name(pinned.as_deref(), &url));
-            let request =
-                http::Request { url: &url, dest: &dest, sha256: pinned.as_deref(), offline: plan.request.offline };
+            let request = http::Request { url: &url, dest: &dest, sha256: pinned.as_deref(), offline };
             let done = http::download(&request, &mut |n| tell(&work.sink, work.step(), n), &work.interrupt).await;
             let done = match done {
                 Ok(done) => done,
-                Err(error) => return Err(newest_release::advise(work, plan, &url, error).await),
+                Err(error) => return Err(newest_release::advise(work, offline, &url, error).await),
             };
             if let Some(UnfitImage { cause, fix }) = unfit(work, host, &dest).await? {
                 // Else it would be taken from the cache the next time.

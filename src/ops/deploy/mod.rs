@@ -12,16 +12,15 @@ use std::time::{Duration, Instant};
 
 use super::apply::{self, APPLY, PLAN};
 use super::boot::{self, BOOT};
-use super::cluster::Cluster;
 use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
-use super::{Confirm, Context, mend, plan, render_input, seed, terraform_dir};
+use super::{Confirm, Context, mend, plan, recorded, render_input, seed, terraform_dir};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{DeployReport, InvalidValue, NodeAddress, Operation, Phase, PlanReport};
+use crate::model::{DeployReport, InvalidValue, NodeAddress, NodePlan, Operation, Phase, PlanReport};
 use crate::tools::ansible::Ansible;
 
 pub struct DeployRequest<'a> {
@@ -42,12 +41,6 @@ const RENDER: StepInfo = StepInfo { id: "render", title: "render Terraform files
 const ARTIFACTS: StepInfo = StepInfo { id: "artifacts", title: "provide the database release" };
 const INSTALL: StepInfo = StepInfo { id: "install", title: "set up the nodes and install the database" };
 
-/// What all steps need to know.
-struct Plan<'a> {
-    cluster: Cluster,
-    request: DeployRequest<'a>,
-}
-
 pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<DeployReport> {
     let since = Instant::now();
     let root = request.dir.clone();
@@ -55,56 +48,56 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
         // It may have been moved: machines that ssh cannot reach are not made.
         work.dir.check_name()?;
-        let plan = Plan { cluster: Cluster::of(work, request.edits)?, request };
-        check_names(&plan.request.allow_replace, &plan.cluster)?;
-        if is_still_ready(work, &plan).await {
-            tell_nodes(work, &plan.cluster).await?;
-            return Ok(report(work, &plan, since));
+        work.version()?;
+        (work.cluster.edits, work.cluster.ssh_edits) = (request.edits, request.edits);
+        check_names(&request.allow_replace, &work.cluster.nodes)?;
+        if is_still_ready(work).await {
+            tell_nodes(work).await?;
+            return Ok(report(work, &request, since));
         }
-        let programs = check(work, &plan).await?;
+        let programs = check(work).await?;
         // The release's download needs nothing from Terraform and the inter-node key nothing from the machines.
-        let mut pending = artifacts::start(work, &plan)?;
+        let mut pending = artifacts::start(work, request.offline)?;
         let mut release = None;
-        image::provide(work, &plan).await?;
-        render(work, &plan).await?;
-        let allow_replace = &plan.request.allow_replace;
+        image::provide(work, request.offline).await?;
+        render(work).await?;
+        let allow_replace = &request.allow_replace;
         let agree = async |work: &mut Work, report: &PlanReport| {
-            agree(work, &plan, report).await?;
+            agree(work, &request, report).await?;
             // Machines are made for a release that is here and right, or not at all.
-            release = Some(artifacts::release(work, &plan, &mut pending).await?);
+            release = Some(artifacts::release(work, &mut pending).await?);
             Ok(())
         };
         // A kernel may panic while Terraform still makes the other machines.
-        let consoles = boot::follow(work, &plan.cluster);
-        apply::run(work, &plan.cluster, &programs.terraform, allow_replace, agree).await?;
+        let consoles = boot::follow(work);
+        apply::run(work, &programs.terraform, allow_replace, agree).await?;
         let release = match release {
             Some(release) => release,
-            None => artifacts::release(work, &plan, &mut pending).await?,
+            None => artifacts::release(work, &mut pending).await?,
         };
         // What was just made is on; what an earlier run made may have been switched off since, even if that
         // run ended before it knew addresses. A cloud can only be asked for machines that are known.
-        if !plan.cluster.provider.is_cloud() || !work.dir.state().nodes.is_empty() {
+        if !work.cluster.provider.is_cloud() || !work.dir.state().nodes.is_empty() {
             work.begin(POWER_ON.id);
-            power::on(work, &plan.cluster, None).await?;
+            power::on(work, None).await?;
         }
-        let nodes = boot::wait(work, &plan.cluster, &consoles).await?;
+        let nodes = boot::wait(work, &consoles).await?;
         artifacts::cluster_key(work, pending).await?;
-        let installed =
-            nodes::install(work, &plan.cluster, &nodes, &release, &programs.ansible, plan.request.offline).await;
+        let installed = nodes::install(work, &nodes, &release, &programs.ansible, request.offline).await;
         installed.map_err(|error| consoles.blame(error))?;
-        seed::retire(work, &plan.cluster).await?;
+        seed::retire(work).await?;
         login::change_password(work).await?;
-        login::prove(work, &plan.cluster).await?;
-        let form = nodes::form(work, &plan.cluster, &nodes, &release)?;
+        login::prove(work).await?;
+        let form = nodes::form(work, &nodes, &release)?;
         work.dir.deployed(form)?;
-        Ok(report(work, &plan, since))
+        Ok(report(work, &request, since))
     })
     .await
 }
 
 /// A name that no node has would protect a machine that its owner meant to give up.
-fn check_names(allow_replace: &[String], cluster: &Cluster) -> Result<()> {
-    let nodes: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+fn check_names(allow_replace: &[String], nodes: &[NodePlan]) -> Result<()> {
+    let nodes: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     match allow_replace.iter().find(|name| !nodes.contains(&name.as_str())) {
         Some(name) => Err(InvalidValue::none_of("--allow-replace", name, &nodes).into()),
         None => Ok(()),
@@ -112,10 +105,10 @@ fn check_names(allow_replace: &[String], cluster: &Cluster) -> Result<()> {
 }
 
 /// A ready deployment whose every node still accepts a login needs no deploy.
-async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
+async fn is_still_ready(work: &mut Work) -> bool {
     let state = work.dir.state();
     if work.from != Phase::DatabaseReady
-        || state.nodes.len() != plan.cluster.nodes.len()
+        || state.nodes.len() != work.cluster.nodes.len()
         || state.certificate_fingerprint.is_none()
         || state.update_pending
     {
@@ -125,8 +118,8 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
     match login::log_in_everywhere(&work.dir, VERIFY_LIMIT, &|_| {}).await {
         Ok(()) => {
             // Of an earlier version's machines; an interruption loses nothing.
-            if mend::in_passing(work, &plan.cluster).await.is_ok() {
-                let _ = seed::retire(work, &plan.cluster).await;
+            if mend::in_passing(work).await.is_ok() {
+                let _ = seed::retire(work).await;
             }
             work.unchanged("the database already accepts logins on every node");
             true
@@ -140,11 +133,11 @@ async fn is_still_ready(work: &mut Work, plan: &Plan<'_>) -> bool {
 }
 
 /// Another version of this program may tell the nodes more than they know. They are told, while the database goes on.
-async fn tell_nodes(work: &mut Work, cluster: &Cluster) -> Result<()> {
+async fn tell_nodes(work: &mut Work) -> Result<()> {
     // What cannot be found out is no reason to touch a cluster that is ready.
-    let Ok(Some(release)) = artifacts::known_release(&cluster.version) else { return Ok(()) };
+    let Ok(Some(release)) = artifacts::known_release(work.version()?) else { return Ok(()) };
     let nodes = work.dir.state().nodes.clone();
-    match nodes::form(work, cluster, &nodes, &release) {
+    match nodes::form(work, &nodes, &release) {
         Ok(form) if work.dir.state().nodes_form.as_ref() != Some(&form) => {}
         _ => return Ok(()),
     }
@@ -152,24 +145,24 @@ async fn tell_nodes(work: &mut Work, cluster: &Cluster) -> Result<()> {
     work.detail("they were not told all that this version tells: only that is done, the database goes on");
     let told = async {
         let ansible = Ansible::find().await?;
-        nodes::prepare(work, cluster, &nodes, &release, &ansible).await
+        nodes::prepare(work, &nodes, &release, &ansible).await
     };
     told.await
 }
 
 /// Says what is about to be made, and asks where somebody can answer and it costs money. Without a
 /// terminal it goes on, as scripts expect.
-async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> {
+async fn agree(work: &Work, request: &DeployRequest<'_>, report: &PlanReport) -> Result<()> {
     let state = work.dir.state();
-    let summary = plan::summary(plan.cluster.provider, plan.cluster.host(), state).await?;
+    let summary = plan::summary(work.cluster.provider, work.cluster.host(), state).await?;
     summary.iter().for_each(|line| work.detail(line.clone()));
-    let costs = plan.cluster.provider.is_cloud() && report.create > 0;
-    let Some(confirm) = plan.request.confirm.filter(|_| costs) else { return Ok(()) };
+    let costs = work.cluster.provider.is_cloud() && report.create > 0;
+    let Some(confirm) = request.confirm.filter(|_| costs) else { return Ok(()) };
     let list: String = summary.iter().map(|line| format!("  {line}\n")).collect();
     let answer = confirm(&format!(
         "{list}  {}\nMake this on {}? It costs money.",
         apply::counts(report),
-        plan.cluster.provider.title
+        work.cluster.provider.title
     ));
     work.interrupt.check()?;
     match answer {
@@ -178,29 +171,29 @@ async fn agree(work: &Work, plan: &Plan<'_>, report: &PlanReport) -> Result<()> 
     }
 }
 
-async fn check(work: &mut Work, plan: &Plan<'_>) -> Result<Programs> {
+async fn check(work: &mut Work) -> Result<Programs> {
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
     let given = work.dir.secrets()?.cloud;
-    let checking = Preflight::run(&work.sink, plan.cluster.provider, &state.spec, &given, Some(&work.dir));
+    let checking = Preflight::run(&work.sink, work.cluster.provider, &state.spec, &given, Some(&work.dir));
     let preflight = work.interrupt.run(checking).await??;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
-    if !terraform_dir::has_any(&work.dir.terraform_dir(), plan.cluster.provider.machine_types) {
+    if !terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.machine_types) {
         work.dir.found_facts(facts)?;
     }
     Ok(programs)
 }
 
-async fn render(work: &mut Work, plan: &Plan<'_>) -> Result<()> {
+async fn render(work: &mut Work) -> Result<()> {
     work.begin(RENDER.id);
     let secrets = work.dir.secrets()?;
-    let files = render_input::terraform(plan.cluster.provider, work.dir.state(), &secrets, &plan.cluster.nodes, true)?;
-    work.dir.write_files(&files, plan.request.edits)
+    let files = render_input::terraform(work.cluster.provider, work.dir.state(), &secrets, &work.cluster.nodes, true)?;
+    work.dir.write_files(&files, work.cluster.edits)
 }
 
 /// The report of a deployment whose every node has just accepted a login.
-fn report(work: &Work, plan: &Plan<'_>, since: Instant) -> DeployReport {
+fn report(work: &Work, request: &DeployRequest<'_>, since: Instant) -> DeployReport {
     let state = work.dir.state();
     let nodes = state.nodes.iter().map(|n| NodeAddress {
         name: n.plan.name.clone(),
@@ -210,12 +203,10 @@ fn report(work: &Work, plan: &Plan<'_>, since: Instant) -> DeployReport {
     DeployReport {
         deployment: state.id.to_string(),
         status: crate::model::Phase::DatabaseReady,
-        rehearsal: plan.cluster.version.rehearsal,
+        rehearsal: recorded::is_rehearsal(&work.dir),
         nodes: nodes.collect(),
         certificate_fingerprint: state.certificate_fingerprint.clone().unwrap_or_default(),
         took_ms: millis(since),
-        next: ["exasol status", "exasol info", "exasol sql -c 'SELECT 1'"]
-            .map(|c| in_dir(c, &plan.request.dir))
-            .to_vec(),
+        next: ["exasol status", "exasol info", "exasol sql -c 'SELECT 1'"].map(|c| in_dir(c, &request.dir)).to_vec(),
     }
 }

@@ -1,7 +1,6 @@
 //! A dated release of an image that its publisher has taken away: which one is the newest of the same series?
 
 use super::super::operation::{Work, in_dir};
-use super::Plan;
 use super::image::tell;
 use crate::error::Error;
 use crate::model::{address_file_name, quote};
@@ -12,10 +11,10 @@ const FOLDER: &str = "release-";
 const DATE: usize = 8;
 
 /// The error with the way out as its hint, where there is one; else as it was.
-pub(super) async fn advise(work: &Work, plan: &Plan<'_>, url: &str, error: Error) -> Error {
+pub(super) async fn advise(work: &Work, offline: bool, url: &str, error: Error) -> Error {
     let Error::Download { url: shown, cause, hint } = error else { return error };
     let gone = ["HTTP 404", "HTTP 410"].iter().any(|status| cause.starts_with(status));
-    let newest = match Release::of(url).filter(|_| gone && !plan.request.offline) {
+    let newest = match Release::of(url).filter(|_| gone && !offline) {
         Some(release) => newest(work, &release).await,
         None => None,
     };

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::super::cluster::Cluster;
 use super::super::operation::{Work, mendable};
 use super::super::{connections, render_input};
 use super::INSTALL;
@@ -19,14 +18,13 @@ use crate::tools::ansible::{Ansible, PlaybookRun};
 
 pub(super) async fn install(
     work: &mut Work,
-    cluster: &Cluster,
     nodes: &[Node],
     release: &Release,
     ansible: &Ansible,
     offline: bool,
 ) -> Result<()> {
     work.begin(INSTALL.id);
-    write_files(work, cluster, nodes, release, !offline).await?;
+    write_files(work, nodes, release, !offline).await?;
     let mut run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
     run.env = vec![
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
@@ -53,17 +51,16 @@ fn with_directory(error: Error, root: &Path) -> Error {
 /// Only what the nodes are told of each other and of their surroundings; the database is not touched.
 pub(in crate::ops) async fn prepare(
     work: &mut Work,
-    cluster: &Cluster,
     nodes: &[Node],
     release: &Release,
     ansible: &Ansible,
 ) -> Result<()> {
     // Addresses that have changed are no reason to look for packages.
-    write_files(work, cluster, nodes, release, false).await?;
+    write_files(work, nodes, release, false).await?;
     let run = playbook(work, nodes, "prepare-nodes.yml")?;
     work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
-    let form = form(work, cluster, nodes, release)?;
+    let form = form(work, nodes, release)?;
     work.dir.told_nodes(addresses(nodes), form)
 }
 
@@ -84,21 +81,20 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
 
 pub(in crate::ops) async fn write_files(
     work: &mut Work,
-    cluster: &Cluster,
     nodes: &[Node],
     release: &Release,
     welcome_packages: bool,
 ) -> Result<()> {
     let state = work.dir.state();
     let mut deployer_addresses = Vec::new();
-    if let Some(host) = cluster.host() {
+    if let Some(host) = work.cluster.host() {
         deployer_addresses = host.deployer_addresses(&state.facts).await?;
         // What they have seen counts, whatever the way there looks like from here.
         deployer_addresses.extend(&state.seen_from);
     }
     let surroundings = Surroundings { deployer_addresses, welcome_packages, proxies: proxy::of_environment() };
-    let files = files(work, cluster, nodes, release, &surroundings)?;
-    work.dir.write_files(&files, cluster.edits)
+    let files = files(work, nodes, release, &surroundings)?;
+    work.dir.write_files(&files, work.cluster.edits)
 }
 
 /// What a run brings along, and another one may not.
@@ -111,24 +107,18 @@ struct Surroundings {
 
 /// A hash of all that the nodes are told, but for this run's surroundings. Another version of this program
 /// may tell them more: a cluster of an earlier one gets that with the next deploy.
-pub(super) fn form(work: &Work, cluster: &Cluster, nodes: &[Node], release: &Release) -> Result<String> {
+pub(super) fn form(work: &Work, nodes: &[Node], release: &Release) -> Result<String> {
     let mut hash = Sha256::new();
-    for file in files(work, cluster, nodes, release, &Surroundings::default())? {
+    for file in files(work, nodes, release, &Surroundings::default())? {
         hash.update(file.content.len().to_le_bytes());
         hash.update(&file.content);
     }
     Ok(hex(hash.finalize()))
 }
 
-fn files(
-    work: &Work,
-    cluster: &Cluster,
-    nodes: &[Node],
-    release: &Release,
-    surroundings: &Surroundings,
-) -> Result<Vec<RenderedFile>> {
+fn files(work: &Work, nodes: &[Node], release: &Release, surroundings: &Surroundings) -> Result<Vec<RenderedFile>> {
     let state = work.dir.state();
-    let secrets = work.dir.secrets()?;
+    let (secrets, version) = (work.dir.secrets()?, work.version()?);
     render::ansible_files(&AnsibleInput {
         id: &state.id,
         spec: &state.spec,
@@ -137,14 +127,14 @@ fn files(
         deployer_addresses: &surroundings.deployer_addresses,
         installed: state.installed,
         release: render::Release {
-            working_copy: &cluster.version.working_copy,
-            config_keys: cluster.version.config_keys,
-            archive_file: &cluster.version.archive.file,
+            working_copy: &version.working_copy,
+            config_keys: version.config_keys,
+            archive_file: &version.archive.file,
             archive_sha256: &release.archive.sha256,
             c4_sha256: &release.c4.sha256,
-            rehearsal: cluster.version.rehearsal,
+            rehearsal: version.rehearsal,
         },
-        on_a_cloud: cluster.provider.is_cloud(),
+        on_a_cloud: work.cluster.provider.is_cloud(),
         welcome_packages: surroundings.welcome_packages,
         proxies: &surroundings.proxies,
     })

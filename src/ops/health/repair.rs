@@ -3,7 +3,6 @@
 //! again, one that is dead is reset; else nothing on a node is touched.
 
 use super::super::boot::BOOT;
-use super::super::cluster::Cluster;
 use super::super::deploy::{artifacts, nodes};
 use super::super::operation::{Work, with_operation};
 use super::super::{Context, boot, connections, login, power, status};
@@ -20,10 +19,10 @@ const PROOF: StepInfo = StepInfo { id: "proof", title: "look at the cluster" };
 /// What was put right, in words.
 pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Vec<String>> {
     with_operation(context, &request.dir, Operation::Repair, &[BOOT, FILES, PROOF], async |work| {
-        let cluster = Cluster::leaving_edits(work)?;
-        let mut repaired = dead_machines(work, &cluster, request).await?;
-        repaired.extend(addresses(work, &cluster).await?);
-        repaired.extend(rendered(work, &cluster).await?);
+        work.version()?;
+        let mut repaired = dead_machines(work, request).await?;
+        repaired.extend(addresses(work).await?);
+        repaired.extend(rendered(work).await?);
         work.begin(PROOF.id);
         repaired.extend(certificate(work).await?);
         repaired.extend(phase(work, request).await?);
@@ -33,9 +32,9 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
 }
 
 /// Machines that are on, and cut off from their network, are connected again; the dead are reset. Those that are off stay so: that is `start`'s work.
-async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthRequest) -> Result<Vec<String>> {
+async fn dead_machines(work: &mut Work, request: &HealthRequest) -> Result<Vec<String>> {
     work.begin(BOOT.id);
-    let looking = status::nodes(&work.dir, &cluster.nodes, None, request.deadline);
+    let looking = status::nodes(&work.dir, &work.cluster.nodes, None, request.deadline);
     let nodes = work.interrupt.run(looking).await?;
     let all_on = nodes.iter().all(|node| node.vm == Power::Running && node.private_ip.is_some());
     // Behind a jump host nothing was probed from here; what answers a login lives.
@@ -44,33 +43,33 @@ async fn dead_machines(work: &mut Work, cluster: &Cluster, request: &HealthReque
         work.unchanged("no machine is on and silent");
         return Ok(Vec::new());
     }
-    if cluster.provider.is_cloud() {
+    if work.cluster.provider.is_cloud() {
         return Ok(Vec::new());
     }
-    let consoles = boot::follow(work, cluster);
+    let consoles = boot::follow(work);
     // First: one that nothing reaches looks dead.
-    let machines = power::machines(work, cluster).await?;
-    let connected = power::replug(work, cluster, &machines).await?;
-    let reset = boot::revive(work, cluster, &consoles).await?;
+    let machines = power::machines(work).await?;
+    let connected = power::replug(work, &machines).await?;
+    let reset = boot::revive(work, &consoles).await?;
     let connected = connected.iter().map(|node| format!("the network interface of {node}: it is connected again"));
     let reset = reset.iter().map(|node| format!("the machine of {node}: it was dead, and was reset"));
     Ok(connected.chain(reset).collect())
 }
 
 /// Where the hypervisor knows another address than the recorded one.
-async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
+async fn addresses(work: &mut Work) -> Result<Vec<String>> {
     work.begin(FILES.id);
-    if cluster.provider.is_cloud() {
+    if work.cluster.provider.is_cloud() {
         return Ok(Vec::new());
     }
-    let machines = power::machines(work, cluster).await?;
+    let machines = power::machines(work).await?;
     let mut repaired = Vec::new();
     let mut known = work.dir.state().nodes.clone();
     for node in &mut known {
         let addresses = machines.iter().find(|m| m.node == node.plan.name).map(|m| &m.addresses);
         let Some(now) = addresses.and_then(|a| status::moved_to(a, node.private_ip)) else { continue };
         repaired.push(format!("the address of {}: {} instead of {}", node.plan.name, now, node.private_ip));
-        *node = connections::node_at(work.dir.state(), cluster.provider, &node.plan, now);
+        *node = connections::node_at(work.dir.state(), work.cluster.provider, &node.plan, now);
     }
     if !repaired.is_empty() {
         work.dir.found_nodes(known)?;
@@ -78,14 +77,14 @@ async fn addresses(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
     Ok(repaired)
 }
 
-async fn rendered(work: &mut Work, cluster: &Cluster) -> Result<Vec<String>> {
+async fn rendered(work: &mut Work) -> Result<Vec<String>> {
     let stale = files(&work.dir)?.stale;
-    connections::write_ssh_files(&mut work.dir, cluster.ssh_edits)?;
+    connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)?;
     // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
     let has_key = work.dir.secrets()?.cluster_key.is_some();
-    if let Some(release) = artifacts::known_release(&cluster.version)?.filter(|_| has_key) {
+    if let Some(release) = artifacts::known_release(work.version()?)?.filter(|_| has_key) {
         let nodes = work.dir.state().nodes.clone();
-        nodes::write_files(work, cluster, &nodes, &release, false).await?;
+        nodes::write_files(work, &nodes, &release, false).await?;
     }
     let left = files(&work.dir)?.stale;
     Ok(stale.into_iter().filter(|file| !left.contains(file)).collect())

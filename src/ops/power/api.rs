@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::super::cluster::Cluster;
 use super::super::credentials;
 use super::super::operation::Work;
 use super::{OFF_LIMIT, all, is_proof, names, refuse_missing, tell, wait};
@@ -96,8 +95,8 @@ impl<'a> Remote<'a> {
 }
 
 /// Switches on what is off, and waits until it runs.
-pub(super) async fn on(work: &mut Work, cluster: &Cluster, api: &PowerApi, seen: Option<Vec<Machine>>) -> Result<()> {
-    let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
+pub(super) async fn on(work: &mut Work, api: &PowerApi, seen: Option<Vec<Machine>>) -> Result<()> {
+    let remote = Remote::new(&work.dir, work.cluster.provider, api, &work.interrupt).await?;
     let machines = match seen {
         Some(machines) => machines,
         None => remote.machines().await?,
@@ -114,9 +113,9 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, api: &PowerApi, seen:
     Ok(())
 }
 
-pub(super) async fn off(work: &mut Work, cluster: &Cluster, api: &PowerApi) -> Result<()> {
-    let remote = Remote::new(&work.dir, cluster.provider, api, &work.interrupt).await?;
-    if let Some(unknown) = all(cluster).difference(&remote.names()).next() {
+pub(super) async fn off(work: &mut Work, api: &PowerApi) -> Result<()> {
+    let remote = Remote::new(&work.dir, work.cluster.provider, api, &work.interrupt).await?;
+    if let Some(unknown) = all(work).difference(&remote.names()).next() {
         return Err(Error::other(format!("deployment.json knows no machine of {unknown}: nothing was switched off")));
     }
     // A guest that goes down by itself is not cut off; one that does not is, after a while. For
@@ -125,7 +124,7 @@ pub(super) async fn off(work: &mut Work, cluster: &Cluster, api: &PowerApi) -> R
     let still_on = names(&remote.machines().await?, |power| !is_proof(power, Power::Off));
     work.changes();
     remote.switch(&still_on, Switch::Off).await?;
-    remote.wait(work, &all(cluster), Power::Off).await?;
+    remote.wait(work, &all(work), Power::Off).await?;
     work.done("the cloud says that every machine is off");
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::super::cluster::Cluster;
 use super::super::host::{ACTION_LIMIT, HostConnection};
 use super::super::operation::{Work, in_dir};
 use super::super::{links, mend};
@@ -24,12 +23,12 @@ const LAST_RETRY: Duration = Duration::from_secs(16);
 
 /// What the hypervisor says of the machines. It is asked again and again, so a connection that was lost and
 /// comes back within a while is no failure.
-pub(super) async fn machines(work: &Work, cluster: &Cluster, host: &HostConnection) -> Result<Vec<Machine>> {
+pub(super) async fn machines(work: &Work, host: &HostConnection) -> Result<Vec<Machine>> {
     let login = (host.row().login)(host.spec())?;
     let since = Instant::now();
     let mut wait = FIRST_RETRY;
     loop {
-        let nodes = cluster.nodes.clone();
+        let nodes = work.cluster.nodes.clone();
         let answer = host.ask(move |host| host.machines(&nodes)).await;
         let lost = || login.as_ref().is_some_and(links::was_open) && since.elapsed() < LOST_LIMIT;
         match answer {
@@ -44,86 +43,76 @@ pub(super) async fn machines(work: &Work, cluster: &Cluster, host: &HostConnecti
 }
 
 /// Switches on what is off, and connects again what is cut off from its network.
-pub(super) async fn on(
-    work: &mut Work,
-    cluster: &Cluster,
-    host: &HostConnection,
-    seen: Option<Vec<Machine>>,
-) -> Result<()> {
+pub(super) async fn on(work: &mut Work, host: &HostConnection, seen: Option<Vec<Machine>>) -> Result<()> {
     let machines = match seen {
         Some(machines) => machines,
-        None => self::machines(work, cluster, host).await?,
+        None => self::machines(work, host).await?,
     };
     refuse_missing(work, &machines)?;
-    mend::definitions(work, cluster).await?;
+    mend::definitions(work).await?;
     let off = names(&machines, Power::is_at_rest);
     if !off.is_empty() {
         work.changes();
     }
-    each(host, cluster, &off, "switching on", |host, node| host.switch_on(node)).await?;
+    each(work, host, &off, "switching on", |host, node| host.switch_on(node)).await?;
     // One that was paused may have been cut off meanwhile.
-    let machines = if off.is_empty() { machines } else { self::machines(work, cluster, host).await? };
-    replug(work, cluster, host, &machines).await?;
+    let machines = if off.is_empty() { machines } else { self::machines(work, host).await? };
+    replug(work, host, &machines).await?;
     // Also those that were on: `stop` may have failed in between.
     work.changes();
-    each(host, cluster, &all(cluster), AUTOSTART, |host, node| host.set_autostart(node, true)).await?;
+    each(work, host, &all(work), AUTOSTART, |host, node| host.set_autostart(node, true)).await?;
     tell(work, &off);
     Ok(())
 }
 
 /// Machines that were paused go on, so that they can shut down by themselves.
-pub(super) async fn wake(work: &Work, cluster: &Cluster, host: &HostConnection, machines: &[Machine]) -> Result<()> {
+pub(super) async fn wake(work: &Work, host: &HostConnection, machines: &[Machine]) -> Result<()> {
     let paused = names(machines, |power| power == Power::Paused);
     if !paused.is_empty() {
         work.changes();
     }
-    each(host, cluster, &paused, "switching on", |host, node| host.switch_on(node)).await
+    each(work, host, &paused, "switching on", |host, node| host.switch_on(node)).await
 }
 
 /// Machines that run cut off from their network are connected again. Returns their nodes.
-pub(super) async fn replug(
-    work: &Work,
-    cluster: &Cluster,
-    host: &HostConnection,
-    machines: &[Machine],
-) -> Result<Vec<String>> {
+pub(super) async fn replug(work: &Work, host: &HostConnection, machines: &[Machine]) -> Result<Vec<String>> {
     let mut connected = Vec::new();
     for machine in machines {
         let Some(why) = &machine.unplugged else { continue };
         work.changes();
         work.detail(format!("{}: {why}: connecting it again", machine.node));
         let node = BTreeSet::from([machine.node.clone()]);
-        each(host, cluster, &node, "connecting", |host, node| host.replug(node)).await?;
+        each(work, host, &node, "connecting", |host, node| host.replug(node)).await?;
         connected.push(machine.node.clone());
     }
     Ok(connected)
 }
 
 /// Asks the guests to shut down, and waits until they have.
-pub(super) async fn off(work: &mut Work, cluster: &Cluster, host: &HostConnection) -> Result<()> {
-    let machines = machines(work, cluster, host).await?;
+pub(super) async fn off(work: &mut Work, host: &HostConnection) -> Result<()> {
+    let machines = machines(work, host).await?;
     let there = names(&machines, |power| power != Power::Missing);
     if !there.is_empty() {
         work.changes();
     }
-    each(host, cluster, &there, AUTOSTART, |host, node| host.set_autostart(node, false)).await?;
+    each(work, host, &there, AUTOSTART, |host, node| host.set_autostart(node, false)).await?;
     let on = names(&machines, |power| power == Power::Running);
     // For a guest that shuts down already it changes nothing.
-    each(host, cluster, &on, "shutting down", |host, node| host.shut_down(node)).await?;
-    let ask = async || self::machines(work, cluster, host).await;
-    if let Err(error) = wait(work, &all(cluster), Power::Off, (OFF_LIMIT, LOCAL_POLL), ask).await {
-        return Err(advised(work, cluster, host, error).await);
+    each(work, host, &on, "shutting down", |host, node| host.shut_down(node)).await?;
+    let ask = async || self::machines(work, host).await;
+    if let Err(error) = wait(work, &all(work), Power::Off, (OFF_LIMIT, LOCAL_POLL), ask).await {
+        return Err(advised(work, host, error).await);
     }
     work.done("every machine is off");
     Ok(())
 }
 
 /// A guest that does not shut down: how it is switched off without its help.
-async fn advised(work: &Work, cluster: &Cluster, host: &HostConnection, error: Error) -> Error {
+async fn advised(work: &Work, host: &HostConnection, error: Error) -> Error {
     let Error::Timeout { what, limit_s, last_seen, .. } = error else { return error };
-    let machines = machines(work, cluster, host).await.unwrap_or_default();
+    let machines = machines(work, host).await.unwrap_or_default();
     let on = names(&machines, |power| !is_proof(power, Power::Off));
-    let plans = cluster.nodes.iter().filter(|plan| on.contains(&plan.name));
+    let plans = work.cluster.nodes.iter().filter(|plan| on.contains(&plan.name));
     let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(host.spec(), plan).ok()).collect();
     let hint = (!commands.is_empty()).then(|| {
         let again = in_dir("exasol stop", work.dir.root());
@@ -135,13 +124,13 @@ async fn advised(work: &Work, cluster: &Cluster, host: &HostConnection, error: E
 
 /// Does something to each of these machines, in order. `what` is said where one hangs: "switching on n11".
 async fn each(
+    work: &Work,
     host: &HostConnection,
-    cluster: &Cluster,
     wanted: &BTreeSet<String>,
     what: &str,
     action: impl Fn(&dyn Host, &NodePlan) -> Result<()> + Copy + Send + 'static,
 ) -> Result<()> {
-    for node in cluster.nodes.iter().filter(|plan| wanted.contains(&plan.name)) {
+    for node in work.cluster.nodes.iter().filter(|plan| wanted.contains(&plan.name)) {
         let (what, node) = (format!("{what} {}", node.name), node.clone());
         host.act(ACTION_LIMIT, what, move |host| action(host, &node)).await?;
     }

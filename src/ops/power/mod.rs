@@ -13,7 +13,6 @@ mod terraform;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
 use super::operation::{Work, in_dir};
 use super::switcher::Switcher;
 use crate::deployment::DeploymentDir;
@@ -32,11 +31,11 @@ pub(super) const POWER_OFF: StepInfo = StepInfo { id: "power_off", title: "switc
 const OFF_LIMIT: Duration = Duration::from_secs(240);
 
 /// What is known of the machines: of a cloud that Terraform switches, nothing without it.
-pub(super) async fn machines(work: &Work, cluster: &Cluster) -> Result<Vec<Machine>> {
-    match &cluster.switcher {
-        Switcher::Host(host) => host::machines(work, cluster, host).await,
-        Switcher::Api(api) => ask(&work.dir, cluster.provider, api, &work.interrupt).await,
-        Switcher::Terraform(_) => Ok(terraform::machines(cluster)),
+pub(super) async fn machines(work: &Work) -> Result<Vec<Machine>> {
+    match work.cluster.switcher.clone() {
+        Switcher::Host(host) => host::machines(work, &host).await,
+        Switcher::Api(api) => ask(&work.dir, work.cluster.provider, api, &work.interrupt).await,
+        Switcher::Terraform(_) => Ok(terraform::machines(work)),
     }
 }
 
@@ -52,10 +51,10 @@ pub(super) async fn ask(
 
 /// Switches on what is off. Machines that are on are left alone. The caller has begun the step, and may
 /// have `seen` the machines in it.
-pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Machine>>) -> Result<()> {
-    match &cluster.switcher {
-        Switcher::Host(host) => host::on(work, cluster, host, seen).await,
-        Switcher::Api(api) => api::on(work, cluster, api, seen).await,
+pub(super) async fn on(work: &mut Work, seen: Option<Vec<Machine>>) -> Result<()> {
+    match work.cluster.switcher.clone() {
+        Switcher::Host(host) => host::on(work, &host, seen).await,
+        Switcher::Api(api) => api::on(work, api, seen).await,
         // `deploy` and `start` have just applied "running".
         Switcher::Terraform(_) => Ok(()),
     }
@@ -63,40 +62,40 @@ pub(super) async fn on(work: &mut Work, cluster: &Cluster, seen: Option<Vec<Mach
 
 /// Switches off what is on, and proves it. The guests have been told to shut down before, except
 /// where Terraform's provider does that.
-pub(super) async fn off(work: &mut Work, cluster: &Cluster) -> Result<()> {
+pub(super) async fn off(work: &mut Work) -> Result<()> {
     work.begin(POWER_OFF.id);
-    match &cluster.switcher {
-        Switcher::Host(host) => host::off(work, cluster, host).await,
-        Switcher::Api(api) => api::off(work, cluster, api).await,
-        Switcher::Terraform(power) => terraform::off(work, cluster, power).await,
+    match work.cluster.switcher.clone() {
+        Switcher::Host(host) => host::off(work, &host).await,
+        Switcher::Api(api) => api::off(work, api).await,
+        Switcher::Terraform(power) => terraform::off(work, power).await,
     }
 }
 
 /// Machines that were paused go on, so that they can shut down by themselves.
-pub(super) async fn wake(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<()> {
-    match cluster.host() {
-        Some(host) => host::wake(work, cluster, host, machines).await,
+pub(super) async fn wake(work: &Work, machines: &[Machine]) -> Result<()> {
+    match work.cluster.host() {
+        Some(host) => host::wake(work, host, machines).await,
         None => Ok(()),
     }
 }
 
 /// Machines that run cut off from their network are connected again. Returns their nodes.
-pub(super) async fn replug(work: &Work, cluster: &Cluster, machines: &[Machine]) -> Result<Vec<String>> {
-    match cluster.host() {
-        Some(host) => host::replug(work, cluster, host, machines).await,
+pub(super) async fn replug(work: &Work, machines: &[Machine]) -> Result<Vec<String>> {
+    match work.cluster.host() {
+        Some(host) => host::replug(work, host, machines).await,
         None => Ok(Vec::new()),
     }
 }
 
 /// Whether Terraform switches the machines.
-pub(super) fn is_terraforms(cluster: &Cluster) -> bool {
-    matches!(cluster.switcher, Switcher::Terraform(_))
+pub(super) fn is_terraforms(work: &Work) -> bool {
+    matches!(work.cluster.switcher, Switcher::Terraform(_))
 }
 
 /// Whether Terraform switches the machines, and its provider says that each is off.
-pub(super) async fn all_off_for_terraform(work: &Work, cluster: &Cluster) -> Result<bool> {
-    match &cluster.switcher {
-        Switcher::Terraform(power) => terraform::all_off(work, cluster, power).await,
+pub(super) async fn all_off_for_terraform(work: &Work) -> Result<bool> {
+    match work.cluster.switcher.clone() {
+        Switcher::Terraform(power) => terraform::all_off(work, power).await,
         Switcher::Host(_) | Switcher::Api(_) => Ok(false),
     }
 }
@@ -123,8 +122,8 @@ fn tell(work: &mut Work, off: &BTreeSet<String>) {
     }
 }
 
-fn all(cluster: &Cluster) -> BTreeSet<String> {
-    cluster.nodes.iter().map(|plan| plan.name.clone()).collect()
+fn all(work: &Work) -> BTreeSet<String> {
+    work.cluster.nodes.iter().map(|plan| plan.name.clone()).collect()
 }
 
 fn names(machines: &[Machine], wanted: impl Fn(Power) -> bool) -> BTreeSet<String> {

@@ -1,6 +1,5 @@
 //! Machines of a cloud whose Terraform provider switches them: their state is a variable of Terraform's.
 
-use super::super::cluster::Cluster;
 use super::super::operation::Work;
 use super::super::{apply, connections, engine, render_input};
 use crate::error::{Error, Result};
@@ -9,32 +8,33 @@ use crate::providers::cloud::TerraformPower;
 use crate::tools::plan::PriorState;
 
 /// Nothing is known without a run of Terraform, which takes minutes.
-pub(super) fn machines(cluster: &Cluster) -> Vec<Machine> {
-    cluster.nodes.iter().map(|plan| Machine::with_power(&plan.name, Power::Unknown)).collect()
+pub(super) fn machines(work: &Work) -> Vec<Machine> {
+    work.cluster.nodes.iter().map(|plan| Machine::with_power(&plan.name, Power::Unknown)).collect()
 }
 
 /// Terraform's provider shuts the guests down itself.
-pub(super) async fn off(work: &mut Work, cluster: &Cluster, power: &TerraformPower) -> Result<()> {
-    apply(work, cluster, false).await?;
-    refuse_edits_that_keep_it_on(work, cluster, power).await?;
+pub(super) async fn off(work: &mut Work, power: &TerraformPower) -> Result<()> {
+    apply(work, false).await?;
+    refuse_edits_that_keep_it_on(work, power).await?;
     work.done("Terraform's provider has stopped every machine");
     Ok(())
 }
 
 /// Renders and applies the machines' state, for clouds whose Terraform provider switches them.
-pub(in crate::ops) async fn apply(work: &mut Work, cluster: &Cluster, powered: bool) -> Result<()> {
+pub(in crate::ops) async fn apply(work: &mut Work, powered: bool) -> Result<()> {
     let secrets = work.dir.secrets()?;
-    let files = render_input::terraform(cluster.provider, work.dir.state(), &secrets, &cluster.nodes, powered)?;
-    work.dir.write_files(&files, cluster.edits)?;
+    let files =
+        render_input::terraform(work.cluster.provider, work.dir.state(), &secrets, &work.cluster.nodes, powered)?;
+    work.dir.write_files(&files, work.cluster.edits)?;
     let terraform = engine::of(&work.dir).await?;
-    apply::run(work, cluster, &terraform, &[], async |_, _| Ok(())).await
+    apply::run(work, &terraform, &[], async |_, _| Ok(())).await
 }
 
 /// Terraform's files stay as somebody edited them, and may not ask for machines that are off any more.
-async fn refuse_edits_that_keep_it_on(work: &Work, cluster: &Cluster, power: &TerraformPower) -> Result<()> {
+async fn refuse_edits_that_keep_it_on(work: &Work, power: &TerraformPower) -> Result<()> {
     let edited = work.dir.edited_files()?;
     let edited: Vec<_> = edited.iter().filter(|file| file.starts_with("terraform")).collect();
-    if edited.is_empty() || all_off(work, cluster, power).await? {
+    if edited.is_empty() || all_off(work, power).await? {
         return Ok(());
     }
     let edited = edited.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -45,11 +45,11 @@ async fn refuse_edits_that_keep_it_on(work: &Work, cluster: &Cluster, power: &Te
 }
 
 /// Whether Terraform's provider says of every machine that it is off.
-pub(super) async fn all_off(work: &Work, cluster: &Cluster, power: &TerraformPower) -> Result<bool> {
+pub(super) async fn all_off(work: &Work, power: &TerraformPower) -> Result<bool> {
     let terraform = connections::workdir(work, &engine::of(&work.dir).await?).await?;
     terraform.init().await?;
     let seen = terraform.refreshed().await?;
-    Ok(in_prior_state(&seen, power, &cluster.nodes).iter().all(|machine| machine.power == Power::Off))
+    Ok(in_prior_state(&seen, power, &work.cluster.nodes).iter().all(|machine| machine.power == Power::Off))
 }
 
 /// What Terraform has just read of the machines.
