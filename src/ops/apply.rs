@@ -6,7 +6,7 @@ use std::path::Path;
 use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::operation::Work;
 use super::terraform_dir::Doubt;
-use super::{connections, seed, terraform_dir};
+use super::{seed, terraform_dir, workdir};
 use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -28,7 +28,7 @@ pub(super) async fn run(
 ) -> Result<()> {
     work.begin(PLAN.id);
     let engine = terraform.engine.as_str();
-    let terraform = connections::workdir(work, terraform).await?;
+    let terraform = workdir::of(work, terraform).await?;
     let Some(planned) = plan(work, &terraform, allow_replace).await? else {
         forget_creating(work)?;
         work.unchanged("the infrastructure is as planned");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::host::HostConnection;
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::terraform_dir::Doubt;
-use super::{Confirm, Context, connections, engine, known, recorded, terraform_dir};
+use super::{Confirm, Context, engine, known, recorded, terraform_dir, workdir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -147,7 +147,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
         work.unchanged("Terraform has made nothing");
         return Ok(());
     }
-    let terraform = connections::workdir(work, &engine::of(&work.dir).await?).await?;
+    let terraform = workdir::of(work, &engine::of(&work.dir).await?).await?;
     terraform.init().await?;
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
     // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::connections::{self, ADMIN_UI_PORT, SQL_PORT, SQL_USER};
+use super::access::{ADMIN_UI_PORT, Access, SQL_PORT, SQL_USER, ssh_config};
+use super::node_records;
 use super::operation::in_dir;
 use super::recorded;
 use crate::deployment::DeploymentDir;
@@ -12,7 +13,7 @@ use crate::model::{InfoReport, ReleaseInfo, command_line};
 pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let dir = DeploymentDir::open(root)?;
     let state = dir.state();
-    let nodes = connections::nodes(&dir)?;
+    let nodes = node_records::of(&dir)?;
     let hosts: Vec<String> = nodes.iter().map(|n| n.public_ip.to_string()).collect();
     let host = hosts.first().cloned().unwrap_or_default();
     let all = hosts.join(",");
@@ -43,11 +44,11 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         odbc: format!("DRIVER=EXASOL;EXAHOST={pinned};UID={SQL_USER}"),
         dsn: pinned,
         ssh: in_dir("exasol ssh", root),
-        tunnel: connections::jump(&dir)?.and(nodes.first()).map(|node| tunnel(&dir, &node.plan.name)),
+        tunnel: Access::to(&dir)?.route().and(nodes.first()).map(|node| tunnel(&dir, &node.plan.name)),
     })
 }
 
 fn tunnel(dir: &DeploymentDir, node: &str) -> String {
-    let config = connections::ssh_config(dir).display().to_string();
+    let config = ssh_config(dir).display().to_string();
     command_line(["ssh", "-F", &config, "-N", "-L", &format!("{SQL_PORT}:localhost:{SQL_PORT}"), node])
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::access::Access;
 use super::node_program::NodeProgram;
 use super::operation::in_dir;
 use super::{Context, recorded};
@@ -28,7 +29,7 @@ pub struct UploadRequest {
 
 pub async fn show(context: &Context, root: &Path) -> Result<LicenseReport> {
     let dir = DeploymentDir::open(root)?;
-    let program = NodeProgram::first(&dir, PROGRAM)?;
+    let program = NodeProgram::first(&dir, &Access::to(&dir)?, PROGRAM)?;
     let fields = context.interrupt.run(program.run("show", Vec::new())).await??;
     Ok(report(&dir, &fields, None, Vec::new()))
 }
@@ -36,7 +37,7 @@ pub async fn show(context: &Context, root: &Path) -> Result<LicenseReport> {
 pub async fn upload(context: &Context, request: UploadRequest) -> Result<LicenseReport> {
     let license = read(&request.file)?;
     let dir = DeploymentDir::open(&request.dir)?.lock(Operation::Update)?;
-    let program = NodeProgram::first(&dir, PROGRAM)?;
+    let program = NodeProgram::first(&dir, &Access::to(&dir)?, PROGRAM)?;
     let work = async {
         program.run("upload", license.clone().into_bytes()).await?;
         let warning = proven(&program, &license).await?;

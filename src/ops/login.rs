@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::connections::{self, SQL_USER};
+use super::access::{Access, SQL_USER, SSH_LIMIT};
 use super::operation::Work;
 use super::patience::{Patience, is_refusal};
+use super::{node_records, ssh_files};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Node, is_sha256};
 use crate::render;
-use crate::sql::Session;
+use crate::sql::{Endpoint, Session};
 
 pub(super) const LOGIN: StepInfo = StepInfo { id: "login", title: "log in with SQL on every node" };
 
@@ -28,7 +29,7 @@ pub(super) async fn prove(work: &mut Work) -> Result<()> {
     pin(work).await?;
     learn_cos_host_keys(work).await?;
     let tell = |text| work.detail(text);
-    work.interrupt.run(log_in_everywhere(&work.dir, LOGIN_LIMIT, &tell)).await??;
+    work.interrupt.run(log_in_everywhere(&work.dir, &work.access, LOGIN_LIMIT, &tell)).await??;
     work.dir.logged_in()?;
     work.done(format!("SELECT 1 came back from {} of {} nodes", work.cluster.nodes.len(), work.cluster.nodes.len()));
     Ok(())
@@ -36,7 +37,7 @@ pub(super) async fn prove(work: &mut Work) -> Result<()> {
 
 /// Records the certificate to which alone the password is sent.
 async fn pin(work: &mut Work) -> Result<()> {
-    let fingerprint = work.interrupt.run(fingerprint_over_ssh(&work.dir)).await??;
+    let fingerprint = work.interrupt.run(fingerprint_over_ssh(&work.access, &work.dir.state().nodes)).await??;
     work.dir.certificate(Some(fingerprint))
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
     pin(work).await?;
     work.changes();
     let Some(node) = work.dir.state().nodes.first().cloned() else { return Err(Error::other("no node is known")) };
-    let endpoint = connections::sql_endpoint(&work.dir, &node)?;
+    let endpoint = work.access.sql(work.dir.state(), &node)?;
     let statement = format!("ALTER USER {SQL_USER} IDENTIFIED BY \"{}\"", next.replace('"', "\"\""));
     let change = async {
         let mut patience = Patience::new(&node.plan.name, LOGIN_LIMIT);
@@ -85,29 +86,28 @@ pub(super) async fn change_password(work: &mut Work) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::NotYet`] where there is none to be had.
-pub(super) async fn fingerprint(dir: &DeploymentDir) -> Result<String> {
+pub(super) async fn fingerprint(dir: &DeploymentDir, access: &Access) -> Result<String> {
     if let Some(recorded) = dir.state().certificate_fingerprint.clone() {
         return Ok(recorded);
     }
-    fingerprint_over_ssh(dir).await.map_err(|error| Error::NotYet {
+    fingerprint_over_ssh(access, &dir.state().nodes).await.map_err(|error| Error::NotYet {
         message: format!("no certificate is recorded, so no password was sent ({error})"),
-        hint: connections::next(dir),
+        hint: node_records::next(dir),
     })
 }
 
 /// The certificate that the first node itself serves, asked on the node: nobody on the way can answer for it.
-pub(super) async fn fingerprint_over_ssh(dir: &DeploymentDir) -> Result<String> {
-    let ssh = connections::ssh(dir)?;
-    let Some(first) = dir.state().nodes.first().cloned() else {
+pub(super) async fn fingerprint_over_ssh(access: &Access, nodes: &[Node]) -> Result<String> {
+    let Some(first) = nodes.first() else {
         return Err(Error::other("no node is known"));
     };
-    let output = ssh.run_script(&first.plan.name, CERTIFICATE, connections::SSH_LIMIT).await?;
+    let output = access.run(&first.plan.name, CERTIFICATE, SSH_LIMIT).await?;
     let text = output.stdout_text().trim().to_ascii_lowercase();
     if output.success() && is_sha256(&text) {
         return Ok(text);
     }
     Err(Error::SqlConnection {
-        host: first.plan.name,
+        host: first.plan.name.clone(),
         cause: format!("its certificate could not be read on the node: {}", output.stderr_text().trim()),
         code: None,
         hint: None,
@@ -119,11 +119,10 @@ async fn learn_cos_host_keys(work: &mut Work) -> Result<()> {
     if work.version()?.rehearsal {
         return Ok(());
     }
-    let ssh = connections::ssh(&work.dir)?;
     let known = &work.dir.state().cos_host_keys;
     let mut learned = BTreeMap::new();
     for node in &work.cluster.nodes {
-        let asking = ssh.run_script(&node.name, render::COS_HOST_KEYS, connections::SSH_LIMIT);
+        let asking = work.access.run(&node.name, render::COS_HOST_KEYS, SSH_LIMIT);
         let output = work.interrupt.run(asking).await??;
         let mut keys: Vec<_> =
             output.stdout_text().lines().filter(|line| line.contains(' ')).map(str::to_owned).collect();
@@ -138,34 +137,37 @@ async fn learn_cos_host_keys(work: &mut Work) -> Result<()> {
         learned.insert(node.name.clone(), keys);
     }
     work.dir.cos_host_keys(learned)?;
-    connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)
+    ssh_files::write(work)
 }
 
 /// `tell` gets what is worth telling while it waits.
-pub(super) async fn log_in_everywhere(dir: &DeploymentDir, limit: Duration, tell: &dyn Fn(String)) -> Result<()> {
-    let password = dir.secrets()?.db_password;
-    try_join_all(dir.state().nodes.iter().map(|node| log_in(dir, node, &password, limit, tell))).await?;
-    Ok(())
-}
-
-async fn log_in(
+pub(super) async fn log_in_everywhere(
     dir: &DeploymentDir,
-    node: &Node,
-    password: &str,
+    access: &Access,
     limit: Duration,
     tell: &dyn Fn(String),
 ) -> Result<()> {
-    let endpoint = connections::sql_endpoint(dir, node)?;
-    let mut patience = Patience::new(&node.plan.name, limit);
+    let password = dir.secrets()?.db_password;
+    let log_in = |node: &Node| {
+        let (endpoint, name) = (access.sql(dir.state(), node), node.plan.name.clone());
+        let password = &password;
+        async move { log_in(&endpoint?, &name, password, limit, tell).await }
+    };
+    try_join_all(dir.state().nodes.iter().map(log_in)).await?;
+    Ok(())
+}
+
+async fn log_in(endpoint: &Endpoint, node: &str, password: &str, limit: Duration, tell: &dyn Fn(String)) -> Result<()> {
+    let mut patience = Patience::new(node, limit);
     loop {
-        let Err(error) = select_one(&endpoint, password, patience.for_one()).await else { return Ok(()) };
+        let Err(error) = select_one(endpoint, password, patience.for_one()).await else { return Ok(()) };
         let (pause, text) = patience.after(error)?;
         text.into_iter().for_each(tell);
         tokio::time::sleep(pause).await;
     }
 }
 
-async fn select_one(endpoint: &crate::sql::Endpoint, password: &str, limit: Duration) -> Result<()> {
+async fn select_one(endpoint: &Endpoint, password: &str, limit: Duration) -> Result<()> {
     let mut session = Session::connect(endpoint, SQL_USER, password, limit).await?;
     let answer = session.execute("SELECT 1").await?;
     session.close().await;

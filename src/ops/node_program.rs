@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::connections;
+use super::access::Access;
+use super::node_records;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::render;
@@ -22,12 +23,12 @@ pub(super) struct NodeProgram {
 
 impl NodeProgram {
     /// `name`: a script in ansible/node/ that takes one word.
-    pub fn first(dir: &DeploymentDir, name: &str) -> Result<NodeProgram> {
-        let nodes = connections::nodes(dir)?;
-        let Some(first) = nodes.first() else { return Err(connections::no_nodes(dir)) };
+    pub fn first(dir: &DeploymentDir, access: &Access, name: &str) -> Result<NodeProgram> {
+        let nodes = node_records::of(dir)?;
+        let Some(first) = nodes.first() else { return Err(node_records::none(dir)) };
         let parts = ["c4.sh", "confd.sh", name].into_iter().map(render::node_script).collect::<Result<Vec<_>>>()?;
         let text = format!("{CONFIGURED}\n{}", parts.join("\n"));
-        Ok(NodeProgram { ssh: connections::ssh(dir)?, node: first.plan.name.clone(), text })
+        Ok(NodeProgram { ssh: access.ssh()?, node: first.plan.name.clone(), text })
     }
 
     /// What it prints.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::access::Access;
 use super::cluster::Cluster;
 use super::terraform_dir;
 use super::{Context, known, recorded};
@@ -23,6 +24,8 @@ pub(super) struct Work {
     pub sink: EventSink,
     pub interrupt: Interrupt,
     pub cluster: Cluster,
+    /// How its nodes are reached.
+    pub access: Access,
     /// The phase in which the operation found the deployment.
     pub from: Phase,
     /// Whether what is outside the directory may be another than the phase says that the operation found.
@@ -116,6 +119,7 @@ pub(super) async fn with_operation<T>(
     }
     dir.check_allowed(operation)?;
     let cluster = Cluster::of(&dir, &context.interrupt)?;
+    let access = Access::through(cluster.provider, &dir)?;
     let log = dir.start_log(operation)?;
     let events = log.clone();
     let sink = context.sink.logged(move |event| {
@@ -140,6 +144,7 @@ pub(super) async fn with_operation<T>(
         sink,
         interrupt: context.interrupt.clone(),
         cluster,
+        access,
         from,
         changed: Arc::default(),
         current: None,

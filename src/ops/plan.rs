@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::host::HostConnection;
 use super::user_dirs::CacheDirs;
-use super::{Context, apply, connections, credentials, engine, floors, recorded, render_input};
+use super::{Context, apply, credentials, engine, floors, recorded, render_input, workdir};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Operation, PlanReport, PlannedChange};
@@ -60,8 +60,8 @@ pub(super) async fn in_copy(
         .workdir(copy_of(dir, provider, copy.path())?, context.sink.clone(), context.interrupt.clone())?
         .plugin_cache(CacheDirs::of_user()?.plugins())
         .holding(copy)?;
-    let terraform = connections::reaching(&context.interrupt, provider, &dir.state().spec, terraform).await?;
-    let terraform = connections::made_for(provider, terraform)?;
+    let terraform = workdir::reaching(&context.interrupt, provider, &dir.state().spec, terraform).await?;
+    let terraform = workdir::made_for(provider, terraform)?;
     let terraform = credentials::give(&credentials::of(dir, provider)?, terraform);
     terraform.init().await?;
     apply::forget_former(provider, &terraform, &copy.path().join(TERRAFORM)).await?;

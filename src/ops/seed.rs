@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::host::{ACTION_LIMIT, HostConnection};
 use super::operation::Work;
-use super::{connections, render_input};
+use super::render_input;
 use crate::error::{Error, Result};
 use crate::render;
 
@@ -60,7 +60,7 @@ async fn each(work: &Work, host: &HostConnection) -> Result<()> {
         if !host.ask(move |host| host.has_seed(&plan)).await? {
             continue;
         }
-        let ssh = connections::ssh(&work.dir)?;
+        let ssh = work.access.ssh()?;
         work.changes();
         work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
         let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use super::connections;
+use super::access::Access;
+use super::{node_records, ssh_files};
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
 use crate::model::InvalidValue;
@@ -22,14 +23,14 @@ pub struct Session {
 /// Finds out how to get to a node, or to its container.
 pub async fn find(root: &Path, node: &str) -> Result<Session> {
     let dir = DeploymentDir::open(root)?;
-    let nodes = connections::nodes(&dir)?;
+    let nodes = node_records::of(&dir)?;
     let names: Vec<String> =
         nodes.iter().flat_map(|n| [n.plan.name.clone(), format!("{}{COS}", n.plan.name)]).collect();
     if !names.iter().any(|n| n == node) {
         return Err(InvalidValue::none_of("NODE", node, &names).into());
     }
-    let dir = connections::heal_ssh_config(dir)?;
-    let ssh = connections::ssh(&dir)?;
+    let dir = ssh_files::heal(dir)?;
+    let ssh = Access::to(&dir)?.ssh()?;
     match node.strip_suffix(COS) {
         Some(machine) if ssh.is_refused(node).await => Ok(Session { ssh, node: machine.to_owned(), beyond: true }),
         _ => Ok(Session { ssh, node: node.to_owned(), beyond: false }),

@@ -11,7 +11,7 @@ use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, mendable, millis, with_operation};
 use super::power::{self, POWER_ON};
-use super::{Context, connections, seed};
+use super::{Context, seed};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Node, Operation, Phase, PowerReport};
@@ -129,7 +129,7 @@ fn keep(work: &Work, moved: &[(&Node, IpAddr)]) -> String {
 async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
     work.begin(DATABASE.id);
     let Some(first) = nodes.first() else { return Err(Error::other("no node is known")) };
-    let ssh = connections::ssh(&work.dir)?;
+    let ssh = work.access.ssh()?;
     work.changes();
     let since = Instant::now();
     let mut told = String::new();
@@ -187,7 +187,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
 
 /// A database does without its Admin UI, so all that goes wrong here is a warning.
 async fn admin_ui(work: &Work, nodes: &[Node]) -> Result<()> {
-    let ssh = connections::ssh(&work.dir)?;
+    let ssh = work.access.ssh()?;
     let asked = join_all(nodes.iter().map(|node| ssh.run_script(&node.plan.name, ADMIN_UI, STAGE_LIMIT)));
     let answers = work.interrupt.run(asked).await?;
     for (node, answer) in nodes.iter().zip(answers) {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::access::SSH_LIMIT;
 use super::operation::{Work, by_deploy, in_dir, millis, with_operation};
 use super::power::{self, POWER_OFF};
-use super::{Context, connections};
+use super::{Context, ssh_files};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, Operation, Phase, Power, PowerReport};
@@ -43,7 +44,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
         if !on.is_empty() && !stopped_by_us(work, &machines) {
             work.begin(DATABASE.id);
             // The directory may have been moved, and ssh/config names it.
-            connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)?;
+            ssh_files::write(work)?;
             power::wake(work, &on).await?;
             refuse_halted(work).await?;
             if let Err(error) = power::replug(work, &on).await {
@@ -77,7 +78,7 @@ fn stopped_by_us(work: &Work, machines: &[Machine]) -> bool {
 /// Of the machines that may be on, the nodes that let us in; none if they are off after all. A database
 /// that nobody can reach cannot be stopped cleanly.
 async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
-    let ssh = connections::ssh(&work.dir)?;
+    let ssh = work.access.ssh()?;
     let since = Instant::now();
     let tried = join_all(on.iter().map(async |machine| (machine.node.clone(), let_in(&ssh, &machine.node).await)));
     let tried = work.interrupt.run(tried).await?;
@@ -131,7 +132,7 @@ async fn refuse_halted(work: &Work) -> Result<()> {
 
 /// None: it does; else why not.
 async fn let_in(ssh: &Ssh, node: &str) -> Option<String> {
-    match ssh.run_script(node, "exit 0", connections::SSH_LIMIT).await {
+    match ssh.run_script(node, "exit 0", SSH_LIMIT).await {
         Ok(output) if output.success() => None,
         Ok(output) => Some(Refusal::read(&output.stderr_text()).text().to_owned()),
         Err(error) => Some(error.to_string()),
@@ -140,7 +141,7 @@ async fn let_in(ssh: &Ssh, node: &str) -> Option<String> {
 
 async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
     let Some(first) = nodes.first() else { return Ok(()) };
-    let ssh = connections::ssh(&work.dir)?;
+    let ssh = work.access.ssh()?;
     work.changes();
     let script = ssh.run_script(first, STOP_DATABASE, DATABASE_LIMIT);
     let output = work.interrupt.run(async { script.await?.ok() }).await??;
@@ -155,7 +156,7 @@ async fn stop_services(work: &mut Work, nodes: &[String]) -> Result<()> {
         return Ok(());
     }
     work.begin(SERVICES.id);
-    let ssh = connections::ssh(&work.dir)?;
+    let ssh = work.access.ssh()?;
     let stop =
         async |script: &'static str, node: &String| (node.clone(), ssh.run_script(node, script, SERVICES_LIMIT).await);
     let stopped = join_all(nodes.iter().map(|node| stop(STOP_SERVICES, node)));

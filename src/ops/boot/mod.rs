@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::operation::Work;
-use super::{connections, power};
+use super::{node_records, power, ssh_files};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Machine, Node, NodePlan};
@@ -124,7 +124,7 @@ async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
 
 fn remember(work: &mut Work, nodes: &[Node]) -> Result<()> {
     work.dir.found_nodes(nodes.to_vec())?;
-    connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)
+    ssh_files::write(work)
 }
 
 /// From where the nodes see this machine.
@@ -136,8 +136,8 @@ fn remember_from(work: &mut Work, seen_from: BTreeSet<IpAddr>) -> Result<()> {
 }
 
 async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTreeSet<IpAddr>> {
-    let ssh = connections::ssh(&work.dir)?;
-    let targets = connections::targets(&work.dir)?;
+    let ssh = work.access.ssh()?;
+    let targets = work.access.targets(&work.dir.state().nodes);
     let tell = |node: &str, progress: &Progress| {
         sessions.saw(node, progress);
         if !matches!(progress, Progress::Silent(_)) {
@@ -205,7 +205,7 @@ async fn addresses(work: &Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
         work.interrupt.sleep(ADDRESS_POLL).await?;
     }
     let state = work.dir.state();
-    let node = |n: &NodePlan| known.get(&n.name).map(|ip| connections::node_at(state, work.cluster.provider, n, *ip));
+    let node = |n: &NodePlan| known.get(&n.name).map(|ip| node_records::at(state, work.cluster.provider, n, *ip));
     Ok(work.cluster.nodes.iter().filter_map(node).collect())
 }
 
@@ -226,7 +226,7 @@ fn one_address(nodes: Vec<String>, address: IpAddr, leases: Option<String>) -> E
 
 /// The image is recorded: a newer one never changes a machine that exists, nor what a later node is made from.
 async fn from_outputs(work: &mut Work) -> Result<Vec<Node>> {
-    let connections::Outputs { nodes, image_id } = connections::from_outputs(work, &work.cluster.nodes).await?;
+    let node_records::Outputs { nodes, image_id } = node_records::from_outputs(work, &work.cluster.nodes).await?;
     if let Some(id) = image_id {
         work.dir.made_from_image(id)?;
     }

@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::access::{Access, SSH_LIMIT};
 use super::operation::in_dir;
-use super::{Context, connections, login, node_program};
+use super::{Context, login, node_program, node_records};
 use crate::deployment::{DeploymentDir, Locked};
 use crate::error::{Error, Result};
 use crate::model::{CertificateReport, NodeCertificate, Operation, is_sha256};
@@ -44,8 +45,8 @@ pub struct SetRequest {
 /// What every node shows now, read on the node, beside what is recorded.
 pub async fn show(context: &Context, root: &Path) -> Result<CertificateReport> {
     let dir = DeploymentDir::open(root)?;
-    connections::nodes(&dir)?;
-    let ssh = connections::ssh(&dir)?;
+    node_records::of(&dir)?;
+    let ssh = Access::to(&dir)?.ssh()?;
     let shown = context.interrupt.run(shown(&ssh, &dir)).await?;
     let recorded = dir.state().certificate_fingerprint.clone();
     let other = shown.iter().any(|node| node.fingerprint.is_some() && node.fingerprint != recorded);
@@ -62,11 +63,12 @@ pub async fn show(context: &Context, root: &Path) -> Result<CertificateReport> {
 
 pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateReport> {
     let dir = DeploymentDir::open(&request.dir)?;
-    let addresses: Vec<_> = connections::nodes(&dir)?.iter().map(|node| node.public_ip).collect();
+    let addresses: Vec<_> = node_records::of(&dir)?.iter().map(|node| node.public_ip).collect();
     let pair = Pair::read(&request.cert, &request.key, &addresses)?;
     let mut dir = dir.lock(Operation::Update)?;
-    let program = NodeProgram::first(&dir, PROGRAM)?;
-    let ssh = connections::ssh(&dir)?;
+    let access = Access::to(&dir)?;
+    let program = NodeProgram::first(&dir, &access, PROGRAM)?;
+    let ssh = access.ssh()?;
     let before = context.interrupt.run(shown(&ssh, &dir)).await?;
     let changed = !all_show(&before, &pair.fingerprint);
     let mut nodes = before;
@@ -75,7 +77,7 @@ pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateRe
         nodes = context.interrupt.run(hand_over(&mut dir, &ssh, &program, &pair, &nodes)).await??;
     }
     dir.certificate(Some(pair.fingerprint.clone()))?;
-    context.interrupt.run(login::log_in_everywhere(&dir, LOGIN_LIMIT, &|_| {})).await??;
+    context.interrupt.run(login::log_in_everywhere(&dir, &access, LOGIN_LIMIT, &|_| {})).await??;
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
         recorded: Some(pair.fingerprint),
@@ -144,7 +146,7 @@ async fn shown(ssh: &Ssh, dir: &DeploymentDir) -> Vec<NodeCertificate> {
 
 async fn one(ssh: &Ssh, node: &str) -> NodeCertificate {
     let read = async {
-        let output = ssh.run_script(node, render::node_script("certificate.sh")?, connections::SSH_LIMIT).await?;
+        let output = ssh.run_script(node, render::node_script("certificate.sh")?, SSH_LIMIT).await?;
         let text = output.stdout_text().trim().to_ascii_lowercase();
         match output.success() && is_sha256(&text) {
             true => Ok(text),

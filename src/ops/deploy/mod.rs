@@ -115,7 +115,7 @@ async fn is_still_ready(work: &mut Work) -> bool {
         return false;
     }
     work.begin(LOGIN.id);
-    match login::log_in_everywhere(&work.dir, VERIFY_LIMIT, &|_| {}).await {
+    match login::log_in_everywhere(&work.dir, &work.access, VERIFY_LIMIT, &|_| {}).await {
         Ok(()) => {
             // Of an earlier version's machines; an interruption loses nothing.
             if mend::in_passing(work).await.is_ok() {

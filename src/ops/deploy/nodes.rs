@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::super::operation::{Work, mendable};
-use super::super::{connections, render_input};
+use super::super::render_input;
 use super::INSTALL;
 use super::artifacts::Release;
 use super::proxy;
@@ -75,7 +75,7 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     run.secrets = vec![secrets.db_password, secrets.adminui_password, secrets.host_password];
     run.secrets.extend(proxy::secrets(&proxy::of_environment()));
     run.nodes = nodes.len();
-    run.ssh_lines = connections::shared_way(&work.dir)?.into_iter().collect();
+    run.ssh_lines = work.access.shared_way()?.into_iter().collect();
     Ok(run)
 }
 

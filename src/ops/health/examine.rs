@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 
-use super::super::{connections, doctor, recorded, status};
+use super::super::access::Access;
+use super::super::{doctor, recorded, status};
 use super::facts::Facts;
 use super::judge::{self, Expected, Session};
 use crate::deployment::DeploymentDir;
@@ -32,7 +33,7 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
     let plans = NodePlan::all(&state.id, &state.spec);
     let statuses = status::nodes(dir, &plans, None, deadline).await;
     // After the hypervisor was asked: sessions go through the connection to it.
-    let ssh = connections::ssh(dir)?;
+    let ssh = Access::to(dir)?.ssh()?;
     let sessions = join_all(statuses.iter().map(|status| session(&ssh, status))).await;
     let stages = sessions.iter().find_map(|session| match session {
         Session::Told { facts, .. } => facts.stages.as_ref(),

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::operation::{in_dir, millis};
-use super::{Context, connections, recorded, status};
+use super::{Context, node_records, recorded, ssh_files, status};
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
 use crate::model::{HealthReport, Issue, Layer, Phase};
@@ -60,8 +60,8 @@ pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthRepo
 fn refuse_without_nodes(dir: &DeploymentDir) -> Result<()> {
     match dir.state().phase {
         // Half of it is gone.
-        Phase::DestroyFailed | Phase::DestroyInProgress => Err(connections::no_nodes(dir)),
-        _ => connections::nodes(dir).map(drop),
+        Phase::DestroyFailed | Phase::DestroyInProgress => Err(node_records::none(dir)),
+        _ => node_records::of(dir).map(drop),
     }
 }
 
@@ -69,7 +69,7 @@ async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport
     let (dir, lock) = DeploymentDir::open_with_lock(&request.dir)?;
     let running = matches!(lock, LockStatus::Held(_));
     // A moved directory; where that cannot be mended now, its files are among the issues.
-    let dir = if running { dir } else { connections::heal_ssh_config(dir.clone()).unwrap_or(dir) };
+    let dir = if running { dir } else { ssh_files::heal(dir.clone()).unwrap_or(dir) };
     let Findings { statuses, nodes, mut issues } =
         context.interrupt.run(examine::nodes(&dir, &request.dir, request.deadline)).await??;
     let state = dir.state();

@@ -2,10 +2,11 @@
 //! certificate, and a phase that a proof contradicts. A machine that is on and cut off from its network is connected
 //! again, one that is dead is reset; else nothing on a node is touched.
 
+use super::super::access::Access;
 use super::super::boot::BOOT;
 use super::super::deploy::{artifacts, nodes};
 use super::super::operation::{Work, with_operation};
-use super::super::{Context, boot, connections, login, power, status};
+use super::super::{Context, boot, login, node_records, power, ssh_files, status};
 use super::judge::{self, Files};
 use super::{HealthRequest, examine};
 use crate::deployment::DeploymentDir;
@@ -69,7 +70,7 @@ async fn addresses(work: &mut Work) -> Result<Vec<String>> {
         let addresses = machines.iter().find(|m| m.node == node.plan.name).map(|m| &m.addresses);
         let Some(now) = addresses.and_then(|a| status::moved_to(a, node.private_ip)) else { continue };
         repaired.push(format!("the address of {}: {} instead of {}", node.plan.name, now, node.private_ip));
-        *node = connections::node_at(work.dir.state(), work.cluster.provider, &node.plan, now);
+        *node = node_records::at(work.dir.state(), work.cluster.provider, &node.plan, now);
     }
     if !repaired.is_empty() {
         work.dir.found_nodes(known)?;
@@ -79,7 +80,7 @@ async fn addresses(work: &mut Work) -> Result<Vec<String>> {
 
 async fn rendered(work: &mut Work) -> Result<Vec<String>> {
     let stale = files(&work.dir)?.stale;
-    connections::write_ssh_files(&mut work.dir, work.cluster.ssh_edits)?;
+    ssh_files::write(work)?;
     // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
     let has_key = work.dir.secrets()?.cluster_key.is_some();
     if let Some(release) = artifacts::known_release(work.version()?)?.filter(|_| has_key) {
@@ -97,7 +98,10 @@ async fn certificate(work: &mut Work) -> Result<Option<String>> {
     if recorded.is_none() && !work.dir.state().ever_ready {
         return Ok(None);
     }
-    let Ok(shown) = work.interrupt.run(login::fingerprint_over_ssh(&work.dir)).await? else { return Ok(None) };
+    let Ok(shown) = work.interrupt.run(login::fingerprint_over_ssh(&work.access, &work.dir.state().nodes)).await?
+    else {
+        return Ok(None);
+    };
     if recorded.as_ref() == Some(&shown) {
         return Ok(None);
     }
@@ -117,7 +121,7 @@ async fn phase(work: &mut Work, request: &HealthRequest) -> Result<Option<String
 /// Which rendered files are not as the state has them. Reads only.
 pub(super) fn files(dir: &DeploymentDir) -> Result<Files> {
     let mut files = Files::default();
-    for file in connections::ssh_files(dir)? {
+    for file in ssh_files::rendered(dir, &Access::to(dir)?)? {
         let found = match std::fs::read(dir.root().join(&file.path)) {
             Ok(found) => Some(found),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,

@@ -1,7 +1,7 @@
 //! Machines of a cloud whose Terraform provider switches them: their state is a variable of Terraform's.
 
 use super::super::operation::Work;
-use super::super::{apply, connections, engine, render_input};
+use super::super::{apply, engine, render_input, workdir};
 use crate::error::{Error, Result};
 use crate::model::{Machine, NodePlan, Power};
 use crate::providers::cloud::TerraformPower;
@@ -46,7 +46,7 @@ async fn refuse_edits_that_keep_it_on(work: &Work, power: &TerraformPower) -> Re
 
 /// Whether Terraform's provider says of every machine that it is off.
 pub(super) async fn all_off(work: &Work, power: &TerraformPower) -> Result<bool> {
-    let terraform = connections::workdir(work, &engine::of(&work.dir).await?).await?;
+    let terraform = workdir::of(work, &engine::of(&work.dir).await?).await?;
     terraform.init().await?;
     let seen = terraform.refreshed().await?;
     Ok(in_prior_state(&seen, power, &work.cluster.nodes).iter().all(|machine| machine.power == Power::Off))

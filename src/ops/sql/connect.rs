@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{InvalidValue, Node};
-use crate::ops::connections::{self, SQL_USER};
-use crate::ops::login;
+use crate::ops::access::{Access, SQL_USER};
 use crate::ops::operation::in_dir;
+use crate::ops::{login, node_records};
 use crate::sql::{Endpoint, Session};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -21,10 +21,11 @@ pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(
     let nodes = candidates(dir, node)?;
     let password = dir.secrets()?.db_password;
     // An operation that failed may have left none.
-    let fingerprint = login::fingerprint(dir).await?;
+    let access = Access::to(dir)?;
+    let fingerprint = login::fingerprint(dir, &access).await?;
     let mut failed = Vec::new();
     for node in nodes {
-        let endpoint = Endpoint { fingerprint: Some(fingerprint.clone()), ..connections::sql_endpoint(dir, node)? };
+        let endpoint = Endpoint { fingerprint: Some(fingerprint.clone()), ..access.sql(dir.state(), node)? };
         match Session::connect(&endpoint, SQL_USER, &password, CONNECT_LIMIT).await {
             Ok(session) => return Ok((node.plan.name.clone(), session)),
             // Another certificate is told, not walked around; and every node has the same password.
@@ -46,7 +47,7 @@ pub(super) async fn connect(dir: &DeploymentDir, node: Option<&str>) -> Result<(
 
 /// The nodes to try, in order.
 pub(super) fn candidates<'a>(dir: &'a DeploymentDir, wanted: Option<&str>) -> Result<Vec<&'a Node>> {
-    let nodes = connections::nodes(dir)?;
+    let nodes = node_records::of(dir)?;
     let Some(wanted) = wanted else { return Ok(nodes.iter().collect()) };
     let chosen: Vec<_> = nodes.iter().filter(|n| n.plan.name == wanted).collect();
     if chosen.is_empty() {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::super::connections::{self, SQL_USER, SSH_PORT};
+use super::super::access::{Access, SQL_USER, SSH_PORT};
 use super::super::host::HostConnection;
 use super::super::operation::millis;
 use super::super::{recorded, render_input};
@@ -29,14 +29,18 @@ pub(in crate::ops) async fn nodes(
     let secrets = dir.secrets().ok();
     let (tell, off) = watch::channel(BTreeSet::new());
     let since = Instant::now();
+    let access = &Access::to(dir).map_err(|error| error.to_string());
     let known = match refreshed {
         Some(machines) => Some(Machines::Known(machines)),
         // What is asked beside it goes through the connection that this opens.
-        None if matches!(connections::jump(dir), Ok(Some(_))) => Some(machines(dir, plans, deadline).await),
+        None if access.as_ref().is_ok_and(|access| access.route().is_some()) => {
+            Some(machines(dir, plans, deadline).await)
+        }
         None => None,
     };
     let left = deadline.saturating_sub(since.elapsed());
-    let probes = state.nodes.iter().map(|node| unless_off(&off, node, probe(dir, secrets.as_ref(), node, left)));
+    let probes =
+        state.nodes.iter().map(|node| unless_off(&off, node, probe(dir, access, secrets.as_ref(), node, left)));
     let machines = async {
         let machines = match known {
             Some(machines) => machines,
@@ -160,20 +164,30 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     }
 }
 
-async fn probe(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> (Probe, Probe) {
+/// Its SSH server and its SQL port. `access`: or why nobody knows the way.
+async fn probe(
+    dir: &DeploymentDir,
+    access: &Result<Access, String>,
+    secrets: Option<&Secrets>,
+    node: &Node,
+    deadline: Duration,
+) -> (Probe, Probe) {
     if dir.state().phase == Phase::Destroyed {
         return (Probe::not_probed("destroyed"), Probe::not_probed("destroyed"));
     }
-    tokio::join!(probe_ssh(dir, secrets, node, deadline), probe_sql(dir, secrets, node, deadline))
+    match access {
+        Ok(access) => {
+            tokio::join!(probe_ssh(access, secrets, node, deadline), probe_sql(dir, access, secrets, node, deadline))
+        }
+        Err(why) => (Probe::not_probed(why.clone()), Probe::not_probed(why.clone())),
+    }
 }
 
 /// Whether the node's own SSH server answers on its address: another machine there shows another host key.
-async fn probe_ssh(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
+async fn probe_ssh(access: &Access, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
     let since = Instant::now();
-    match connections::jump(dir) {
-        Ok(None) => {}
-        Ok(Some(_)) => return Probe::not_probed("behind a jump host; exasol health looks there"),
-        Err(error) => return Probe::not_probed(error.to_string()),
+    if access.route().is_some() {
+        return Probe::not_probed("behind a jump host; exasol health looks there");
     }
     let expected = secrets.and_then(|s| render_input::borrowed(s).public_host_key(&node.plan.name).ok());
     let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;
@@ -188,11 +202,17 @@ async fn probe_ssh(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, 
     }
 }
 
-async fn probe_sql(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
+async fn probe_sql(
+    dir: &DeploymentDir,
+    access: &Access,
+    secrets: Option<&Secrets>,
+    node: &Node,
+    deadline: Duration,
+) -> Probe {
     if dir.state().certificate_fingerprint.is_none() {
         return Probe::not_probed("no certificate is known yet");
     }
-    let endpoint = match connections::sql_endpoint(dir, node) {
+    let endpoint = match access.sql(dir.state(), node) {
         Ok(endpoint) => endpoint,
         Err(error) => return Probe::not_probed(error.to_string()),
     };

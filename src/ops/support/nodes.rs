@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::super::connections;
+use super::super::access::Access;
 use super::archive::{Archive, begun_lines};
 use crate::deployment::{DeploymentDir, keys};
 use crate::error::Result;
@@ -39,10 +39,12 @@ pub(super) async fn ask(archive: &mut Archive, root: &Path, dir: &Result<Deploym
 /// How nodes are reached and what they are called; without a state by `ssh/config` alone.
 fn way(root: &Path, dir: &Result<DeploymentDir>) -> std::result::Result<(Ssh, Vec<String>), String> {
     match dir {
-        Ok(dir) if dir.state().phase == Phase::Destroyed => Ok((connections::ssh(dir).map_err(text)?, Vec::new())),
+        Ok(dir) if dir.state().phase == Phase::Destroyed => {
+            Ok((Access::to(dir).and_then(|access| access.ssh()).map_err(text)?, Vec::new()))
+        }
         Ok(dir) => {
             let names = dir.state().nodes.iter().map(|node| node.plan.name.clone()).collect();
-            Ok((connections::ssh(dir).map_err(text)?, names))
+            Ok((Access::to(dir).and_then(|access| access.ssh()).map_err(text)?, names))
         }
         Err(_) => {
             let config = root.join("ssh/config");

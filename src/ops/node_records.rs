@@ -1,0 +1,91 @@
+//! The nodes as `deployment.json` records them: what is recorded of each, and what is said where none is.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::{Map, Value};
+
+use super::operation::{Work, in_dir};
+use super::{engine, workdir};
+use crate::deployment::{DeploymentDir, State, transitions};
+use crate::error::{Error, Result};
+use crate::model::{Node, NodePlan, Operation, Phase};
+use crate::providers::Provider;
+
+/// n11 has .11, as in a network of its own.
+const FIRST_OVERLAY_HOST: u32 = 11;
+
+/// The recorded nodes, for commands that need some.
+///
+/// # Errors
+/// [`Error::NotYet`] before there are any, and for a destroyed deployment, whose record keeps them.
+pub(super) fn of(dir: &DeploymentDir) -> Result<&[Node]> {
+    let state = dir.state();
+    match state.phase == Phase::Destroyed || state.nodes.is_empty() {
+        true => Err(none(dir)),
+        false => Ok(&state.nodes),
+    }
+}
+
+/// For commands that need nodes, before there are any and after.
+pub(super) fn none(dir: &DeploymentDir) -> Error {
+    let message = format!("{} has no nodes: it is {}", dir.named().display(), dir.state().phase);
+    Error::NotYet { message, hint: next(dir) }
+}
+
+/// The command that leads on to a database.
+pub(super) fn next(dir: &DeploymentDir) -> Option<String> {
+    let (root, phase) = (dir.named(), dir.state().phase);
+    match transitions::allowed(Operation::Deploy, phase) {
+        Ok(()) => Some(in_dir("exasol deploy", root)),
+        Err(_) => transitions::next_commands(phase, false).first().map(|next| next.at(root)),
+    }
+}
+
+/// What Terraform's outputs tell of the machines, for providers without another way.
+pub(super) struct Outputs {
+    pub nodes: Vec<Node>,
+    /// The image that the machines were made from.
+    pub image_id: Option<Value>,
+}
+
+pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Outputs> {
+    let outputs = workdir::of(work, &engine::of(&work.dir).await?).await?.outputs().await?;
+    let state = work.dir.state();
+    let nodes = plans.iter().map(|plan| node_from(&outputs, plan, overlay_ip(state, plan))).collect::<Result<_>>()?;
+    Ok(Outputs { nodes, image_id: outputs.get("image_id").cloned() })
+}
+
+fn node_from(outputs: &Map<String, Value>, plan: &NodePlan, overlay_ip: Option<IpAddr>) -> Result<Node> {
+    let of_node = |name: &str| outputs.get(name).and_then(|v| v.get(&plan.name));
+    let missing = |name: &str| Error::other(format!("Terraform's output {name} has nothing for {}", plan.name));
+    let address = |name: &str| of_node(name).and_then(|v| v.as_str()?.parse().ok()).ok_or_else(|| missing(name));
+    let links = of_node("data_disks").cloned().and_then(|v| serde_json::from_value::<Vec<String>>(v).ok());
+    let links = links.filter(|links| links.len() == plan.disks.len()).ok_or_else(|| missing("data_disks"))?;
+    Ok(Node {
+        private_ip: address("private_ips")?,
+        public_ip: address("public_ips")?,
+        overlay_ip,
+        machine_id: of_node("machine_ids").and_then(|v| v.as_str()).map(str::to_owned),
+        disk_links: links,
+        plan: plan.clone(),
+    })
+}
+
+/// A node of a hypervisor: everything but its address is known before.
+pub(super) fn at(state: &State, provider: &Provider, plan: &NodePlan, address: IpAddr) -> Node {
+    Node {
+        private_ip: address,
+        public_ip: address,
+        overlay_ip: overlay_ip(state, plan),
+        machine_id: None,
+        disk_links: provider.disk_link.map(|link| plan.disks.iter().map(link).collect()).unwrap_or_default(),
+        plan: plan.clone(),
+    }
+}
+
+/// In a network that follows from the deployment's id: nothing outside the cluster ever sees it.
+fn overlay_ip(state: &State, plan: &NodePlan) -> Option<IpAddr> {
+    let [a, b] = state.id.network_bytes("overlay");
+    let host = u8::try_from(FIRST_OVERLAY_HOST + plan.index).ok()?;
+    state.spec.multicast_overlay.then(|| Ipv4Addr::new(172, 28 + a % 4, b, host).into())
+}
