@@ -22,19 +22,6 @@ pub(super) fn terraform(
         nodes,
         powered,
         base_volume: state.base_volume.as_deref().unwrap_or_default(),
-        secrets: &borrowed(secrets),
+        secrets,
     })
-}
-
-pub(super) fn borrowed(secrets: &Secrets) -> render::Secrets<'_> {
-    render::Secrets {
-        db_password: &secrets.db_password,
-        adminui_password: &secrets.adminui_password,
-        host_password: &secrets.host_password,
-        host_password_hash: &secrets.host_password_hash,
-        ssh_key: &secrets.ssh_key,
-        host_keys: &secrets.host_keys,
-        // Nothing that is rendered before the key was made has it inside.
-        cluster_key: secrets.cluster_key.as_deref().unwrap_or_default(),
-    }
 }

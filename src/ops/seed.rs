@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::host::{ACTION_LIMIT, HostConnection};
 use super::operation::Work;
-use super::render_input;
 use crate::error::{Error, Result};
 use crate::render;
 
@@ -33,7 +32,7 @@ pub(super) async fn provide(work: &Work, nodes: &BTreeSet<String>) -> Result<()>
     let Some(host) = work.cluster.host() else { return Ok(()) };
     let secrets = work.dir.secrets()?;
     for node in work.cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
-        let user_data = render::user_data(node, work.cluster.provider, &render_input::borrowed(&secrets))?;
+        let user_data = render::user_data(node, work.cluster.provider, &secrets)?;
         let (what, node) = (format!("storing the data of {}'s first boot", node.name), node.clone());
         host.act(ACTION_LIMIT, what, move |host| host.provide_seed(&node, &user_data)).await?;
     }

@@ -1,8 +1,8 @@
 //! The files in `ssh/`, rendered from what the state knows.
 
 use super::access::{Access, is_in_place};
+use super::known;
 use super::operation::Work;
-use super::{known, render_input};
 use crate::deployment::{DeploymentDir, EditPolicy};
 use crate::error::{Error, Result};
 use crate::model::{Operation, RenderedFile};
@@ -23,7 +23,7 @@ pub(super) fn rendered(dir: &DeploymentDir, access: &Access) -> Result<Vec<Rende
     render::ssh_files(&SshInput {
         directory: dir.root(),
         nodes: &state.nodes,
-        secrets: &render_input::borrowed(&secrets),
+        secrets: &secrets,
         jump: access.route(),
         cos_host_keys: &state.cos_host_keys,
     })

@@ -9,9 +9,10 @@ use include_dir::{Dir, include_dir};
 use super::bundle::Bundle;
 use super::guest_file::{GuestFile, Owner};
 use super::{
-    Proxies, Secrets, USER, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, overlay,
-    proxy, units, updates,
+    Proxies, USER, bundle, c4_config, cluster_ssh, disks, firewall, hosts, inventory, node_conf, overlay, proxy, units,
+    updates,
 };
+use crate::deployment::Secrets;
 use crate::error::{Error, Result};
 use crate::model::{ConfigKeys, DeploymentId, Node, RenderedFile, Spec};
 
@@ -48,7 +49,7 @@ pub struct AnsibleInput<'a> {
     pub spec: &'a Spec,
     /// In the order of their numbers, n11 first.
     pub nodes: &'a [Node],
-    pub secrets: &'a Secrets<'a>,
+    pub secrets: &'a Secrets,
     /// This workstation's addresses as nodes see them, or the jump host's: always let in.
     pub deployer_addresses: &'a [IpAddr],
     pub release: Release<'a>,
@@ -290,7 +291,7 @@ mod tests {
 
         // Passwords go to the first node only, and nobody but the login can read them.
         let second = node_files(&nodes[1], &input).unwrap();
-        for file in first.iter().chain(&second).filter(|f| f.content.contains(secrets.db_password)) {
+        for file in first.iter().chain(&second).filter(|f| f.content.contains(&secrets.db_password)) {
             assert_eq!((file.path.as_str(), file.mode), ("/home/exasol/exasol-release/config", 0o600));
         }
         assert!(!second.iter().any(|f| f.path.ends_with("/config") && f.path.contains("release")));

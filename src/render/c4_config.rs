@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::cluster_ssh::KEY_FILE;
 use super::shell::quoted;
-use super::{Secrets, USER, disks};
+use super::{USER, disks};
+use crate::deployment::Secrets;
 use crate::error::{Error, Result};
 use crate::model::{ConfigKeys, Node};
 
@@ -22,9 +23,9 @@ pub fn c4_config(
     let addresses = addresses(nodes.iter().map(Node::cluster_ip))?;
     // One list for all nodes; the links are the same everywhere.
     let data: Vec<_> = nodes.first().map(|n| n.plan.disks.iter().map(disks::device).collect()).unwrap_or_default();
-    let db_password = quoted(secrets.db_password, "the database password")?;
-    let adminui_password = quoted(secrets.adminui_password, "the Admin UI password")?;
-    let host_password = quoted(secrets.host_password, "the host password")?;
+    let db_password = quoted(&secrets.db_password, "the database password")?;
+    let adminui_password = quoted(&secrets.adminui_password, "the Admin UI password")?;
+    let host_password = quoted(&secrets.host_password, "the host password")?;
 
     let mut lines = vec![
         ("CCC_HOST_ADDRS", format!("\"{addresses}\"")),
@@ -77,7 +78,7 @@ mod tests {
 
     fn config(db_password: &str) -> String {
         let fixture = testing::Fixture::two_nodes();
-        let secrets = Secrets { db_password, ..fixture.secrets() };
+        let secrets = Secrets { db_password: db_password.to_owned(), ..fixture.secrets() };
         c4_config(&fixture.nodes(), &secrets, "@exasol-2025.1.8", ConfigKeys::V2025_1, ARCHIVE).unwrap()
     }
 

@@ -2,7 +2,8 @@
 //! included.
 
 use super::guest_file::GuestFile;
-use super::{Secrets, USER, hosts};
+use super::{USER, hosts};
+use crate::deployment::Secrets;
 use crate::error::Result;
 use crate::model::{DeploymentId, Node};
 
@@ -24,7 +25,7 @@ pub fn files(
     let authorized = [secrets.public_ssh_key()?, cluster_key.clone()];
     let home = format!("/home/{USER}");
     Ok(vec![
-        GuestFile::user(format!("{home}/.ssh/{KEY_FILE}"), secrets.cluster_key),
+        GuestFile::user(format!("{home}/.ssh/{KEY_FILE}"), secrets.cluster_key()),
         GuestFile::user(format!("{home}/.ssh/{KEY_FILE}.pub"), format!("{cluster_key} {USER}\n")).mode(0o644),
         GuestFile::user(format!("{home}/.ssh/config"), config()),
         // Lines that must be in authorized_keys and known_hosts; both may have others.

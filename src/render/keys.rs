@@ -2,7 +2,7 @@
 
 use ssh_key::{PrivateKey, PublicKey};
 
-use super::Secrets;
+use crate::deployment::Secrets;
 use crate::error::{Error, Result};
 
 /// `ssh-ed25519 AAAA…`, without a comment: one line of authorized_keys, or of known_hosts after a name.
@@ -12,9 +12,9 @@ pub fn public_half(private: &str, whose: &str) -> Result<String> {
     PublicKey::new(key.public_key().key_data().clone(), "").to_openssh().map_err(broken)
 }
 
-impl<'a> Secrets<'a> {
+impl Secrets {
     /// A node's private host key.
-    pub fn host_key(&self, node: &str) -> Result<&'a str> {
+    pub fn host_key(&self, node: &str) -> Result<&str> {
         self.host_keys.get(node).map(String::as_str).ok_or_else(|| Error::other(format!("no host key for {node}")))
     }
 
@@ -23,10 +23,15 @@ impl<'a> Secrets<'a> {
     }
 
     pub fn public_ssh_key(&self) -> Result<String> {
-        public_half(self.ssh_key, "the deployer")
+        public_half(&self.ssh_key, "the deployer")
+    }
+
+    /// Empty before it is made: nothing that is rendered until then has it inside.
+    pub fn cluster_key(&self) -> &str {
+        self.cluster_key.as_deref().unwrap_or_default()
     }
 
     pub fn public_cluster_key(&self) -> Result<String> {
-        public_half(self.cluster_key, "the cluster")
+        public_half(self.cluster_key(), "the cluster")
     }
 }

@@ -41,8 +41,6 @@ mod terraform;
 mod units;
 mod updates;
 
-use std::collections::BTreeMap;
-
 pub use ansible::{AnsibleInput, Release, ansible_files, node_script};
 pub use cloud_init::user_data;
 pub use commands::COS_HOST_KEYS;
@@ -54,23 +52,6 @@ pub use terraform::{TerraformInput, terraform_files};
 
 /// The login of the nodes; c4 wants the same one on all of them.
 pub const USER: &str = "exasol";
-
-/// A deployment's secrets, borrowed. Keys are private keys in OpenSSH's PEM form.
-pub struct Secrets<'a> {
-    /// Of SQL user `sys`.
-    pub db_password: &'a str,
-    pub adminui_password: &'a str,
-    /// Of the nodes' operating system user.
-    pub host_password: &'a str,
-    /// The same as crypt(3) has it, sha512: `$6$…`.
-    pub host_password_hash: &'a str,
-    /// The deployer's key, ed25519.
-    pub ssh_key: &'a str,
-    /// The key with which nodes log in to each other, RSA.
-    pub cluster_key: &'a str,
-    /// By node name: the node's host key, ed25519.
-    pub host_keys: &'a BTreeMap<String, String>,
-}
 
 #[cfg(test)]
 mod testing;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::USER;
 use super::cluster_ssh::COS_PORT;
-use super::{Secrets, USER};
+use crate::deployment::Secrets;
 use crate::error::{Error, Result};
 use crate::model::{Login, Node, RenderedFile, command_line, ssh_path};
 
@@ -12,7 +13,7 @@ pub struct SshInput<'a> {
     /// The deployment directory, absolute. See [`config`] for why it must be known.
     pub directory: &'a Path,
     pub nodes: &'a [Node],
-    pub secrets: &'a Secrets<'a>,
+    pub secrets: &'a Secrets,
     /// The login through which the nodes are reached.
     pub jump: Option<&'a Login>,
     /// By node name: what [`super::COS_HOST_KEYS`] printed there, `ssh-ed25519 AAAA…` each; empty
@@ -23,7 +24,7 @@ pub struct SshInput<'a> {
 pub fn ssh_files(input: &SshInput) -> Result<Vec<RenderedFile>> {
     let public = format!("{}\n", input.secrets.public_ssh_key()?);
     Ok(vec![
-        RenderedFile::secret("ssh/id_ed25519", input.secrets.ssh_key),
+        RenderedFile::secret("ssh/id_ed25519", input.secrets.ssh_key.clone()),
         RenderedFile::new("ssh/id_ed25519.pub", public),
         RenderedFile::new("ssh/known_hosts", known_hosts(input)?),
         RenderedFile::new("ssh/config", config(input)?),
@@ -127,7 +128,7 @@ mod tests {
     use crate::model::HostKeys;
     use crate::render::testing;
 
-    fn input<'a>(nodes: &'a [Node], secrets: &'a Secrets<'a>, cos: &'a BTreeMap<String, Vec<String>>) -> SshInput<'a> {
+    fn input<'a>(nodes: &'a [Node], secrets: &'a Secrets, cos: &'a BTreeMap<String, Vec<String>>) -> SshInput<'a> {
         SshInput { directory: Path::new("/srv/my clusters/50%"), nodes, secrets, jump: None, cos_host_keys: cos }
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
+use super::cloud_init;
 use super::engine::{self, TemplateInput};
-use super::{Secrets, cloud_init};
+use crate::deployment::Secrets;
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, NodePlan, Options, RenderedFile, Spec};
 use crate::providers::{Place, Provider, TfvarsInput};
@@ -22,7 +23,7 @@ pub struct TerraformInput<'a> {
     pub base_volume: &'a str,
     /// Whether the machines shall be on.
     pub powered: bool,
-    pub secrets: &'a Secrets<'a>,
+    pub secrets: &'a Secrets,
 }
 
 /// Templates, the provider's variables, and `user_data`: node name → cloud-init text. The latter is

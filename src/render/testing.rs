@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ssh_key::private::{Ed25519Keypair, PrivateKey};
 
-use super::Secrets;
+use crate::deployment::Secrets;
 use crate::model::{DeploymentId, Node, NodePlan, Options, Spec};
 use crate::providers::Provider;
 
@@ -93,15 +93,17 @@ impl Fixture {
         self.plans.iter().map(node).collect()
     }
 
-    pub fn secrets(&self) -> Secrets<'_> {
+    pub fn secrets(&self) -> Secrets {
         Secrets {
-            db_password: "db password",
-            adminui_password: "admin's password",
-            host_password: "host password",
-            host_password_hash: "$6$salt$hash",
-            ssh_key: &self.ssh_key,
-            cluster_key: &self.cluster_key,
-            host_keys: &self.host_keys,
+            db_password: "db password".into(),
+            adminui_password: "admin's password".into(),
+            host_password: "host password".into(),
+            host_password_hash: "$6$salt$hash".into(),
+            ssh_key: self.ssh_key.clone(),
+            cluster_key: Some(self.cluster_key.clone()),
+            host_keys: self.host_keys.clone(),
+            next_db_password: None,
+            cloud: BTreeMap::new(),
         }
     }
 }

@@ -222,14 +222,16 @@ fn render() {
     };
     let host_keys = nodes.iter().map(|n| (n.name.clone(), key(9))).collect();
     let (ssh_key, cluster_key) = (key(1), key(2));
-    let secrets = deployer::render::Secrets {
-        db_password: "db password",
-        adminui_password: "admin password",
-        host_password: "host password",
-        host_password_hash: "*",
-        ssh_key: &ssh_key,
-        cluster_key: &cluster_key,
-        host_keys: &host_keys,
+    let secrets = deployer::deployment::Secrets {
+        db_password: "db password".into(),
+        adminui_password: "admin password".into(),
+        host_password: "host password".into(),
+        host_password_hash: "*".into(),
+        ssh_key: ssh_key.clone(),
+        cluster_key: Some(cluster_key),
+        host_keys,
+        next_db_password: None,
+        cloud: Default::default(),
     };
     let files = deployer::render::terraform_files(&deployer::render::TerraformInput {
         provider: libvirt(),

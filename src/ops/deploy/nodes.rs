@@ -7,7 +7,6 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::super::operation::{Work, mendable};
-use super::super::render_input;
 use super::INSTALL;
 use super::artifacts::Release;
 use super::proxy;
@@ -123,7 +122,7 @@ fn files(work: &Work, nodes: &[Node], release: &Release, surroundings: &Surround
         id: &state.id,
         spec: &state.spec,
         nodes,
-        secrets: &render_input::borrowed(&secrets),
+        secrets: &secrets,
         deployer_addresses: &surroundings.deployer_addresses,
         installed: state.installed,
         release: render::Release {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::super::access::{Access, SQL_USER, SSH_PORT};
 use super::super::host::HostConnection;
 use super::super::operation::millis;
-use super::super::{recorded, render_input};
+use super::super::recorded;
 use crate::deployment::{DeploymentDir, Secrets};
 use crate::model::{Machine, Node, NodePlan, NodeStatus, Phase, Power, Probe};
 use crate::signal::Interrupt;
@@ -189,7 +189,7 @@ async fn probe_ssh(access: &Access, secrets: Option<&Secrets>, node: &Node, dead
     if access.route().is_some() {
         return Probe::not_probed("behind a jump host; exasol health looks there");
     }
-    let expected = secrets.and_then(|s| render_input::borrowed(s).public_host_key(&node.plan.name).ok());
+    let expected = secrets.and_then(|s| s.public_host_key(&node.plan.name).ok());
     let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;
     match (seen, expected) {
         (Ok(seen), Some(expected)) if seen != expected => Probe {
