@@ -157,10 +157,12 @@ pub(super) async fn with_operation<T>(
     if let Some(error) = work.log.write_error() {
         work.sink.warn(error);
     }
-    work.sink.emit(Event::OperationFinished { operation, ok: result.is_ok(), elapsed_ms: millis(since) });
+    // What could not be recorded is as good as not done: the next command finds it in progress.
+    let ok = result.is_ok() && recorded.is_ok();
+    work.sink.emit(Event::OperationFinished { operation, ok, elapsed_ms: millis(since) });
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),
-        (Ok(_), Err(error)) => Err(error),
+        (Ok(_), Err(error)) => Err(explain(&work, root, operation, error, None)),
         (Err(cause), recorded) => {
             let mut error = explain(&work, root, operation, cause, recorded.err());
             if is_exasols(operation, step) && !recorded::is_rehearsal(&work.dir) {

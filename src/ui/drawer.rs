@@ -13,7 +13,7 @@ use super::plain::{self, Detail, Lines};
 use super::screen::Screen;
 use super::settings::Format;
 
-/// A form in which events are shown. Live bars are one more.
+/// A form in which events are shown. Live bars would be one more.
 trait Look: Send {
     /// `in_operation`: between an operation's first and last event. Outside (`init`, `doctor`, `status`) only warnings
     /// are of interest, because the result tells the rest.

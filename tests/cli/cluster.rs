@@ -160,7 +160,9 @@ case "$verb" in
       nothing) ;;
       none) machines ''; echo none > "$HOME/power" ;;
       *) machines "$NODE"; echo "$wanted" > "$HOME/power" ;;
-    esac ;;
+    esac
+    # The state is written there before it takes the old one's place.
+    if [ -e "$HOME/state-is-stuck" ]; then mkdir ../.deployment.json.new; fi ;;
 esac
 "#;
 

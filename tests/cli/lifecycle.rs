@@ -199,6 +199,20 @@ fn first_logins_that_fail_are_tried_again() {
 }
 
 #[test]
+fn a_result_that_cannot_be_recorded_is_no_success() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.tell("state-is-stuck", "");
+    let answer = cluster.exasol("stop --json").run().code(1);
+    let answer = answer.says("\"event\":\"operation_finished\"").says("\"ok\":false");
+    let error = &answer.json()["error"];
+    assert_eq!(error["operation"], "stop", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("deployment.json"), "{error}");
+    assert!(error["now"].is_string(), "{error}");
+    let next = error["next"][0].as_str().unwrap();
+    assert!(next.starts_with("exasol stop "), "{error}");
+}
+
+#[test]
 fn a_database_is_not_started_with_another_address_than_it_was_installed_with() {
     let Some(cluster) = Cluster::deployed() else { return };
     cluster.put(Phase::Stopped);
