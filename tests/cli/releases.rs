@@ -238,6 +238,11 @@ fn a_release_that_cannot_be_had_is_known_before_a_machine_is_made() {
         .says("exasol-2025.1.10 with c4 4.28.7 is not there: HTTP 403")
         .says(&format!("{}/c4/linux/x86_64/4.28.7/c4", server.address))
         .says("exasol init --update --db-archive FILE --c4 FILE -d");
+    // Nothing was changed, so the phase is what it was, and the same command is the next one.
+    let state = world.state();
+    assert_eq!((&state["phase"], &state["last_error"]["code"]), (&"initialized".into(), &"download_failed".into()));
+    let next = call(&world, "deploy --json").run().code(1).json()["error"]["next"].clone();
+    assert!(next[0].as_str().unwrap().starts_with("exasol deploy ") && next.as_array().unwrap().len() == 1, "{next}");
     let offline = call(&world, "deploy --offline").run().code(1);
     offline.says("--offline allows only caches and local files").says("--db-archive FILE");
     again();
