@@ -75,17 +75,12 @@ fn memory_mb(provider: &Provider, spec: &Spec, facts: &Options) -> Option<u64> {
     (provider.size)(spec, facts).ok().flatten().map(|size| size.memory_mb)
 }
 
-/// The flag that says how much memory a node has.
-fn own_flag(provider: &Provider) -> Option<String> {
-    provider.options.iter().find(|def| def.key == MEMORY).map(|def| format!("--{}", def.flag))
-}
-
 /// Of providers that let people choose it freely.
 const MEMORY: &str = "memory";
 
 /// Where the memory comes from: (flag, value).
 fn source(provider: &Provider, spec: &Spec, mb: u64) -> (String, String) {
-    match (own_flag(provider), spec.options.get(MEMORY).and_then(Value::as_u64), &spec.instance_type) {
+    match (provider.flag(MEMORY), spec.options.get(MEMORY).and_then(Value::as_u64), &spec.instance_type) {
         (Some(flag), Some(gb), _) => (flag, gb.to_string()),
         (_, _, Some(name)) => ("--instance-type".into(), name.clone()),
         (flag, _, None) => (flag.unwrap_or_else(|| "--instance-type".into()), (mb / 1024).to_string()),
@@ -94,7 +89,7 @@ fn source(provider: &Provider, spec: &Spec, mb: u64) -> (String, String) {
 
 /// What to say for enough: the words of a command line.
 fn more(provider: &Provider, spec: &Spec) -> String {
-    if let Some(flag) = own_flag(provider) {
+    if let Some(flag) = provider.flag(MEMORY) {
         return format!("{flag} {}", needs::ENOUGH_MEMORY_MB / 1024);
     }
     let of = |name: &str| catalog::instance_type(&spec.provider, name);

@@ -12,6 +12,7 @@ use super::{Context, known};
 use crate::deployment::{Found, Index, IndexEntry, find_deployment};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, DeploymentsReport, KnownDeployment};
+use crate::providers;
 
 pub struct ListRequest {
     /// Every probe ends by then.
@@ -169,7 +170,7 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
 
 fn next(deployments: &[KnownDeployment]) -> Vec<String> {
     if deployments.is_empty() {
-        return vec!["exasol init --cloud-provider libvirt -d DIR".into()];
+        return vec![format!("exasol init --cloud-provider {} -d DIR", providers::DEFAULT)];
     }
     let mut next = Vec::new();
     if deployments.iter().any(|row| row.status == MISSING || is_unreadable(row)) {

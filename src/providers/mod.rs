@@ -93,6 +93,11 @@ impl Provider {
         matches!(self.place, Place::Cloud(_))
     }
 
+    /// The flag of one of its own options, by the option's key: `--libvirt-image`.
+    pub fn flag(&self, key: &str) -> Option<String> {
+        self.options.iter().find(|def| def.key == key).map(|def| format!("--{}", def.flag))
+    }
+
     /// Whether the root disk is as big as the machine type says, and cannot be chosen.
     pub const fn has_fixed_root_disk(&self) -> bool {
         matches!(self.place, Place::Cloud(Cloud { fixed_root_disk: true, .. }))

@@ -56,6 +56,7 @@ fn outside_providers_no_provider_is_known_by_name() {
     let sources = Source::all();
     assert_none(rules::clouds(&sources));
     assert_none(rules::provider_matches(&sources));
+    assert_none(rules::provider_names(&sources));
 }
 
 #[test]

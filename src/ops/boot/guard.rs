@@ -185,7 +185,8 @@ impl<'a> Guard<'a> {
     }
 
     fn hint(&self, work: &Work, node: &str, death: &Death) -> String {
-        let advice = advice(node, death.reason, work.dir.root(), work.dir.state().installed);
+        let new_image = (!work.dir.state().installed).then(|| work.cluster.provider.flag("image")).flatten();
+        let advice = advice(node, death.reason, work.dir.root(), new_image.as_deref());
         std::iter::once(advice).chain(self.consoles.tails(Some(node))).collect::<Vec<_>>().join("\n")
     }
 
@@ -253,21 +254,22 @@ fn may_answer(address: Option<IpAddr>, session: Option<&Progress>) -> bool {
     }
 }
 
-/// What a person does about a machine that stays dead.
-fn advice(node: &str, reason: &str, root: &Path, installed: bool) -> String {
+/// What a person does about a machine that stays dead. `new_image`: the flag that names another image, where the
+/// deployment may still be made anew from one.
+fn advice(node: &str, reason: &str, root: &Path, new_image: Option<&str>) -> String {
     let logs = in_dir(&format!("exasol logs --node {node}"), root);
-    match reason {
+    match (reason, new_image) {
         // Machines that exist keep their image.
-        "no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell" if !installed => {
+        ("no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell", Some(flag)) => {
             format!(
-                "the image does not boot on such a machine: {}, then exasol init with another --libvirt-image",
+                "the image does not boot on such a machine: {}, then exasol init with another {flag}",
                 in_dir("exasol destroy", root)
             )
         }
-        "no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell" => {
+        ("no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell", None) => {
             format!("its root disk does not boot any more; all that it printed: {logs}")
         }
-        "emergency_mode" => format!("what it lacks is in its console's lines: {logs}"),
+        ("emergency_mode", _) => format!("what it lacks is in its console's lines: {logs}"),
         _ => format!("resetting it again: {}; all that it printed: {logs}", in_dir("exasol deploy", root)),
     }
 }
@@ -337,9 +339,9 @@ mod tests {
     #[test]
     fn another_image_is_advised_only_before_there_is_a_cluster() {
         let root = Path::new("demo");
-        let before = advice("n11", "boot_loader", root, false);
+        let before = advice("n11", "boot_loader", root, Some("--libvirt-image"));
         assert!(before.contains("exasol destroy -d demo, then exasol init with another --libvirt-image"), "{before}");
-        let installed = advice("n11", "boot_loader", root, true);
+        let installed = advice("n11", "boot_loader", root, None);
         assert!(!installed.contains("image") && installed.contains("exasol logs --node n11 -d demo"), "{installed}");
     }
 

@@ -19,8 +19,10 @@ pub(super) async fn advise(work: &Work, offline: bool, url: &str, error: Error) 
         None => None,
     };
     let Some(Newest { name, url, sha256 }) = newest else { return Error::Download { url: shown, cause, hint } };
-    let checksum = sha256.map(|sha256| format!(" --libvirt-image-sha256 {sha256}")).unwrap_or_default();
-    let update = format!("exasol init --update --libvirt-image {}{checksum}", quote(&url));
+    let option = |key: &str, value: &str| Some(format!(" {} {value}", work.cluster.provider.flag(key)?));
+    let pinned = option("image", &quote(&url)).unwrap_or_default();
+    let checksum = sha256.and_then(|sha256| option("image_sha256", &sha256)).unwrap_or_default();
+    let update = format!("exasol init --update{pinned}{checksum}");
     Error::Download {
         url: shown,
         cause: format!("{cause}; the newest release of that series is {name}"),

@@ -168,6 +168,18 @@ pub fn provider_matches(sources: &[Source]) -> Vec<String> {
     })
 }
 
+/// A provider's name, or a flag of one, anywhere in the stories of the commands: a provider of another name could
+/// not follow them.
+pub fn provider_names(sources: &[Source]) -> Vec<String> {
+    let exempt = |path: &str| !path.starts_with("ops/");
+    scan(sources, exempt, |tokens, at| {
+        let Token::Literal(text) = &tokens[at] else { return None };
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let name = words.into_iter().find(|word| *word == LOCAL_PROVIDER || is_cloud(word))?;
+        Some(format!("names the provider {name}: ask providers::Provider for what is particular to it"))
+    })
+}
+
 /// Whether the token stands within `matches!(…)`.
 fn in_matches(tokens: &[Token], at: usize) -> bool {
     let mut closed = 0;
@@ -309,6 +321,8 @@ mod tests {
         ];
         belongs(provider_matches, "providers/mod.rs", "ops/deploy.rs", &texts);
         assert!(!breaks(provider_matches, "ops/deploy.rs", "fn f() { find(\"libvirt\"); let p = \"libvirt\"; }"));
+        let flag = ["fn f() -> String { \"exasol init with another --libvirt-image\".into() }"];
+        belongs(provider_names, "providers/mod.rs", "ops/deploy.rs", &flag);
     }
 
     #[test]
