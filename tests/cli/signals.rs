@@ -63,7 +63,9 @@ fn a_unit_that_systemd_stops_interrupts_terraform_once() {
     // With KillMode=mixed and SendSIGHUP=yes: both to the main process alone, one right after the other.
     send(&child, "-TERM");
     send(&child, "-HUP");
-    assert_eq!(child.wait().unwrap().code(), Some(143));
+    // On a busy machine both are there before anybody looks, and then nobody knows which came first.
+    let code = child.wait().unwrap().code();
+    assert!(matches!(code, Some(143 | 129)), "{code:?}");
     one_interrupt(&world);
 }
 
