@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dir::{self, BASH_FILE, LOCK_FILE, SECRETS_FILE, STATE_FILE};
 use super::lock::{self, Lock, LockStatus};
-use super::{DeploymentDir, Secrets, State, atomic, edits};
+use super::{DeploymentDir, Secrets, State, atomic, edits, names};
 use crate::error::{Error, Result};
 use crate::model::{Holder, RenderedFile};
 
@@ -117,7 +117,7 @@ fn check_contents(root: &Path) -> Result<()> {
         return Err(Error::Locked { holder });
     }
     let planned = planned_by_killed_init(root)?;
-    let foreign: Vec<_> = dir::entries(root)?
+    let foreign: Vec<_> = names::names(root)?
         .into_iter()
         .filter(|name| name != MARKER_FILE && !planned.iter().any(|file| belongs_to(name, file)))
         .collect();
@@ -140,7 +140,7 @@ fn check_contents_but_marker(root: &Path) -> Result<()> {
         });
     }
     remove_all(root, &planned_by_killed_init(root)?);
-    let foreign: Vec<_> = dir::entries(root)?.into_iter().filter(|name| name != MARKER_FILE).collect();
+    let foreign: Vec<_> = names::names(root)?.into_iter().filter(|name| name != MARKER_FILE).collect();
     refuse_foreign(root, &foreign)
 }
 

@@ -1,6 +1,5 @@
 //! An existing deployment directory, for reading. Nothing here writes or takes the lock.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::lock::{self, LockStatus};
@@ -159,24 +158,10 @@ pub(super) fn check_name(root: &Path) -> Result<()> {
     })
 }
 
-/// The names in a directory, sorted; empty if there is no such directory.
-pub(super) fn entries(path: &Path) -> Result<Vec<String>> {
-    let context = || Error::io(format!("cannot read {}", path.display()));
-    let listing = match fs::read_dir(path) {
-        Ok(listing) => listing,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(context()(e)),
-    };
-    let mut names = Vec::new();
-    for entry in listing {
-        names.push(entry.map_err(context())?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::model::Phase;
 

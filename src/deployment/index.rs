@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::dir::STATE_FILE;
-use super::{DeploymentDir, State, atomic, dir};
+use super::{DeploymentDir, State, atomic, names};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Phase};
 
@@ -100,7 +100,7 @@ impl Index {
 
     /// Every entry by its file's name, in that order; those that cannot be read with the reason.
     pub fn entries(&self) -> Result<Vec<(String, Result<IndexEntry>)>> {
-        let names = dir::entries(&self.folder)?.into_iter().filter(|n| n.ends_with(SUFFIX) && !n.starts_with('.'));
+        let names = names::names(&self.folder)?.into_iter().filter(|n| n.ends_with(SUFFIX) && !n.starts_with('.'));
         let read = |name: String| {
             // Removed since the folder was listed.
             let entry = self.parsed(&name).transpose()?;

@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(locked.remove_after_destroy().unwrap(), Vec::<String>::new());
 
         let again = DeploymentDir::open(locked.root()).unwrap();
-        let left = super::super::dir::entries(again.root()).unwrap();
+        let left = super::super::names::names(again.root()).unwrap();
         assert_eq!(left, [".lock", "README.md", "deployment.json", "logs", "notes.txt"]);
         assert_eq!(again.edited_files().unwrap(), Vec::<PathBuf>::new());
         assert!(again.secrets().unwrap_err().to_string().ends_with("secrets.json is missing"));
@@ -433,7 +433,7 @@ mod tests {
             let (last, _) = &runs[runs.len() - 1];
             locked.write_files(last, EditPolicy::Refuse).unwrap();
             let folder = last[0].path.parent().unwrap();
-            let found = super::super::dir::entries(&locked.root().join(folder)).unwrap();
+            let found = super::super::names::names(&locked.root().join(folder)).unwrap();
             let wanted: Vec<_> = last.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
             prop_assert_eq!(found, wanted);
             for file in last {

@@ -17,6 +17,7 @@
 //! | `atomic` | files that are there completely or not at all, with exact modes |
 //! | `edits` | which rendered files were edited by hand |
 //! | `transitions` | which operation runs from which phase, and what it leads to |
+//! | `names` | what is in a directory |
 //! | `oplog` | [`OpLog`]: the log folder of one operation |
 //! | `debug_log` | [`DebugLog`]: `debug.log` in the running operation's folder |
 //! | `index` | [`Index`]: which deployments a user has, kept outside of their directories |
@@ -42,6 +43,7 @@ mod index;
 pub mod keys;
 mod lock;
 mod locked;
+mod names;
 mod oplog;
 mod record;
 mod secrets;

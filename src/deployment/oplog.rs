@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
-use super::{atomic, dir};
+use super::{atomic, names};
 use crate::error::{Error, Result};
 use crate::model::Operation;
 
@@ -116,7 +116,7 @@ pub struct LogFolder {
 
 /// What the operations left, oldest first; other things that people put there are not among them.
 pub(super) fn all(logs: &Path) -> Result<Vec<LogFolder>> {
-    Ok(dir::entries(logs)?.iter().filter_map(|name| parse(logs, name)).collect())
+    Ok(names::names(logs)?.iter().filter_map(|name| parse(logs, name)).collect())
 }
 
 fn parse(logs: &Path, name: &str) -> Option<LogFolder> {

@@ -9,7 +9,7 @@ use super::super::operation::{Work, in_dir};
 use super::super::release;
 use super::super::user_dirs::{self, CacheDirs};
 use super::ARTIFACTS;
-use super::image::tell;
+use super::download::tell;
 use crate::deployment::keys;
 use crate::error::{Error, Result};
 use crate::events::EventSink;

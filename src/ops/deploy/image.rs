@@ -8,11 +8,12 @@ use super::super::host::HostConnection;
 use super::super::operation::Work;
 use super::super::terraform_dir;
 use super::super::user_dirs::CacheDirs;
+use super::download::tell;
 use super::{IMAGE, newest_release};
 use crate::error::{Error, Result};
-use crate::events::{Event, EventSink, Unit};
+use crate::events::{Event, Unit};
 use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name, sha256_hex};
-use crate::tools::http::{self, Progress};
+use crate::tools::http;
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
@@ -107,14 +108,6 @@ async fn upload(work: &Work, host: &HostConnection, path: PathBuf, sha256: Strin
         sink.emit(Event::StepProgress { step, done, total: Some(total), unit: Unit::Bytes });
     };
     host.upload(path, sha256, tell).await
-}
-
-/// What a download says, as events of a step.
-pub(super) fn tell(sink: &EventSink, step: &'static str, progress: Progress) {
-    match progress {
-        Progress::Bytes { done, total } => sink.emit(Event::StepProgress { step, done, total, unit: Unit::Bytes }),
-        Progress::Note(note) => sink.detail(step, note),
-    }
 }
 
 #[cfg(test)]

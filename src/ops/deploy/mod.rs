@@ -2,6 +2,7 @@
 //! first whether an earlier run has done it, so that a rerun resumes.
 
 pub(super) mod artifacts;
+mod download;
 mod image;
 mod newest_release;
 pub(super) mod nodes;

@@ -1,7 +1,7 @@
 //! A dated release of an image that its publisher has taken away: which one is the newest of the same series?
 
 use super::super::operation::{Work, in_dir};
-use super::image::tell;
+use super::download::tell;
 use crate::error::Error;
 use crate::model::{address_file_name, quote};
 use crate::tools::http::{self, Progress};

@@ -14,7 +14,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Access, Answer, Client, FaultKind, Upload, Volume};
-use super::host::Libvirt;
+use super::connection::Libvirt;
 use crate::error::{Error, Result};
 use crate::providers::CachedVolume;
 

@@ -1,28 +1,13 @@
-//! One open connection to libvirt: what a deployment asks there and has done.
+//! What a deployment asks of libvirt and has done there.
 
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::client::Client;
-use super::options::Options;
-use super::{base_volume, create, machines, mending, reach, route, seed};
+use super::connection::Libvirt;
+use super::{base_volume, create, machines, mending, route, seed};
 use crate::error::Result;
-use crate::model::{DeploymentId, Machine, NodePlan, Options as Map, Spec};
+use crate::model::{DeploymentId, Machine, NodePlan, Options as Map};
 use crate::providers::{CachedVolume, ConsoleReader, Host, Leftover, UploadProgress};
-
-/// The connection, and what the deployment asks for.
-pub(super) struct Libvirt {
-    pub client: Client,
-    pub options: Options,
-    pub spec: Spec,
-}
-
-impl Libvirt {
-    pub fn open(spec: &Spec) -> Result<Self> {
-        let options = Options::from_spec(spec)?;
-        Ok(Self { client: reach::open(&options.uri)?, options, spec: spec.clone() })
-    }
-}
 
 impl Host for Libvirt {
     fn answers(&self) -> bool {

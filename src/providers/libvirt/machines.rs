@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::client::{Answer, Client, DiskError, Interface, InterfaceSource, Pause};
+use super::connection::Libvirt;
 use super::facts::Facts;
-use super::host::Libvirt;
 use super::options::Options;
 use super::seed;
 use crate::error::{Error, Result};

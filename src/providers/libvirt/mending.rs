@@ -2,9 +2,9 @@
 //! sizes that are asked for.
 
 use super::client::{Answer, Client, Fault, Volume};
+use super::connection::Libvirt;
 use super::definition::{self, Size};
 use super::facts::Facts;
-use super::host::Libvirt;
 use super::options::Options;
 use crate::error::Result;
 use crate::model::{NodePlan, Options as Map, Power, Spec};

@@ -6,6 +6,7 @@
 
 mod base_volume;
 mod client;
+mod connection;
 mod console_line;
 mod create;
 mod default_image;
@@ -48,7 +49,7 @@ pub static PROVIDER: Provider = Provider {
     preflight: preflight::run,
     tfvars: tfvars::tfvars,
     place: Place::Hypervisor(&Hypervisor {
-        open: |spec| Ok(Box::new(host::Libvirt::open(spec)?)),
+        open: |spec| Ok(Box::new(connection::Libvirt::open(spec)?)),
         base_image: |spec, facts| Options::from_spec(spec)?.image.on(&facts::Facts::from_map(facts)?.architecture),
         check_image: preflight::downloaded_image,
         sizes: &["options.memory", "options.vcpus"],

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::client::Client;
+use super::connection::Libvirt;
 use super::facts::Facts;
-use super::host::Libvirt;
 use super::options::Options;
 use super::reach;
 use super::routes::{Routes, source_towards};

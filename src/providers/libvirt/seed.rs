@@ -13,8 +13,8 @@ use fatfs::{FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use serde_json::json;
 
 use super::client::{Access, Answer, Client, Fault, FaultKind, Upload};
+use super::connection::Libvirt;
 use super::definition;
-use super::host::Libvirt;
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Power};
 
