@@ -4,13 +4,13 @@ use ini::{Ini, ParseOption};
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, PowerControl, Target, TerraformPower, malformed, missing, region_option,
+    self, Cloud, CredentialInput, Credentials, PowerControl, Row, Target, TerraformPower, malformed, missing,
+    region_option,
 };
-use super::{Place, Provider, TfvarsInput};
+use super::{Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Spec};
 
-const REGION: &str = "--aws-region";
 const PROFILE: &str = "--aws-profile";
 
 const OPTIONS: &[OptionDef] = &[
@@ -41,21 +41,17 @@ const OPTIONS: &[OptionDef] = &[
     },
 ];
 
-pub(super) static PROVIDER: Provider = Provider {
+pub(super) static PROVIDER: Provider = cloud::row(Row {
     name: "aws",
     title: "Amazon Web Services",
     templates: &["cloud", "terraform-aws"],
     options: OPTIONS,
     machine_types: &["aws_instance"],
     disk_types: &["aws_ebs_volume"],
-    frozen: &[],
-    disk_link: None,
     permissions: include_str!("../../templates/terraform-aws/permissions.json"),
-    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
-    preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    place: Place::Cloud(Cloud {
+    cloud: Cloud {
         secrets: &[],
         credentials,
         power: PowerControl::Terraform(TerraformPower {
@@ -67,8 +63,8 @@ pub(super) static PROVIDER: Provider = Provider {
         when_off: "the disks (EBS) and the Elastic IP addresses",
         always_overlay: false,
         fixed_root_disk: false,
-    }),
-};
+    },
+});
 
 /// A tag's longest value (AWS's documentation).
 const OWNER_MAX: usize = 256;
@@ -79,12 +75,8 @@ const XEN: &[&str] = &[
 /// Ubuntu's image.
 const ROOT_MIN_GB: u32 = 8;
 
-fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(spec, facts, REGION)
-}
-
 fn validate(spec: &Spec) -> Result<()> {
-    let target = target(spec, &Options::new())?;
+    let target = Target::of(spec, &Options::new())?;
     let family = target.instance_type.split('.').next().unwrap_or_default();
     if XEN.contains(&family) {
         return Err(Error::InvalidValue {
@@ -106,7 +98,7 @@ fn validate(spec: &Spec) -> Result<()> {
 }
 
 fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let mut variables = cloud::tfvars(input, &target(input.spec, input.facts)?)?;
+    let mut variables = cloud::tfvars(input, &Target::of(input.spec, input.facts)?)?;
     variables.insert("power".into(), json!(if input.powered { "running" } else { "stopped" }));
     variables.insert(
         "spot".into(),

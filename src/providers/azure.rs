@@ -4,14 +4,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Authorization, Cloud, CredentialInput, Credentials, PowerApi, PowerControl, Switch, Target, malformed,
+    self, Authorization, Cloud, CredentialInput, Credentials, PowerApi, PowerControl, Row, Switch, Target, malformed,
     missing, region_option,
 };
-use super::{Place, Provider, TfvarsInput};
+use super::{Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, OptionKind, Options, Power, Spec};
 
-const REGION: &str = "--azure-region";
 const SUBSCRIPTION: &str = "--azure-subscription";
 /// Where the Bash deployer told people to keep a service principal.
 const CREDENTIALS_FILE: &str = "~/.azure_credentials";
@@ -53,21 +52,17 @@ const OPTIONS: &[OptionDef] = &[
     },
 ];
 
-pub(super) static PROVIDER: Provider = Provider {
+pub(super) static PROVIDER: Provider = cloud::row(Row {
     name: "azure",
     title: "Microsoft Azure",
     templates: &["cloud", "terraform-azure"],
     options: OPTIONS,
     machine_types: &["azurerm_linux_virtual_machine"],
     disk_types: &["azurerm_managed_disk"],
-    frozen: &[],
-    disk_link: None,
     permissions: include_str!("../../templates/terraform-azure/permissions.json"),
-    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
-    preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    place: Place::Cloud(Cloud {
+    cloud: Cloud {
         secrets: &[],
         credentials,
         power: PowerControl::Api(PowerApi {
@@ -82,15 +77,11 @@ pub(super) static PROVIDER: Provider = Provider {
         when_off: "disks and public addresses; Azure does not bill deallocated machines",
         always_overlay: false,
         fixed_root_disk: false,
-    }),
-};
-
-fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(spec, facts, REGION)
-}
+    },
+});
 
 fn validate(spec: &Spec) -> Result<()> {
-    let target = target(spec, &Options::new())?;
+    let target = Target::of(spec, &Options::new())?;
     if let Some(id) = spec.options.get("subscription").and_then(Value::as_str).filter(|id| !is_uuid(id)) {
         return Err(invalid(SUBSCRIPTION, id, "a UUID, as `az account list` shows them"));
     }
@@ -122,7 +113,7 @@ fn invalid(flag: &str, value: &str, allowed: &str) -> Error {
 }
 
 fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let target = target(input.spec, input.facts)?;
+    let target = Target::of(input.spec, input.facts)?;
     let mut variables = cloud::tfvars(input, &target)?;
     variables.insert("spot".into(), json!(spot(input.spec)));
     let accelerated = fact(&target, "accelerated_networking").and_then(toml::Value::as_bool);

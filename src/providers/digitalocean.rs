@@ -4,14 +4,13 @@ use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Authorization, Cloud, CredentialInput, Credentials, Found, PowerApi, PowerControl, Switch, Target, malformed,
-    missing, region_option, search,
+    self, Authorization, Cloud, CredentialInput, Credentials, Found, PowerApi, PowerControl, Row, Switch, Target,
+    malformed, missing, region_option, search,
 };
-use super::{Place, Provider, TfvarsInput};
+use super::{Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, Options, Power, SecretDef, Spec};
 
-const REGION: &str = "--digitalocean-region";
 const TOKEN: SecretDef = SecretDef {
     flag: "digitalocean-token",
     what: "API token of the DigitalOcean account",
@@ -30,21 +29,17 @@ const RESERVED: [&str; 4] = ["10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", 
 const OPTIONS: &[OptionDef] =
     &[region_option("digitalocean-region", &[], Some("nyc3"), "Region: nyc3, ams3, fra1, lon1, sfo3, sgp1, …")];
 
-pub(super) static PROVIDER: Provider = Provider {
+pub(super) static PROVIDER: Provider = cloud::row(Row {
     name: "digitalocean",
     title: "DigitalOcean",
     templates: &["cloud", "terraform-digitalocean"],
     options: OPTIONS,
     machine_types: &["digitalocean_droplet"],
     disk_types: &["digitalocean_volume"],
-    frozen: &[],
-    disk_link: None,
     permissions: include_str!("../../templates/terraform-digitalocean/permissions.json"),
-    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
-    preflight: |input| cloud::preflight(input, REGION),
     tfvars,
-    place: Place::Cloud(Cloud {
+    cloud: Cloud {
         secrets: &[TOKEN],
         credentials,
         power: PowerControl::Api(PowerApi {
@@ -57,15 +52,11 @@ pub(super) static PROVIDER: Provider = Provider {
         when_off: "everything: DigitalOcean bills droplets until they are destroyed (exasol destroy)",
         always_overlay: false,
         fixed_root_disk: true,
-    }),
-};
-
-fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(spec, facts, REGION)
-}
+    },
+});
 
 fn validate(spec: &Spec) -> Result<()> {
-    target(spec, &Options::new())?;
+    Target::of(spec, &Options::new())?;
     cloud::at_most("--data-volumes-per-node", spec.data_volumes_per_node, VOLUMES_MAX, "volumes")?;
     cloud::at_most("--data-volume-size", spec.data_volume_size, VOLUME_MAX_GB, "GB")?;
     let given = spec.options.get("network_cidr").and_then(Value::as_str);
@@ -89,7 +80,7 @@ fn not_reserved(network: &str) -> Result<()> {
 }
 
 fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let mut variables = cloud::tfvars(input, &target(input.spec, input.facts)?)?;
+    let mut variables = cloud::tfvars(input, &Target::of(input.spec, input.facts)?)?;
     not_reserved(variables["network_cidr"].as_str().unwrap_or_default())?;
     cloud::relabel_owner(&mut variables);
     Ok(variables)

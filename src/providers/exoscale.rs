@@ -4,14 +4,13 @@ use serde_json::{Map, Value, json};
 use toml::Table;
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, Found, PowerControl, Target, TerraformPower, malformed, missing,
+    self, Cloud, CredentialInput, Credentials, Found, PowerControl, Row, Target, TerraformPower, malformed, missing,
     region_option, search,
 };
-use super::{Place, Provider, TfvarsInput};
+use super::{Provider, TfvarsInput};
 use crate::error::Result;
 use crate::model::{Check, OptionDef, Options, SecretDef, Spec};
 
-const ZONE: &str = "--exoscale-zone";
 const KEY: SecretDef =
     SecretDef { flag: "exoscale-api-key", what: "Exoscale API key", env: &["EXOSCALE_API_KEY", "EXOSCALE_KEY"] };
 const SECRET: SecretDef = SecretDef {
@@ -36,21 +35,17 @@ const OPTIONS: &[OptionDef] = &[region_option(
     "Zone: ch-gva-2, ch-dk-2, at-vie-1, at-vie-2, bg-sof-1, de-fra-1, de-muc-1, hr-zag-1",
 )];
 
-pub(super) static PROVIDER: Provider = Provider {
+pub(super) static PROVIDER: Provider = cloud::row(Row {
     name: "exoscale",
     title: "Exoscale",
     templates: &["cloud", "terraform-exoscale"],
     options: OPTIONS,
     machine_types: &["exoscale_compute_instance"],
     disk_types: &["exoscale_block_storage_volume"],
-    frozen: &[],
-    disk_link: None,
     permissions: include_str!("../../templates/terraform-exoscale/permissions.json"),
-    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
-    preflight: |input| cloud::preflight(input, ZONE),
     tfvars,
-    place: Place::Cloud(Cloud {
+    cloud: Cloud {
         secrets: &[KEY, SECRET],
         credentials,
         power: PowerControl::Terraform(TerraformPower {
@@ -63,22 +58,18 @@ pub(super) static PROVIDER: Provider = Provider {
         when_off: "root disks and volumes",
         always_overlay: false,
         fixed_root_disk: false,
-    }),
-};
-
-fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(spec, facts, ZONE)
-}
+    },
+});
 
 fn validate(spec: &Spec) -> Result<()> {
-    target(spec, &Options::new())?;
+    Target::of(spec, &Options::new())?;
     cloud::at_most("--data-volumes-per-node", spec.data_volumes_per_node, VOLUMES_MAX, "volumes")?;
     cloud::at_least("--data-volume-size", spec.data_volume_size, VOLUME_MIN_GB)?;
     cloud::at_least("--root-volume-size", spec.root_volume_size, ROOT_MIN_GB)
 }
 
 fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let mut variables = cloud::tfvars(input, &target(input.spec, input.facts)?)?;
+    let mut variables = cloud::tfvars(input, &Target::of(input.spec, input.facts)?)?;
     variables.insert("power".into(), json!(if input.powered { "running" } else { "stopped" }));
     cloud::relabel_owner(&mut variables);
     Ok(variables)

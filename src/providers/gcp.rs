@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, PowerControl, Target, TerraformPower, malformed, missing, region_option,
+    self, Cloud, CredentialInput, Credentials, PowerControl, Row, Target, TerraformPower, malformed, missing,
+    region_option,
 };
-use super::{Place, PreflightInput, Provider, TfvarsInput};
+use super::{PreflightInput, Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Outcome, Spec};
 
-const REGION: &str = "--gcp-region";
 const ZONE: &str = "--gcp-zone";
 const PROJECT: &str = "--gcp-project";
 const KEY_FILE: &str = "--gcp-credentials-file";
@@ -55,32 +55,32 @@ const OPTIONS: &[OptionDef] = &[
 ];
 
 pub(super) static PROVIDER: Provider = Provider {
-    name: "gcp",
-    title: "Google Cloud",
-    templates: &["cloud", "terraform-gcp"],
-    options: OPTIONS,
-    machine_types: &["google_compute_instance"],
-    disk_types: &["google_compute_disk"],
-    frozen: &[],
-    disk_link: None,
-    permissions: include_str!("../../templates/terraform-gcp/permissions.json"),
     size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
-    validate,
     preflight,
-    tfvars,
-    place: Place::Cloud(Cloud {
-        secrets: &[],
-        credentials,
-        power: PowerControl::Terraform(TerraformPower {
-            resource: "google_compute_instance",
-            attribute: "current_status",
-            running: &["RUNNING"],
-            off: &["TERMINATED"],
-        }),
-        when_off: "the disks and the static addresses",
-        always_overlay: true,
-        fixed_root_disk: false,
-    }),
+    ..cloud::row(Row {
+        name: "gcp",
+        title: "Google Cloud",
+        templates: &["cloud", "terraform-gcp"],
+        options: OPTIONS,
+        machine_types: &["google_compute_instance"],
+        disk_types: &["google_compute_disk"],
+        permissions: include_str!("../../templates/terraform-gcp/permissions.json"),
+        validate,
+        tfvars,
+        cloud: Cloud {
+            secrets: &[],
+            credentials,
+            power: PowerControl::Terraform(TerraformPower {
+                resource: "google_compute_instance",
+                attribute: "current_status",
+                running: &["RUNNING"],
+                off: &["TERMINATED"],
+            }),
+            when_off: "the disks and the static addresses",
+            always_overlay: true,
+            fixed_root_disk: false,
+        },
+    })
 };
 
 /// The smallest disk of the type pd-balanced, and the size of Ubuntu's image.
@@ -97,7 +97,7 @@ fn validate(spec: &Spec) -> Result<()> {
 
 fn preflight(input: &PreflightInput) -> Outcome {
     let spec = in_region_of_zone(input.spec);
-    let mut outcome = cloud::preflight(&PreflightInput { spec: &spec, ..*input }, REGION);
+    let mut outcome = cloud::preflight(&PreflightInput { spec: &spec, ..*input });
     if let Ok(zone) = target(&spec, &outcome.facts).and_then(|target| zone(&spec, &outcome.facts, &target)) {
         outcome.facts.insert("zone".into(), zone.into());
     }
@@ -134,7 +134,7 @@ fn text<'a>(options: &'a Options, key: &str) -> Option<&'a str> {
 }
 
 fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(&in_region_of_zone(spec), facts, REGION)
+    Target::of(&in_region_of_zone(spec), facts)
 }
 
 /// A zone says which region it is in.

@@ -3,14 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Authorization, Cloud, CredentialInput, Credentials, Found, InFile, PowerApi, PowerControl, Switch, Target,
-    malformed, missing, region_option, search,
+    self, Authorization, Cloud, CredentialInput, Credentials, Found, InFile, PowerApi, PowerControl, Row, Switch,
+    Target, malformed, missing, region_option, search,
 };
-use super::{Place, Provider, TfvarsInput};
+use super::{Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, OptionKind, Options, Power, SecretDef, Spec};
 
-const LOCATION: &str = "--hetzner-location";
 const TOKEN: SecretDef = SecretDef {
     flag: "hetzner-token",
     what: "API token of the Hetzner project",
@@ -34,21 +33,17 @@ const OPTIONS: &[OptionDef] = &[
     },
 ];
 
-pub(super) static PROVIDER: Provider = Provider {
+pub(super) static PROVIDER: Provider = cloud::row(Row {
     name: "hetzner",
     title: "Hetzner Cloud",
     templates: &["cloud", "terraform-hetzner"],
     options: OPTIONS,
     machine_types: &["hcloud_server"],
     disk_types: &["hcloud_volume"],
-    frozen: &[],
-    disk_link: None,
     permissions: include_str!("../../templates/terraform-hetzner/permissions.json"),
-    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     validate,
-    preflight: |input| cloud::preflight(input, LOCATION),
     tfvars,
-    place: Place::Cloud(Cloud {
+    cloud: Cloud {
         secrets: &[TOKEN],
         credentials,
         power: PowerControl::Api(PowerApi {
@@ -61,15 +56,11 @@ pub(super) static PROVIDER: Provider = Provider {
         when_off: "everything: Hetzner bills servers until they are deleted (exasol destroy)",
         always_overlay: true,
         fixed_root_disk: true,
-    }),
-};
-
-fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(spec, facts, LOCATION)
-}
+    },
+});
 
 fn validate(spec: &Spec) -> Result<()> {
-    network_zone(spec, &target(spec, &Options::new())?)?;
+    network_zone(spec, &Target::of(spec, &Options::new())?)?;
     cloud::at_least("--data-volume-size", spec.data_volume_size, VOLUME_MIN_GB)
 }
 
@@ -92,7 +83,7 @@ fn network_zone(spec: &Spec, target: &Target) -> Result<String> {
 }
 
 fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let target = target(input.spec, input.facts)?;
+    let target = Target::of(input.spec, input.facts)?;
     let mut variables = cloud::tfvars(input, &target)?;
     variables.insert("network_zone".into(), json!(network_zone(input.spec, &target)?));
     cloud::relabel_owner(&mut variables);
@@ -177,7 +168,7 @@ mod tests {
         let zone = |options| {
             network_zone(
                 &spec(options),
-                &target(&testing::spec(&PROVIDER, json!({"region": "ash"})), &Options::new()).unwrap(),
+                &Target::of(&testing::spec(&PROVIDER, json!({"region": "ash"})), &Options::new()).unwrap(),
             )
         };
         assert_eq!(zone(json!({"region": "ash"})).unwrap(), "us-east");

@@ -4,14 +4,13 @@ use ini::{Ini, ParseOption};
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, Found, PowerControl, Target, TerraformPower, malformed, missing,
+    self, Cloud, CredentialInput, Credentials, Found, PowerControl, Row, Target, TerraformPower, malformed, missing,
     region_option,
 };
-use super::{Place, Provider, TfvarsInput};
+use super::{Provider, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Spec};
 
-const REGION: &str = "--oci-region";
 const CONFIG_FILE: &str = "~/.oci/config";
 const DEFAULT_PROFILE: &str = "DEFAULT";
 /// The smallest volume and boot volume (Oracle's documentation of block volumes).
@@ -90,41 +89,36 @@ const OPTIONS: &[OptionDef] = &[
 ];
 
 pub(super) static PROVIDER: Provider = Provider {
-    name: "oci",
-    title: "Oracle Cloud",
-    templates: &["cloud", "terraform-oci"],
-    options: OPTIONS,
-    machine_types: &["oci_core_instance"],
-    disk_types: &["oci_core_volume"],
     // Another image would be put under a running machine.
     frozen: &[("oci_core_instance", &["source_details", "source_id"])],
-    disk_link: None,
-    permissions: include_str!("../../templates/terraform-oci/permissions.json"),
-    size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
-    validate,
-    preflight: |input| cloud::preflight(input, REGION),
-    tfvars,
-    place: Place::Cloud(Cloud {
-        secrets: &[],
-        credentials,
-        power: PowerControl::Terraform(TerraformPower {
-            resource: "oci_core_instance",
-            attribute: "state",
-            running: &["RUNNING"],
-            off: &["STOPPED"],
-        }),
-        when_off: "volumes; Oracle does not bill stopped machines of the standard shapes",
-        always_overlay: false,
-        fixed_root_disk: false,
-    }),
+    ..cloud::row(Row {
+        name: "oci",
+        title: "Oracle Cloud",
+        templates: &["cloud", "terraform-oci"],
+        options: OPTIONS,
+        machine_types: &["oci_core_instance"],
+        disk_types: &["oci_core_volume"],
+        permissions: include_str!("../../templates/terraform-oci/permissions.json"),
+        validate,
+        tfvars,
+        cloud: Cloud {
+            secrets: &[],
+            credentials,
+            power: PowerControl::Terraform(TerraformPower {
+                resource: "oci_core_instance",
+                attribute: "state",
+                running: &["RUNNING"],
+                off: &["STOPPED"],
+            }),
+            when_off: "volumes; Oracle does not bill stopped machines of the standard shapes",
+            always_overlay: false,
+            fixed_root_disk: false,
+        },
+    })
 };
 
-fn target(spec: &Spec, facts: &Options) -> Result<Target> {
-    Target::of(spec, facts, REGION)
-}
-
 fn validate(spec: &Spec) -> Result<()> {
-    Shape::of(&target(spec, &Options::new())?)?;
+    Shape::of(&Target::of(spec, &Options::new())?)?;
     for (flag, key, kinds) in [
         ("--oci-compartment-ocid", "compartment", &["compartment", "tenancy"][..]),
         ("--oci-tenancy-ocid", "tenancy", &["tenancy"]),
@@ -211,7 +205,7 @@ impl Shape {
 }
 
 fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let target = target(input.spec, input.facts)?;
+    let target = Target::of(input.spec, input.facts)?;
     let shape = Shape::of(&target)?;
     let tenancy = input.facts.get("tenancy").and_then(Value::as_str);
     let compartment = option(input.spec, "compartment").or(tenancy).ok_or_else(|| Error::Usage {
@@ -508,7 +502,7 @@ mod tests {
         let shape = |name: &str| {
             let mut spec = testing::spec(&PROVIDER, json!({"allow_unlisted": true}));
             spec.instance_type = Some(name.into());
-            Shape::of(&target(&spec, &Options::new()).unwrap())
+            Shape::of(&Target::of(&spec, &Options::new()).unwrap())
         };
         let of = |name: &str, size| Shape { name: name.into(), size };
         assert_eq!(shape("VM.Standard.E5.Flex").unwrap(), of("VM.Standard.E5.Flex", Some((2, 16))));
@@ -527,7 +521,7 @@ mod tests {
         for name in crate::catalog::instance_types(PROVIDER.name) {
             let mut spec = testing::spec(&PROVIDER, json!({}));
             spec.instance_type = Some(name.clone());
-            let shape = Shape::of(&target(&spec, &Options::new()).unwrap()).unwrap();
+            let shape = Shape::of(&Target::of(&spec, &Options::new()).unwrap()).unwrap();
             let listed = crate::catalog::instance_type(PROVIDER.name, &name).unwrap();
             let (ocpus, memory) = shape.size.unwrap();
             assert_eq!(memory * 1024, listed.size.memory_mb);

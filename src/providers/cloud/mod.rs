@@ -7,6 +7,7 @@ mod credentials;
 mod options;
 mod power;
 mod preflight;
+mod row;
 mod target;
 mod tfvars;
 
@@ -19,6 +20,7 @@ pub use power::{Authorization, PowerApi, PowerControl, Switch, TerraformPower};
 pub(super) use credentials::{Found, InFile, malformed, missing, search};
 pub use options::OPTIONS;
 pub(super) use preflight::preflight;
+pub(super) use row::{Row, row};
 pub(super) use target::{Target, at_least, at_most, owner_within, region_option};
 pub(super) use tfvars::{relabel_owner, tfvars};
 

@@ -5,9 +5,9 @@ use crate::model::{Check, Options, Outcome};
 use crate::providers::PreflightInput;
 
 /// Region and machine type; records the region, so that it stays what it was at `init`.
-pub(in crate::providers) fn preflight(input: &PreflightInput, region_flag: &str) -> Outcome {
+pub(in crate::providers) fn preflight(input: &PreflightInput) -> Outcome {
     let facts = input.facts.cloned().unwrap_or_default();
-    match Target::of(input.spec, &facts, region_flag) {
+    match Target::of(input.spec, &facts) {
         Ok(target) => Outcome { checks: vec![place(&target), machine(&target)], facts: recorded(facts, &target) },
         Err(error) => {
             let mut check = Check::failed("target", "region and machine type", error.to_string());

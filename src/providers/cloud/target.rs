@@ -36,13 +36,12 @@ pub(in crate::providers) const fn region_option(
 }
 
 impl Target {
-    /// `region_flag` is for messages. `facts`: what credentials or an earlier `init` told; the
-    /// region in there counts where none was asked for.
+    /// `facts`: what credentials or an earlier `init` told; the region in there counts where none was asked for.
     ///
     /// # Errors
     /// Of exit code 2: a region or type that the catalogue does not list (unless `--allow-unlisted`), a machine of
     /// another architecture than the database's, a network that is too small or not private.
-    pub fn of(spec: &Spec, facts: &Options, region_flag: &str) -> Result<Target> {
+    pub fn of(spec: &Spec, facts: &Options) -> Result<Target> {
         let unlisted = spec.options.get(ALLOW_UNLISTED).and_then(|v| v.as_bool()).unwrap_or(false);
         let provider = spec.provider.as_str();
         let word = |options: &Options| options.get(REGION).and_then(|v| v.as_str()).map(str::to_owned);
@@ -50,7 +49,8 @@ impl Target {
         let region = region.unwrap_or_else(|| catalog::default_region(provider).to_owned());
         let region_facts = catalog::region(provider, &region);
         if region_facts.is_none() && !unlisted {
-            return Err(not_listed(region_flag, &region, &catalog::regions(provider)));
+            let flag = super::super::find(provider)?.flag(REGION).unwrap_or_default();
+            return Err(not_listed(&flag, &region, &catalog::regions(provider)));
         }
         let wanted = arch_of_database(spec)?;
         let instance_type = match &spec.instance_type {
