@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::shown_path;
-use super::{Check, Phase, Power};
+use super::{Check, Phase, Power, Probe};
 
 /// The version of every JSON result's form.
 pub const SCHEMA: u32 = 1;
@@ -139,31 +139,6 @@ pub struct NodeStatus {
     pub address_now: Option<String>,
     pub ssh: Probe,
     pub sql: Probe,
-}
-
-/// One live probe's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Probe {
-    /// `ok`, `refused`, `unreachable`, `timeout`, `identity_mismatch`, `failed`, `not_probed`.
-    pub state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    pub ms: u64,
-}
-
-impl Probe {
-    pub fn ok(ms: u64) -> Self {
-        Self { state: "ok", reason: None, ms }
-    }
-
-    pub fn not_probed(reason: impl Into<String>) -> Self {
-        Self { state: "not_probed", reason: Some(reason.into()), ms: 0 }
-    }
-
-    pub fn is_ok(&self) -> bool {
-        self.state == "ok"
-    }
 }
 
 /// `init`.

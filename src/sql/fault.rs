@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::Endpoint;
 use crate::error::Error;
-use crate::model::Probe;
+use crate::model::{Probe, ProbeState};
 
 /// What can go wrong between us and a server: once, whatever becomes of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,12 +52,12 @@ impl Fault {
     /// As a live probe's answer after `ms` milliseconds.
     pub(super) fn into_probe(self, ms: u64) -> Probe {
         let (state, reason) = match self {
-            Fault::Refused => ("refused", "nothing listens on the SQL port".to_owned()),
-            Fault::Unreachable(cause) => ("unreachable", cause),
-            Fault::Timeout { step, .. } => ("timeout", format!("waiting for {step}")),
-            Fault::OtherCertificate { found, .. } => ("identity_mismatch", format!("certificate {found}")),
-            Fault::Answered { code, text } => ("failed", format!("[{code}] {text}")),
-            Fault::Broken(cause) => ("failed", cause),
+            Fault::Refused => (ProbeState::Refused, "nothing listens on the SQL port".to_owned()),
+            Fault::Unreachable(cause) => (ProbeState::Unreachable, cause),
+            Fault::Timeout { step, .. } => (ProbeState::Timeout, format!("waiting for {step}")),
+            Fault::OtherCertificate { found, .. } => (ProbeState::IdentityMismatch, format!("certificate {found}")),
+            Fault::Answered { code, text } => (ProbeState::Failed, format!("[{code}] {text}")),
+            Fault::Broken(cause) => (ProbeState::Failed, cause),
         };
         Probe { state, reason: Some(reason), ms }
     }

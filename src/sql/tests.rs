@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::fake::{Answer, PASSWORD, USER, refusal, serve, serve_tls, table};
 use super::*;
 use crate::error::{Error, Result};
+use crate::model::ProbeState;
 
 /// Long enough for a busy machine; tests that reach a limit set [`SHORT`].
 const LIMIT: Duration = Duration::from_secs(60);
@@ -86,7 +87,7 @@ async fn another_certificate_than_the_pinned_one_is_refused_before_the_login() {
     let shown = endpoint.fingerprint.replace("00".repeat(32));
     let error = login(&endpoint).await.err().unwrap();
     assert!(matches!(&error, Error::Fingerprint { found, .. } if Some(found) == shown.as_ref()), "{error:?}");
-    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, "identity_mismatch");
+    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, ProbeState::IdentityMismatch);
     assert_eq!(*asked.lock().unwrap(), 0);
 }
 
@@ -221,7 +222,7 @@ async fn a_silent_server_is_given_up_at_the_limit_with_the_step() {
     let endpoint = Endpoint { host: "127.0.0.1".into(), port, fingerprint: None, tunnel: None };
     let connecting = Session::connect(&endpoint, USER, PASSWORD, SHORT).await.err().unwrap();
     assert_eq!(step_of(connecting), "waiting for the TLS handshake");
-    assert_eq!(accepts_logins(&endpoint, SHORT).await.state, "timeout");
+    assert_eq!(accepts_logins(&endpoint, SHORT).await.state, ProbeState::Timeout);
 
     let endpoint = answering(|| Answer::Silence).await;
     let mut session = login(&endpoint).await.unwrap();
@@ -296,7 +297,7 @@ async fn a_port_that_speaks_no_websocket_or_no_tls_is_an_error() {
     })
     .await;
     assert!(connection_cause(login(&endpoint).await.err().unwrap()).contains("WebSocket upgrade"));
-    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, "failed");
+    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, ProbeState::Failed);
 
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = plain.local_addr().unwrap().port();
@@ -315,9 +316,9 @@ async fn a_closed_port_and_an_unknown_host_are_told_apart() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let mut endpoint = Endpoint { host: "127.0.0.1".into(), port, fingerprint: None, tunnel: None };
-    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, "refused");
+    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, ProbeState::Refused);
     endpoint.host = "no-such-host.invalid".into();
-    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, "unreachable");
+    assert_eq!(accepts_logins(&endpoint, LIMIT).await.state, ProbeState::Unreachable);
 }
 
 #[tokio::test]
@@ -327,9 +328,9 @@ async fn a_refused_login_proves_readiness_and_nothing_else_does() {
         serve(|request| (request["command"].is_null()).then(|| Answer::Json(refusal("00000", "database is starting"))))
             .await;
     let probe = accepts_logins(&starting, LIMIT).await;
-    assert_eq!((probe.state, probe.reason.as_deref()), ("failed", Some("[00000] database is starting")));
+    assert_eq!((probe.state, probe.reason.as_deref()), (ProbeState::Failed, Some("[00000] database is starting")));
     let open = serve(|request| request["command"].is_null().then(|| Answer::Json(json!({"status": "ok"})))).await;
-    assert_eq!(accepts_logins(&open, LIMIT).await.state, "failed");
+    assert_eq!(accepts_logins(&open, LIMIT).await.state, ProbeState::Failed);
 }
 
 #[test]

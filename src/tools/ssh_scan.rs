@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::process::{Tool, find};
+use crate::model::ProbeState;
 
 /// Why no host key was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +23,12 @@ pub enum Silence {
 
 impl Silence {
     /// As a probe's state.
-    pub fn state(&self) -> &'static str {
+    pub fn state(&self) -> ProbeState {
         match self {
-            Silence::Refused => "refused",
-            Silence::Unreachable(_) => "unreachable",
-            Silence::Timeout(_) => "timeout",
-            Silence::Odd(_) => "failed",
+            Silence::Refused => ProbeState::Refused,
+            Silence::Unreachable(_) => ProbeState::Unreachable,
+            Silence::Timeout(_) => ProbeState::Timeout,
+            Silence::Odd(_) => ProbeState::Failed,
         }
     }
 

@@ -87,7 +87,7 @@ pub fn status_ready() -> StatusReport {
 }
 
 pub fn status_interrupted() -> StatusReport {
-    let refused = Probe { state: "refused", reason: Some("connection refused".into()), ms: 2 };
+    let refused = Probe { state: ProbeState::Refused, reason: Some("connection refused".into()), ms: 2 };
     StatusReport {
         status: "interrupted".into(),
         phase: Phase::DeployInProgress,
@@ -120,7 +120,8 @@ pub fn status_interrupted() -> StatusReport {
 pub fn status_two_addresses() -> StatusReport {
     let mut report = status_ready();
     report.nodes[0].private_ip = Some("10.77.0.11".into());
-    report.nodes[1].sql = Probe { state: "identity_mismatch", reason: Some("another certificate".into()), ms: 9 };
+    report.nodes[1].sql =
+        Probe { state: ProbeState::IdentityMismatch, reason: Some("another certificate".into()), ms: 9 };
     report
 }
 

@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::judge::{self, Expected, Session};
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
-use crate::model::{Issue, NodeHealth, NodePlan, NodeStatus, Power};
+use crate::model::{Issue, NodeHealth, NodePlan, NodeStatus, Power, ProbeState};
 use crate::tools::ssh::{NO_SESSION, Refusal, Ssh};
 
 /// On a node: see ansible/node/.
@@ -60,7 +60,7 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
 
 async fn session(ssh: &Ssh, status: &NodeStatus) -> Session {
     // Behind a jump host nothing was probed from here.
-    let unseen = status.ssh.state == "not_probed" && matches!(status.vm, Power::Running | Power::Unknown);
+    let unseen = status.ssh.state == ProbeState::NotProbed && matches!(status.vm, Power::Running | Power::Unknown);
     let can_be_tried = status.ssh.is_ok() || (unseen && status.private_ip.is_some());
     if !can_be_tried {
         return Session::NotTried;

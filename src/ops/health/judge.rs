@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::operation::{by_deploy, in_dir};
 use super::facts::{Disk, Facts, Space};
 use crate::deployment::transitions;
-use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, Severity};
+use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, ProbeState, Severity};
 use crate::tools::ssh::Refusal;
 
 /// Databases need clocks that agree; a second or two are lost on the way to a slow guest.
@@ -200,12 +200,12 @@ impl Findings<'_> {
     fn ssh(&mut self, status: &NodeStatus, session: &Session) {
         let layer = Layer::Ssh;
         match session {
-            Session::NotTried if status.ssh.state == "not_probed" => {}
+            Session::NotTried if status.ssh.state == ProbeState::NotProbed => {}
             // A machine that does not run cannot answer: the layer below has said so.
             Session::NotTried if status.vm.is_at_rest() => {}
             Session::NotTried => {
-                let detail = status.ssh.reason.clone().unwrap_or_else(|| status.ssh.state.into());
-                self.error(layer, format!("ssh_{}", status.ssh.state), detail, self.reach(status.ssh.state));
+                let detail = status.ssh.reason.clone().unwrap_or_else(|| status.ssh.state.to_string());
+                self.error(layer, format!("ssh_{}", status.ssh.state), detail, self.reach(status.ssh.state.as_str()));
             }
             Session::Refused(refusal) => {
                 let state = match refusal {
@@ -370,13 +370,13 @@ impl Findings<'_> {
         let state = status.sql.state;
         match state {
             // Without a machine there is no database: the layer below has said so.
-            "not_probed" if status.vm == Power::Missing => {}
+            ProbeState::NotProbed if status.vm == Power::Missing => {}
             _ if status.vm.is_at_rest() && !status.sql.is_ok() => {}
-            "not_probed" => {
+            ProbeState::NotProbed => {
                 self.error(Layer::Sql, "sql_not_checked", status_reason(status), self.deploy("records what is needed"));
             }
             // It answers, and not as ours: see the certificate.
-            "identity_mismatch" => {
+            ProbeState::IdentityMismatch => {
                 let hint = match session {
                     Session::Told { facts, .. } if self.shows_the_recorded(facts) => FOREIGN.into(),
                     _ => self.command("exasol health --repair").then(" asks the node for its certificate, over SSH"),
@@ -387,7 +387,9 @@ impl Findings<'_> {
                 self.looked.insert(Layer::Sql);
                 if !status.sql.is_ok() {
                     let hint = match state {
-                        "failed" => "the database's own words are above; its password is in secrets.json".into(),
+                        ProbeState::Failed => {
+                            "the database's own words are above; its password is in secrets.json".into()
+                        }
                         _ => self.start(),
                     };
                     self.error(Layer::Sql, format!("sql_{state}"), status_reason(status), hint);
@@ -403,7 +405,7 @@ impl Findings<'_> {
             let detail = format!("it shows another certificate than the recorded one: SHA-256 {shown}");
             let hint = self.command("exasol health --repair").after("if that was you: ");
             self.error(Layer::Certificate, "certificate_changed", detail, hint);
-        } else if status.sql.state == "identity_mismatch" {
+        } else if status.sql.state == ProbeState::IdentityMismatch {
             let detail = "the node shows the recorded certificate, and what answers here shows another";
             self.error(Layer::Certificate, "certificate_foreign", detail, FOREIGN);
         }
@@ -418,7 +420,7 @@ impl Findings<'_> {
 const FOREIGN: &str = "something answers in its place: look at proxies and routes between here and there";
 
 fn status_reason(status: &NodeStatus) -> String {
-    status.sql.reason.clone().unwrap_or_else(|| status.sql.state.to_owned())
+    status.sql.reason.clone().unwrap_or_else(|| status.sql.state.to_string())
 }
 
 /// The phase that `--repair` may record where every node accepts logins. Elsewhere the operation

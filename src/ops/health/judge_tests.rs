@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::Probe;
+use crate::model::{Probe, ProbeState};
 
 const FINGERPRINT: &str = "ab";
 
@@ -123,7 +123,7 @@ fn every_power_state_but_running_is_named() {
 fn a_lost_machine_is_made_again_by_what_the_phase_allows() {
     let lost = changed(|s| {
         s.vm = Power::Missing;
-        s.sql = Probe { state: "unreachable", reason: None, ms: 1 };
+        s.sql = Probe { state: ProbeState::Unreachable, reason: None, ms: 1 };
     });
     let (_, issues) = judged(&lost, &Session::NotTried, None);
     assert_eq!(issues[0].command.as_deref(), Some("exasol deploy -d demo"));
@@ -144,7 +144,7 @@ fn nobody_who_has_not_tried_a_login_is_healthy() {
 
 #[test]
 fn a_closed_door_is_told_from_another_machine() {
-    let timeout = Probe { state: "timeout", reason: Some("no answer in 5 s".into()), ms: 5000 };
+    let timeout = Probe { state: ProbeState::Timeout, reason: Some("no answer in 5 s".into()), ms: 5000 };
     let (_, issues) = judged(&changed(|s| s.ssh = timeout), &Session::NotTried, None);
     assert_eq!((kinds(&issues), issues[0].detail.as_str()), (vec!["ssh_timeout"], "no answer in 5 s"));
     for (refusal, kind) in [
@@ -233,7 +233,7 @@ fn an_admin_ui_that_is_down_is_a_warning() {
 
 #[test]
 fn a_changed_certificate_is_told_from_somebody_in_between() {
-    let mismatch = changed(|s| s.sql = Probe { state: "identity_mismatch", reason: None, ms: 1 });
+    let mismatch = changed(|s| s.sql = Probe { state: ProbeState::IdentityMismatch, reason: None, ms: 1 });
     let (_, issues) = judged(&mismatch, &told(facts()), None);
     assert_eq!(kinds(&issues), ["sql_identity_mismatch", "certificate_foreign"]);
     assert!(issues.iter().all(|issue| issue.command.is_none()), "{issues:?}");

@@ -13,7 +13,7 @@ use super::super::host::HostConnection;
 use super::super::operation::millis;
 use super::super::recorded;
 use crate::deployment::{DeploymentDir, Secrets};
-use crate::model::{Machine, Node, NodePlan, NodeStatus, Phase, Power, Probe};
+use crate::model::{Machine, Node, NodePlan, NodeStatus, Phase, Power, Probe, ProbeState};
 use crate::signal::Interrupt;
 use crate::sql;
 use crate::tools::ssh_scan;
@@ -193,7 +193,7 @@ async fn probe_ssh(access: &Access, secrets: Option<&Secrets>, node: &Node, dead
     let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;
     match (seen, expected) {
         (Ok(seen), Some(expected)) if seen != expected => Probe {
-            state: "identity_mismatch",
+            state: ProbeState::IdentityMismatch,
             reason: Some("it shows another SSH host key than the one made for this node".into()),
             ms: millis(since),
         },

@@ -1,7 +1,7 @@
 //! What phase, lock and probes together mean: one word and its reason.
 
 use crate::deployment::LockStatus;
-use crate::model::{NodeStatus, Phase, Power};
+use crate::model::{NodeStatus, Phase, Power, ProbeState};
 
 pub(super) struct Verdict {
     pub status: String,
@@ -58,7 +58,8 @@ impl Verdict {
         let off: Vec<_> = nodes.iter().filter(|n| n.vm.is_at_rest() || is_lost(n)).collect();
         let (status, reason) = if off.is_empty() {
             let silent = nodes.iter().filter(|n| !n.sql.is_ok()).map(|n| format!("{}: {}", n.name, why_silent(n)));
-            let unreachable = nodes.iter().all(|n| matches!(n.sql.state, "unreachable" | "timeout"));
+            let unreachable =
+                nodes.iter().all(|n| matches!(n.sql.state, ProbeState::Unreachable | ProbeState::Timeout));
             let status = if unreachable { "unreachable" } else { "degraded" };
             (status, silent.collect::<Vec<_>>().join("; "))
         } else {
@@ -87,7 +88,7 @@ fn names(nodes: &[NodeStatus], which: impl Fn(&NodeStatus) -> bool) -> String {
 /// A machine's own trouble says more than that nothing answers.
 fn why_silent(node: &NodeStatus) -> &str {
     let of_machine = node.vm_reason.as_deref().filter(|_| node.vm == Power::Running);
-    of_machine.or(node.sql.reason.as_deref()).unwrap_or(node.sql.state)
+    of_machine.or(node.sql.reason.as_deref()).unwrap_or(node.sql.state.as_str())
 }
 
 /// How many nodes are on and take logins, and which machines are not where they should be, in words.
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
     use crate::model::Probe;
 
-    fn node(vm: Power, sql: &'static str) -> NodeStatus {
+    fn node(vm: Power, sql: ProbeState) -> NodeStatus {
         testing::node(vm, Probe { state: sql, reason: None, ms: 1 })
     }
 
@@ -134,11 +135,11 @@ mod tests {
     fn ready_is_only_what_accepts_logins() {
         let free = LockStatus::Free;
         let ready = Phase::DatabaseReady;
-        assert_eq!(verdict(ready, &free, &[node(Power::Running, "ok")]), "database_ready");
-        assert_eq!(verdict(ready, &free, &[node(Power::Off, "unreachable")]), "stopped");
-        assert_eq!(verdict(ready, &free, &[node(Power::Unknown, "timeout")]), "unreachable");
-        assert_eq!(verdict(ready, &free, &[node(Power::Running, "refused")]), "degraded");
-        let half = [node(Power::Running, "ok"), node(Power::Off, "timeout")];
+        assert_eq!(verdict(ready, &free, &[node(Power::Running, ProbeState::Ok)]), "database_ready");
+        assert_eq!(verdict(ready, &free, &[node(Power::Off, ProbeState::Unreachable)]), "stopped");
+        assert_eq!(verdict(ready, &free, &[node(Power::Unknown, ProbeState::Timeout)]), "unreachable");
+        assert_eq!(verdict(ready, &free, &[node(Power::Running, ProbeState::Refused)]), "degraded");
+        let half = [node(Power::Running, ProbeState::Ok), node(Power::Off, ProbeState::Timeout)];
         assert_eq!(verdict(ready, &free, &half), "degraded");
     }
 
@@ -146,30 +147,32 @@ mod tests {
     fn which_answer_came_first_does_not_matter() {
         let of = |nodes: &[NodeStatus]| Verdict::of(Phase::DatabaseReady, &LockStatus::Free, nodes);
         for vm in [Power::Off, Power::Paused, Power::Crashed] {
-            for sql in ["ok", "not_probed"] {
-                let found = of(&[node(Power::Running, "ok"), node(vm, sql)]);
+            for sql in [ProbeState::Ok, ProbeState::NotProbed] {
+                let found = of(&[node(Power::Running, ProbeState::Ok), node(vm, sql)]);
                 assert_eq!((found.status.as_str(), found.reason), ("degraded", format!("n11 is {}", vm.as_str())));
             }
         }
-        assert_eq!(of(&[node(Power::Off, "ok")]).status, "stopped");
-        let elsewhere = of(&[node(Power::Missing, "ok")]);
+        assert_eq!(of(&[node(Power::Off, ProbeState::Ok)]).status, "stopped");
+        let elsewhere = of(&[node(Power::Missing, ProbeState::Ok)]);
         assert_eq!(elsewhere.status, "database_ready");
         assert!(elsewhere.reason.contains("knows no machine of n11"), "{}", elsewhere.reason);
-        assert_eq!(of(&[node(Power::Missing, "unreachable")]).status, "degraded");
+        assert_eq!(of(&[node(Power::Missing, ProbeState::Unreachable)]).status, "degraded");
     }
 
     #[test]
     fn a_paused_machine_is_told_with_its_reason() {
         let why = "its disk x got an I/O error: no space left";
-        let paused = NodeStatus { vm_reason: Some(why.into()), ..node(Power::Paused, "timeout") };
+        let paused = NodeStatus { vm_reason: Some(why.into()), ..node(Power::Paused, ProbeState::Timeout) };
         let found = Verdict::of(Phase::DatabaseReady, &LockStatus::Free, &[paused]);
         assert_eq!(found.reason, format!("n11 is paused: {why}"));
     }
 
     #[test]
     fn a_lost_machine_is_told_in_every_phase() {
-        let lost =
-            [node(Power::Off, "unreachable"), NodeStatus { name: "n12".into(), ..node(Power::Missing, "timeout") }];
+        let lost = [
+            node(Power::Off, ProbeState::Unreachable),
+            NodeStatus { name: "n12".into(), ..node(Power::Missing, ProbeState::Timeout) },
+        ];
         let of = |phase| Verdict::of(phase, &LockStatus::Free, &lost);
         assert_eq!(of(Phase::Stopped).status, "degraded");
         assert!(of(Phase::Stopped).reason.contains("n12 is missing"));
@@ -179,12 +182,12 @@ mod tests {
     #[test]
     fn stopped_is_what_nobody_has_switched_on_again() {
         let of = |nodes: &[NodeStatus]| verdict(Phase::Stopped, &LockStatus::Free, nodes);
-        assert_eq!(of(&[node(Power::Off, "unreachable")]), "stopped");
-        assert_eq!(of(&[node(Power::Unknown, "timeout")]), "stopped");
-        let unseen = Verdict::of(Phase::Stopped, &LockStatus::Free, &[node(Power::Unknown, "timeout")]);
+        assert_eq!(of(&[node(Power::Off, ProbeState::Unreachable)]), "stopped");
+        assert_eq!(of(&[node(Power::Unknown, ProbeState::Timeout)]), "stopped");
+        let unseen = Verdict::of(Phase::Stopped, &LockStatus::Free, &[node(Power::Unknown, ProbeState::Timeout)]);
         assert!(unseen.reason.contains("the machine of n11 could not be asked"), "{}", unseen.reason);
-        assert_eq!(of(&[node(Power::Running, "refused"), node(Power::Off, "timeout")]), "degraded");
-        assert_eq!(of(&[node(Power::Running, "ok")]), "database_ready");
+        assert_eq!(of(&[node(Power::Running, ProbeState::Refused), node(Power::Off, ProbeState::Timeout)]), "degraded");
+        assert_eq!(of(&[node(Power::Running, ProbeState::Ok)]), "database_ready");
     }
 
     #[test]

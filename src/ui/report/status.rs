@@ -70,7 +70,7 @@ fn nodes(page: &mut Page, nodes: &[NodeStatus]) {
             if two_addresses {
                 row.push(address(&node.private_ip));
             }
-            row.extend([node.ssh.state, node.sql.state].map(|state| state.replace('_', " ")));
+            row.extend([node.ssh.state, node.sql.state].map(|state| state.as_str().replace('_', " ")));
             row
         })
         .collect();
