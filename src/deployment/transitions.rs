@@ -102,6 +102,18 @@ pub fn failed(operation: Operation, cause: Cause, changed: bool) -> Option<Phase
     }
 }
 
+/// What `phase` is once an operation has ended that found it and changed nothing: work that somebody was killed at is
+/// not interrupted any more, but failed, and the error says at what.
+pub fn given_up(phase: Phase) -> Phase {
+    match phase {
+        Phase::DeployInProgress => Phase::DeploymentFailed,
+        Phase::StopInProgress => Phase::StopFailed,
+        Phase::StartInProgress => Phase::StartFailed,
+        Phase::DestroyInProgress => Phase::DestroyFailed,
+        other => other,
+    }
+}
+
 /// A command that leads on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Next {
@@ -256,6 +268,16 @@ mod tests {
         assert_eq!(failed(Operation::Deploy, Cause::Connection, true), Some(Phase::DatabaseConnectionFailed));
         assert_eq!(failed(Operation::Deploy, Cause::Other, true), Some(Phase::DeploymentFailed));
         assert_eq!(failed(Operation::Start, Cause::Connection, true), Some(Phase::StartFailed));
+    }
+
+    #[test]
+    fn nothing_that_has_failed_stays_in_progress_and_the_same_may_be_run_again() {
+        for phase in Phase::ALL {
+            assert!(!given_up(phase).is_in_progress());
+            assert_eq!(given_up(phase) == phase, !phase.is_in_progress());
+            let same = |operation: &Operation| may(*operation, phase) == may(*operation, given_up(phase));
+            assert!(Operation::ALL.iter().all(same), "{phase}");
+        }
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
         remove_leftovers(work, host.as_ref()).await?;
         prove(work, host.as_ref()).await?;
         work.begin(CLEAN.id);
+        // Without its secrets and keys it is no longer what it was.
+        work.changes();
         work.dir.remove_after_destroy()?;
         Ok(report(&id, Phase::Destroyed, false, listed, since))
     })

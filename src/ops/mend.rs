@@ -12,8 +12,7 @@ pub(super) async fn definitions(work: &Work) -> Result<()> {
         let what = format!("bringing the machine of {} up to date", node.name);
         let (facts, plan) = (work.dir.state().facts.clone(), node.clone());
         let mended = host.act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await;
-        // One that failed may have come half the way.
-        if !matches!(&mended, Ok(changes) if changes.is_empty()) {
+        if has_changed(&mended) {
             work.changes();
         }
         let changes = mended?;
@@ -22,6 +21,15 @@ pub(super) async fn definitions(work: &Work) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// One that failed may have come half the way, unless libvirt did not even answer.
+fn has_changed(mended: &Result<Vec<String>>) -> bool {
+    use Error::{Interrupted, LibvirtUnreachable, Timeout};
+    match mended {
+        Ok(changes) => !changes.is_empty(),
+        Err(error) => !matches!(error, Interrupted { .. } | LibvirtUnreachable { .. } | Timeout { .. }),
+    }
 }
 
 /// Of machines that need nothing else: what cannot be mended is a warning.

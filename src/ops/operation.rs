@@ -189,7 +189,7 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
     // One that has no phase of its own leaves the one that it found or proved, and the trouble before it.
     let (keeps, now) = (transitions::begin(operation).is_none(), work.dir.state().phase);
     let mended = keeps && now != work.from;
-    let phase = phase.unwrap_or(if keeps { now } else { work.from });
+    let phase = phase.unwrap_or(if keeps { now } else { transitions::given_up(work.from) });
     let trouble = match last_error {
         Some(error) => Trouble::New(error),
         None if keeps && !mended => Trouble::Stays,

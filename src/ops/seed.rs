@@ -60,8 +60,8 @@ async fn each(work: &Work, host: &HostConnection) -> Result<()> {
             continue;
         }
         let ssh = work.access.ssh()?;
-        work.changes();
         work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
+        work.changes();
         let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
         let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;
         match gone {

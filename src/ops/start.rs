@@ -57,6 +57,8 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         }
         let consoles = boot::follow(work);
         power::on(work, seen).await?;
+        // They run, whoever switched them on.
+        work.found_otherwise();
         let now = boot::wait(work, &consoles).await?;
         seed::retire(work).await?;
         addresses(work, &now).await?;

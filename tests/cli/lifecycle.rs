@@ -51,6 +51,35 @@ fn a_ready_cluster_that_was_told_less_is_told_the_rest() {
 }
 
 #[test]
+fn a_ready_cluster_that_does_not_answer_now_stays_ready_while_nothing_is_done_to_it() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.world.edit_state(|state| state["certificate_fingerprint"] = "0".repeat(64).into());
+    cluster.world.remove("terraform");
+    cluster.exasol("deploy").run().code(4).says("deploying again");
+    assert_eq!(cluster.phase(), Phase::DatabaseReady);
+}
+
+#[test]
+fn a_resumed_operation_that_fails_again_is_not_interrupted_any_more() {
+    let Some(cluster) = Cluster::deployed() else { return };
+    cluster.world.remove("terraform");
+    cluster.put(Phase::DeployInProgress);
+    cluster.exasol("deploy").run().code(4);
+    assert_eq!(cluster.phase(), Phase::DeploymentFailed);
+}
+
+#[test]
+fn a_deployment_that_has_lost_its_secrets_can_only_be_destroyed() {
+    let Some(cluster) = Cluster::initialized() else { return };
+    let root = cluster.world.deployment();
+    std::fs::write(root.join("ansible"), "no folder").unwrap();
+    cluster.exasol("destroy --yes").run().code(1);
+    assert_eq!(cluster.phase(), Phase::DestroyFailed);
+    std::fs::remove_file(root.join("ansible")).unwrap();
+    cluster.exasol("destroy --yes").run().code(0);
+}
+
+#[test]
 fn every_command_from_every_phase_does_its_work_or_says_why_it_may_not() {
     let Some(cluster) = Cluster::deployed() else { return };
     for phase in Phase::ALL {

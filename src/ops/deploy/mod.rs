@@ -72,6 +72,8 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         // A kernel may panic while Terraform still makes the other machines.
         let consoles = boot::follow(work);
         apply::run(work, &programs.terraform, allow_replace, agree).await?;
+        // What fails from here on fails at the cluster itself, whatever was recorded of it.
+        work.found_otherwise();
         let release = match release {
             Some(release) => release,
             None => artifacts::release(work, &mut pending).await?,
@@ -126,7 +128,6 @@ async fn is_still_ready(work: &mut Work) -> bool {
             true
         }
         Err(error) => {
-            work.found_otherwise();
             work.done(format!("not ready any more ({error}): deploying again"));
             false
         }
