@@ -109,9 +109,10 @@ impl Drawer {
         (sink, Drawer { events, thread })
     }
 
-    /// Shows what was emitted, for at most as long as `limit` says. A thread whose reader stalls is left behind.
-    pub fn end(self, limit: impl Fn() -> Duration) {
-        let done = self.events.settle(limit);
+    /// Shows what was emitted, until `goes_on` says no: see [`Events::settle`]. A thread whose reader stalls is left
+    /// behind.
+    pub fn end(self, goes_on: impl Fn(Duration) -> bool) {
+        let done = self.events.settle(goes_on);
         self.events.close();
         if done {
             // It has nothing left to show. If it panicked, nothing is lost that could still be had.

@@ -51,9 +51,9 @@ use screen::Screen;
 use stream::{Printed, Stream};
 use style::{Paint, Tone};
 
-/// How long a command waits for a reader who does not take its progress.
+/// How long a command waits for a reader who takes nothing of its progress. One who reads slowly gets it all.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(2);
-/// The same after a signal; and how long a result still waits for its reader when a signal comes meanwhile.
+/// How long it waits after a signal, however much the reader takes; and how long a result still waits for its reader when a signal comes meanwhile.
 const AFTER_SIGNAL: Duration = Duration::from_millis(500);
 
 /// What commands print with. Cheap to clone.
@@ -108,7 +108,7 @@ impl Ui {
     pub fn end_progress(&self) {
         let drawer = self.running().drawer.take();
         if let Some(drawer) = drawer {
-            drawer.end(self.progress_limit());
+            drawer.end(self.progress_patience());
         }
     }
 
@@ -242,15 +242,17 @@ impl Ui {
     fn settle(&self) {
         let events = self.running().drawer.as_ref().map(|drawer| drawer.events.clone());
         if let Some(events) = events {
-            events.settle(self.progress_limit());
+            events.settle(self.progress_patience());
         }
     }
 
-    fn progress_limit(&self) -> impl Fn() -> Duration + use<> {
+    /// Whether to wait on for a reader of progress who has taken nothing for so long.
+    fn progress_patience(&self) -> impl Fn(Duration) -> bool + use<> {
         let interrupt = self.running().interrupt.clone();
-        move || match interrupt.as_ref().and_then(Interrupt::signal) {
-            Some(_) => AFTER_SIGNAL,
-            None => PROGRESS_LIMIT,
+        let began = Instant::now();
+        move |silent| match interrupt.as_ref().and_then(Interrupt::signal) {
+            Some(_) => began.elapsed() < AFTER_SIGNAL,
+            None => silent < PROGRESS_LIMIT,
         }
     }
 

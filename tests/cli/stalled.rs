@@ -1,7 +1,7 @@
 //! Output that nobody reads: a pager on its first page, a terminal after Ctrl-S, a CI system that hangs. The tools are
 //! looked after all the same, and a signal ends the program.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -108,25 +108,33 @@ fn progress_that_nobody_reads_does_not_keep_a_finished_program() {
     is_complete(&logged(&cluster.world));
 }
 
-#[test]
-fn a_reader_that_comes_back_gets_all_events_and_the_result_last() {
-    let world = World::complete().with_a_machine();
-    talkative_terraform(&world);
-    std::fs::write(world.path("home").join("terraform-waits"), "").unwrap();
-    let mut child = world.exasol("deploy --json").start();
-    wait_for(&world, "terraform-has-spoken", Duration::from_secs(60));
-    let reader = std::thread::spawn({
-        let mut stdout = child.stdout.take();
-        move || written(&mut stdout)
-    });
-    std::fs::remove_file(world.path("home").join("terraform-waits")).unwrap();
-    // The mock driver lets no domain run.
-    assert!(code_within(&mut child, Duration::from_secs(60)).is_some());
-    let lines = reader.join().unwrap();
-    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (last, events) = lines.split_last().unwrap();
+/// The events in what a command with `--json` wrote. The last line is its result or its error.
+fn events_before_the_result(lines: &str) -> Vec<serde_json::Value> {
+    let mut events: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = events.pop().unwrap();
     assert!(last["schema"] == 1, "{last}");
-    is_complete(events);
+    events
+}
+
+#[test]
+fn a_reader_that_comes_back_gets_all_events_however_slowly_it_reads() {
+    // The second takes longer for all of them than the program waits for one that takes nothing.
+    for pause in [Duration::ZERO, Duration::from_millis(2)] {
+        let world = World::complete().with_a_machine();
+        talkative_terraform(&world);
+        std::fs::write(world.path("home").join("terraform-waits"), "").unwrap();
+        let mut child = world.exasol("deploy --json").start();
+        wait_for(&world, "terraform-has-spoken", Duration::from_secs(60));
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let reader = std::thread::spawn(move || {
+            let lines = stdout.lines().map(|line| line.unwrap() + "\n");
+            lines.inspect(|_| std::thread::sleep(pause)).collect::<String>()
+        });
+        std::fs::remove_file(world.path("home").join("terraform-waits")).unwrap();
+        // The mock driver lets no domain run.
+        assert!(code_within(&mut child, Duration::from_secs(60)).is_some());
+        is_complete(&events_before_the_result(&reader.join().unwrap()));
+    }
 }
 
 /// A pipe that takes nothing more. The reader must live as long as the test.
