@@ -147,16 +147,17 @@ impl Events {
         true
     }
 
-    /// Takes no more events. Those that still wait are counted instead of shown.
+    /// Takes no more events. Of those that still wait the landmarks are shown; the others are counted.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let left = state.waiting.drain(..).map(|waiting| waiting.count()).sum();
-        if left > 0 {
-            state.waiting.push_back(Waiting::LeftOut(left));
-        }
-        state.put = state.taken + u64::from(left > 0);
+        state.keep_landmarks();
         self.queue.filled.notify_one();
+    }
+
+    /// Nobody waits any more for what is shown now.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -179,6 +180,14 @@ impl State {
         }
         self.put += 1;
     }
+
+    fn keep_landmarks(&mut self) {
+        let Some(gap) = self.waiting.iter().position(|waiting| !waiting.is_landmark()) else { return };
+        let left = self.waiting.iter().filter(|waiting| !waiting.is_landmark()).map(Waiting::count).sum();
+        self.waiting.retain(Waiting::is_landmark);
+        self.waiting.insert(gap, Waiting::LeftOut(left));
+        self.put = self.taken + self.waiting.len() as u64;
+    }
 }
 
 impl Waiting {
@@ -187,6 +196,10 @@ impl Waiting {
             Waiting::Event(_) => 1,
             Waiting::LeftOut(count) => *count,
         }
+    }
+
+    fn is_landmark(&self) -> bool {
+        matches!(self, Waiting::Event(stamped) if stamped.event.is_landmark())
     }
 }
 
@@ -273,14 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_tells_how_many_nobody_saw() {
+    fn a_closed_queue_tells_how_many_nobody_saw_and_keeps_the_steps() {
         let (sink, events) = EventSink::queued();
+        sink.emit(Event::StepStarted { step: "one" });
         (0..3).for_each(|_| sink.warn("late"));
+        sink.emit(Event::StepStarted { step: "two" });
+        sink.warn("late");
         events.close();
         sink.warn("too late");
         assert_eq!(
             std::iter::from_fn(|| events.next()).map(|waiting| text(&waiting)).collect::<Vec<_>>(),
-            ["3 left out"]
+            ["[one]", "4 left out", "[two]"]
         );
+        assert!(events.settle(|_| false), "it is all shown");
     }
 }

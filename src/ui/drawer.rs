@@ -20,30 +20,52 @@ trait Look: Send {
     fn show(&mut self, stamped: &Stamped, in_operation: bool);
 }
 
+/// What the thread writes with. It waits for its reader for as long as it takes, but no more when the queue is closed:
+/// then whoever has closed it prints next. Nobody can be told what cannot be written.
+#[derive(Clone)]
+struct Pen {
+    screen: Screen,
+    events: Events,
+}
+
+impl Pen {
+    fn warn(&self, text: &str) {
+        self.screen.new_warning(text).iter().for_each(|text| self.err(text));
+    }
+
+    fn err(&self, text: &str) {
+        self.screen.err.print(text, || !self.events.is_closed()).ok();
+    }
+
+    fn out(&self, text: &str) {
+        self.screen.out.print(text, || !self.events.is_closed()).ok();
+    }
+}
+
 /// Numbered steps on standard error. `--quiet` leaves only warnings.
 struct Plain {
-    screen: Screen,
+    pen: Pen,
     lines: Lines,
 }
 
 /// Lines of standard output; outside an operation standard output is left to the one result.
 struct JsonLines {
-    screen: Screen,
+    pen: Pen,
     outside: Plain,
 }
 
 impl Look for Plain {
     fn show(&mut self, stamped: &Stamped, in_operation: bool) {
         match &stamped.event {
-            Event::Warning { message } => self.screen.draw_warning(message),
+            Event::Warning { message } => self.pen.warn(message),
             // Outside an operation the checks are the command's result.
             Event::Check(check) if in_operation => {
-                plain::check_warning(check).iter().for_each(|text| self.screen.draw_warning(text))
+                plain::check_warning(check).iter().for_each(|text| self.pen.warn(text))
             }
             _ => {}
         }
         if let Some(line) = self.lines.line(&stamped.event) {
-            self.screen.draw_on_err(&line);
+            self.pen.err(&line);
         }
     }
 }
@@ -55,26 +77,26 @@ impl Look for JsonLines {
             Event::Warning { .. } => true,
             // How far a transfer is: too much for lines.
             Event::StepProgress { .. } => false,
-            _ => !self.screen.settings.quiet,
+            _ => !self.pen.screen.settings.quiet,
         };
         if shown {
-            self.screen.draw_on_out(&json::event(stamped));
+            self.pen.out(&json::event(stamped));
         }
     }
 }
 
-fn look(screen: Screen) -> Box<dyn Look> {
-    let settings = screen.settings;
+fn look(pen: Pen) -> Box<dyn Look> {
+    let settings = pen.screen.settings;
     let detail = match settings.format {
         Format::Json => Detail::Quiet,
         Format::Text if settings.quiet => Detail::Quiet,
         Format::Text if settings.verbose => Detail::Verbose,
         Format::Text => Detail::Normal,
     };
-    let plain = Plain { screen: screen.clone(), lines: Lines::new(detail, settings.stderr_colors) };
+    let plain = Plain { pen: pen.clone(), lines: Lines::new(detail, settings.stderr_colors) };
     match settings.format {
         Format::Text => Box::new(plain),
-        Format::Json => Box::new(JsonLines { screen, outside: plain }),
+        Format::Json => Box::new(JsonLines { pen, outside: plain }),
     }
 }
 
@@ -104,19 +126,18 @@ pub(super) struct Drawer {
 impl Drawer {
     pub fn start(screen: Screen) -> (EventSink, Drawer) {
         let (sink, events) = EventSink::queued();
-        let queue = events.clone();
-        let thread = std::thread::spawn(move || draw(&queue, look(screen).as_mut()));
+        let pen = Pen { screen, events: events.clone() };
+        let thread = std::thread::spawn(move || draw(&pen.events.clone(), look(pen).as_mut()));
         (sink, Drawer { events, thread })
     }
 
-    /// Shows what was emitted, until `goes_on` says no: see [`Events::settle`]. A thread whose reader stalls is left
-    /// behind.
+    /// Shows what was emitted, until `goes_on` says no: see [`Events::settle`]. Of what is left then, the thread gives
+    /// the landmarks and the number of the others to the streams before this returns: whatever is printed later comes
+    /// after them.
     pub fn end(self, goes_on: impl Fn(Duration) -> bool) {
-        let done = self.events.settle(goes_on);
+        self.events.settle(goes_on);
         self.events.close();
-        if done {
-            // It has nothing left to show. If it panicked, nothing is lost that could still be had.
-            self.thread.join().ok();
-        }
+        // If it panicked, nothing is lost that could still be had.
+        self.thread.join().ok();
     }
 }

@@ -33,18 +33,4 @@ impl Screen {
         page.paragraph(Tone::Warning, "warning:", text);
         page.into_text()
     }
-
-    /// For the thread that draws, as the two below: waits for the reader for as long as it takes. Nobody can be told
-    /// what cannot be written.
-    pub fn draw_warning(&self, text: &str) {
-        self.new_warning(text).iter().for_each(|text| self.draw_on_err(text));
-    }
-
-    pub fn draw_on_err(&self, text: &str) {
-        self.err.print(text, || true).ok();
-    }
-
-    pub fn draw_on_out(&self, text: &str) {
-        self.out.print(text, || true).ok();
-    }
 }

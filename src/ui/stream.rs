@@ -83,14 +83,14 @@ impl Stream {
     fn write(&self, text: &str, goes_on: impl Fn() -> bool) -> io::Result<Printed> {
         let (done, result) = channel();
         self.jobs.send(Job { text: text.to_owned(), done: Some(done) }).map_err(|_| gone())?;
-        loop {
+        while goes_on() {
             match result.recv_timeout(LOOK_AGAIN) {
                 Ok(written) => return written.map(|()| Printed::Yes),
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
-                Err(RecvTimeoutError::Timeout) if goes_on() => {}
-                Err(RecvTimeoutError::Timeout) => return Ok(Printed::NotYet),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
+        Ok(Printed::NotYet)
     }
 }
 

@@ -137,6 +137,33 @@ fn a_reader_that_comes_back_gets_all_events_however_slowly_it_reads() {
     }
 }
 
+#[test]
+fn a_reader_that_comes_back_late_gets_the_result_last() {
+    for words in ["deploy", "deploy --json"] {
+        let world = World::complete().with_a_machine();
+        talkative_terraform(&world);
+        let mut child = world.exasol(words).start();
+        wait_for(&world, "terraform-has-spoken", Duration::from_secs(60));
+        let end = Instant::now() + Duration::from_secs(60);
+        while logged(&world).last().is_none_or(|event| event["event"] != "operation_finished") {
+            assert!(Instant::now() < end, "{words}: it never finished");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // It waits 2 s for a reader that takes nothing, and 3 s for threads. The error waits for as long as it takes.
+        std::thread::sleep(Duration::from_secs(7));
+        let shown = if words.contains("json") { written(&mut child.stdout) } else { written(&mut child.stderr) };
+        assert!(code_within(&mut child, Duration::from_secs(10)).is_some());
+        let left_out = "events are not shown here";
+        assert_eq!(shown.matches(left_out).count(), 1, "{words}");
+        if words.contains("json") {
+            let events = events_before_the_result(&shown);
+            assert_eq!(events.last().unwrap()["event"], "operation_finished");
+        } else {
+            assert!(shown.find(left_out) < shown.find("\nerror: "), "{}", shown.split_at(shown.len() - 2000).1);
+        }
+    }
+}
+
 /// A pipe that takes nothing more. The reader must live as long as the test.
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
