@@ -57,7 +57,7 @@ pub(super) async fn call_with(
     loop {
         match interrupt.run(send(&client, call, &url, token)).await? {
             Ok(answer) => return Ok(answer),
-            Err(trouble) => match patience.after(trouble, 0, url.as_str(), &mut |_| {}, interrupt).await {
+            Err(trouble) => match patience.after(trouble, 0, &shown(&call.url), &mut |_| {}, interrupt).await {
                 Err(Error::Download { cause, hint, .. }) => return Err(failed(cause, hint)),
                 other => other?,
             },
@@ -167,6 +167,34 @@ mod tests {
         let answer = call_with(Patience::new(3, Duration::ZERO), &ask, Some("hunter2"), &Interrupt::never()).await;
         assert_eq!(answer.unwrap(), Value::Null);
         assert!(sent(&server, Body::Empty).await.unwrap_err().to_string().contains("404"));
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_made_again_logs_no_secret_of_the_address() {
+        let log = Log::default();
+        let to = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(move || to.clone());
+        let _logging = tracing::subscriber::set_default(subscriber.finish());
+        let server = serve(|n, _| if n == 0 { answered("503 Busy", "", b"", 0) } else { ok(b"") }).await;
+        let ask = HttpCall::get(format!("{}?sig=hunter2", server.url));
+        call_with(Patience::new(3, Duration::ZERO), &ask, None, &Interrupt::never()).await.unwrap();
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("trying again") && !log.contains("hunter2"), "{log}");
     }
 
     #[tokio::test]
