@@ -393,6 +393,21 @@ fn destroy_asks_and_without_a_terminal_refuses() {
 }
 
 #[test]
+fn what_this_version_does_not_know_of_a_spec_keeps_nobody_from_its_removal() {
+    let world = World::complete().initialized();
+    world.edit_state(|state| {
+        state["spec"]["instance_type"] = "gone".into();
+        state["spec"]["options"]["of_a_newer_version"] = true.into();
+    });
+    world.exasol("deploy").run().code(2);
+    for words in ["status", "destroy --dry-run"] {
+        world.exasol(words).run().code(0);
+    }
+    world.exasol("destroy --yes").run().code(0);
+    assert_eq!(world.state()["phase"], "destroyed");
+}
+
+#[test]
 fn a_destroyed_directory_keeps_only_state_logs_and_readme() {
     let world = World::complete().initialized();
     world.exasol("destroy --yes").run().code(0);

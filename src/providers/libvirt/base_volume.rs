@@ -50,14 +50,14 @@ pub(super) fn upload(
     sha256: &str,
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<String> {
-    let Libvirt { client, options, .. } = host;
-    let during = format!("upload {} to storage pool '{}'", path.display(), options.pool);
+    let Libvirt { client, site, .. } = host;
+    let during = format!("upload {} to storage pool '{}'", path.display(), site.pool);
     let file = || File::open(path).map_err(Error::io(format!("cannot read {}", path.display())));
     let length = file()?.metadata().map_err(Error::io(format!("cannot read {}", path.display())))?.len();
     let (image, mark) = names(sha256);
-    let job = Job { client, pool: &options.pool, image: &image, mark: &mark, length };
+    let job = Job { client, pool: &site.pool, image: &image, mark: &mark, length };
     // The pool is looked at anew: other programs may have changed its folder.
-    client.pool(&options.pool).map_err(|f| f.during(&during))?;
+    client.pool(&site.pool).map_err(|f| f.during(&during))?;
     loop {
         match job.state().map_err(|f| f.during(&during))? {
             State::Whole => return Ok(image),
@@ -68,7 +68,7 @@ pub(super) fn upload(
                 }
             }
             State::Foreign(found) => {
-                let fix = format!("remove it: virsh -c {} vol-delete --pool '{}' {image}", options.uri, options.pool);
+                let fix = format!("remove it: virsh -c {} vol-delete --pool '{}' {image}", site.uri, site.pool);
                 let message = format!("volume {image} has {found} bytes, the image has {length}");
                 return Err(Error::Usage { message, hint: Some(fix) });
             }
@@ -77,7 +77,7 @@ pub(super) fn upload(
             Upload::Complete { sha256: sent } if sent == sha256 => job.mark().map_err(|f| f.during(&during))?,
             Upload::Complete { sha256: found } => {
                 // Without a mark nobody uses it; that it goes as well is only tidy.
-                let _ = client.delete_volume(&options.pool, &image);
+                let _ = client.delete_volume(&site.pool, &image);
                 let (what, expected) = (format!("{}, as it was sent,", path.display()), sha256.to_owned());
                 return Err(Error::Checksum { what, expected, found });
             }
@@ -174,12 +174,12 @@ fn is_fresh(volume: &Volume) -> bool {
 }
 
 /// Base images in the pool, each with the volumes that need it.
-pub(super) fn cached(Libvirt { client, options, .. }: &Libvirt) -> Result<Vec<CachedVolume>> {
-    let during = format!("list the volumes of storage pool '{}'", options.pool);
-    if !client.pool(&options.pool).map_err(|f| f.during(&during))?.is_some_and(|pool| pool.active) {
+pub(super) fn cached(Libvirt { client, site, .. }: &Libvirt) -> Result<Vec<CachedVolume>> {
+    let during = format!("list the volumes of storage pool '{}'", site.pool);
+    if !client.pool(&site.pool).map_err(|f| f.during(&during))?.is_some_and(|pool| pool.active) {
         return Ok(Vec::new());
     }
-    list(client, &options.pool).map_err(|f| f.during(&during))
+    list(client, &site.pool).map_err(|f| f.during(&during))
 }
 
 fn list(client: &Client, pool: &str) -> Answer<Vec<CachedVolume>> {
@@ -211,8 +211,8 @@ fn is_image(name: &str) -> bool {
 }
 
 /// Removes a base image that backs nothing and that nobody is uploading.
-pub(super) fn remove(Libvirt { client, options, .. }: &Libvirt, name: &str) -> Result<()> {
-    let pool = options.pool.as_str();
+pub(super) fn remove(Libvirt { client, site, .. }: &Libvirt, name: &str) -> Result<()> {
+    let pool = site.pool.as_str();
     if !is_image(name) {
         return Err(Error::other(format!("{name} is not a base image of this tool")));
     }

@@ -6,15 +6,15 @@ use std::path::Path;
 use super::client::{Answer, Client, DiskError, Interface, InterfaceSource, Pause};
 use super::connection::Libvirt;
 use super::facts::Facts;
-use super::options::Options;
 use super::seed;
+use super::site::Site;
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map, Power, Spec, quote};
 use crate::providers::{ConsoleReader, Leftover, LeftoverKind};
 
 /// State and addresses of the nodes' machines, in the nodes' order.
 pub(super) fn machines(host: &Libvirt, nodes: &[NodePlan]) -> Result<Vec<Machine>> {
-    let Libvirt { client, options, .. } = host;
+    let Libvirt { client, site, .. } = host;
     nodes
         .iter()
         .map(|node| {
@@ -24,8 +24,8 @@ pub(super) fn machines(host: &Libvirt, nodes: &[NodePlan]) -> Result<Vec<Machine
             let ours = if runs { interfaces(client, node) } else { None };
             let addresses = if runs { addresses(client, node, ours.as_deref()) } else { Vec::new() };
             // Only this host's own interfaces can be looked at.
-            let unplugged = ours.filter(|_| options.uri.is_local()).and_then(|ours| unplugged(&ours));
-            let halted = (power == Power::Paused).then(|| halted(client, &options.pool, node)).flatten();
+            let unplugged = ours.filter(|_| site.uri.is_local()).and_then(|ours| unplugged(&ours));
+            let halted = (power == Power::Paused).then(|| halted(client, &site.pool, node)).flatten();
             Ok(Machine { node: node.name.clone(), power, addresses, unplugged, halted })
         })
         .collect()
@@ -84,7 +84,7 @@ fn unplugged(ours: &[Interface]) -> Option<String> {
 }
 
 /// Puts a running machine's interface on its network again, if that is there.
-pub(super) fn replug(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan) -> Result<()> {
+pub(super) fn replug(Libvirt { client, site, .. }: &Libvirt, node: &NodePlan) -> Result<()> {
     let doing = format!("plug the network interface of {} in again", node.machine);
     let configured = client.configured_network(&node.machine, &node.mac).map_err(|f| f.during(doing.clone()))?;
     if let Some(network) = configured
@@ -93,7 +93,7 @@ pub(super) fn replug(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan)
         return Err(Error::other(format!(
             "network '{network}' of {} is not active: virsh -c {} net-start {}",
             node.machine,
-            quote(&options.uri.to_string()),
+            quote(&site.uri.to_string()),
             quote(&network)
         )));
     }
@@ -143,13 +143,13 @@ pub(super) fn shut_down(client: &Client, node: &NodePlan) -> Result<()> {
 
 /// `virsh destroy` removes nothing, whatever its name says.
 pub(super) fn cut_off(spec: &Spec, node: &NodePlan) -> Result<String> {
-    let uri = Options::from_spec(spec)?.uri;
+    let uri = Site::of(spec)?.uri;
     Ok(format!("virsh -c {} destroy {}", quote(&uri.to_string()), quote(&node.machine)))
 }
 
 /// libvirt refuses a second entry for a MAC or an address.
 pub(super) fn keep_address(spec: &Spec, facts: &Map, node: &NodePlan, address: IpAddr) -> Result<Option<String>> {
-    let uri = Options::from_spec(spec)?.uri;
+    let uri = Site::of(spec)?.uri;
     let Some(network) = Facts::from_map(facts)?.network_name else { return Ok(None) };
     let entry = format!("<host mac='{}' ip='{address}'/>", node.mac);
     Ok(Some(format!(
@@ -161,7 +161,7 @@ pub(super) fn keep_address(spec: &Spec, facts: &Map, node: &NodePlan, address: I
 }
 
 pub(super) fn show_leases(spec: &Spec, facts: &Map) -> Result<Option<String>> {
-    let uri = Options::from_spec(spec)?.uri;
+    let uri = Site::of(spec)?.uri;
     let command = |network: String| format!("virsh -c {} net-dhcp-leases {}", quote(&uri.to_string()), quote(&network));
     Ok(Facts::from_map(facts)?.network_name.map(command))
 }
@@ -189,8 +189,8 @@ pub(super) fn follow_consoles(client: &Client, nodes: &[NodePlan], read: Console
 }
 
 /// Domains with their snapshots, volumes in every active pool, and networks whose names are this deployment's.
-pub(super) fn leftovers(Libvirt { client, options, .. }: &Libvirt, id: &DeploymentId) -> Result<Vec<Leftover>> {
-    list(client, &options.pool, id).map_err(|f| f.during("look for what is left of the deployment"))
+pub(super) fn leftovers(Libvirt { client, site, .. }: &Libvirt, id: &DeploymentId) -> Result<Vec<Leftover>> {
+    list(client, &site.pool, id).map_err(|f| f.during("look for what is left of the deployment"))
 }
 
 fn list(client: &Client, pool: &str, id: &DeploymentId) -> Answer<Vec<Leftover>> {
@@ -220,7 +220,7 @@ fn list(client: &Client, pool: &str, id: &DeploymentId) -> Answer<Vec<Leftover>>
 
 /// Removes one; one that is gone already is no error.
 pub(super) fn remove(host: &Libvirt, id: &DeploymentId, leftover: &Leftover) -> Result<()> {
-    let Libvirt { client, options, .. } = host;
+    let Libvirt { client, site, .. } = host;
     let name = &leftover.name;
     if !id.owns(name) {
         return Err(Error::other(format!("{name} does not belong to {id}")));
@@ -228,7 +228,7 @@ pub(super) fn remove(host: &Libvirt, id: &DeploymentId, leftover: &Leftover) -> 
     let (removed, kind) = match leftover.kind {
         LeftoverKind::Domain => (client.remove_domain(name), "domain"),
         LeftoverKind::Seed | LeftoverKind::Volume => {
-            (client.delete_volume(leftover.pool.as_deref().unwrap_or(&options.pool), name), "volume")
+            (client.delete_volume(leftover.pool.as_deref().unwrap_or(&site.pool), name), "volume")
         }
         LeftoverKind::Network => (client.remove_network(name), "network"),
     };
@@ -237,14 +237,14 @@ pub(super) fn remove(host: &Libvirt, id: &DeploymentId, leftover: &Leftover) -> 
 
 /// What a person types to remove it; None for a data disk (see the template for its name).
 pub(super) fn removal(spec: &Spec, leftover: &Leftover) -> Result<Option<String>> {
-    let options = Options::from_spec(spec)?;
-    let virsh = format!("virsh -c {}", quote(&options.uri.to_string()));
+    let site = Site::of(spec)?;
+    let virsh = format!("virsh -c {}", quote(&site.uri.to_string()));
     let name = quote(&leftover.name);
     Ok(match leftover.kind {
         LeftoverKind::Domain => Some(format!("{virsh} destroy {name}; {virsh} undefine {name} --nvram")),
         LeftoverKind::Volume if leftover.name.contains("-data-") => None,
         LeftoverKind::Seed | LeftoverKind::Volume => {
-            let pool = quote(leftover.pool.as_deref().unwrap_or(&options.pool));
+            let pool = quote(leftover.pool.as_deref().unwrap_or(&site.pool));
             Some(format!("{virsh} vol-delete {name} --pool {pool}"))
         }
         LeftoverKind::Network => Some(format!("{virsh} net-destroy {name}; {virsh} net-undefine {name}")),

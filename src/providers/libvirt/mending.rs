@@ -14,11 +14,11 @@ const GB: u64 = 1 << 30;
 /// What was mended, for people; nothing where all is right or there is no such machine. One that runs goes
 /// on as it is until it is switched off and on; disks grow while it is off.
 pub(super) fn mend(host: &Libvirt, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
-    let Libvirt { client, options, spec } = host;
+    let Libvirt { client, site, spec } = host;
     let doing = |f: Fault| f.during(format!("bring the machine {} up to date", node.machine));
-    let mut changes = redefine(client, node, size(options, facts)).map_err(doing)?;
+    let mut changes = redefine(client, node, size(&Options::from_spec(spec)?, facts)).map_err(doing)?;
     if client.power(&node.machine).map_err(doing)? == Power::Off {
-        changes.extend(grow(client, &options.pool, spec, node).map_err(doing)?);
+        changes.extend(grow(client, &site.pool, spec, node).map_err(doing)?);
     }
     Ok(changes)
 }
@@ -82,13 +82,13 @@ fn disk(client: &Client, pool: &str, name: &str) -> Answer<Option<Volume>> {
 
 /// What a machine that exists lacks of what is asked for, and Terraform leaves as it is; for people.
 pub(super) fn misfits(host: &Libvirt, facts: &Map, node: &NodePlan) -> Result<Vec<String>> {
-    let Libvirt { client, options, spec } = host;
+    let Libvirt { client, site, spec } = host;
     let doing = |f: Fault| f.during(format!("look at domain {}", node.machine));
     let Some(xml) = client.definition(&node.machine).map_err(doing)? else { return Ok(Vec::new()) };
     let wwns: Vec<_> = node.disks.iter().map(|disk| disk.wwn.as_str()).collect();
-    let mut found = definition::misfits(&xml, size(options, facts), &wwns);
+    let mut found = definition::misfits(&xml, size(&Options::from_spec(spec)?, facts), &wwns);
     let wanted_gb = u64::from(spec.root_volume_size);
-    let volume = disk(client, &options.pool, &root(node)).map_err(doing)?;
+    let volume = disk(client, &site.pool, &root(node)).map_err(doing)?;
     if let Some(volume) = volume.filter(|volume| volume.capacity != wanted_gb * GB) {
         found.push(format!("root disk {} GB → {wanted_gb} GB", volume.capacity / GB));
     }
@@ -96,11 +96,11 @@ pub(super) fn misfits(host: &Libvirt, facts: &Map, node: &NodePlan) -> Result<Ve
 }
 
 /// Removes a machine with its root disk, for Terraform to make both anew.
-pub(super) fn discard(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan) -> Result<()> {
+pub(super) fn discard(Libvirt { client, site, .. }: &Libvirt, node: &NodePlan) -> Result<()> {
     let doing = |f: Fault| f.during(format!("remove the machine {}", node.machine));
     client.remove_domain(&node.machine).map_err(doing)?;
     for name in names(&root(node)) {
-        client.delete_volume(&options.pool, &name).map_err(doing)?;
+        client.delete_volume(&site.pool, &name).map_err(doing)?;
     }
     Ok(())
 }

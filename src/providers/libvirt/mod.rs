@@ -24,6 +24,7 @@ mod reach;
 mod route;
 mod routes;
 mod seed;
+mod site;
 mod tfvars;
 mod uri;
 mod versions;

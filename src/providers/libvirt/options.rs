@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::addresses::{FIRST_HOST, host_address};
 use super::default_image::default_image;
 use super::facts::Facts;
-use super::uri::{HEEDED, Refused, Uri};
+use super::site::{DEFAULT_POOL, DEFAULT_URI, Site, invalid, named};
+use super::uri::{HEEDED, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::model::{
@@ -16,8 +17,6 @@ use crate::model::{
 };
 
 pub(super) const PROVIDER: &str = "libvirt";
-pub(super) const DEFAULT_URI: &str = "qemu:///system";
-pub(super) const DEFAULT_POOL: &str = "default";
 /// The bridge of libvirt's own network `default`.
 pub(super) const DEFAULT_NETWORK: &str = "virbr0";
 const DEFAULT_SIZE: NodeSize = NodeSize { memory_mb: 4096, vcpus: 2 };
@@ -224,12 +223,13 @@ impl Options {
         let given: Given = serde_json::to_value(&spec.options)
             .and_then(serde_json::from_value)
             .map_err(|e| Error::Usage { message: format!("libvirt options: {e}"), hint: None })?;
+        let Site { uri, pool } = Site::given(given.uri.as_deref(), given.pool.as_deref())?;
         let options = Self {
             size: size(spec, &given)?,
             vcpus_chosen: given.vcpus.is_some() || spec.instance_type.is_some(),
             network: network(given.network.as_deref().unwrap_or(DEFAULT_NETWORK))?,
-            pool: named("--libvirt-pool", given.pool.as_deref().unwrap_or(DEFAULT_POOL))?,
-            uri: uri(given.uri.as_deref().unwrap_or(DEFAULT_URI))?,
+            pool,
+            uri,
             domain_type: given.domain_type.unwrap_or_default(),
             image: image(given.image.as_deref(), given.image_sha256.as_deref())?,
         };
@@ -290,27 +290,6 @@ fn network(value: &str) -> Result<WantedNetwork> {
     }
 }
 
-fn uri(value: &str) -> Result<Uri> {
-    let flag = "--libvirt-uri";
-    // It may hold a password.
-    let shown = if value.contains('@') { shown_address(value) } else { value.to_owned() };
-    let uri = Uri::parse(value)
-        .ok_or_else(|| invalid(flag, &shown, "an address such as qemu:///system or qemu+ssh://user@host/system"))?;
-    match uri.check() {
-        Ok(()) => Ok(uri),
-        Err(Refused { why, instead }) => {
-            Err(Error::Usage { message: format!("{flag}: '{shown}' cannot be used: {why}"), hint: Some(instead) })
-        }
-    }
-}
-
-/// Names of pools, networks and bridges: they go into file names on the hypervisor.
-fn named(flag: &str, value: &str) -> Result<String> {
-    let ok =
-        !value.is_empty() && !value.starts_with('-') && !value.contains('/') && !value.chars().any(char::is_control);
-    if ok { Ok(value.to_owned()) } else { Err(invalid(flag, value, "a name without '/' that does not begin with '-'")) }
-}
-
 fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
     let sha256 = sha256.map(checksum).transpose()?;
     let Some(location) = location else { return Ok(WantedImage::Default { sha256 }) };
@@ -343,10 +322,6 @@ fn checksum(value: &str) -> Result<String> {
     } else {
         Err(invalid("--libvirt-image-sha256", value, "64 hexadecimal digits"))
     }
-}
-
-fn invalid(flag: &str, value: &str, allowed: impl Into<String>) -> Error {
-    Error::InvalidValue { flag: flag.into(), value: value.into(), allowed: allowed.into(), suggestion: None }
 }
 
 #[cfg(test)]
@@ -389,6 +364,19 @@ mod tests {
         let error = Options::from_spec(&spec).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("did you mean 'medium'?"), "{error}");
+    }
+
+    #[test]
+    fn a_spec_that_this_version_does_not_know_still_tells_where_it_is() {
+        let spec: Spec = serde_json::from_value(serde_json::json!({
+            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 2, "instance_type": "gone",
+            "options": {"uri": "qemu+ssh://me@kvm/system", "pool": "fast", "of_a_newer_version": true},
+        }))
+        .unwrap();
+        assert!(Options::from_spec(&spec).is_err());
+        let site = Site::of(&spec).unwrap();
+        assert_eq!((site.uri.to_string().as_str(), site.pool.as_str()), ("qemu+ssh://me@kvm/system", "fast"));
     }
 
     #[test]

@@ -5,34 +5,31 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::client::Client;
 use super::connection::Libvirt;
 use super::facts::Facts;
-use super::options::Options;
 use super::reach;
 use super::routes::{Routes, source_towards};
+use super::site::Site;
+use super::uri::Uri;
 use crate::error::Result;
 use crate::model::{Login, Options as Map, Spec};
 use crate::providers::Variables;
 
 pub(super) fn login(spec: &Spec) -> Result<Option<Login>> {
-    Ok(Options::from_spec(spec)?.uri.login())
+    Ok(Site::of(spec)?.uri.login())
 }
 
 /// Where the address alone does not bring Terraform's provider to the daemon.
 pub(super) fn terraform_variables(spec: &Spec) -> Result<Variables> {
-    let uri = Options::from_spec(spec)?.uri;
+    let uri = Site::of(spec)?.uri;
     let socket = reach::socket(&uri)?;
     Ok(socket.map(|socket| ("libvirt_uri".to_owned(), reach::at(&socket))).into_iter().collect())
 }
 
 /// Works before the deployment's own network exists: its gateway is the first address of its range.
-pub(super) fn deployer_addresses(Libvirt { client, options, .. }: &Libvirt, facts: &Map) -> Result<Vec<IpAddr>> {
-    addresses(options, facts, |name| gateway(client, name))
+pub(super) fn deployer_addresses(Libvirt { client, site, .. }: &Libvirt, facts: &Map) -> Result<Vec<IpAddr>> {
+    addresses(&site.uri, facts, |name| gateway(client, name))
 }
 
-fn addresses(
-    options: &Options,
-    facts: &Map,
-    gateway_of: impl FnOnce(&str) -> Result<Option<IpAddr>>,
-) -> Result<Vec<IpAddr>> {
+fn addresses(uri: &Uri, facts: &Map, gateway_of: impl FnOnce(&str) -> Result<Option<IpAddr>>) -> Result<Vec<IpAddr>> {
     let facts = Facts::from_map(facts)?;
     let gateway = match (&facts.network_name, facts.network_cidr) {
         (_, Some(range)) if facts.own_network => range.hosts().next().map(IpAddr::V4),
@@ -42,7 +39,7 @@ fn addresses(
     Ok(match gateway {
         // Routed or NAT: whoever comes from the hypervisor comes from its address on that network.
         Some(gateway) => vec![gateway],
-        None if options.uri.is_local() => own_address(facts.bridge.as_deref()).into_iter().collect(),
+        None if uri.is_local() => own_address(facts.bridge.as_deref()).into_iter().collect(),
         // How the hypervisor comes to them there, only they can tell.
         None => Vec::new(),
     })
@@ -78,9 +75,9 @@ mod tests {
             "domain_type": "kvm", "cpu_mode": "host-passthrough", "architecture": "x86_64", "uri": "x",
             "own_network": true, "network_cidr": "10.77.3.0/24", "external_addresses": false,
         });
-        let options = Options::from_spec(&spec).unwrap();
+        let uri = Site::of(&spec).unwrap().uri;
         let nobody = |_: &str| panic!("its gateway is known without a question");
-        let addresses = addresses(&options, &serde_json::from_value(facts).unwrap(), nobody).unwrap();
+        let addresses = addresses(&uri, &serde_json::from_value(facts).unwrap(), nobody).unwrap();
         assert_eq!(addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
         let login = login(&spec).unwrap().unwrap();
         assert_eq!((login.host.as_str(), login.port, login.key), ("kvm", Some(2222), Some("/k".into())));

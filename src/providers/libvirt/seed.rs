@@ -44,10 +44,10 @@ pub(super) fn is_seed(volume: &str) -> bool {
 
 /// Puts a seed into the pool for a machine that is about to be made; one that is there is made anew.
 pub(super) fn provide(host: &Libvirt, node: &NodePlan, user_data: &str) -> Result<()> {
-    let Libvirt { client, options, .. } = host;
-    let doing = format!("put the cloud-init disk of {} into storage pool '{}'", node.machine, options.pool);
+    let Libvirt { client, site, .. } = host;
+    let doing = format!("put the cloud-init disk of {} into storage pool '{}'", node.machine, site.pool);
     let image = image(node, user_data).map_err(Error::io(doing.clone()))?;
-    put(client, &options.pool, &name(&node.machine), &image).map_err(|f| f.during(doing))
+    put(client, &site.pool, &name(&node.machine), &image).map_err(|f| f.during(doing))
 }
 
 fn put(client: &Client, pool: &str, volume: &str, image: &[u8]) -> Answer<()> {
@@ -77,16 +77,16 @@ fn image(node: &NodePlan, user_data: &str) -> std::io::Result<Vec<u8>> {
 }
 
 /// Whether a machine has a seed still, or its pool has one of it.
-pub(super) fn is_there(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan) -> Result<bool> {
-    let there = |name: String| client.volume(&options.pool, &name).map(|volume| volume.is_some());
+pub(super) fn is_there(Libvirt { client, site, .. }: &Libvirt, node: &NodePlan) -> Result<bool> {
+    let there = |name: String| client.volume(&site.pool, &name).map(|volume| volume.is_some());
     let asked = there(name(&node.machine)).and_then(|there_now| Ok(there_now || there(former_name(&node.machine))?));
     asked.map_err(|f| f.during(format!("look for the cloud-init disk of {}", node.machine)))
 }
 
 /// Takes the seed away: from the definition, from the machine that runs, from the pool. False: the guest
 /// does not let go of it now, so it stays in the pool until the machine has been switched off and on.
-pub(super) fn remove(Libvirt { client, options, .. }: &Libvirt, node: &NodePlan) -> Result<bool> {
-    take_away(client, &options.pool, &node.machine)
+pub(super) fn remove(Libvirt { client, site, .. }: &Libvirt, node: &NodePlan) -> Result<bool> {
+    take_away(client, &site.pool, &node.machine)
         .map_err(|f| f.during(format!("remove the cloud-init disk of {}", node.machine)))
 }
 

@@ -1,7 +1,8 @@
 //! The versions of libvirt and of what is behind it, as far as they can be had.
 
 use super::client::{Client, library_version};
-use super::options::{DEFAULT_URI, OPTIONS};
+use super::options::OPTIONS;
+use super::site::DEFAULT_URI;
 use super::uri::Uri;
 use crate::model::Component;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::client::{FaultKind, Pool};
 use super::super::default_image;
-use super::super::options::DEFAULT_POOL;
+use super::super::site::DEFAULT_POOL;
 use super::super::{base_volume, create};
 use super::{Context, autostart, gb, unanswered};
 use crate::catalog::{self, needs};
