@@ -42,30 +42,31 @@ pub(super) async fn run(
     }
     work.begin(APPLY.id);
     work.dir.applying(engine)?;
-    match apply(work, &terraform, &planned).await {
+    prepare(work, &planned).await?;
+    // Only of Terraform: a hypervisor that does not answer would not answer the second time.
+    match terraform.apply().await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));
-            match plan(work, &terraform, allow_replace).await? {
-                Some(planned) => apply(work, &terraform, &planned).await,
-                None => forget_creating(work),
+            if let Some(planned) = plan(work, &terraform, allow_replace).await? {
+                prepare(work, &planned).await?;
+                terraform.apply().await?;
             }
         }
-        result => result,
+        result => result?,
     }
+    forget_creating(work)
 }
 
-/// Applies the saved plan. What it makes is recorded meanwhile: a provider that is killed leaves things
-/// that Terraform's state does not know.
-async fn apply(work: &mut Work, terraform: &Workdir, planned: &Plan) -> Result<()> {
+/// What has to be there before the plan is applied. What it makes is recorded until all of it is in Terraform's
+/// state: a provider that is killed leaves things that the state does not know.
+async fn prepare(work: &mut Work, planned: &Plan) -> Result<()> {
     work.changes();
     let creating = match work.cluster.provider.place {
         Place::Hypervisor(_) => planned.creates(protected(work)),
         Place::Cloud(_) => BTreeSet::new(),
     };
     work.dir.creating(creating)?;
-    seed::provide(work, &planned.made_nodes(protected(work))).await?;
-    terraform.apply().await?;
-    forget_creating(work)
+    seed::provide(work, &planned.made_nodes(protected(work))).await
 }
 
 /// Everything that was being made is in Terraform's state now.
