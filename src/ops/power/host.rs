@@ -107,8 +107,17 @@ pub(super) async fn off(work: &mut Work, host: &HostConnection) -> Result<()> {
     Ok(())
 }
 
+/// Whether it was seen that guests do not shut down. Of a hypervisor that does not answer nothing was seen, and its
+/// error has a hint of its own.
+fn is_guests(error: &Error) -> bool {
+    matches!(error, Error::Timeout { last_seen: Some(_), hint: None, .. })
+}
+
 /// A guest that does not shut down: how it is switched off without its help.
 async fn advised(work: &Work, host: &HostConnection, error: Error) -> Error {
+    if !is_guests(&error) {
+        return error;
+    }
     let Error::Timeout { what, limit_s, last_seen, .. } = error else { return error };
     let machines = machines(work, host).await.unwrap_or_default();
     let on = names(&machines, |power| !is_proof(power, Power::Off));
@@ -135,4 +144,18 @@ async fn each(
         host.act(ACTION_LIMIT, what, move |host| action(host, &node)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::blocking::no_answer;
+    use super::*;
+
+    #[test]
+    fn a_hypervisor_that_hangs_is_not_taken_for_a_guest() {
+        let hung = no_answer("asking the hypervisor".into(), ACTION_LIMIT);
+        assert!(!is_guests(&hung) && hung.hint().is_some());
+        let (what, seen) = ("waiting until every machine is off".into(), Some("n11 is running".into()));
+        assert!(is_guests(&Error::Timeout { what, limit_s: 240, last_seen: seen, hint: None }));
+    }
 }
