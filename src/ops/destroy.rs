@@ -42,12 +42,10 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     confirm(context, &request, &id, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
-        let provider = recorded::provider(&work.dir)?;
-        believe(&work.dir, provider, work.from)?;
-        let host = HostConnection::of(provider, &work.dir.state().spec, &work.interrupt);
+        believe(&work.dir, work.cluster.provider, work.from)?;
         terraform_destroy(work).await?;
-        remove_leftovers(work, host.as_ref()).await?;
-        prove(work, host.as_ref()).await?;
+        remove_leftovers(work).await?;
+        prove(work).await?;
         work.begin(CLEAN.id);
         // Without its secrets and keys it is no longer what it was.
         work.changes();
@@ -165,10 +163,10 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
     }
 }
 
-async fn remove_leftovers(work: &mut Work, host: Option<&HostConnection>) -> Result<()> {
-    let Some(host) = host else { return Ok(()) };
+async fn remove_leftovers(work: &mut Work) -> Result<()> {
+    let Some(host) = work.cluster.host().cloned() else { return Ok(()) };
     work.begin(REST.id);
-    let mut found = leftovers(Some(host), &work.dir).await?;
+    let mut found = leftovers(Some(&host), &work.dir).await?;
     if found.is_empty() {
         work.unchanged("there is nothing");
         return Ok(());
@@ -183,9 +181,9 @@ async fn remove_leftovers(work: &mut Work, host: Option<&HostConnection>) -> Res
 }
 
 /// Asks again, after everything: the hypervisor by name, or Terraform's own state where there is no other witness.
-async fn prove(work: &mut Work, host: Option<&HostConnection>) -> Result<()> {
+async fn prove(work: &mut Work) -> Result<()> {
     work.begin(PROOF.id);
-    let found = leftovers(host, &work.dir).await?;
+    let found = leftovers(work.cluster.host(), &work.dir).await?;
     let mut left: Vec<String> = found.iter().map(describe).collect();
     let unreadable = || Error::TerraformState {
         why: Doubt::Unreadable.text().into(),
