@@ -31,35 +31,57 @@ pub(super) async fn within<T: Send + 'static>(
 
 /// The error of a call to a hypervisor that was given up. `what` is the call, for people: "switching on n11".
 pub(super) fn no_answer(what: String, limit: Duration) -> Error {
-    Error::Timeout {
-        what,
-        limit_s: limit.as_secs(),
-        last_seen: None,
-        hint: Some("its daemon takes calls and does not answer them: on the hypervisor, restart it".into()),
+    given_up(what, limit, SILENT_DAEMON)
+}
+
+const SILENT_DAEMON: &str = "its daemon takes calls and does not answer them: on the hypervisor, restart it";
+
+fn given_up(what: String, limit: Duration, hint: &str) -> Error {
+    Error::Timeout { what, limit_s: limit.as_secs(), last_seen: None, hint: Some(hint.into()) }
+}
+
+/// How long something may be silent from now on, and what to do about it if it is silent for longer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silence {
+    limit: Duration,
+    hint: &'static str,
+}
+
+impl Silence {
+    /// Of a hypervisor that is asked.
+    pub(super) const fn of_daemon(limit: Duration) -> Self {
+        Self { limit, hint: SILENT_DAEMON }
+    }
+
+    pub(super) const fn with_hint(limit: Duration, hint: &'static str) -> Self {
+        Self { limit, hint }
     }
 }
 
-/// Tells that something moves on.
-pub(super) type Beat = Box<dyn Fn() + Send>;
+/// Tells that something moves on, and how long it may be silent after that.
+pub(super) type Beat = Box<dyn Fn(Silence) + Send>;
 
-/// Something that takes as long as it takes, and is given up when it has not called its beat for `limit`. A signal
-/// is left to the work itself, which is given up if it has not ended some seconds later.
+/// Something that takes as long as it takes, and is given up when it has been silent for longer than its last beat has
+/// said; `at_first` holds before there was one. A signal is left to the work itself, which is given up if it has not
+/// ended some seconds later.
 pub(super) async fn unless_silent<T, F: Future<Output = Result<T>>>(
-    limit: Duration,
+    at_first: Silence,
     what: String,
     interrupt: &Interrupt,
     work: impl FnOnce(Beat) -> F,
 ) -> Result<T> {
-    let (sender, mut beats) = watch::channel(());
+    let (sender, mut beats) = watch::channel(at_first);
     let sender = Arc::new(sender);
     let beat = Arc::clone(&sender);
-    let mut work = pin!(work(Box::new(move || beat.send_modify(|()| ()))));
+    let tell = move |silence| _ = beat.send_replace(silence);
+    let mut work = pin!(work(Box::new(tell)));
     let watched = async {
         loop {
+            let Silence { limit, hint } = *beats.borrow_and_update();
             tokio::select! {
                 result = &mut work => break result,
                 heard = timeout(limit, beats.changed()) => if heard.is_err() {
-                    break Err(no_answer(what, limit));
+                    break Err(given_up(what, limit, hint));
                 },
             }
         }
@@ -96,23 +118,43 @@ mod tests {
     #[tokio::test]
     async fn what_moves_on_is_waited_for_and_what_is_silent_is_not() {
         const LIMIT: Duration = Duration::from_millis(300);
+        const SHORT: Silence = Silence::of_daemon(LIMIT);
         let slow = |beat: Beat| async move {
             for _ in 0..6 {
                 tokio::time::sleep(LIMIT / 3).await;
-                beat();
+                beat(SHORT);
             }
             Ok("done")
         };
         let never = Interrupt::never();
-        assert_eq!(unless_silent(LIMIT, "uploading".into(), &never, slow).await.unwrap(), "done");
+        assert_eq!(unless_silent(SHORT, "uploading".into(), &never, slow).await.unwrap(), "done");
         let silent = |_: Beat| std::future::pending::<Result<()>>();
-        let error = unless_silent(LIMIT, "uploading".into(), &never, silent).await.unwrap_err();
+        let error = unless_silent(SHORT, "uploading".into(), &never, silent).await.unwrap_err();
         assert!(error.to_string().starts_with("uploading: gave up"), "{error}");
         // After a signal the limit is short.
         let (interrupt, keys) = Interrupt::manual();
         keys.press(15);
-        let hour = Duration::from_secs(3600);
+        let hour = Silence::of_daemon(Duration::from_secs(3600));
         let error = unless_silent(hour, "uploading".into(), &interrupt, silent).await.unwrap_err();
         assert!(matches!(error, Error::Interrupted { signal: 15 }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn each_beat_says_how_long_the_next_may_take() {
+        const SHORT: Duration = Duration::from_millis(100);
+        let long = Silence::of_daemon(Duration::from_secs(3600));
+        let never = Interrupt::never();
+        let ending = |beat: Beat| async move {
+            beat(long);
+            tokio::time::sleep(SHORT * 3).await;
+            Ok(())
+        };
+        unless_silent(Silence::of_daemon(SHORT), "uploading".into(), &never, ending).await.unwrap();
+        let stuck = |beat: Beat| async move {
+            beat(Silence::with_hint(SHORT, "it is slow"));
+            std::future::pending::<Result<()>>().await
+        };
+        let error = unless_silent(long, "uploading".into(), &never, stuck).await.unwrap_err();
+        assert_eq!(error.hint().as_deref(), Some("it is slow"));
     }
 }

@@ -4,12 +4,12 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::blocking::{ANSWER_LIMIT, Beat, blocking, no_answer, unless_silent};
+use super::blocking::{ANSWER_LIMIT, Beat, Silence, blocking, no_answer, unless_silent};
 use crate::error::Result;
 use crate::model::{DeploymentId, Options, Spec};
 use crate::providers::{Host, Hypervisor, Leftover, Provider};
@@ -20,7 +20,16 @@ pub(super) const ACTION_LIMIT: Duration = Duration::from_secs(300);
 /// For removing one thing: a pool may overwrite what it deletes.
 pub(super) const REMOVAL_LIMIT: Duration = Duration::from_secs(600);
 /// An upload takes as long as it takes; it may be silent for this long, while the pool writes back what it has got.
-const UPLOAD_SILENCE: Duration = Duration::from_secs(300);
+const UPLOAD_SILENCE: Silence = Silence::of_daemon(Duration::from_secs(300));
+/// At its end everything is sent, and nothing is heard until the pool has written all of it: gigabytes, if the
+/// hypervisor has kept them in its memory.
+const UPLOAD_END: Silence = Silence::with_hint(
+    Duration::from_secs(1800),
+    "everything was sent, and its pool does not come to an end with writing it: on the hypervisor, look whether the \
+     pool's disk still works and how slow it is (iostat); if it is idle, restart the daemon",
+);
+/// Whether a connection still works takes one packet there and one back. One that has died without a word answers never.
+const ALIVE_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 
 /// Opened when it is first needed, and again after any call that failed. Clones share the connection.
 #[derive(Clone)]
@@ -101,7 +110,7 @@ impl HostConnection {
         let uploading = |beat: Beat| {
             self.call(move |host| {
                 let mut progress = |done, total| {
-                    beat();
+                    beat(if done < total { UPLOAD_SILENCE } else { UPLOAD_END });
                     tell(done, total);
                     interrupt.signal().is_none()
                 };
@@ -117,6 +126,7 @@ impl HostConnection {
         call: impl FnOnce(&dyn Host) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let mut doubt = Doubt { shared: &self.0, about: true };
+        self.0.forget_if_dead().await;
         let shared = self.0.clone();
         let answer = blocking(move || call(&*shared.open()?)).await;
         doubt.about = answer.is_err();
@@ -125,11 +135,26 @@ impl HostConnection {
 }
 
 impl Shared {
-    /// The open connection if it still answers, else a new one. Blocks. Two threads at once may open two: one of them
-    /// is closed after its call.
+    /// Forgets the open connection if it does not answer at once. A way that died without a word (a laptop that slept,
+    /// a router that forgot it) would else hold the next call until that one's own limit.
+    async fn forget_if_dead(&self) {
+        let Some(open) = self.lock().as_ref().map(Arc::downgrade) else { return };
+        let asked = open.clone();
+        let question = blocking(move || Ok(asked.upgrade().is_none_or(|host| host.answers())));
+        if !matches!(tokio::time::timeout(ALIVE_LIMIT, question).await, Ok(Ok(true))) && self.holds(&open) {
+            self.forget();
+        }
+    }
+
+    /// Whether that is still the open connection.
+    fn holds(&self, former: &Weak<dyn Host>) -> bool {
+        self.lock().as_ref().is_some_and(|open| Weak::ptr_eq(&Arc::downgrade(open), former))
+    }
+
+    /// The open connection, else a new one. Blocks. Two threads at once may open two: one of them is closed after its
+    /// call.
     fn open(&self) -> Result<Arc<dyn Host>> {
-        let open = self.lock().clone();
-        if let Some(host) = open.filter(|host| host.answers()) {
+        if let Some(host) = self.lock().clone() {
             return Ok(host);
         }
         let host: Arc<dyn Host> = Arc::from((self.row.open)(&self.spec)?);
@@ -220,6 +245,17 @@ mod tests {
         let nodes = vec![node];
         host.ask(move |host| host.machines(&nodes)).await.unwrap();
         assert_eq!(world.lock().opened, 2, "the one that hangs is left alone");
+        world.lock().hangs = None;
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_died_without_a_word_is_replaced() {
+        let (world, host, node) = connected("died without a word", &Interrupt::never());
+        switch_on(&host, &node, ACTION_LIMIT).await.unwrap();
+        world.lock().hangs = Some("answers");
+        let soon = ALIVE_LIMIT * 10;
+        switch_on(&host, &node, soon).await.unwrap();
+        assert_eq!(world.lock().opened, 2);
         world.lock().hangs = None;
     }
 

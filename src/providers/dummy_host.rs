@@ -128,7 +128,7 @@ impl Connection {
 
 impl Host for Connection {
     fn answers(&self) -> bool {
-        !*self.broken.lock().unwrap()
+        self.ask("answers").is_ok()
     }
 
     fn create_missing(&self, what: &str) -> Result<String> {
