@@ -53,21 +53,15 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     let UpdateRequest { dir: root, changes: wanted, release: asked, passwords, credentials, mut warnings } = request;
     let dir = DeploymentDir::open(&root)?;
     dir.check_allowed(Operation::Update)?;
+    // Without the lock: to read a release's files takes minutes.
+    let seen = dir.state().spec.clone();
+    let mut spec = merged(context, &seen, &wanted, &asked).await?;
     let mut locked = dir.lock(Operation::Update)?;
     locked.check_allowed(Operation::Update)?;
     let provider = recorded::provider(&locked)?;
-    let recorded = &locked.state().spec;
-    let mut spec = wanted.into_iter().fold(recorded.clone(), Spec::with);
-    if !release::is_of_name(recorded, &spec.db_version) || asked.catalog.is_some() {
-        release::resolve(&mut spec, &asked, Some(recorded))?;
-        release::pin_files(&mut spec, &context.interrupt).await?;
-    } else {
-        spec.db_version.clone_from(&recorded.db_version);
-        spec.release.clone_from(&recorded.release);
-        if asked.is_something() {
-            release::lay_over(&mut spec, &asked)?;
-            release::pin_files(&mut spec, &context.interrupt).await?;
-        }
+    if locked.state().spec != seen {
+        let recorded = locked.state().spec.clone();
+        spec = merged(context, &recorded, &wanted, &asked).await?;
     }
     (provider.validate)(&spec)?;
     warnings.extend(known::remember(&locked));
@@ -101,6 +95,23 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         next: next(&changed, &locked.state().clone(), &root),
         changed,
     })
+}
+
+/// The recorded spec with what was asked for; a release of the user's own with its checksums.
+async fn merged(context: &Context, recorded: &Spec, wanted: &[SpecChange], asked: &ReleaseRequest) -> Result<Spec> {
+    let mut spec = wanted.iter().cloned().fold(recorded.clone(), Spec::with);
+    if !release::is_of_name(recorded, &spec.db_version) || asked.catalog.is_some() {
+        release::resolve(&mut spec, asked, Some(recorded))?;
+        release::pin_files(&mut spec, &context.interrupt).await?;
+    } else {
+        spec.db_version.clone_from(&recorded.db_version);
+        spec.release.clone_from(&recorded.release);
+        if asked.is_something() {
+            release::lay_over(&mut spec, asked)?;
+            release::pin_files(&mut spec, &context.interrupt).await?;
+        }
+    }
+    Ok(spec)
 }
 
 fn next(changed: &[OptionChange], state: &State, root: &Path) -> Vec<String> {
