@@ -70,7 +70,7 @@ pub enum Error {
     /// What Terraform's state says and what exists are not the same, or nobody can tell.
     #[error("{why}")]
     TerraformState { why: String, hint: String },
-    #[error("the plan would {}: refused", changes.join(", "))]
+    #[error("the plan was refused, because it would {}", changes.join(", "))]
     PlanRefused { changes: Vec<String>, hint: String },
     #[error("{what}: gave up after {limit_s} s{}", last_seen.as_deref().map(|s| format!("; last seen: {s}")).unwrap_or_default())]
     Timeout { what: String, limit_s: u64, last_seen: Option<String>, hint: Option<String> },
@@ -211,7 +211,10 @@ impl Error {
             }
             Error::AlreadyInitialized { phase, dir, .. } => Some(match phase {
                 Phase::Destroyed => "a destroyed directory is not used again: choose another with -d DIR".into(),
-                _ => format!("see it: exasol status -d {}; or choose another directory with -d DIR", dir.display()),
+                _ => format!(
+                    "see its status: exasol status -d {}; or choose another directory with -d DIR",
+                    dir.display()
+                ),
             }),
             Error::DirectoryNotEmpty { .. } => Some("choose an empty or a new directory with -d DIR".into()),
             Error::BashDeployment { .. } => {
@@ -223,13 +226,13 @@ impl Error {
                     .into(),
             ),
             Error::EditedFiles { .. } => {
-                Some("keep them with --keep-edits, or render them anew with --overwrite-edits".into())
+                Some("keep them with --keep-edits, or overwrite them with --overwrite-edits".into())
             }
             Error::Preflight { .. } => {
-                Some("mend what failed and run the command again; exasol doctor shows all checks".into())
+                Some("fix what failed and run the command again; exasol doctor shows all checks".into())
             }
             Error::ToolMissing { install, .. } => Some(install.clone()),
-            Error::ToolUnusable { or, .. } => Some(format!("mend what it says, {or}")),
+            Error::ToolUnusable { or, .. } => Some(format!("fix what it reports, {or}")),
             Error::LibvirtUnreachable { fix, .. } => (!fix.is_empty()).then(|| fix.join("\n")),
             Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
@@ -285,7 +288,7 @@ fn preflight_message(checks: &[Check]) -> String {
 fn holder_text(holder: Option<&Holder>) -> String {
     match holder {
         Some(h) => format!("{} (pid {} on {}, since {})", h.operation, h.pid, h.host, h.since),
-        None => "its holder has not written its name yet".to_owned(),
+        None => "the process that holds it has not written its name yet".to_owned(),
     }
 }
 

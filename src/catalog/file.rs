@@ -74,11 +74,12 @@ pub(super) fn parse(text: &str, owner: Owner<'_>) -> Result<Vec<DbVersion>, Cata
     let mut seen = HashSet::new();
     for name in file.version.iter().flat_map(|entry| [&entry.name].into_iter().chain(&entry.aliases)) {
         if !is_word(name.get_ref()) {
-            let message = format!("'{}' is no name: letters, digits, '.', '-' and '_', 64 at most", name.get_ref());
+            let message =
+                format!("'{}' is not a valid name: letters, digits, '.', '-' and '_', 64 at most", name.get_ref());
             return Err(at((name.span(), message)));
         }
         if !seen.insert(name.get_ref().as_str()) {
-            return Err(at((name.span(), format!("'{}' stands there twice", name.get_ref()))));
+            return Err(at((name.span(), format!("'{}' is in it twice", name.get_ref()))));
         }
     }
     file.version.iter().map(|entry| version(entry, owner).map_err(at)).collect()
@@ -216,8 +217,8 @@ url = "https://mirror.example.com/c4"
             ("aliases", "alias", 4, "unknown field `alias`"),
             ("\"x86_64\"", "\"x86\"", 5, "arch = 'x86': one of x86_64, aarch64"),
             ("\"x86_64\"", "7", 5, "invalid type"),
-            ("[\"ours\"]", "[\"ours-2025.1.10\"]", 4, "'ours-2025.1.10' stands there twice"),
-            ("\"ours-2025.1.10\"", "\"../x\"", 3, "'../x' is no name"),
+            ("[\"ours\"]", "[\"ours-2025.1.10\"]", 4, "'ours-2025.1.10' is in it twice"),
+            ("\"ours-2025.1.10\"", "\"../x\"", 3, "'../x' is not a valid name"),
             ("@exasol-2025.1.10", "exasol 2025", 6, "working_copy = 'exasol 2025'"),
             ("4.28.7", "latest", 7, "c4_version = 'latest'"),
             ("ABAB", "XYZ", 11, "64 hexadecimal digits"),

@@ -30,7 +30,7 @@ pub(super) fn add(command: Command) -> Command {
                 .default_value("."),
         )
         .arg(
-            global("output", "Form of results and events")
+            global("output", "Format of results and events")
                 .value_name("FORM")
                 .value_parser(["text", "json"])
                 .default_value("text"),

@@ -13,15 +13,20 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     let examples = "  exasol cache list\n  exasol cache prune";
     let uri = || {
-        Arg::new("libvirt-uri").long("libvirt-uri").value_name("URI").help("Hypervisor whose pool holds base images")
+        Arg::new("libvirt-uri")
+            .long("libvirt-uri")
+            .value_name("URI")
+            .help("Hypervisor whose storage pool holds the base images")
     };
-    let pool = || Arg::new("libvirt-pool").long("libvirt-pool").value_name("NAME").help("Its storage pool");
-    simple("cache", "Images, artifacts and plugins that are kept between deployments", examples)
+    let pool = || {
+        Arg::new("libvirt-pool").long("libvirt-pool").value_name("NAME").help("Storage pool that holds the base images")
+    };
+    simple("cache", "List or remove the images, downloads and plugins that are kept for later deployments", examples)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(simple("list", "Lists them with their sizes", examples).arg(uri()).arg(pool()))
+        .subcommand(simple("list", "List what is cached, with sizes", examples).arg(uri()).arg(pool()))
         .subcommand(
-            simple("prune", "Empties the cache; removes base images from the pool that no node uses", examples)
+            simple("prune", "Empty the cache, and remove the base images that no node uses from the pool", examples)
                 .arg(uri())
                 .arg(pool())
                 .arg(flag("dry-run", "Only list what would be removed")),

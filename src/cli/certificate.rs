@@ -23,18 +23,22 @@ pub(super) fn command() -> Command {
             .value_hint(clap::ValueHint::FilePath)
             .help(help)
     };
-    simple("certificate", "Shows the database's TLS certificate, or brings your own to all nodes", examples)
+    simple("certificate", "Show the database's TLS certificate, or install your own on all nodes", examples)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(simple(
             "show",
-            "Shows what is recorded and what every node shows",
+            "Show the recorded certificate and the one that each node presents",
             "  exasol certificate show -d prod",
         ))
         .subcommand(
-            simple("set", "Checks a certificate and its key, brings them to all nodes, and pins it", examples)
-                .arg(file("cert", "PEM: the server's certificate, then its issuers', the root's last"))
-                .arg(file("key", "PEM: the server's private key, not encrypted")),
+            simple(
+                "set",
+                "Check a certificate and its key, install them on all nodes, and pin the certificate",
+                examples,
+            )
+            .arg(file("cert", "PEM file: the server's certificate first, then those of its issuers, the root's last"))
+            .arg(file("key", "PEM file: the server's private key, not encrypted")),
         )
 }
 

@@ -60,7 +60,7 @@ pub(super) fn tree() -> Command {
              exasol sql -d demo -c 'SELECT 1'\n  \
              exasol destroy -d demo --yes\n\n\
              Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong directory or phase,\n  \
-             4 something is missing, 75 another operation runs, 128+n signal n",
+             4 a requirement is missing, 75 another operation is running, 128+n signal n",
         )
         .term_width(WIDTH)
         .max_term_width(WIDTH)

@@ -15,12 +15,18 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "completions",
-        "Prints the completions of a shell",
+        "Print the completion script of a shell",
         "  exasol completions bash > ~/.local/share/bash-completion/completions/exasol\n  \
            exasol completions zsh > _exasol\n  \
            exasol completions fish > ~/.config/fish/completions/exasol.fish",
     )
-    .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("Which shell's"))
+    .arg(
+        Arg::new("shell")
+            .value_name("SHELL")
+            .required(true)
+            .value_parser(value_parser!(Shell))
+            .help("Shell to print the script for"),
+    )
 }
 
 /// `tree`: the whole command line.

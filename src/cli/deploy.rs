@@ -15,7 +15,7 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "deploy",
-        "Makes the machines and installs the database; resumes after a failure",
+        "Create the machines and install the database; resume after a failure",
         "  exasol deploy -d demo\n  exasol deploy -d demo --plan\n  exasol deploy -d demo --json | tail -1",
     )
     .arg(flag("plan", "Only show what would be created; change nothing"))
@@ -26,9 +26,9 @@ pub(super) fn command() -> Command {
             .action(ArgAction::Append)
             .help("Let the plan delete or replace this node's machine; repeatable"),
     )
-    .arg(flag("yes", "Do not ask before something is made that is paid for").short('y').visible_alias("auto-approve"))
-    .arg(flag("overwrite-edits", "Render generated files anew, although edited by hand").conflicts_with("keep-edits"))
-    .arg(flag("keep-edits", "Use generated files as they were edited by hand"))
+    .arg(flag("yes", "Do not ask before creating something that costs money").short('y').visible_alias("auto-approve"))
+    .arg(flag("overwrite-edits", "Overwrite generated files that were edited by hand").conflicts_with("keep-edits"))
+    .arg(flag("keep-edits", "Keep generated files as they were edited by hand"))
     .arg(
         flag("offline", "Use only caches and local files")
             .env("EXASOL_OFFLINE")

@@ -12,10 +12,10 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "destroy",
-        "Removes everything that the deployment made, and proves it",
+        "Remove everything that the deployment created, and check that nothing is left",
         "  exasol destroy -d demo --dry-run\n  exasol destroy -d demo\n  exasol destroy -d demo --yes",
     )
-    .arg(flag("yes", "Do not ask").short('y').visible_alias("auto-approve"))
+    .arg(flag("yes", "Do not ask for confirmation").short('y').visible_alias("auto-approve"))
     .arg(flag("dry-run", "Only list what would be removed"))
 }
 

@@ -13,7 +13,7 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     let command = simple(
         "doctor",
-        "Runs every preflight check of a provider; changes nothing",
+        "Run every preflight check of a provider; change nothing",
         "  exasol doctor\n  exasol doctor --cloud-provider libvirt --cluster-size 4\n  \
            exasol doctor --libvirt-uri qemu+ssh://me@server/system --json",
     )

@@ -20,7 +20,7 @@ pub(super) fn probe_timeout() -> Arg {
         .value_name("SECONDS")
         .value_parser(value_parser!(u64).range(1..=600))
         .default_value("5")
-        .help("Every probe ends by then")
+        .help("Time limit of each probe")
 }
 
 pub(super) fn provider_arg() -> Arg {
@@ -28,7 +28,7 @@ pub(super) fn provider_arg() -> Arg {
     Arg::new("cloud-provider")
         .long("cloud-provider")
         .value_name("PROVIDER")
-        .help("Where: libvirt or a cloud (see --list-providers) [default: libvirt]")
+        .help("Where to deploy: libvirt or a cloud (see --list-providers) [default: libvirt]")
 }
 
 pub(super) fn config_arg() -> Arg {
@@ -37,14 +37,14 @@ pub(super) fn config_arg() -> Arg {
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .value_hint(clap::ValueHint::FilePath)
-        .help("TOML file with option names as keys; flags and environment win")
+        .help("TOML file with option names as keys; flags and environment variables override it")
 }
 
 /// `90s`, `15m`, `1h 30m`; a bare number is seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let with_unit = if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
     let parsed = with_unit.parse::<SignedDuration>().ok().and_then(|time| time.try_into().ok());
-    parsed.ok_or_else(|| format!("'{text}' is no time: 90s, 15m, 1h 30m"))
+    parsed.ok_or_else(|| format!("'{text}' is not a duration such as 90s, 15m or 1h 30m"))
 }
 
 /// A flag that may be missing from a command's definition counts as not given.

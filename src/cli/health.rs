@@ -19,11 +19,11 @@ pub(super) fn command() -> Command {
     let states: Vec<_> = [HEALTHY].into_iter().chain(layers().map(|(name, _)| name)).collect();
     simple(
         "health",
-        "Examines every layer of every node; exit 1 if something is broken",
+        "Examine every layer of every node; exit with 1 if something is broken",
         "  exasol health -d demo\n  exasol health -d demo --json | jq '.issues[].type'\n  \
            exasol health -d demo --wait-for healthy --timeout 20m\n  exasol health -d demo --repair\n\n\
-         Exit codes: 0 nothing is broken (warnings may be there), 1 something is,\n  \
-         3 there are no nodes to examine, 4 ssh is missing. Every look adds a line to\n  \
+         Exit codes: 0 nothing is broken (there may be warnings), 1 something is broken,\n  \
+         3 there are no nodes to examine, 4 ssh is missing. Every run adds a line to\n  \
          logs/health.jsonl in the deployment directory.",
     )
     .arg(
@@ -31,7 +31,7 @@ pub(super) fn command() -> Command {
             .long("wait-for")
             .value_name("LAYER")
             .value_parser(states)
-            .help("Look until nothing is broken, or nothing up to this layer; exit 1 when time is up"),
+            .help("Repeat until nothing is broken, or nothing up to this layer; exit with 1 after --timeout"),
     )
     .arg(
         Arg::new("timeout")
@@ -40,16 +40,19 @@ pub(super) fn command() -> Command {
             .value_parser(duration)
             .requires("wait-for")
             .default_value("15m")
-            .help("For how long --wait-for looks: 90s, 15m, 1h"),
+            .help("How long --wait-for waits: 90s, 15m, 1h"),
     )
-    .arg(flag("repair", "Put right what is derived: addresses, ssh/, inventory, certificate, a disproved phase"))
+    .arg(flag(
+        "repair",
+        "Repair what can be derived: addresses, ssh/, inventory, certificate, and a recorded phase that is wrong",
+    ))
     .arg(
         Arg::new("probe-timeout")
             .long("probe-timeout")
             .value_name("SECONDS")
             .value_parser(value_parser!(u64).range(1..=600))
             .default_value("5")
-            .help("Every probe from here ends by then"),
+            .help("Time limit of each probe from this machine"),
     )
 }
 

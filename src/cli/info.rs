@@ -11,7 +11,7 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "info",
-        "Shows how to connect: address, user, certificate, connection strings",
+        "Show how to connect: address, user, certificate, connection strings",
         "  exasol info -d demo\n  exasol info -d demo --show-password --json",
     )
     .arg(flag("show-password", "Show the passwords too"))

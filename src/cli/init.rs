@@ -15,7 +15,7 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     let command = simple(
         "init",
-        "Checks the target and makes a deployment directory",
+        "Check the target and create a deployment directory",
         "  exasol init --cloud-provider libvirt -d demo\n  \
            exasol init --cloud-provider libvirt --db-version rehearsal -d demo\n  \
            exasol init --cloud-provider libvirt --cluster-size 3 \\\n      \
@@ -23,8 +23,9 @@ pub(super) fn command() -> Command {
            exasol init --config cluster.toml -d prod\n  \
            exasol init --cloud-provider libvirt --show-permissions\n  \
            exasol init --update --allowed-cidr 192.0.2.0/24 -d prod\n\n\
-         Every option can also be set by its environment variable: --cluster-size by\n\
-         EXASOL_CLUSTER_SIZE. The command line wins, then the environment, then --config.",
+         Every option can also be set by an environment variable: --cluster-size by\n\
+         EXASOL_CLUSTER_SIZE. The command line overrides the environment, and the\n\
+         environment overrides the file of --config.",
     )
     .arg(provider_arg())
     .arg(config_arg())
@@ -33,7 +34,7 @@ pub(super) fn command() -> Command {
         flag("update", "Change options of an existing deployment; the next deploy applies them")
             .conflicts_with("create-missing"),
     )
-    .arg(flag("show-permissions", "Print what an account at the provider needs, and exit"))
+    .arg(flag("show-permissions", "Print the permissions that an account at the provider needs, and exit"))
     .arg(flag("list-providers", "List the providers and exit"))
     .arg(flag("list-versions", "List the database versions and exit"));
     passwords::add(credentials::add(options::add(command)))

@@ -13,25 +13,30 @@ use crate::ui::Ui;
 
 pub(super) fn command() -> Command {
     let examples = "  exasol license show -d prod\n  exasol license upload 1234.exasol_license -d prod";
-    simple("license", "Shows the database's license, or uploads one", examples)
+    simple("license", "Show the database's license, or upload one", examples)
         .after_help(format!(
             "Examples:\n{examples}\n\n\
-             Every installation begins with a license for 10 GiB of raw data; more than that\n\
-             needs one from Exasol. It goes to confd by standard input."
+             Every installation begins with a license for 10 GiB of raw data. For more\n\
+             data you need a license from Exasol. upload sends the file to confd by standard\n\
+             input."
         ))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(simple("show", "Shows its fields, as confd tells them", "  exasol license show -d prod"))
+        .subcommand(simple("show", "Show the license's fields, as confd reports them", "  exasol license show -d prod"))
         .subcommand(
-            simple("upload", "Uploads a license file, and asks for it again", "  exasol license upload FILE -d prod")
-                .arg(
-                    Arg::new("file")
-                        .value_name("FILE")
-                        .required(true)
-                        .value_parser(value_parser!(PathBuf))
-                        .value_hint(clap::ValueHint::FilePath)
-                        .help("The file from Exasol: 1234.exasol_license"),
-                ),
+            simple(
+                "upload",
+                "Upload a license file, and read it back to check it",
+                "  exasol license upload FILE -d prod",
+            )
+            .arg(
+                Arg::new("file")
+                    .value_name("FILE")
+                    .required(true)
+                    .value_parser(value_parser!(PathBuf))
+                    .value_hint(clap::ValueHint::FilePath)
+                    .help("License file from Exasol: 1234.exasol_license"),
+            ),
         )
 }
 

@@ -14,13 +14,13 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "list",
-        "Lists all deployments that are known, each with its live status",
+        "List all known deployments, each with its live status",
         "  exasol list\n  exasol list --json\n  exasol list --prune\n\n\
-         init makes a deployment known; one that moved, or that was made by an older\n\
-         version, becomes known with the next command that changes it (deploy does).",
+         init adds a deployment to the list. If it was moved, or created by an older\n\
+         version, the next command that changes it (such as deploy) adds it.",
     )
     .arg(probe_timeout())
-    .arg(flag("prune", "Forget deployments whose directories are gone; removes nothing else"))
+    .arg(flag("prune", "Drop deployments whose directory is gone from the list; remove nothing else"))
 }
 
 pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

@@ -14,14 +14,18 @@ pub(super) fn command() -> Command {
         |name: &'static str, of: &'static str, help: &'static str| Arg::new(name).long(name).value_name(of).help(help);
     simple(
         "logs",
-        "Shows what the last operation's tools and the nodes' consoles printed",
+        "Show what the tools and the nodes' consoles printed in the last operation",
         "  exasol logs -d demo\n  exasol logs -d demo --follow\n  exasol logs -d demo --node n11 --step boot\n  \
            exasol logs -d demo --list\n  exasol logs -d demo --operation deploy --json",
     )
     .arg(value("step", "STEP", "Only this step: apply, boot, install, …"))
-    .arg(value("node", "NODE", "Only this node; its console too"))
-    .arg(value("operation", "OPERATION", "The last run of deploy, stop, …; or a name from --list [default: the last]"))
-    .arg(flag("follow", "Go on while an operation runs").short('f'))
+    .arg(value("node", "NODE", "Only this node, with its console"))
+    .arg(value(
+        "operation",
+        "OPERATION",
+        "Show the last run of deploy, stop, …, or the run of this name in --list [default: the last run]",
+    ))
+    .arg(flag("follow", "Keep printing new lines while an operation runs").short('f'))
     .arg(flag("list", "List the operations whose logs are kept").conflicts_with_all([
         "step",
         "node",

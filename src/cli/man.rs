@@ -15,7 +15,7 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "man",
-        "Prints the manual page, or writes all pages into a folder",
+        "Print the manual page, or write all pages into a folder",
         "  exasol man | man -l -\n  exasol man --dir ~/.local/share/man/man1",
     )
     .arg(
@@ -24,7 +24,7 @@ pub(super) fn command() -> Command {
             .value_name("DIR")
             .value_parser(value_parser!(PathBuf))
             .value_hint(clap::ValueHint::DirPath)
-            .help("Write exasol.1, exasol-init.1, … there; it is made if need be"),
+            .help("Write exasol.1, exasol-init.1, … into this folder, which is created if it is missing"),
     )
 }
 

@@ -16,13 +16,14 @@ use crate::ui::{Format, Ui};
 pub(super) fn command() -> Command {
     simple(
         "sql",
-        "Runs SQL statements as user sys; a shell, if standard input is a terminal",
+        "Run SQL statements as user sys; open a shell if standard input is a terminal",
         "  exasol sql -d demo\n  exasol sql -d demo -c 'SELECT 1'\n  \
            exasol sql -d demo -c 'OPEN SCHEMA s; SELECT * FROM t' --format csv\n  \
            exasol sql -d demo --node n12 < script.sql\n\n\
-         A statement ends with a semicolon, a script or function with a line that is /\n\
-         alone. The first error ends the run with exit code 1; the shell goes on. Its\n\
-         command \\? lists its others; its history leaves out what may hold a password.",
+         A statement ends with a semicolon. A script or a function ends with a line that\n\
+         has only a slash (/). The first error ends the run with exit code 1; the shell\n\
+         goes on. The shell's command \\? lists all of its commands. Its history leaves\n\
+         out statements that may contain a password.",
     )
     .arg(
         Arg::new("command")
@@ -30,14 +31,14 @@ pub(super) fn command() -> Command {
             .long("command")
             .value_name("STATEMENT")
             .allow_hyphen_values(true)
-            .help("Statements, separated by semicolons; from stdin, if not given"),
+            .help("Statements, separated by semicolons [default: read from stdin]"),
     )
     .arg(
         Arg::new("format")
             .long("format")
             .value_name("FORM")
             .value_parser(SqlFormat::NAMES)
-            .help("Form of the rows [default: table, with --json: json]"),
+            .help("Format of the rows [default: table, with --json: json]"),
     )
     .arg(Arg::new("node").long("node").value_name("NODE").help("Log in to this node [default: the first that answers]"))
     .arg(
@@ -73,7 +74,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
 }
 
 fn shell(request: SqlRequest, format: SqlFormat, ui: &Ui) -> Result<u8> {
-    let unremembered = |why: &dyn std::fmt::Display| ui.warning(&format!("statements are not remembered: {why}"));
+    let unremembered =
+        |why: &dyn std::fmt::Display| ui.warning(&format!("the history of statements is not kept: {why}"));
     let history = sql::history_file().inspect_err(|error| unremembered(error)).ok();
     // Before the runtime: see there.
     let editor = ui.line_editor(history)?;

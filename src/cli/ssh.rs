@@ -12,11 +12,16 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "ssh",
-        "Opens a shell on a node, or runs a command there",
+        "Open a shell on a node, or run a command there",
         "  exasol ssh -d demo\n  exasol ssh -d demo n12\n  exasol ssh -d demo n11-cos\n  \
            exasol ssh -d demo n11 -- lsblk",
     )
-    .arg(Arg::new("node").value_name("NODE").default_value("n11").help("n11, n12, … or its COS container: n11-cos"))
+    .arg(
+        Arg::new("node")
+            .value_name("NODE")
+            .default_value("n11")
+            .help("A node (n11, n12, …) or its COS container (n11-cos)"),
+    )
     .arg(Arg::new("command").value_name("CMD").last(true).num_args(0..).help("Command and arguments, after --"))
 }
 

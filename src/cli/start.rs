@@ -10,7 +10,7 @@ use crate::ops::start::{self, StartRequest};
 use crate::ui::Ui;
 
 pub(super) fn command() -> Command {
-    simple("start", "Switches the machines on and waits until the database accepts logins", "  exasol start -d demo")
+    simple("start", "Switch the machines on and wait until the database accepts logins", "  exasol start -d demo")
 }
 
 pub(super) fn run(globals: &Globals, _: &ArgMatches, ui: &Ui) -> Result<u8> {

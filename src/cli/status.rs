@@ -16,12 +16,12 @@ pub(super) fn command() -> Command {
     let phases: Vec<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
     simple(
         "status",
-        "Shows what is true now: recorded phase and live probes",
+        "Show the recorded phase, and what live probes find",
         "  exasol status -d demo\n  exasol status -d demo --json\n  \
            exasol status -d demo --wait database_ready --timeout 20m\n  exasol status -d demo --watch",
     )
     .arg(probe_timeout())
-    .arg(flag("refresh", "Ask a cloud how its machines are (takes seconds; libvirt is always asked)"))
+    .arg(flag("refresh", "Ask the cloud for the state of its machines (takes seconds; libvirt is always asked)"))
     .arg(
         Arg::new("wait")
             .long("wait")
@@ -29,7 +29,7 @@ pub(super) fn command() -> Command {
             .value_parser(phases)
             .hide_possible_values(true)
             .conflicts_with("watch")
-            .help("Look until the status is this one, e.g. database_ready or stopped; exit 1 when time is up"),
+            .help("Wait for this status, e.g. database_ready or stopped; exit with 1 after --timeout"),
     )
     .arg(
         Arg::new("timeout")
@@ -38,7 +38,7 @@ pub(super) fn command() -> Command {
             .value_parser(duration)
             .requires("wait")
             .default_value("15m")
-            .help("For how long --wait looks: 90s, 15m, 1h"),
+            .help("How long --wait waits: 90s, 15m, 1h"),
     )
     .arg(flag("watch", "Show every change until Ctrl-C"))
 }

@@ -10,7 +10,7 @@ use crate::ops::stop::{self, StopRequest};
 use crate::ui::Ui;
 
 pub(super) fn command() -> Command {
-    simple("stop", "Stops the database cleanly and switches the machines off", "  exasol stop -d demo")
+    simple("stop", "Stop the database cleanly and switch the machines off", "  exasol stop -d demo")
 }
 
 pub(super) fn run(globals: &Globals, _: &ArgMatches, ui: &Ui) -> Result<u8> {

@@ -14,11 +14,12 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "support",
-        "Writes one archive for a bug report: versions, logs, states; no secrets",
+        "Write one archive for a bug report: versions, logs, states; no secrets",
         "  exasol support -d demo\n  exasol support -d demo --file report.tar.gz\n  \
            exasol support -d demo --no-nodes\n\n\
-         It works in every phase, beside a running operation and with broken files, and\n\
-         changes nothing. Passwords, keys and tokens are masked; read it before you send it:\n  \
+         It works in every phase, during a running operation and with broken files. It\n\
+         changes nothing. Passwords, keys and tokens are masked. Read the archive before\n\
+         you send it:\n  \
            tar -xzf ARCHIVE",
     )
     .arg(
@@ -29,7 +30,7 @@ pub(super) fn command() -> Command {
             .value_hint(clap::ValueHint::FilePath)
             .help("Where to write it; must not exist [default: exasol-support-ID-TIME.tar.gz here]"),
     )
-    .arg(flag("no-nodes", "Ask no node: only what is on this machine"))
+    .arg(flag("no-nodes", "Ask no node; collect only what is on this machine"))
 }
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

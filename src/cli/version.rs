@@ -12,7 +12,7 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "version",
-        "Shows the version; with --verbose everything that a bug report needs",
+        "Show the version; with --verbose, everything that a bug report needs",
         "  exasol version\n  exasol version --verbose\n  exasol version --verbose --json",
     )
 }

@@ -13,11 +13,12 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     let command = simple(
         "versions",
-        "Lists the releases of the database that init can take",
+        "List the database releases that init can use",
         "  exasol versions\n  exasol versions --check\n  exasol versions --catalog ours.toml --json\n\n\
          Any other X.Y.Z can be named as well: exasol init --db-version X.Y.Z.",
     );
-    options::add_one(command, "catalog").arg(flag("check", "Ask the server which of them it has, and which newer ones"))
+    options::add_one(command, "catalog")
+        .arg(flag("check", "Ask the server which of these releases it has, and which newer ones"))
 }
 
 pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

@@ -151,13 +151,13 @@ impl Index {
         let Some(text) = atomic::read(&file)? else { return Ok(None) };
         let broken = |why: String| Error::BrokenState { file: file.clone(), why };
         let entry: IndexEntry =
-            serde_json::from_slice(&text).map_err(|e| broken(format!("is no entry of the index: {e}")))?;
+            serde_json::from_slice(&text).map_err(|e| broken(format!("is not an entry of the index: {e}")))?;
         match entry.schema {
             SCHEMA if file_name(&entry.deployment) != name => {
                 Err(broken(format!("is the entry of {}", entry.deployment)))
             }
             SCHEMA => Ok(Some(entry)),
-            other => Err(broken(format!("has the schema {other}, this version knows {SCHEMA}"))),
+            other => Err(broken(format!("has the schema {other}, but this version knows {SCHEMA}"))),
         }
     }
 

@@ -51,7 +51,7 @@ impl Spec {
         ];
         match counts.into_iter().find(|(_, count, max)| !(1..=*max).contains(count)) {
             None => Ok(()),
-            Some((key, count, max)) => Err(format!("cannot be read: {key} is {count}, and 1 to {max} are possible")),
+            Some((key, count, max)) => Err(format!("cannot be read: {key} is {count}, but must be from 1 to {max}")),
         }
     }
 }

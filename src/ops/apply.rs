@@ -46,7 +46,8 @@ pub(super) async fn run(
     // Only of Terraform: a hypervisor that does not answer would not answer the second time.
     match terraform.apply().await {
         Err(Error::Timeout { limit_s, .. }) => {
-            work.sink.warn(format!("Terraform's provider was ended after {limit_s} s without a result: going on"));
+            work.sink
+                .warn(format!("Terraform's provider was ended after {limit_s} s without a result: trying once more"));
             if let Some(planned) = plan(work, &terraform, allow_replace).await? {
                 prepare(work, &planned).await?;
                 terraform.apply().await?;
@@ -143,7 +144,7 @@ fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
     let flags: Vec<_> = refused.iter().map(|(node, _)| format!("--allow-replace {}", node.name)).collect();
     Err(Error::PlanRefused {
         changes: refused.iter().map(|(node, why)| format!("replace the machine of {} ({why})", node.name)).collect(),
-        hint: format!("if these nodes may be lost: exasol deploy {}", flags.join(" ")),
+        hint: format!("if you accept to lose these nodes: exasol deploy {}", flags.join(" ")),
     })
 }
 
@@ -151,7 +152,7 @@ async fn remove_misfits(work: &Work, misfits: &[Misfit]) -> Result<()> {
     let Some(host) = work.cluster.host() else { return Ok(()) };
     for (node, why) in misfits {
         work.changes();
-        work.detail(format!("{}: making its machine anew: {why}", node.name));
+        work.detail(format!("{}: creating its machine again: {why}", node.name));
         let plan = node.clone();
         let what = format!("removing the machine of {}", node.name);
         host.act(REMOVAL_LIMIT, what, move |host| host.discard(&plan)).await?;
@@ -173,7 +174,7 @@ fn refuse_doubt(work: &Work) -> Result<()> {
         None => Ok(()),
         Some(Doubt::Lost) if !work.cluster.provider.is_cloud() => Ok(()),
         Some(doubt) => Err(Error::TerraformState {
-            why: format!("{}: nothing was planned, for it might exist already", doubt.text()),
+            why: format!("{}: nothing was planned, because it might exist already", doubt.text()),
             hint: terraform_dir::mend(&work.dir, doubt),
         }),
     }
@@ -215,8 +216,8 @@ async fn remove_orphans(work: &Work) -> Result<()> {
         // Without its data disks the state is what was lost.
         None => restore.to_owned(),
         Some(commands) => format!(
-            "if the state was lost: {restore}. If they are left from an interrupted run, this removes them, and deploy \
-             makes them anew:\n{}",
+            "if the state was lost: {restore}. If an interrupted run left them behind, these commands remove them, \
+            and deploy creates them again:\n{}",
             commands.join("\n")
         ),
     };

@@ -34,7 +34,7 @@ pub(super) fn no_answer(what: String, limit: Duration) -> Error {
     given_up(what, limit, SILENT_DAEMON)
 }
 
-const SILENT_DAEMON: &str = "its daemon takes calls and does not answer them: on the hypervisor, restart it";
+const SILENT_DAEMON: &str = "its daemon accepts calls but does not answer them: restart it on the hypervisor";
 
 fn given_up(what: String, limit: Duration, hint: &str) -> Error {
     Error::Timeout { what, limit_s: limit.as_secs(), last_seen: None, hint: Some(hint.into()) }

@@ -34,7 +34,7 @@ const REGION: &str = "region";
 fn same_account(credentials: Credentials, recorded: Option<&Options>) -> std::result::Result<Credentials, Check> {
     let other = credentials.facts.iter().find_map(|(name, now)| {
         let then = recorded?.get(name).filter(|then| *then != now && name != REGION)?;
-        Some(format!("{name} is {now} now, and {then} where the deployment was made"))
+        Some(format!("{name} is {now} now, but was {then} when the deployment was made"))
     });
     match other {
         None => Ok(credentials),

@@ -68,7 +68,7 @@ fn confirm(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[
         Some(true) => Ok(()),
         Some(false) => Err(Error::Usage { message: "nothing was destroyed".into(), hint: None }),
         None => Err(Error::Usage {
-            message: "destroy asks before it removes anything, and there is no terminal to ask on".into(),
+            message: "destroy asks before it removes anything, but there is no terminal to ask on".into(),
             hint: Some(in_dir("exasol destroy --yes", &request.dir)),
         }),
     }
@@ -114,7 +114,7 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
     let mend = terraform_dir::mend(dir, doubt);
     let (id, title) = (&dir.state().id, provider.title);
     Err(Error::TerraformState {
-        why: format!("{}: nobody but the state knows what exists in {title}, so nothing was removed", doubt.text()),
+        why: format!("{}: only Terraform's state knows what exists in {title}, so nothing was removed", doubt.text()),
         hint: format!(
             "{mend}\nwithout it: look in {title} for everything whose name begins with {id}, remove that by hand, and \
              then this directory: rm -r {}",
@@ -155,7 +155,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
     work.changes();
     match terraform.apply().await {
         Err(Error::Tool(_)) if work.interrupt.signal().is_none() => {
-            work.detail("not everything was as recorded: looking at what there is");
+            work.detail("not everything was as recorded: looking for what exists");
             terraform.plan_destroy(true).await?;
             terraform.apply().await
         }

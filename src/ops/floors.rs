@@ -55,8 +55,8 @@ pub(super) fn warning(provider: &Provider, spec: &Spec, facts: &Options) -> Opti
     }
     let mb = memory_mb(provider, spec, facts).filter(|mb| *mb < needs::ENOUGH_MEMORY_MB)?;
     let detail = format!(
-        "{} GB a node: a database may start with {} GB, but Exasol's guides want {} GB and more; one that has too \
-         little stays at stage c. {} gives it more",
+        "{} GB per node: a database may start with {} GB, but Exasol's guides ask for {} GB or more; a database with \
+        too little memory stays at stage c. {} gives it more",
         mb / 1024,
         needs::MEMORY_MB / 1024,
         needs::ENOUGH_MEMORY_MB / 1024,
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(refused(&libvirt(8, 10), Some(&small)), None);
         let rehearsal = Spec { db_version: "rehearsal".into(), ..small.clone() };
         assert!(refused(&small, Some(&rehearsal)).unwrap().contains("--libvirt-memory"));
-        assert!(warned(&small).unwrap().starts_with("2 GB a node"));
+        assert!(warned(&small).unwrap().starts_with("2 GB per node"));
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(warned(&libvirt(8, 50)), None);
         let small = Spec { instance_type: Some("cx23".into()), ..spec("hetzner", "exasol-2025.1.8", Value::Null) };
         let text = warned(&small).unwrap();
-        assert!(text.starts_with("4 GB a node") && text.contains("--instance-type ccx13 gives"), "{text}");
+        assert!(text.starts_with("4 GB per node") && text.contains("--instance-type ccx13 gives"), "{text}");
         let arm =
             Spec { db_version: "exasol-2025.2.0-arm64dev.1".into(), instance_type: Some("cax11".into()), ..small };
         assert!(warned(&arm).unwrap().contains("--instance-type cax21"), "{:?}", warned(&arm));

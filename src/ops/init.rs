@@ -130,8 +130,8 @@ pub fn list_providers() -> Vec<Listed> {
 pub fn permissions(provider: &Provider) -> Result<PermissionsReport> {
     let permissions = serde_json::from_str(provider.permissions)
         .map_err(|e| Error::other(format!("the permissions of {} are no JSON: {e}", provider.name)))?;
-    let derived = "these permissions are derived from what the deployment's resources call; nobody has proven them \
-                   with a restricted account";
+    let derived = "these permissions are derived from the API calls that the deployment's resources make; they have \
+        not been tested with a restricted account";
     Ok(PermissionsReport { provider: provider.name.into(), permissions, warnings: vec![derived.into()] })
 }
 

@@ -23,8 +23,8 @@ pub(super) fn remember(dir: &DeploymentDir) -> Option<String> {
     match index().and_then(|index| index.remember(dir)) {
         Ok(Remembered::Already | Remembered::Written) => None,
         Ok(Remembered::CopyOf(other)) => Some(format!(
-            "{here} and {} are the same deployment ({}): whatever is done in one happens to the other's machines. \
-             Go on with one of them and remove the other directory",
+            "{here} and {} are the same deployment ({}): a command in one of them acts on the other's machines too. \
+            Keep one and remove the other directory",
             other.display(),
             dir.state().id
         )),

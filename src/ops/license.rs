@@ -63,7 +63,7 @@ fn read(path: &Path) -> Result<String> {
     File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)).map_err(unread)?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     match text {
-        None => Err(invalid("a license is a text, and this is none".into())),
+        None => Err(invalid("a license is a text file, but this is not text".into())),
         Some(text) if text.trim().is_empty() => Err(invalid("it is empty".into())),
         Some(text) => Ok(text),
     }
@@ -75,13 +75,15 @@ async fn proven(program: &NodeProgram, license: &str) -> Result<Option<String>> 
     loop {
         let kept = match program.run("kept", Vec::new()).await {
             Ok(kept) => kept,
-            Err(error) => return Ok(Some(format!("confd took it, and does not give it back to compare: {error}"))),
+            Err(error) => {
+                return Ok(Some(format!("confd accepted it, but does not return it for comparison: {error}")));
+            }
         };
         if is_same(&kept, license) {
             return Ok(None);
         }
         if since.elapsed() > KEPT_LIMIT {
-            let why = format!("confd took the license, and has another one {} s later", KEPT_LIMIT.as_secs());
+            let why = format!("confd accepted the license, but has another one {} s later", KEPT_LIMIT.as_secs());
             return Err(Error::other(why));
         }
         tokio::time::sleep(POLL).await;

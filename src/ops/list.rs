@@ -36,7 +36,7 @@ pub async fn run(context: &Context, request: ListRequest) -> Result<DeploymentsR
     let index = match known::index() {
         Ok(index) => Some(index),
         Err(error) => {
-            warnings.push(format!("nothing is known of deployments: {error}"));
+            warnings.push(format!("the list of deployments cannot be read: {error}"));
             None
         }
     };
@@ -100,7 +100,9 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
                 row.status = MISSING.into();
                 row.reason = match other {
                     Some(id) => format!("the directory holds another deployment, {id}"),
-                    None => "no deployment is there any more; where it moved to, exasol deploy tells the list".into(),
+                    None => "there is no deployment any more; if it was moved, exasol deploy in the new directory \
+                        corrects the list"
+                        .into(),
                 };
                 rows.push(Row::Fixed(Box::new(row), Some(directory.clone())));
             }

@@ -128,7 +128,7 @@ async fn learn_cos_host_keys(work: &mut Work) -> Result<()> {
             output.stdout_text().lines().filter(|line| line.contains(' ')).map(str::to_owned).collect();
         if !output.success() || keys.is_empty() {
             work.sink.warn(format!(
-                "the host keys of {}'s COS could not be read, so those of before stay: {}",
+                "the host keys of {}'s COS could not be read, so the earlier ones are kept: {}",
                 node.name,
                 output.stderr_text().trim()
             ));

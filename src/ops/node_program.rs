@@ -43,7 +43,7 @@ impl NodeProgram {
         let said = output.stderr_text();
         let why = match output.status.code() == Some(NO_SESSION) {
             true => Refusal::read(&said).text().to_owned(),
-            false => said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").to_owned(),
+            false => said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing").to_owned(),
         };
         let why = why.trim_start_matches("error: ");
         Err(Error::other(format!("{}: {why}", self.node)))

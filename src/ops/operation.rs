@@ -205,7 +205,7 @@ fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecor
     }
     let next = match Cause::from(&cause) {
         Cause::Connection | Cause::Other if !work.has_changed() => {
-            vec![Next::run(operation, "once that is mended")]
+            vec![Next::run(operation, "once that is fixed")]
         }
         _ => transitions::next_commands(work.dir.state().phase, false),
     };

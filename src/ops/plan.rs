@@ -37,7 +37,9 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
 fn add(report: &mut PlanReport, provider: &Provider, misfits: &[apply::Misfit]) {
     for (node, why) in misfits {
         let name = &node.name;
-        report.summary.push(format!("{name}: its machine is made anew ({why}), only by deploy --allow-replace {name}"));
+        report.summary.push(format!(
+            "{name}: its machine has to be created again ({why}), which only deploy --allow-replace {name} does"
+        ));
         let kind = provider.machine_types.first().copied().unwrap_or_default();
         let address = format!("{kind}.node[\"{name}\"]");
         if !report.changes.iter().any(|change| change.address == address) {
@@ -121,7 +123,11 @@ pub(super) async fn summary(
     if let Some(host) = host {
         let addresses = host.deployer_addresses(facts).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let addresses = if addresses.is_empty() { "as they see it at the first login".to_owned() } else { addresses };
+        let addresses = if addresses.is_empty() {
+            "the addresses that the nodes see at the first login".to_owned()
+        } else {
+            addresses
+        };
         lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));
     }
     Ok(lines)

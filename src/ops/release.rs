@@ -123,7 +123,7 @@ fn with_parts(mut version: DbVersion, asked: &ReleaseRequest) -> Result<DbVersio
     if version.rehearsal && asked.is_something() {
         return Err(Error::Usage {
             message: format!(
-                "--db-version {}: its files are packed from this program, not taken from elsewhere",
+                "--db-version {}: its files come from this program and cannot be taken from elsewhere",
                 version.name
             ),
             hint: Some("leave out --c4-version, --db-archive, --c4 and the checksums".into()),
@@ -179,7 +179,7 @@ fn by_number(number: Number, asked: &ReleaseRequest) -> Result<DbVersion> {
         (None, None) if asked.c4.is_some() => "",
         (None, None) => {
             return Err(Error::Usage {
-                message: format!("--db-version {number}: which c4 goes with it is not known here"),
+                message: format!("--db-version {number}: this program does not know which c4 belongs to it"),
                 hint: Some(format!(
                     "name it with --c4-version; Exasol's documentation says that the newest c4 fits every database, \
                      and the newest one known here is {}",
@@ -230,7 +230,7 @@ fn change_c4(version: &mut DbVersion, asked: &ReleaseRequest) -> Result<()> {
 fn number_of(archive: &Path) -> Result<Number> {
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     catalog::number_of_file(&name).ok_or_else(|| Error::Usage {
-        message: format!("--db-archive: '{name}' does not tell which release it is"),
+        message: format!("--db-archive: '{name}' does not say which release it is"),
         hint: Some("name the release: --db-version X.Y.Z".into()),
     })
 }

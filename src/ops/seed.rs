@@ -66,9 +66,10 @@ async fn each(work: &Work, host: &HostConnection) -> Result<()> {
         let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;
         match gone {
             true => work.detail(format!("{}: the data of its first boot is removed", node.name)),
-            false => work
-                .sink
-                .warn(format!("{} does not let go of the disk of its first boot: stop and start remove it", node.name)),
+            false => work.sink.warn(format!(
+                "{} does not release the disk of its first boot: exasol stop and exasol start remove it",
+                node.name
+            )),
         }
     }
     Ok(())

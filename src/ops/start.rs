@@ -101,10 +101,11 @@ async fn addresses(work: &mut Work, now: &[Node]) -> Result<()> {
 /// Of a real database. The procedure is Exasol's; this tool does not do it.
 fn refusal(moved: &str, keep: &str, again: &str) -> String {
     format!(
-        "addresses have changed ({moved}), and a database keeps those that it was installed with: give the nodes their \
-         old addresses{keep}, switch them off, and start again: {again}. If the old ones are gone for good, ask Exasol's \
-         support for the documented procedure: stop the database (confd_client db_stop) and c4_cloud_command on every \
-         node, write the new addresses in c4.yaml, cluster.yaml and EXAConf, then start again"
+        "addresses have changed ({moved}), but a database keeps the addresses that it was installed with: give the \
+         nodes their old addresses{keep}, switch them off, and start again: {again}. If the old ones are gone for \
+         good, ask Exasol's support for the documented procedure: stop the database (confd_client db_stop) and \
+         c4_cloud_command on every node, write the new addresses in c4.yaml, cluster.yaml and EXAConf, then start \
+         again"
     )
 }
 
@@ -158,7 +159,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                     return Err(answer.into_error(stderr.lines().take(1).map(str::to_owned).collect()));
                 }
                 let said = mendable(&answer.stdout_text(), work.dir.root());
-                let last = said.lines().last().unwrap_or("it says nothing").trim().to_owned();
+                let last = said.lines().last().unwrap_or("it printed nothing").trim().to_owned();
                 if let Some(stages) = last.strip_prefix("ready: ") {
                     said.lines().filter_map(|line| line.strip_prefix(WARNING)).for_each(|text| work.sink.warn(text));
                     work.done(stages.to_owned());
@@ -178,7 +179,8 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                 limit_s: DATABASE_LIMIT.as_secs(),
                 last_seen: Some(last),
                 hint: Some(format!(
-                    "look at the nodes: {}; the services' own words: {} -- sudo journalctl -u c4 -u c4_cloud_command",
+                    "examine the nodes: {}; the services' own messages: {} -- sudo journalctl -u c4 -u \
+                    c4_cloud_command",
                     in_dir("exasol health", work.dir.root()),
                     in_dir(&format!("exasol ssh {}", first.plan.name), work.dir.root())
                 )),
@@ -200,7 +202,7 @@ async fn admin_ui(work: &Work, nodes: &[Node]) -> Result<()> {
                 let warnings = said.lines().filter_map(|line| line.strip_prefix(WARNING));
                 warnings.for_each(|text| work.sink.warn(format!("{name}: {text}")));
             }
-            Err(error) => work.sink.warn(format!("{name}: whether the Admin UI runs could not be asked: {error}")),
+            Err(error) => work.sink.warn(format!("{name}: it could not be checked whether the Admin UI runs: {error}")),
         }
     }
     Ok(())

@@ -97,7 +97,7 @@ async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
             }
             Ok(false) => {}
             Err(error @ Error::Interrupted { .. }) => return Err(error),
-            Err(error) => why.push(format!("whether they are off could not be asked: {error}")),
+            Err(error) => why.push(format!("it could not be checked whether they are off: {error}")),
         }
         return Err(Error::Timeout {
             what: "opening an SSH session to stop the database".into(),
@@ -107,7 +107,7 @@ async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
             hint: Some("nothing was switched off: without its nodes the database cannot be stopped cleanly".into()),
         });
     }
-    why.iter().for_each(|why| work.sink.warn(format!("not reached, so it is only switched off: {why}")));
+    why.iter().for_each(|why| work.sink.warn(format!("could not be reached, so it is only switched off: {why}")));
     Ok(nodes.into_iter().map(|(node, _)| node).collect())
 }
 

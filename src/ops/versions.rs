@@ -96,7 +96,7 @@ async fn look(asked: &ReleaseRequest, versions: Vec<DbVersion>, report: &mut Ver
     if tokio::time::timeout(LIMIT, all).await.is_err() {
         report.warnings.push(format!("not everything was answered within {} s", LIMIT.as_secs()));
     } else if mute > 0 {
-        report.warnings.push(format!("{mute} questions were not answered"));
+        report.warnings.push(format!("{mute} questions got no answer"));
     }
     found.sort_by_key(|(index, ..)| *index);
     for (index, version, there) in found {
@@ -118,7 +118,8 @@ fn take(report: &mut VersionsReport, known: usize, index: usize, version: &DbVer
     let mut row = KnownVersion { on_server: Some(Some(true)), ..KnownVersion::of(version) };
     let number = version.name.trim_start_matches("exasol-").to_owned();
     if c4.is_none() {
-        row.remark = Some("which c4 goes with it is not known here: the newest one fits every database".into());
+        row.remark =
+            Some("this program does not know which c4 belongs to it: the newest one fits every database".into());
         row.c4_version = None;
     }
     let c4 = version.c4_version.as_ref().filter(|_| c4.is_none()).map(|c4| format!(" --c4-version {c4}"));

@@ -28,7 +28,7 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "NAME",
         kind: OptionKind::Text,
         default: None,
-        help: "Profile of ~/.aws/config and ~/.aws/credentials, before anything in the environment",
+        help: "Profile of ~/.aws/config and ~/.aws/credentials; overrides the environment",
     },
     OptionDef {
         flag: "aws-spot-instance",
@@ -37,7 +37,7 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "",
         kind: OptionKind::Flag,
         default: None,
-        help: "Spot instances: cheaper, and stopped when AWS needs them back",
+        help: "Use Spot instances: cheaper, but AWS stops them when it needs the capacity",
     },
 ];
 
@@ -82,7 +82,7 @@ fn validate(spec: &Spec) -> Result<()> {
         return Err(Error::InvalidValue {
             flag: "--instance-type".into(),
             value: target.instance_type,
-            allowed: "a machine of the Nitro generation: on older ones a disk cannot be told from another".into(),
+            allowed: "a machine type of the Nitro generation: on older types the disks cannot be told apart".into(),
             suggestion: None,
         });
     }

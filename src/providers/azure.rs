@@ -30,7 +30,7 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "UUID",
         kind: OptionKind::Text,
         default: None,
-        help: "Subscription that pays [default: the credentials file's, or the one that az uses]",
+        help: "Subscription that is billed [default: the credentials file's, or the one that az uses]",
     },
     OptionDef {
         flag: "azure-credentials-file",
@@ -39,7 +39,8 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "FILE",
         kind: OptionKind::PathOrUrl,
         default: None,
-        help: "Service principal as `az ad sp create-for-rbac` prints it [default: ~/.azure_credentials, if it is there]",
+        help: "File with a service principal, as `az ad sp create-for-rbac` prints it [default: ~/.azure_credentials, \
+            if it exists]",
     },
     OptionDef {
         flag: "azure-spot-instance",
@@ -48,7 +49,7 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "",
         kind: OptionKind::Flag,
         default: None,
-        help: "Spare capacity: cheaper, and switched off when Azure wants it back",
+        help: "Use spot capacity: cheaper, but Azure switches the machines off when it needs the capacity",
     },
 ];
 

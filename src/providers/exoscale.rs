@@ -150,7 +150,8 @@ fn account_in(text: &str, wanted: Option<&str>) -> Result<(String, String), Stri
     let account = account.ok_or_else(|| format!("has no account {name}"))?;
     if get(account, "secretCommand").is_some() {
         return Err(format!(
-            "a program keeps the secret of {name}, and is not run: export EXOSCALE_API_KEY and EXOSCALE_API_SECRET"
+            "a program keeps the secret of {name}, and exasol does not run that program: export EXOSCALE_API_KEY and \
+            EXOSCALE_API_SECRET"
         ));
     }
     word(account, "key").zip(word(account, "secret")).ok_or_else(|| format!("has no key and secret for {name}"))

@@ -41,7 +41,7 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "FILE",
         kind: OptionKind::PathOrUrl,
         default: None,
-        help: "Key file (JSON), before anything in the environment [default: ~/.gcp_credentials.json if there]",
+        help: "Key file (JSON); overrides the environment [default: ~/.gcp_credentials.json, if it exists]",
     },
     OptionDef {
         flag: "gcp-spot-instance",
@@ -50,7 +50,7 @@ const OPTIONS: &[OptionDef] = &[
         value_name: "",
         kind: OptionKind::Flag,
         default: None,
-        help: "Spot VMs: cheaper, and stopped when Google needs them back",
+        help: "Use Spot VMs: cheaper, but Google stops them when it needs the capacity",
     },
 ];
 
@@ -103,7 +103,7 @@ fn preflight(input: &PreflightInput) -> Outcome {
     }
     outcome.checks.push(match (project(&spec, &outcome.facts), input.facts) {
         (Some(project), _) => Check::ok("project", "project", project),
-        (None, Some(_)) => Check::failed("project", "project", "none is named, and the credentials tell none")
+        (None, Some(_)) => Check::failed("project", "project", "none is named, and the credentials do not say which")
             .fix("--gcp-project ID, or export GOOGLE_PROJECT=ID  # gcloud projects list"),
         (None, None) => Check::skipped("project", "project", "no credentials"),
     });
@@ -252,7 +252,7 @@ fn key(text: &str, source: &str) -> Result<Credentials, Check> {
     }
     // The parser's own words could hold a piece of the key.
     let json: Value = serde_json::from_str(text)
-        .map_err(|e| malformed(source, &format!("no JSON (line {}, column {})", e.line(), e.column())))?;
+        .map_err(|e| malformed(source, &format!("not JSON (line {}, column {})", e.line(), e.column())))?;
     let needed: &[&str] = match json["type"].as_str() {
         Some("service_account") => &["client_email", "private_key"],
         Some("authorized_user") => &["client_id", "client_secret", "refresh_token"],
@@ -261,7 +261,8 @@ fn key(text: &str, source: &str) -> Result<Credentials, Check> {
         _ => {
             return Err(malformed(
                 source,
-                "no key of Google Cloud: its \"type\" is none of service_account, authorized_user, external_account, impersonated_service_account",
+                "not a key of Google Cloud: its \"type\" is none of service_account, authorized_user, \
+                external_account, impersonated_service_account",
             ));
         }
     };
@@ -270,7 +271,7 @@ fn key(text: &str, source: &str) -> Result<Credentials, Check> {
         return Err(malformed(source, &format!("\"{name}\" is missing")));
     }
     if json["private_key"].as_str().is_some_and(|key| !key.contains("PRIVATE KEY-----")) {
-        return Err(malformed(source, "\"private_key\" is no key in PEM form"));
+        return Err(malformed(source, "\"private_key\" is not a key in PEM form"));
     }
     let found = Credentials::from(source).set(KEYS[0], text).unset(&[TOKEN]);
     Ok(match json["project_id"].as_str() {

@@ -43,7 +43,7 @@ const OPTIONS: &[OptionDef] = &[
         "compartment",
         &["TF_VAR_compartment_ocid", "OCI_COMPARTMENT_OCID"],
         "OCID",
-        "Compartment that everything is made in [default: the tenancy's root]",
+        "Compartment in which everything is created [default: the tenancy's root]",
     ),
     text(
         "oci-tenancy-ocid",
@@ -286,7 +286,7 @@ fn api_key(settings: &Settings) -> Result<Credentials, Check> {
     };
     for (found, kind) in [(&tenancy, "tenancy"), (&user, "user")] {
         if !is_ocid(&found.value, &[kind]) {
-            return Err(malformed(&found.source, &format!("the {kind} is no OCID (ocid1.{kind}.oc1..aaaa…)")));
+            return Err(malformed(&found.source, &format!("the {kind} is not an OCID (ocid1.{kind}.oc1..aaaa…)")));
         }
     }
     if !is_fingerprint(&fingerprint.value) {
@@ -410,7 +410,7 @@ impl Settings<'_> {
             }
         };
         if !pem.contains("-----BEGIN ") || !pem.contains("PRIVATE KEY-----") {
-            return Err(malformed(&source, "is no private key in PEM form"));
+            return Err(malformed(&source, "is not a private key in PEM form"));
         }
         let password =
             self.input.env_of(&["TF_VAR_private_key_password", "OCI_PRIVATE_KEY_PASSWORD", "OCI_CLI_PASSPHRASE"]);

@@ -74,7 +74,7 @@ fn value(column: &Column, cell: &RawValue) -> Result<Value, Fault> {
     let text = cell.get();
     match text.as_bytes().first() {
         Some(b'-' | b'0'..=b'9') => Ok(number(column, text)),
-        Some(b'{' | b'[') => Err(Fault::Broken(format!("column {} has a value that is no cell", column.name))),
+        Some(b'{' | b'[') => Err(Fault::Broken(format!("column {} has a value of an unexpected kind", column.name))),
         _ => serde_json::from_str(text).map_err(|error| Fault::Broken(format!("column {}: {error}", column.name))),
     }
 }

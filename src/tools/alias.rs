@@ -29,7 +29,7 @@ impl Alias {
         let folders = std::iter::once(self.folder.clone()).chain(std::env::split_paths(&path));
         std::env::join_paths(folders).map_err(|_| {
             let folder = self.folder.display();
-            Error::other(format!("{folder} can't be on PATH, for it has a colon in it: export TMPDIR=/tmp"))
+            Error::other(format!("{folder} cannot be on PATH, because it contains a colon: export TMPDIR=/tmp"))
         })
     }
 }

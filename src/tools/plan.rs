@@ -204,13 +204,13 @@ impl Plan {
         let hint = match (disks.is_empty(), nodes.is_empty()) {
             (true, true) => return Ok(()),
             (false, _) => {
-                "data disks are deleted by exasol destroy only: undo the change of options that asks for it".to_owned()
+                "only exasol destroy deletes data disks: undo the change of options that asks for this".to_owned()
             }
             (true, false) => {
                 let mut names: Vec<_> = nodes.iter().filter_map(|change| change.node()).collect();
                 names.dedup();
                 let flags: Vec<_> = names.iter().map(|name| format!("--allow-replace {name}")).collect();
-                format!("if these nodes may be lost: exasol deploy {}", flags.join(" "))
+                format!("if you accept to lose these nodes: exasol deploy {}", flags.join(" "))
             }
         };
         let changes = disks.iter().chain(&nodes).map(|change| format!("{} {}", change.action.as_str(), change.address));
@@ -225,9 +225,9 @@ impl Plan {
         }
         let tell = |change: &&Change| {
             let node = change.node().unwrap_or("a node");
-            format!("make {} anew and empty (the data disk of {node} is gone with its data)", change.address)
+            format!("create {} again, empty (the data disk of {node} is gone with its data)", change.address)
         };
-        let hint = "restore the volume under its old name; or exasol destroy, and begin anew".to_owned();
+        let hint = "restore the volume under its old name; or run exasol destroy, and begin again".to_owned();
         Err(Error::PlanRefused { changes: lost.iter().map(tell).collect(), hint })
     }
 }

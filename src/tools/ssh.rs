@@ -129,7 +129,7 @@ impl Refusal {
             Refusal::NotLetIn(line.trim().to_owned())
         } else {
             let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
-            Refusal::Unreachable(last.unwrap_or("ssh says nothing").to_owned())
+            Refusal::Unreachable(last.unwrap_or("ssh printed nothing").to_owned())
         }
     }
 

@@ -145,7 +145,7 @@ impl Link {
         let said = self.said();
         let lines: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         match lines.len() {
-            0 => "the login runs no shell and says nothing".to_owned(),
+            0 => "the login runs no shell and prints nothing".to_owned(),
             count => lines[count.saturating_sub(3)..].join("; "),
         }
     }
@@ -211,7 +211,10 @@ async fn too_slow() -> String {
     let Some(agent) = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()) else { return slow };
     match timeout(AGENT_LIMIT, agent_answers(Path::new(&agent))).await {
         Err(_) => {
-            format!("{slow}: the SSH agent at {} takes calls and does not answer; unset SSH_AUTH_SOCK", agent.display())
+            format!(
+                "{slow}: the SSH agent at {} accepts connections but does not answer; unset SSH_AUTH_SOCK",
+                agent.display()
+            )
         }
         Ok(_) => slow,
     }

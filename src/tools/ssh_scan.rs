@@ -63,7 +63,7 @@ async fn greeting(address: SocketAddr) -> Result<(), Silence> {
     let read = stream.read_exact(&mut greeting).await;
     match read {
         Ok(_) if &greeting == b"SSH-" => Ok(()),
-        Ok(_) => Err(Silence::Odd("what answers there does not speak SSH".into())),
+        Ok(_) => Err(Silence::Odd("a server that does not speak SSH answers there".into())),
         Err(e) => Err(Silence::Odd(format!("the connection was closed: {e}"))),
     }
 }
@@ -74,7 +74,7 @@ async fn scan(address: SocketAddr, limit: Duration) -> Result<String, Silence> {
     let words = ["-T", &seconds, "-t", "ed25519", "-p", &address.port().to_string(), &address.ip().to_string()]
         .map(str::to_owned);
     let output = Tool::new(program).args(words).output(limit).await.map_err(|e| Silence::Odd(e.to_string()))?;
-    key_in(&output.stdout_text()).ok_or_else(|| Silence::Odd("it shows no ed25519 host key".into()))
+    key_in(&output.stdout_text()).ok_or_else(|| Silence::Odd("it has no ed25519 host key".into()))
 }
 
 /// The key of a line `192.0.2.7 ssh-ed25519 AAAA…`; comments begin with `#`.

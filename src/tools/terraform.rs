@@ -46,8 +46,8 @@ impl Terraform {
             let (names, engine) = (logging.join(", "), self.engine.as_str());
             LOGGING_TOLD.call_once(|| {
                 sink.warn(format!(
-                    "{names}: not passed on to {engine}, whose debug output has keys and passwords: it would stay in \
-                     the deployment's logs"
+                    "{names}: not passed on to {engine}, because its debug output contains keys and passwords, which \
+                    would stay in the deployment's logs"
                 ));
             });
         }
@@ -172,7 +172,7 @@ impl Workdir {
             Ok(turn) => turn,
             Err(error @ Error::Interrupted { .. }) => return Err(error),
             Err(error) => {
-                self.sink.warn(format!("provider plugins are fetched anew, without the cache: {error}"));
+                self.sink.warn(format!("provider plugins are downloaded again, without the cache: {error}"));
                 return self.run(tool).await;
             }
         };
@@ -289,7 +289,8 @@ impl Workdir {
         let limit = self.limits.map(|limits| limits.plan);
         let planned = match plan(limit).await {
             Err(Error::Timeout { limit_s, .. }) => {
-                self.sink.warn(format!("planning gave no result within {limit_s} s: trying once more, for longer"));
+                self.sink
+                    .warn(format!("planning gave no result within {limit_s} s: trying once more, with a longer limit"));
                 plan(limit.map(|limit| limit * PATIENCE)).await
             }
             result => result,

@@ -112,7 +112,7 @@ mod tests {
           failed   ansible-core is installed
                      cause: not found on PATH
                      mend:  sudo apt-get install ansible-core
-        hint: mend what failed and run the command again; exasol doctor shows all checks
+        hint: fix what failed and run the command again; exasol doctor shows all checks
         ");
     }
 

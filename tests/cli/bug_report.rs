@@ -179,7 +179,12 @@ fn nothing_is_overwritten_and_the_default_name_says_what_it_is() {
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".exasol-support")), "{left:?}");
     // Some of these fall into one second.
     for _ in 0..3 {
-        world.exasol("support --no-nodes").run().code(0).says("could not be had:").says("Read it before you send it");
+        world
+            .exasol("support --no-nodes")
+            .run()
+            .code(0)
+            .says("not collected:")
+            .says("Read the archive before you send it");
     }
 }
 

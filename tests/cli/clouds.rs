@@ -86,7 +86,7 @@ fn permissions_are_json_for_every_provider() {
     for name in names {
         let shown = world.exasol(&format!("init --cloud-provider {name} --show-permissions")).run().code(0);
         serde_json::from_str::<serde_json::Value>(&shown.stdout).unwrap();
-        shown.says("nobody has proven them");
+        shown.says("have not been tested");
     }
 }
 
@@ -324,7 +324,7 @@ fn status_waits_and_says_when_time_is_up() {
     world.exasol("status --wait initialized").run().code(0);
     world.exasol("status --wait database_ready --timeout 0s").run().code(1).says("initialized");
     world.exasol("status --wait nonsense").run().code(2);
-    world.exasol("status --wait stopped --timeout soon").run().code(2).says("90s, 15m, 1h");
+    world.exasol("status --wait stopped --timeout soon").run().code(2).says("90s, 15m or 1h");
     world.exasol("status --refresh").run().code(2).says("leave it out");
 }
 

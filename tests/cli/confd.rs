@@ -71,7 +71,7 @@ fn a_certificate_goes_by_standard_input_and_the_pin_follows_it() {
     std::fs::write(world.path("key.pem"), &key).unwrap();
     std::fs::set_permissions(world.path("key.pem"), PermissionsExt::from_mode(0o600)).unwrap();
 
-    world.exasol("certificate set --cert one.pem --key key.pem").run().code(2).says("takes a chain only");
+    world.exasol("certificate set --cert one.pem --key key.pem").run().code(2).says("needs a chain");
     assert!(!home.join("input").exists(), "nothing was sent");
     // confd breaks the connection off while it takes the certificate: what the node shows decides.
     let answer = world.exasol("certificate set --cert chain.pem --key key.pem --json").run().code(0);

@@ -286,9 +286,9 @@ fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word()
     let mistyped = world.exasol("deploy --allow-replace n111").run().code(2);
     mistyped
         .says("--allow-replace: 'n111' is not valid: one of n11; did you mean 'n11'?")
-        .never_says("making its machine");
+        .never_says("creating its machine");
     assert_eq!(world.state()["phase"], "initialized");
-    world.exasol("deploy --allow-replace n11").run().says("making its machine anew");
+    world.exasol("deploy --allow-replace n11").run().says("creating its machine again");
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn no_machine_is_removed_for_a_plan_that_is_refused() {
         "type":"libvirt_volume","name":"root","index":"n12","change":{"actions":["delete","create"],"before":{},"after":{}}}]}"#;
     std::fs::write(world.path("home").join("terraform-plan"), plan).unwrap();
     let refused = world.exasol("deploy --allow-replace n11").run().code(1);
-    refused.says("--allow-replace n12").never_says("making its machine anew");
+    refused.says("--allow-replace n12").never_says("creating its machine again");
 }
 
 #[test]

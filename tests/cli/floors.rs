@@ -83,7 +83,7 @@ fn an_update_keeps_what_is_recorded_and_takes_nothing_new_that_is_too_small() {
     assert_eq!(world.files(), before);
     world.exasol("init --update --owner me").run().code(0);
     world.exasol("status").run().code(0);
-    world.exasol("deploy --plan").run().code(0).says("2 GB a node");
+    world.exasol("deploy --plan").run().code(0).says("2 GB per node");
     world.exasol("destroy --yes").run().code(0);
 }
 

@@ -40,8 +40,8 @@ fn a_ready_cluster_that_was_told_less_is_told_the_rest() {
     let Some(cluster) = Cluster::deployed() else { return };
     for told_before in [None, Some("0".repeat(64))] {
         cluster.world.edit_state(|state| state["nodes_form"] = told_before.into());
-        cluster.exasol("deploy").run().code(0).says("not told all that this version tells");
-        cluster.exasol("deploy").run().code(0).never_says("not told all");
+        cluster.exasol("deploy").run().code(0).says("lack settings of this version");
+        cluster.exasol("deploy").run().code(0).never_says("lack settings");
     }
     // Whatever stops it, the cluster is as ready as before.
     cluster.world.edit_state(|state| state["nodes_form"] = serde_json::Value::Null);

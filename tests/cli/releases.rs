@@ -157,8 +157,8 @@ fn what_cannot_be_a_release_is_refused_before_anything_is_written() {
         ("--db-version 2025.1.10 --db-archive page.tar.gz".to_owned(), "is not a gzip archive"),
         ("--db-version 2025.1.10 --db-archive empty.tar.gz".to_owned(), "is empty"),
         (format!("--db-version 2025.1.10 --c4 {archive_file}"), "is not a program for Linux"),
-        ("--db-archive other.tar.gz".to_owned(), "does not tell which release it is"),
-        (format!("--db-version rehearsal --c4 {c4}"), "packed from this program"),
+        ("--db-archive other.tar.gz".to_owned(), "does not say which release it is"),
+        (format!("--db-version rehearsal --c4 {c4}"), "come from this program"),
     ] {
         init(&world, &words).run().code(2).says(says);
         assert!(!world.deployment().exists(), "{words}");
@@ -326,7 +326,7 @@ fn the_server_is_asked_which_releases_it_has() {
     // One odd answer is not the end of it.
     let first = requests[0].split(' ').nth(1).unwrap().trim_start_matches('/').to_owned();
     server.put(&format!("{first}.status"), b"405 Method Not Allowed");
-    check(&server.address, "").code(0).says("were not answered").says("next: exasol init --db-version 2025.1.12");
+    check(&server.address, "").code(0).says("got no answer").says("next: exasol init --db-version 2025.1.12");
     let alone = check("http://127.0.0.1:1", "").code(1);
     alone.says("connection refused").says("without --check");
     check("http://mirror.example.com", "").code(2).says("EXASOL_RELEASE_SERVER");

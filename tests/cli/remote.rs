@@ -41,7 +41,7 @@ fn a_parameter_that_nothing_heeds_is_refused() {
     for command in ["doctor", "init"] {
         let uri = "qemu+ssh://kvm/system?command=/opt/ssh";
         let words = [command, "--cloud-provider", "libvirt", "--db-version", "rehearsal", "--libvirt-uri", uri];
-        world.exasol_with(words).run().code(2).says("heeds no 'command'").says("~/.ssh/config");
+        world.exasol_with(words).run().code(2).says("ignores 'command'").says("~/.ssh/config");
     }
 }
 
@@ -49,7 +49,7 @@ fn a_parameter_that_nothing_heeds_is_refused() {
 fn one_login_asks_for_the_socket_and_ends_with_the_command() {
     let world = with_ssh("cat >/dev/null & echo 'exasol: missing'");
     let uri = "qemu+ssh://kvm:2222/system?keyfile=/k&knownhosts=/h";
-    assert!(doctor(&world, uri).contains("no libvirt daemon is there on kvm"));
+    assert!(doctor(&world, uri).contains("no libvirt daemon runs on kvm"));
     let calls = std::fs::read_to_string(world.path("calls")).unwrap();
     let logins: Vec<_> = calls.lines().filter(|line| line.ends_with("-- kvm sh")).collect();
     assert_eq!(logins.len(), 1, "{calls}");

@@ -65,7 +65,7 @@ fn a_script_may_be_large_and_need_not_end_with_a_semicolon() {
 fn nothing_is_run_of_a_script_whose_end_is_missing() {
     let (database, heard) = listening();
     let world = World::complete().with_database(&database);
-    world.exasol("sql").stdin("SELECT 1;\nSELECT 'abc;\n").run().code(2).says("' in line 2 is open");
+    world.exasol("sql").stdin("SELECT 1;\nSELECT 'abc;\n").run().code(2).says("' in line 2 is not closed");
     world.exasol("sql").stdin("-- nothing\n").run().code(2).says("no statement");
     assert!(heard.lock().unwrap().is_empty());
 }
@@ -191,7 +191,7 @@ fn a_shell_runs_what_is_typed_and_goes_on_after_errors() {
     shell.exp_string("1\r\n1\r\n").unwrap();
     shell.exp_string(PROMPT).unwrap();
     shell.send_line("\\?").unwrap();
-    shell.exp_string("the form of results").unwrap();
+    shell.exp_string("set the format of results").unwrap();
     shell.send_line("\\n n99").unwrap();
     shell.exp_string("one of n11").unwrap();
     shell.send_line("exit").unwrap();
@@ -253,7 +253,7 @@ fn a_home_that_cannot_be_written_costs_the_history_only() {
     let world = World::complete().with_database(&database);
     std::fs::write(world.path("file"), "").unwrap();
     let mut shell = world.exasol("sql").env("XDG_STATE_HOME", world.path("file")).on_a_terminal();
-    shell.exp_string("statements are not remembered").unwrap();
+    shell.exp_string("the history of statements is not kept").unwrap();
     shell.exp_string(PROMPT).unwrap();
     shell.send_line("SELECT 1;").unwrap();
     shell.exp_string("(1 row)").unwrap();
@@ -323,7 +323,7 @@ fn a_connection_that_broke_is_told_and_made_again() {
     shell.exp_string("(1 row)").unwrap();
     shell.exp_string(PROMPT).unwrap();
     shell.send_line("BREAK;").unwrap();
-    shell.exp_string("nobody knows whether").unwrap();
+    shell.exp_string("it is not known whether").unwrap();
     shell.exp_string(PROMPT).unwrap();
     shell.send_line("SELECT 1;").unwrap();
     shell.exp_string("(1 row)").unwrap();

@@ -12,7 +12,7 @@ pub(super) fn page() -> String {
     let mut text = "# Options of a deployment\n\n\
         Each key is an option of `exasol init` and of `exasol doctor`: `cluster-size` is the flag `--cluster-size`, the\n\
         environment variable `EXASOL_CLUSTER_SIZE`, and the key `cluster-size` (or `cluster_size`) in the TOML file that\n\
-        `--config` names. The command line wins, then the environment, then the file. Variables that are named below are\n\
+        `--config` names. The command line overrides the environment, and the environment overrides the file. Variables that are named below are\n\
         read too, after the option's own. A key that no option has is an error.\n\n\
         ```toml\n\
         cloud-provider = \"libvirt\"\n\

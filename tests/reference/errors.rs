@@ -18,7 +18,7 @@ fn samples() -> Vec<Error> {
             suggestion: None,
         },
         Error::Usage {
-            message: "--refresh: libvirt is asked by every status".into(),
+            message: "--refresh: libvirt is asked by every status anyway".into(),
             hint: Some("leave it out".into()),
         },
         Error::NotADeployment { dir: dir() },

@@ -262,15 +262,15 @@ fn advice(node: &str, reason: &str, root: &Path, new_image: Option<&str>) -> Str
         // Machines that exist keep their image.
         ("no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell", Some(flag)) => {
             format!(
-                "the image does not boot on such a machine: {}, then exasol init with another {flag}",
+                "the image does not boot on such a machine: run {}, then exasol init with another {flag}",
                 in_dir("exasol destroy", root)
             )
         }
         ("no_boot_device" | "boot_loader" | "initramfs" | "firmware_shell", None) => {
-            format!("its root disk does not boot any more; all that it printed: {logs}")
+            format!("its root disk does not boot any more; its whole console output: {logs}")
         }
-        ("emergency_mode", _) => format!("what it lacks is in its console's lines: {logs}"),
-        _ => format!("resetting it again: {}; all that it printed: {logs}", in_dir("exasol deploy", root)),
+        ("emergency_mode", _) => format!("its console's lines say what is missing: {logs}"),
+        _ => format!("reset it again: {}; its whole console output: {logs}", in_dir("exasol deploy", root)),
     }
 }
 
@@ -301,7 +301,7 @@ fn refuse_unpowered(machine: &Machine, root: &Path, phase: Phase) -> Result<()> 
     match machine.power {
         Power::Running | Power::Unknown => Ok(()),
         _ if machine.halted.is_some() => {
-            Err(Error::other(format!("{} is {}; let it go on with: {again}", machine.node, machine.state())))
+            Err(Error::other(format!("{} is {}; resume it with: {again}", machine.node, machine.state())))
         }
         other => {
             Err(Error::other(format!("the machine of {} is {} while it should boot", machine.node, other.as_str())))
@@ -350,7 +350,7 @@ mod tests {
         let halted = Some("make room: it does not go on by itself".to_owned());
         let machine = Machine { halted, ..Machine::with_power("n11", Power::Paused) };
         let text = |phase| refuse_unpowered(&machine, Path::new("demo"), phase).unwrap_err().to_string();
-        assert!(text(Phase::StartInProgress).ends_with("; let it go on with: exasol start -d demo"));
+        assert!(text(Phase::StartInProgress).ends_with("; resume it with: exasol start -d demo"));
         assert!(text(Phase::DeployInProgress).ends_with("exasol deploy -d demo"));
     }
 

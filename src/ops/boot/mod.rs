@@ -179,7 +179,7 @@ async fn addresses(work: &Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
             let before = known.get(node).copied();
             let now = match address_of(machine, guard.consoles) {
                 None if before.is_none() && !guard.consoles.speaks(node) => recorded().inspect(|address| {
-                    work.detail(format!("nobody tells the address of {node}: trying the recorded {address}"));
+                    work.detail(format!("the address of {node} is not reported: trying the recorded {address}"));
                 }),
                 now => now.inspect(|address| {
                     if before != Some(*address) {
@@ -218,8 +218,8 @@ fn shared(known: &BTreeMap<String, IpAddr>) -> Option<(Vec<String>, IpAddr)> {
 }
 
 fn one_address(nodes: Vec<String>, address: IpAddr, leases: Option<String>) -> Error {
-    let hint = "the image gives every machine the same identity (a fixed /etc/machine-id): empty that file in the image, \
-                and make the machines anew";
+    let hint = "the image gives every machine the same identity (a fixed /etc/machine-id): empty that file in the \
+        image, and create the machines again";
     let leases = leases.map(|command| format!("; see who has which lease: {command}")).unwrap_or_default();
     Error::SharedAddress { nodes, address, hint: format!("{hint}{leases}") }
 }

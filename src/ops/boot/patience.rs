@@ -61,7 +61,7 @@ pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>, leases
     };
     let complaint = seen.console.boot.before.as_ref().map(|sign| format!("; before that: {}", sign.line));
     let complaint = complaint.unwrap_or_default();
-    let alive = seen.idle.map(|idle| format!("; it has used a disk or sent a packet {} s ago", idle.as_secs()));
+    let alive = seen.idle.map(|idle| format!("; it last used a disk or sent a packet {} s ago", idle.as_secs()));
     let alive = alive.unwrap_or_default();
     let unplugged = machine.and_then(|machine| machine.unplugged.clone()).map(|why| format!("; {why}"));
     let unplugged = unplugged.unwrap_or_default();
@@ -70,8 +70,8 @@ pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>, leases
             format!("waiting for the address of {node}"),
             "running, without a DHCP lease".to_owned(),
             format!(
-                "see whether the network's DHCP works{}, and whether something between the guest and it (a firewall) \
-                 drops packets",
+                "check whether the network's DHCP works{}, and whether a firewall between the guest and the DHCP \
+                server drops packets",
                 leases.map(|command| format!(": {command}")).unwrap_or_default()
             ),
         ),
@@ -80,9 +80,9 @@ pub(super) fn gave_up(node: &str, seen: &Seen, machine: Option<&Machine>, leases
             progress.as_ref().map_or_else(|| format!("at {address}"), Progress::text),
             match progress {
                 Some(Progress::Booting) => {
-                    "cloud-init has not ended: exasol ssh leads to it, cloud-init status --long tells more"
+                    "cloud-init has not finished: log in with exasol ssh, and run cloud-init status --long"
                 }
-                _ => "look at the network between here and there, and at --allowed-cidr",
+                _ => "check the network between this machine and the node, and --allowed-cidr",
             }
             .to_owned(),
         ),
@@ -141,7 +141,7 @@ mod tests {
         else {
             panic!()
         };
-        assert!(hint.unwrap().starts_with("see whether the network's DHCP works: virsh x, and "));
+        assert!(hint.unwrap().starts_with("check whether the network's DHCP works: virsh x, and "));
         assert_eq!((limit_s, what.as_str()), (310, "waiting for the address of n11"));
         assert_eq!(last_seen.unwrap(), "running, without a DHCP lease; its console showed nothing");
     }

@@ -132,7 +132,10 @@ fn not_taken(dir: &DeploymentDir, now: &[NodeCertificate], said: &str, limit: Du
             "the new certificate is not on every node after {} s: {nodes}; confd said: {said}",
             limit.as_secs()
         ),
-        hint: Some(format!("run it again; what the nodes show: {}", in_dir("exasol certificate show", dir.named()))),
+        hint: Some(format!(
+            "run it again; to see what each node presents: {}",
+            in_dir("exasol certificate show", dir.named())
+        )),
     }
 }
 

@@ -81,12 +81,12 @@ fn read(flag: &str, path: &Path) -> Result<Vec<u8>> {
 
 fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let chain = chain.map_err(|error| format!("it is no PEM: {error}"))?;
+    let chain = chain.map_err(|error| format!("it is not PEM: {error}"))?;
     match chain.len() {
         0 => Err("there is no certificate in it (PEM: -----BEGIN CERTIFICATE-----)".into()),
         count if count < CHAIN_MIN => {
-            Err("there is one certificate in it, and Exasol takes a chain only: the server's \
-            certificate first, then its issuers', the root's last (cat server.crt ca.crt >chain.pem)"
+            Err("it has only one certificate, but Exasol needs a chain: the server's certificate first, then those of \
+                its issuers, the root's last (cat server.crt ca.crt >chain.pem)"
                 .into())
         }
         _ => Ok(chain),
@@ -108,8 +108,9 @@ fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
 /// A warning if nobody here can tell.
 fn fits(chain: &[CertificateDer<'static>], key: PrivateKeyDer<'static>) -> Result<Option<String>, String> {
     let provider = rustls::crypto::ring::default_provider();
-    let unsure =
-        || Some("whether the key fits the certificate could not be checked here: its kind is not known".into());
+    let unsure = || {
+        Some("it could not be checked whether the key fits the certificate: this kind of key is not known here".into())
+    };
     let Ok(signer) = provider.key_provider.load_private_key(key) else { return Ok(unsure()) };
     match CertifiedKey::new(chain.to_vec(), signer).keys_match() {
         Ok(()) => Ok(None),
@@ -133,9 +134,11 @@ fn valid(chain: &[CertificateDer<'static>], now: UnixTime) -> Result<Vec<String>
                 return Err("a certificate in it is not valid yet".into());
             }
             CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::BadEncoding => {
-                return Err("its certificates are no chain: each has to be signed by the one behind it, the server's \
-                    first and the root's last"
-                    .into());
+                return Err(
+                    "its certificates are not a chain: each must be signed by the next one, from the server's \
+                    to the root's"
+                        .into(),
+                );
             }
             other => return Ok(vec![format!("clients that verify the chain may refuse it: {other:?}")]),
         },
@@ -175,8 +178,8 @@ fn uncovered(server: &CertificateDer<'static>, addresses: &[IpAddr]) -> Option<S
     let missing: Vec<_> = addresses.iter().filter(|address| !covers(address)).map(ToString::to_string).collect();
     (!missing.is_empty()).then(|| {
         format!(
-            "the certificate does not name {}: clients that verify it have to connect by a name that it has; those \
-             that pin its fingerprint do not mind",
+            "the certificate does not name {}: clients that verify it must connect by a name that it contains; \
+            clients that pin its fingerprint are not affected",
             missing.join(", ")
         )
     })
@@ -242,7 +245,7 @@ mod tests {
         let chain = one.chain();
         for (cert, key, wanted) in [
             ("", &*one.key, "--cert: '"),
-            (&*one.leaf, &*one.key, "takes a chain only"),
+            (&*one.leaf, &*one.key, "needs a chain"),
             (&*chain, &*other.key, "not the key of the first certificate"),
             (&*chain, "", "no private key"),
             (
@@ -250,7 +253,7 @@ mod tests {
                 "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
                 "is encrypted",
             ),
-            (&*format!("{}{}", one.leaf, other.root), &*one.key, "no chain"),
+            (&*format!("{}{}", one.leaf, other.root), &*one.key, "not a chain"),
             (&*format!("{}{}", one.root, one.leaf), &*one.key, "not the key of the first certificate"),
         ] {
             let error = refused(one.read(cert, key, 0o600));

@@ -91,7 +91,7 @@ fn advised(work: &Work, version: &DbVersion, error: Error) -> Error {
         Error::Download { url, cause, hint } => {
             let is_absent = ["HTTP 403", "HTTP 404", "HTTP 410"].iter().any(|status| cause.starts_with(status));
             if !is_absent {
-                let hint = hint.into_iter().chain([format!("or bring both files: {bring}")]);
+                let hint = hint.into_iter().chain([format!("or provide both files yourself: {bring}")]);
                 return Error::Download { url, cause, hint: Some(hint.collect::<Vec<_>>().join("\n")) };
             }
             let remark = version.remark.as_ref().map(|remark| format!(" ({remark})")).unwrap_or_default();
@@ -99,7 +99,7 @@ fn advised(work: &Work, version: &DbVersion, error: Error) -> Error {
                 url,
                 cause: format!("{} is not there{remark}: {cause}", version.with_c4()),
                 hint: Some(format!(
-                    "see which releases there are: exasol versions --check\nor bring both files: {bring}"
+                    "see which releases there are: exasol versions --check\nor provide both files yourself: {bring}"
                 )),
             }
         }
@@ -113,7 +113,7 @@ fn advised(work: &Work, version: &DbVersion, error: Error) -> Error {
         }
         // A file that somebody named, and that is not where it was.
         Error::Io { .. } if version.artifacts().iter().any(|artifact| artifact.path.is_some()) => {
-            work.sink.warn(format!("name the files of {} again where they are now: {bring}", version.with_c4()));
+            work.sink.warn(format!("name the current paths of the files of {}: {bring}", version.with_c4()));
             error
         }
         other => other,

@@ -22,7 +22,7 @@ pub(super) async fn provide(work: &mut Work, offline: bool) -> Result<()> {
     work.begin(IMAGE.id);
     if terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.machine_types) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
-        work.unchanged("the machines have theirs");
+        work.unchanged("the machines have their image already");
         return Ok(());
     }
     let image = (host.row().base_image)(host.spec(), &work.dir.state().facts)?;

@@ -144,7 +144,7 @@ async fn tell_nodes(work: &mut Work) -> Result<()> {
         _ => return Ok(()),
     }
     work.begin(INSTALL.id);
-    work.detail("they were not told all that this version tells: only that is done, the database goes on");
+    work.detail("they lack settings of this version: only these are applied, and the database keeps running");
     let told = async {
         let ansible = Ansible::find().await?;
         nodes::prepare(work, &nodes, &release, &ansible).await
@@ -162,7 +162,7 @@ async fn agree(work: &Work, request: &DeployRequest<'_>, report: &PlanReport) ->
     let Some(confirm) = request.confirm.filter(|_| costs) else { return Ok(()) };
     let list: String = summary.iter().map(|line| format!("  {line}\n")).collect();
     let answer = confirm(&format!(
-        "{list}  {}\nMake this on {}? It costs money.",
+        "{list}  {}\nCreate this on {}? It costs money.",
         apply::counts(report),
         work.cluster.provider.title
     ));

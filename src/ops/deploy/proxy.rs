@@ -19,12 +19,14 @@ fn of(env: &dyn Fn(&str) -> Option<String>) -> Proxies {
         let set = |name: &str| env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let Some(value) = set(name).or_else(|| set(&name.to_uppercase())) else { continue };
         if value.chars().any(char::is_control) {
-            proxies.withheld.push(format!("{name} of the deployer has control characters: nodes are not told of it"));
+            proxies
+                .withheld
+                .push(format!("{name} of the deployer has control characters: it is not passed on to the nodes"));
         } else if name != "no_proxy" && is_loopback(&value) {
             let (_, place) = parts(&value);
             proxies.withheld.push(format!(
-                "the deployer's {name} ({place}) is on its own loopback, where nodes cannot reach it: they look for \
-                 packages without it"
+                "the deployer's {name} ({place}) is on its loopback interface, which nodes cannot reach: they fetch \
+                packages without it"
             ));
         } else {
             proxies.variables.push((name, value));

@@ -165,8 +165,8 @@ impl Findings<'_> {
             Power::Off => self.error(layer, "machine_off", "its machine is off", self.start()),
             Power::Absent => {}
             Power::Missing if status.sql.is_ok() => {
-                let detail = "the hypervisor or cloud knows no machine of it, though its database answers";
-                let hint = "is the target another one now, or was the machine migrated? deploy would make a second one";
+                let detail = "the hypervisor or cloud has no machine for this node, but its database answers";
+                let hint = "was the target changed, or the machine migrated? deploy would create a second machine";
                 self.warning(layer, "machine_elsewhere", detail, hint);
             }
             Power::Missing => {
@@ -217,7 +217,7 @@ impl Findings<'_> {
             }
             Session::Failed(why) => {
                 self.looked.insert(layer);
-                let hint = self.deploy("lays the scripts down again");
+                let hint = self.deploy("installs the scripts again");
                 self.error(Layer::Services, "not_prepared", format!("it could not be asked: {why}"), hint);
             }
             Session::Told { facts, .. } => {
@@ -229,12 +229,14 @@ impl Findings<'_> {
 
     fn reach(&self, state: &str) -> Hint {
         match state {
-            "identity_mismatch" => "another machine has its address: give one of them another".into(),
-            "denied" => self.deploy("lays it down again").after("the deployment's key is refused; "),
-            _ if self.expected.hypervisor && self.allows(Operation::Repair) => self
-                .command("exasol health --repair")
-                .then(" resets its machine if that is dead; else look at the network between, and at --allowed-cidr"),
-            _ => "look at the network between here and there, and at --allowed-cidr".into(),
+            "identity_mismatch" => "another machine has its address: change the address of one of the two".into(),
+            "denied" => self.deploy("installs it again").after("the deployment's key is refused; "),
+            _ if self.expected.hypervisor && self.allows(Operation::Repair) => {
+                self.command("exasol health --repair").then(
+                    " resets its machine if that is dead; otherwise check the network in between, and --allowed-cidr",
+                )
+            }
+            _ => "check the network between this machine and the node, and --allowed-cidr".into(),
         }
     }
 
@@ -247,7 +249,7 @@ impl Findings<'_> {
             }
             None => {
                 let hint = self.deploy("tells it");
-                self.error(Layer::Services, "not_prepared", "it was not told which node it is", hint);
+                self.error(Layer::Services, "not_prepared", "it does not know which node it is", hint);
             }
         }
         if facts.identity.is_some() && !facts.complete {
@@ -350,7 +352,8 @@ impl Findings<'_> {
             // c4 leaves out a node that is slow to answer, and was seen to show an earlier stage of a running one.
             other if self.expected.databases_run => {
                 let shown = other.map_or("nothing", String::as_str);
-                let detail = format!("c4 ps shows {shown} of it, although the database runs and takes connections");
+                let detail =
+                    format!("c4 ps reports {shown} for it, although the database runs and accepts connections");
                 self.warning(Layer::Cluster, "stage_differs", detail, "nothing has to be done for the database");
             }
             Some(stage) => {
@@ -362,7 +365,7 @@ impl Findings<'_> {
                 };
                 self.error(Layer::Cluster, "not_at_stage_d", format!("it is at stage {stage}: {means}"), hint);
             }
-            None => self.error(Layer::Cluster, "no_stage", "c4 on the first node says nothing of it", hint),
+            None => self.error(Layer::Cluster, "no_stage", "c4 on the first node reports nothing about it", hint),
         }
     }
 
@@ -388,7 +391,7 @@ impl Findings<'_> {
                 if !status.sql.is_ok() {
                     let hint = match state {
                         ProbeState::Failed => {
-                            "the database's own words are above; its password is in secrets.json".into()
+                            "the database's own message is above; its password is in secrets.json".into()
                         }
                         _ => self.start(),
                     };
@@ -403,7 +406,7 @@ impl Findings<'_> {
         self.looked.insert(Layer::Certificate);
         if shown != recorded {
             let detail = format!("it shows another certificate than the recorded one: SHA-256 {shown}");
-            let hint = self.command("exasol health --repair").after("if that was you: ");
+            let hint = self.command("exasol health --repair").after("if you changed the certificate: ");
             self.error(Layer::Certificate, "certificate_changed", detail, hint);
         } else if status.sql.state == ProbeState::IdentityMismatch {
             let detail = "the node shows the recorded certificate, and what answers here shows another";
@@ -417,7 +420,7 @@ impl Findings<'_> {
 }
 
 /// The node itself shows the right certificate.
-const FOREIGN: &str = "something answers in its place: look at proxies and routes between here and there";
+const FOREIGN: &str = "something else answers in its place: check proxies and routes between this machine and the node";
 
 fn status_reason(status: &NodeStatus) -> String {
     status.sql.reason.clone().unwrap_or_else(|| status.sql.state.to_string())
@@ -449,11 +452,11 @@ pub(super) fn record(root: &Path, recorded: Phase, running: bool, nodes: &[NodeS
             (None, Phase::Stopped | Phase::StopFailed | Phase::StopInProgress) => "exasol start",
             _ => "exasol deploy",
         };
-        let detail = format!("every node accepts logins, and the recorded phase is {recorded}");
+        let detail = format!("every node accepts logins, but the recorded phase is {recorded}");
         issues.push(issue("phase_differs", detail, run(command)));
     }
     if !files.stale.is_empty() {
-        let detail = format!("not as the deployment's state has them: {}", files.stale.join(", "));
+        let detail = format!("different from what the deployment's state says: {}", files.stale.join(", "));
         issues.push(issue("files_stale", detail, run("exasol health --repair")));
     }
     if !files.edited.is_empty() {

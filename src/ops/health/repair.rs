@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{Operation, Power};
 
-const FILES: StepInfo = StepInfo { id: "files", title: "render addresses and files anew" };
+const FILES: StepInfo = StepInfo { id: "files", title: "render addresses and files again" };
 const PROOF: StepInfo = StepInfo { id: "proof", title: "look at the cluster" };
 
 /// What was put right, in words.
@@ -41,7 +41,7 @@ async fn dead_machines(work: &mut Work, request: &HealthRequest) -> Result<Vec<S
     // Behind a jump host nothing was probed from here; what answers a login lives.
     let silent = nodes.iter().any(|node| !node.ssh.is_ok() && !node.sql.is_ok());
     if !all_on || !silent {
-        work.unchanged("no machine is on and silent");
+        work.unchanged("every machine that is on answers");
         return Ok(Vec::new());
     }
     if work.cluster.provider.is_cloud() {

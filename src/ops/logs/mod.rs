@@ -120,7 +120,7 @@ fn chosen(dir: &DeploymentDir, request: &LogsRequest) -> Result<LogFolder> {
     match operations.contains(wanted) {
         true => Err(Error::NotYet {
             message: format!("no {wanted} has been logged in {}", request.dir.display()),
-            hint: Some(format!("what has been: {}", in_dir("exasol logs --list", &request.dir))),
+            hint: Some(format!("these have been: {}", in_dir("exasol logs --list", &request.dir))),
         }),
         false => Err(Error::InvalidValue {
             flag: "--operation".into(),

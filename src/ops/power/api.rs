@@ -130,13 +130,13 @@ pub(super) async fn off(work: &mut Work, api: &PowerApi) -> Result<()> {
 }
 
 fn id(node: &Node) -> Result<&str> {
-    node.machine_id.as_deref().ok_or_else(|| {
-        Error::other(format!("Terraform's output machine_ids has told nothing about {}", node.plan.name))
-    })
+    node.machine_id
+        .as_deref()
+        .ok_or_else(|| Error::other(format!("Terraform's output machine_ids has nothing for {}", node.plan.name)))
 }
 
 async fn token(interrupt: &Interrupt, api: &PowerApi, credentials: &Credentials) -> Result<Option<String>> {
-    let nothing = || Error::other("the cloud has given no access token");
+    let nothing = || Error::other("the cloud returned no access token");
     match (api.authorization)(credentials) {
         None => Ok(None),
         Some(Authorization::Token(token)) => Ok(Some(token)),

@@ -126,7 +126,7 @@ async fn advised(work: &Work, host: &HostConnection, error: Error) -> Error {
     let hint = (!commands.is_empty()).then(|| {
         let again = in_dir("exasol stop", work.dir.root());
         let commands = commands.join("\n");
-        format!("the guest does not shut down by itself; this is as if its plug were pulled:\n{commands}\n{again}")
+        format!("the guest does not shut down by itself; this cuts its power:\n{commands}\n{again}")
     });
     Error::Timeout { what, limit_s, last_seen, hint }
 }

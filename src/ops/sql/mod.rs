@@ -41,7 +41,7 @@ pub async fn run(
     let split = split(script.trim_start_matches('\u{feff}'));
     if let Some(Open { mark, line }) = split.open {
         return Err(Error::Usage {
-            message: format!("the last statement does not end: {mark} in line {line} is open"),
+            message: format!("the last statement is not complete: {mark} in line {line} is not closed"),
             hint: Some("nothing was run".into()),
         });
     }

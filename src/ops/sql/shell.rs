@@ -18,10 +18,10 @@ const CONTINUED: &str = "     -> ";
 
 const HELP: &str = "\
 A statement ends with ; and a script or function with a line that is / alone.
-  \\format table|json|csv   the form of results
-  \\n NODE                  log in to another node
-  \\?                       this text
-  \\q  exit  quit  Ctrl-D   the end
+  \\format table|json|csv   set the format of results
+  \\n NODE                  log in to this node
+  \\?                       show this help
+  \\q  exit  quit  Ctrl-D   leave the shell
 Ctrl-C clears the line, or cancels the statement that runs.";
 
 /// The terminal, as the shell uses it.
@@ -100,7 +100,7 @@ async fn act(link: &mut Link, shell: &mut Shell<'_>, action: Action) -> Result<(
             }
         }
         Action::Format(_) if shell.format_is_fixed => {
-            let message = "--json has decided on the form of results".to_owned();
+            let message = "--json has set the format of results".to_owned();
             (shell.tell)(Told::Error(&Error::Usage { message, hint: None }));
         }
         Action::Format(format) => shell.format = format,
@@ -168,7 +168,7 @@ impl Link {
                 (shell.tell)(Told::Warning("the session ended with it; the next statement begins a new one"));
             }
             Err(_) => (shell.tell)(Told::Warning(
-                "nobody knows whether the statement was carried out; the next one begins a new session",
+                "it is not known whether the statement was carried out; the next statement begins a new session",
             )),
         }
         result.map_err(|error| advised(error, &self.dir))

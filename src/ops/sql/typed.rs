@@ -65,7 +65,7 @@ fn command(line: &str) -> Option<Result<Action>> {
         ("\\n", Some(node), None) => Ok(Action::Node(node.to_owned())),
         (word, ..) => Err(Error::Usage {
             message: match COMMANDS.contains(&word) {
-                true => format!("{line}: that is not how {word} is used"),
+                true => format!("{line}: this is not how {word} is used"),
                 false => format!("{word} is no command of the shell"),
             },
             hint: Some("\\? lists them".into()),

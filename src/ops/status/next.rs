@@ -11,7 +11,7 @@ pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes:
         _ if running => return next_commands(phase, running),
         // A machine made again beside the one that answers would be a second one.
         Phase::DatabaseReady if all_ready(nodes) && nodes.iter().any(elsewhere) => {
-            vec![Next::look("exasol health", "looks at every layer of every node")]
+            vec![Next::look("exasol health", "examines every layer of every node")]
         }
         Phase::DatabaseReady if !all_ready(nodes) => mending(nodes),
         Phase::Stopped if all_ready(nodes) => vec![
@@ -25,7 +25,7 @@ pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes:
     };
     // `start` cannot switch on what does not exist.
     if nodes.iter().any(is_lost) && transitions::allowed(Operation::Deploy, phase).is_ok() {
-        put_first(&mut next, Next::run(Operation::Deploy, "makes the lost machines again"));
+        put_first(&mut next, Next::run(Operation::Deploy, "creates the lost machines again"));
     }
     if update_pending && transitions::allowed(Operation::Deploy, phase).is_ok() {
         put_first(&mut next, Next::run(Operation::Deploy, "applies the changed options"));
@@ -41,7 +41,7 @@ fn put_first(next: &mut Vec<Next>, first: Next) {
 /// For a cluster that was ready and is not any more.
 fn mending(nodes: &[NodeStatus]) -> Vec<Next> {
     let start = Next::run(Operation::Start, "switches on and connects what was lost");
-    let health = Next::look("exasol health", "looks at every layer of every node");
+    let health = Next::look("exasol health", "examines every layer of every node");
     let cut_off = |node: &NodeStatus| node.vm_reason.is_some() || node.address_now.is_some();
     let lost = |node: &NodeStatus| node.vm.is_at_rest() || (node.vm == Power::Running && cut_off(node));
     if nodes.iter().any(is_lost) {

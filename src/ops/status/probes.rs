@@ -148,7 +148,7 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
     };
     // Whoever waits for the probes minds signals.
     let Some(host) = HostConnection::of(provider, &state.spec, &Interrupt::never()) else {
-        return Machines::Unknown("the cloud is asked with --refresh only".into());
+        return Machines::Unknown("the cloud is asked only with --refresh".into());
     };
     let never_made = state.nodes.is_empty() && !state.installed;
     let plans = plans.to_vec();
@@ -187,7 +187,7 @@ async fn probe(
 async fn probe_ssh(access: &Access, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
     let since = Instant::now();
     if access.route().is_some() {
-        return Probe::not_probed("behind a jump host; exasol health looks there");
+        return Probe::not_probed("behind a jump host; exasol health checks it");
     }
     let expected = secrets.and_then(|s| s.public_host_key(&node.plan.name).ok());
     let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;

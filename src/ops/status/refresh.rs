@@ -14,7 +14,7 @@ pub(super) async fn machines(context: &Context, dir: &DeploymentDir, plans: &[No
     let provider = recorded::provider(dir)?;
     let Place::Cloud(cloud) = &provider.place else {
         return Err(Error::Usage {
-            message: format!("--refresh: {} is asked by every status", provider.name),
+            message: format!("--refresh: {} is asked by every status anyway", provider.name),
             hint: Some("leave it out".into()),
         });
     };

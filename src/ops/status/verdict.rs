@@ -13,7 +13,7 @@ impl Verdict {
         let verdict = |status: &str, reason: String| Self { status: status.to_owned(), reason };
         if let (true, LockStatus::Free) = (phase.is_in_progress(), lock) {
             let doing = phase.as_str().trim_end_matches("_in_progress");
-            return verdict("interrupted", format!("{doing} was begun, and nobody is working on it any more"));
+            return verdict("interrupted", format!("{doing} was begun, but nothing is working on it any more"));
         }
         match phase {
             Phase::DatabaseReady => Self::of_ready(nodes),
@@ -40,7 +40,7 @@ impl Verdict {
             };
             (Phase::Stopped.as_str(), reason)
         } else {
-            let way = "exasol start says so too, and from there exasol deploy makes it again";
+            let way = "exasol start finds the same, and after that exasol deploy creates it again";
             let mut found: Vec<_> = (!on.is_empty()).then(|| format!("{on} runs")).into_iter().collect();
             found.extend((!lost.is_empty()).then(|| format!("{} ({way})", lost.join("; "))));
             ("degraded", format!("stopped was recorded, but {}", found.join("; ")))
@@ -111,8 +111,8 @@ fn elsewhere(nodes: &[NodeStatus]) -> String {
     match names(nodes, |n| n.vm == Power::Missing && n.sql.is_ok()) {
         names if names.is_empty() => names,
         names => format!(
-            "; the hypervisor or cloud knows no machine of {names} though its database answers: is it another \
-             target now, or was the machine migrated?"
+            "; the hypervisor or cloud has no machine for {names}, but its database answers: was the target changed, \
+            or the machine migrated?"
         ),
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(of(&[node(Power::Off, ProbeState::Ok)]).status, "stopped");
         let elsewhere = of(&[node(Power::Missing, ProbeState::Ok)]);
         assert_eq!(elsewhere.status, "database_ready");
-        assert!(elsewhere.reason.contains("knows no machine of n11"), "{}", elsewhere.reason);
+        assert!(elsewhere.reason.contains("has no machine for n11"), "{}", elsewhere.reason);
         assert_eq!(of(&[node(Power::Missing, ProbeState::Unreachable)]).status, "degraded");
     }
 

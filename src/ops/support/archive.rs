@@ -126,7 +126,7 @@ impl Archive {
             let cut = if *cut { ", only the end" } else { "" };
             text += &format!("  {file}  ({bytes} bytes{cut}; {from})\n");
         }
-        text += "\nCould not be had:\n";
+        text += "\nNot collected:\n";
         for MissingEvidence { what, why } in &self.missing {
             text += &format!("  {what}: {why}\n");
         }

@@ -101,15 +101,15 @@ impl Section {
         match self.end.as_deref() {
             Some("0") => {}
             Some("absent") => return archive.miss(&file, "it is not there"),
-            Some("late") => return archive.miss(&file, "the node's time was up before"),
+            Some("late") => return archive.miss(&file, "the node's time limit was reached before"),
             Some("124") => {
                 text = begun_lines(text);
-                archive.miss(&file, "it did not end in time; what it printed until then is there");
+                archive.miss(&file, "it did not end in time; what it printed until then is included");
             }
             Some(status) => archive.miss(&file, &format!("{} ended with status {status}", self.from)),
             None => {
                 text = begun_lines(text);
-                archive.miss(&file, "the connection ended in it");
+                archive.miss(&file, "the connection ended while it ran");
             }
         }
         archive.add(&file, &format!("{node}: {}", self.from), text, cut);

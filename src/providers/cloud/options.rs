@@ -13,7 +13,7 @@ pub const OPTIONS: &[OptionDef] = &[
         value_name: "CIDR",
         kind: OptionKind::Text,
         default: None,
-        help: "Private IPv4 network of the nodes [default: a /24 in 10.0.0.0/8 of the deployment's own]",
+        help: "Private IPv4 network of the nodes [default: the deployment's own /24 in 10.0.0.0/8]",
     },
     OptionDef {
         flag: "allow-unlisted",

@@ -35,7 +35,7 @@ fn machine(target: &Target) -> Check {
         None => Check::warning(
             "instance_type",
             "machine type",
-            format!("{instance_type} is not in the catalogue; taken for {arch}"),
+            format!("{instance_type} is not in the catalogue; assumed to be {arch}"),
         ),
     }
 }

@@ -66,7 +66,7 @@ impl Target {
             return Err(Error::InvalidValue {
                 flag: "--instance-type".into(),
                 value: instance_type,
-                allowed: format!("{} runs on {}, this is {arch}", spec.db_version, wanted.unwrap_or_default()),
+                allowed: format!("{} runs on {}, but this type is {arch}", spec.db_version, wanted.unwrap_or_default()),
                 suggestion: wanted.and_then(|wanted| default_type(provider, wanted).ok()),
             });
         }
@@ -100,7 +100,8 @@ fn network_option(spec: &Spec) -> Result<Option<Ipv4Net>> {
         flag: "--network-cidr".into(),
         value: text.into(),
         allowed: format!(
-            "a private IPv4 network of /16 to /28 with room for {} nodes from its .{FIRST_HOST} on, e.g. 10.77.0.0/24",
+            "a private IPv4 network of /16 to /28 with room for {} nodes from its address .{FIRST_HOST} on, e.g. \
+            10.77.0.0/24",
             spec.cluster_size
         ),
         suggestion: None,

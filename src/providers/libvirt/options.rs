@@ -31,7 +31,8 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         value_name: "GB",
         kind: OptionKind::Integer { min: 1, max: 16_384 },
         default: None,
-        help: "Memory of each node in GB; a database needs 4 or more, and wants 8 [default: 4, or the instance type's]",
+        help: "Memory of each node in GB; a database needs at least 4, and should have 8 [default: 4, or the instance \
+            type's]",
     },
     OptionDef {
         flag: "libvirt-vcpus",
@@ -49,7 +50,7 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         value_name: "NAME|BRIDGE|new[:CIDR]",
         kind: OptionKind::Text,
         default: Some(DEFAULT_NETWORK),
-        help: "libvirt network or host bridge; 'new' makes a NAT network for this deployment alone",
+        help: "libvirt network or host bridge; 'new' creates a NAT network for this deployment only",
     },
     OptionDef {
         flag: "libvirt-pool",
@@ -210,10 +211,14 @@ impl Options {
             None => Ok(()),
             Some(parameter) => Err(Error::Usage {
                 message: format!(
-                    "--libvirt-uri: '{}' cannot be used: the login is your own OpenSSH's, and heeds no '{parameter}'",
+                    "--libvirt-uri: '{}' cannot be used: exasol logs in with your own OpenSSH, which ignores \
+                    '{parameter}'",
                     self.uri
                 ),
-                hint: Some(format!("say it in ~/.ssh/config, or leave it out; what is heeded: {}", HEEDED.join(", "))),
+                hint: Some(format!(
+                    "set it in ~/.ssh/config, or leave it out; these are supported: {}",
+                    HEEDED.join(", ")
+                )),
             }),
         }
     }
@@ -240,7 +245,7 @@ impl Options {
                 "--libvirt-network",
                 &format!("new:{range}"),
                 format!(
-                    "a range with room for {} nodes from its .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
+                    "a range with room for {} nodes from its address .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
                     spec.cluster_size
                 ),
             ));

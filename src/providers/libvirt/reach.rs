@@ -149,7 +149,7 @@ fn locally(fault: &Fault, machine: &Machine, socket: Socket) -> Cause {
             fix: machine.start_daemon(),
         },
         Socket::Dead => Cause {
-            text: "the libvirt daemon has ended: its socket is there, but nobody listens".into(),
+            text: "the libvirt daemon has ended: its socket exists, but nothing listens on it".into(),
             fix: vec![machine.restart_daemon()],
         },
         Socket::Denied { group } => {
@@ -224,7 +224,7 @@ fn copy_id(login: &Login) -> String {
 
 fn no_daemon(login: &Login) -> Cause {
     Cause {
-        text: format!("SSH works, but no libvirt daemon is there on {}", login.host),
+        text: format!("SSH works, but no libvirt daemon runs on {}", login.host),
         fix: vec![format!("{} virsh -c qemu:///system version", login.command())],
     }
 }
@@ -331,7 +331,8 @@ mod tests {
         assert_eq!(cause("me@kvm: Permission denied (publickey).").fix, ["ssh-copy-id -i /k -p 2222 me@kvm"]);
         assert!(cause("ssh: connect to host kvm port 2222: Connection refused").text.contains("no SSH server"));
         assert!(
-            cause("no login within 45 s: the SSH agent at /a takes calls").fix[0].starts_with("unset SSH_AUTH_SOCK")
+            cause("no login within 45 s: the SSH agent at /a accepts connections").fix[0]
+                .starts_with("unset SSH_AUTH_SOCK")
         );
         assert!(cause("ssh: Could not resolve hostname kvm").text.contains("not known"));
     }

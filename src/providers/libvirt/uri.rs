@@ -71,7 +71,7 @@ impl Uri {
         }
         if self.has_password() {
             return refuse(
-                "a password in it would be in files, process lists and messages, and SSH takes none from there",
+                "a password in it would appear in files, process lists and messages, and SSH does not read it",
                 format!(
                     "use a key: qemu+ssh://USER@{}/system?keyfile=/path/to/key, or one that your ssh agent holds",
                     self.host.as_deref().unwrap_or("HOST")

@@ -17,7 +17,7 @@ pub(super) fn versions() -> Vec<Component> {
     };
     let address = named_address().unwrap_or_else(|| DEFAULT_URI.to_owned());
     let Some(uri) = Uri::parse(&address) else {
-        return vec![library, Component::missing(DAEMON, format!("{address} is no address of libvirt"))];
+        return vec![library, Component::missing(DAEMON, format!("{address} is not a libvirt address"))];
     };
     let client = match Client::open(&uri.to_connect()) {
         Ok(client) => client,

@@ -21,12 +21,12 @@ impl Address {
         };
         let parsed = match Url::parse(url) {
             Ok(parsed) => parsed,
-            Err(error) => return refuse(format!("it is no address: {error}"), None),
+            Err(error) => return refuse(format!("it is not a URL: {error}"), None),
         };
         match parsed.scheme() {
             "https" => Ok(Address::Remote(parsed)),
             "http" if checked || is_loopback(&parsed) => Ok(Address::Remote(parsed)),
-            "http" => refuse("http without a checksum proves nothing".into(), Some("use https, or give the SHA-256")),
+            "http" => refuse("http without a checksum is not safe".into(), Some("use https, or give the SHA-256")),
             "file" => match parsed.to_file_path() {
                 Ok(path) => Ok(Address::Local(path)),
                 Err(()) => refuse("a file address needs an absolute path: file:///…".into(), None),

@@ -101,7 +101,7 @@ async fn answer(mut response: Response) -> Result<Value, Trouble> {
     if status.is_success() {
         return match text.trim() {
             "" => Ok(Value::Null),
-            text => serde_json::from_str(text).map_err(|e| Trouble::permanent(format!("its answer is no JSON: {e}"))),
+            text => serde_json::from_str(text).map_err(|e| Trouble::permanent(format!("its answer is not JSON: {e}"))),
         };
     }
     let cause = |cause: String| match reason(&text) {

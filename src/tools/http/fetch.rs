@@ -52,7 +52,10 @@ impl Fetch<'_> {
     /// A download that cannot be had here may be had elsewhere, and brought by hand.
     fn advised(&self, error: Error) -> Error {
         let advice = || {
-            Some(format!("bring the file yourself: {} is used if its SHA-256 is right", self.request.dest.display()))
+            Some(format!(
+                "provide the file yourself: {} is used if its SHA-256 is correct",
+                self.request.dest.display()
+            ))
         };
         match error {
             Error::Download { url, cause, hint: None } if self.request.sha256.is_some() => {
@@ -72,7 +75,7 @@ impl Fetch<'_> {
             match self.mismatch(part) {
                 None => return Ok(()),
                 Some(_) if part.inherited => {
-                    report(Progress::Note("what an earlier download has left does not fit: starting again".into()));
+                    report(Progress::Note("the part from an earlier download does not match: starting again".into()));
                     part.restart().await?;
                 }
                 Some(error) => return Err(error),

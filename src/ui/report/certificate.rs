@@ -12,7 +12,7 @@ impl Report for CertificateReport {
         page.headline(Tone::Good, word, &self.deployment);
         page.facts(&[(
             "recorded",
-            self.recorded.clone().unwrap_or_else(|| "none: it is read anew when needed".into()),
+            self.recorded.clone().unwrap_or_else(|| "none; it is read again when needed".into()),
         )]);
         let shows = |node: &crate::model::NodeCertificate| {
             node.fingerprint.clone().or_else(|| node.why.clone()).unwrap_or_default()

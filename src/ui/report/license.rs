@@ -18,7 +18,7 @@ impl Report for LicenseReport {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         page.facts(&fields);
         if self.uploaded.is_some() {
-            page.line("By Exasol it may take a few minutes until it is in force.");
+            page.line("According to Exasol, it can take a few minutes until the license takes effect.");
         }
         page.next(&self.next);
     }

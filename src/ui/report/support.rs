@@ -11,9 +11,11 @@ impl Report for SupportReport {
         let rest = format!("{} ({}, {})", self.archive.display(), count(self.files, "file"), size(self.bytes));
         page.headline(Tone::Good, "written:", &rest);
         let missing: Vec<_> = self.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why)).collect();
-        page.list("could not be had:", &missing);
+        page.list("not collected:", &missing);
         page.list("only the end of:", &self.cut);
-        page.line("Known secrets are masked. Read it before you send it: what is in it says README.txt in it.");
+        page.line(
+            "Known secrets are masked. Read the archive before you send it; README.txt in it lists the contents.",
+        );
     }
 
     fn warnings(&self) -> &[String] {

@@ -39,7 +39,7 @@ fn cells(row: &KnownVersion, is_checked: bool) -> Vec<String> {
             Checksums::Known => "known",
             Checksums::Pinned => "pinned",
             Checksums::AtFirstDownload => "pinned at first download",
-            Checksums::Packed => "packed from exasol",
+            Checksums::Packed => "built into exasol",
         }
         .to_owned(),
     ];

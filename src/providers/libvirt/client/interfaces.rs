@@ -64,7 +64,7 @@ impl Client {
         let since = Instant::now();
         while is_in()? {
             if since.elapsed() > UNPLUG_LIMIT {
-                return Err(fault("the guest does not let go of its network interface"));
+                return Err(fault("the guest does not release its network interface"));
             }
             thread::sleep(PAUSE);
         }

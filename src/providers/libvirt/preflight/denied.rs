@@ -136,7 +136,7 @@ pub(super) fn explain(message: &str, file: &str, host: Option<&Host>, machine: &
     let closed: Vec<_> = host.folders.iter().filter(|folder| !may_enter(folder, &user)).collect();
     if let Some(first) = closed.first() {
         let cause = format!(
-            "QEMU's user {} may not enter the folder {} (mode {:04o}): it lacks x there",
+            "QEMU's user {} may not enter the folder {} (mode {:04o}): it needs the permission x there",
             user.name,
             first.path.display(),
             first.mode & 0o7777
@@ -168,7 +168,8 @@ pub(super) fn explain(message: &str, file: &str, host: Option<&Host>, machine: &
             "or take a pool on a disk of the host: --libvirt-pool NAME".to_owned(),
         ];
         let cause = format!(
-            "the pool is on NFS, whose server takes root for nobody (root_squash), so that libvirt cannot give files to QEMU's user {} ({words})",
+            "the pool is on NFS, whose server maps root to nobody (root_squash), so that libvirt cannot give files to \
+            QEMU's user {} ({words})",
             user.name
         );
         return Denied { cause, fix };
@@ -240,7 +241,7 @@ mod tests {
         let denied = explain(DAC, FILE, Some(&host), &debian());
         assert_eq!(
             denied.cause,
-            "QEMU's user libvirt-qemu may not enter the folder /x/me (mode 0700): it lacks x there"
+            "QEMU's user libvirt-qemu may not enter the folder /x/me (mode 0700): it needs the permission x there"
         );
         assert_eq!(denied.fix[0], "sudo setfacl -m u:libvirt-qemu:x /x/me");
         assert_eq!(denied.fix[1], "or, for everybody: sudo chmod o+x /x/me");

@@ -35,7 +35,7 @@ fn look(context: &Context, network: &Network, spare: &mut bool) -> Result<Check,
         };
         return Ok(Check::failed("network_dhcp", title, detail)
             .fix(format!("{edit}   # add <dhcp><range start='…' end='…'/></dhcp> to an IPv4 <ip>"))
-            .fix("or use a network of the deployment's own: --libvirt-network new"));
+            .fix("or give the deployment its own network: --libvirt-network new"));
     }
     // The mock driver has no leases; a network that cannot be asked counts as empty.
     let leases = context.client.leases(name, None).unwrap_or_default();
@@ -51,7 +51,7 @@ fn look(context: &Context, network: &Network, spare: &mut bool) -> Result<Check,
         };
         return Ok(Check::failed("network_dhcp", title, format!("{detail}{reserved}, {needed} are needed"))
             .fix(format!("{edit}   # enlarge the range"))
-            .fix("or use a network of the deployment's own: --libvirt-network new"));
+            .fix("or give the deployment its own network: --libvirt-network new"));
     }
     // An address that an earlier probe has is used again.
     let waits = network.delay <= SHORT_DELAY && !network.own_dhcp_options;

@@ -58,7 +58,8 @@ fn of_url(url: &str, image: &BaseImage, architecture: &str, spec: &Spec) -> Vec<
     let first = match &image.sha256 {
         Some(sha256) => Check::ok("image", title, format!("must have the SHA-256 {sha256}")),
         None => {
-            let detail = "no checksum is given: the first download is trusted, recorded, and held to";
+            let detail =
+                "no checksum is given: the first download is trusted, and later ones must have the same checksum";
             Check::warning("image", title, detail).fix("name it: --libvirt-image-sha256 HEX")
         }
     };

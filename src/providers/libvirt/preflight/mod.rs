@@ -115,7 +115,7 @@ fn to_try(network: &network::Found) -> proof::Network {
         _ if network.own => proof::Network::Not("not tried: deploy makes the network"),
         Some(name) if network.spare => proof::Network::Tried(name.clone()),
         Some(_) if !network.external_addresses => proof::Network::Not(
-            "not tried: nodes need every address that is free, or the network keeps a probe waiting",
+            "not tried: the nodes need every free address, or the network lets a probe wait too long",
         ),
         _ => proof::Network::Not("not tried: its addresses come from outside libvirt"),
     }

@@ -51,7 +51,7 @@ fn named(context: &Context, wanted: &str, checks: &mut Vec<Check>) -> Result<Opt
             (Check::warning("network", title, detail).fix(list(context)), true)
         }
         Bridge::Otherwise => {
-            let detail = "the host has an interface of that name, but it is no bridge";
+            let detail = "the host has an interface of that name, but it is not a bridge";
             (Check::failed("network", title, detail).fix(list(context)), false)
         }
         Bridge::Missing => (missing(context, wanted, title), false),
@@ -159,8 +159,8 @@ fn libvirt_network(
 fn unreachable(uri: &Uri, network: &Network) -> Option<Check> {
     if network.is_direct() && (uri.is_local() || uri.is_ssh()) {
         let title = format!("nodes on network '{}' can be reached", network.name);
-        let detail =
-            "its guests hang directly at a network card of the host (macvtap), where the host itself cannot reach them";
+        let detail = "its guests are attached directly to a network card of the host (macvtap), so the host itself \
+            cannot reach them";
         return Some(Check::failed("network_reach", title, detail).fix(
             "make a bridge over that card (CLOUD_SETUP_LIBVIRT.md, \"A bridge\"), then --libvirt-network BRIDGE",
         ));
@@ -176,7 +176,9 @@ fn behind_the_host(uri: &Uri, network: &str) -> Option<Check> {
     }
     let host = uri.host.as_deref().unwrap_or_default();
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let detail = format!("{network} is inside {host}, and {uri} is no way to it: only SSH leads through that machine");
+    let detail = format!(
+        "{network} is inside {host}, and {uri} does not lead there: only an SSH address leads through that machine"
+    );
     Some(
         Check::failed("network_reach", format!("nodes on {network} can be reached"), detail)
             .fix(format!("--libvirt-uri qemu+ssh://USER@{host}/system"))
@@ -207,7 +209,7 @@ mod tests {
     fn a_network_inside_another_machine_needs_ssh() {
         let nat = "<forward mode='nat'/><bridge name='virbr0'/>";
         for uri in ["qemu+tcp://kvm/system", "qemu+tls://kvm/system", "qemu://kvm/system"] {
-            assert!(refused(uri, nat).unwrap().contains("only SSH"), "{uri}");
+            assert!(refused(uri, nat).unwrap().contains("only an SSH"), "{uri}");
             assert!(refused(uri, "<bridge name='virbr1'/>").is_some(), "{uri}");
             assert_eq!(refused(uri, "<forward mode='route'/><bridge name='virbr1'/>"), None, "{uri}");
             assert_eq!(refused(uri, "<forward mode='bridge'/><bridge name='br0'/>"), None, "{uri}");

@@ -39,10 +39,12 @@ pub(super) fn check(
         Verdict::Free => Check::ok("network", TITLE, range.to_string()),
         Verdict::Shadows(route) => {
             let detail = format!(
-                "{range} is part of {}, to which the host has a route ({}): what has an address of {range} there cannot be reached from the host any more",
+                "{range} is part of {}, to which the host has a route ({}): machines there with an address of {range} \
+                could not be reached from the host any more",
                 route.net, route.interface
             );
-            Check::warning("network", TITLE, detail).fix("name another, if something there is needed: --libvirt-network new:CIDR")
+            Check::warning("network", TITLE, detail)
+                .fix("name another, if something there is needed: --libvirt-network new:CIDR")
         }
         Verdict::Taken(by) => {
             let free = surroundings.free_range().map_or("CIDR".to_owned(), |r| r.to_string());

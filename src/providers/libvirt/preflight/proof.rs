@@ -58,7 +58,7 @@ pub(super) fn check(
     checks.push(match (ran.lease, untried) {
         (Some(lease), _) => of_lease(context, network, title, lease),
         (None, Some(because)) => Check::skipped("network_answers", title, because),
-        (None, None) if opened => Check::skipped("network_answers", title, "not shown: its leases tell nothing"),
+        (None, None) if opened => Check::skipped("network_answers", title, "not proven: its leases say nothing"),
         (None, None) => Check::skipped("network_answers", title, "not tried: the probe did not start"),
     });
 }
@@ -72,7 +72,7 @@ fn lately(context: &Context, network: &str) -> Option<(IpAddr, i64)> {
 /// Asking for an address takes seconds and one address: only where the answer is needed and tells something.
 fn why_untried(context: &Context, architecture: &str, checks: &[Check]) -> Option<String> {
     if context.recorded.is_some() {
-        return Some("not tried again: init did, and the nodes themselves show it".into());
+        return Some("not tried again: init did, and the nodes themselves will show it".into());
     }
     if architecture != "x86_64" {
         return Some(format!("not tried: the probe's firmware for {architecture} cannot ask for an address"));
@@ -106,7 +106,7 @@ fn not_made(context: &Context, title: String, fault: &Fault) -> Check {
     }
     if words.contains("Permission denied") || words.contains("Operation not permitted") {
         let detail = format!(
-            "libvirt cannot make a volume: {words}. On NFS that is root_squash: the server takes root for nobody"
+            "libvirt cannot make a volume: {words}. On NFS the cause is root_squash: the server maps root to nobody"
         );
         return Check::failed("pool_use", title, detail)
             .fix("on the NFS server: no_root_squash for this host in /etc/exports, then exportfs -ra")
