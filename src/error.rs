@@ -19,7 +19,7 @@ pub struct ToolFailure {
     pub command: String,
     /// "exit status 1", "signal 9".
     pub status: String,
-    /// The tool's own structured diagnostics, first one is the cause.
+    /// The tool's own structured diagnostics; the first one is the cause.
     pub diagnostics: Vec<String>,
     /// The last 20 lines that it printed.
     pub tail: Vec<String>,
@@ -44,7 +44,7 @@ pub enum Error {
     BashDeployment { dir: PathBuf },
     #[error("{operation} cannot run while the deployment is {phase}")]
     WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
-    /// The deployment has not come so far: no nodes, no logs.
+    /// The deployment does not have this yet: it has no nodes, or no logs.
     #[error("{message}")]
     NotYet { message: String, hint: Option<String> },
     #[error("{} {why}", file.display())]
@@ -56,7 +56,7 @@ pub enum Error {
     Preflight { checks: Vec<Check> },
     #[error("{tool} was not found on PATH{}", needed.as_deref().map(|n| format!(" ({n})")).unwrap_or_default())]
     ToolMissing { tool: String, needed: Option<String>, install: String },
-    /// A program that is there and does not work, asked for its version.
+    /// A program was found, but fails when it is asked for its version.
     #[error("{} was found, but does not work: `{command}` ended with {status} and printed {}", program.display(), said_text(said))]
     ToolUnusable { program: PathBuf, command: String, status: String, said: Vec<String>, or: String },
     #[error("libvirt at {uri} cannot be reached: {cause}")]
@@ -67,14 +67,14 @@ pub enum Error {
 
     #[error("{}", tool_message(.0))]
     Tool(Box<ToolFailure>),
-    /// What Terraform's state says and what exists are not the same, or nobody can tell.
+    /// Terraform's state differs from what exists, or it is not known whether it does.
     #[error("{why}")]
     TerraformState { why: String, hint: String },
     #[error("the plan was refused, because it would {}", changes.join(", "))]
     PlanRefused { changes: Vec<String>, hint: String },
     #[error("{what}: gave up after {limit_s} s{}", last_seen.as_deref().map(|s| format!("; last seen: {s}")).unwrap_or_default())]
     Timeout { what: String, limit_s: u64, last_seen: Option<String>, hint: Option<String> },
-    /// A machine whose boot has ended for good; why names it and its console's telling line.
+    /// A machine that will never finish its boot. `why` names it and the console's line that shows the cause.
     #[error("{why}{}", after_resets(*resets))]
     MachineDead {
         node: String,
@@ -163,7 +163,7 @@ impl Error {
         }
     }
 
-    /// The process's exit status, as the README has it.
+    /// The process's exit status, as in the README.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::InvalidValue { .. } | Error::Usage { .. } => 2,
@@ -201,7 +201,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, where something general can be said.
+    /// What the user can do about it, if there is general advice.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::InvalidValue { .. } => None,

@@ -1,4 +1,4 @@
-//! Ctrl-C and its relatives: how urgently this process was told to end, and waiting that a signal ends.
+//! Signals such as Ctrl-C: how urgently this process was told to end, and waits that a signal ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -96,7 +96,7 @@ impl Keys {
         self.0.send_modify(|pressed| *pressed = press(*pressed, signal, now));
     }
 
-    /// Somebody sends `signal` who has waited long enough for it to count.
+    /// Sends `signal` after a wait that is long enough for it to count.
     #[cfg(test)]
     pub fn press(&self, signal: i32) {
         self.0.send_modify(|pressed| {
@@ -160,7 +160,7 @@ impl Interrupt {
         until(async { self.when(|pressed| pressed.count > seen).await.last }, work).await
     }
 
-    /// Does `work`, which ends in order after a signal by itself, until it has been that urgent for so long.
+    /// Does `work`, which ends by itself after a signal. Gives it up `grace` after the signals reached `level`.
     pub async fn run_to<T>(
         &self,
         level: u32,
@@ -197,7 +197,7 @@ impl Interrupt {
 
 async fn until<T>(signal: impl Future<Output = i32>, work: impl Future<Output = T>) -> Result<T, Interrupted> {
     tokio::select! {
-        // In this order: what has not happened before a signal does not happen after it.
+        // In this order: work that was not done before a signal is not done after it.
         biased;
         signal = signal => Err(Interrupted { signal }),
         result = work => Ok(result),

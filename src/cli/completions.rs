@@ -1,4 +1,4 @@
-//! `completions`: made from the command tree, so that they complete what it takes.
+//! `completions`: generated from the command tree, so that they match what it accepts.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};

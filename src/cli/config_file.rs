@@ -46,7 +46,7 @@ impl ConfigFile {
         self.table.get(key).map(|value| (value, format!("{key} in {}", self.path.display())))
     }
 
-    /// A text value that is not one of the table's options.
+    /// A text value of a key that is not in the table of options.
     pub(super) fn text(&self, key: &str) -> Result<Option<String>> {
         match self.get(key) {
             None => Ok(None),

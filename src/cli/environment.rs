@@ -4,7 +4,7 @@ use std::env::VarError;
 
 use crate::error::{Error, Result};
 
-/// The variable's value; one that is no text is refused, not passed over.
+/// The variable's value. A value that is not UTF-8 is an error, and is not ignored.
 pub(super) fn text(name: &str) -> Result<Option<String>> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value)),

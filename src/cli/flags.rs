@@ -1,4 +1,4 @@
-//! What several commands' definitions are made of.
+//! Arguments and parsers that several commands share.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::model::Layer;
 use crate::ops::health::{self, HealthRequest};
 use crate::ui::Ui;
 
-/// As `--wait-for` names all layers together.
+/// The value of `--wait-for` that stands for all layers together.
 const HEALTHY: &str = "healthy";
 
 pub(super) fn command() -> Command {

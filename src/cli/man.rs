@@ -1,4 +1,4 @@
-//! `man`: pages made from the command tree, so that they say what it does.
+//! `man`: pages generated from the command tree, so that they match it.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -41,7 +41,7 @@ pub(super) fn run(tree: Command, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     for (name, page) in pages {
         let path = dir.join(&name);
         let written = std::fs::write(&path, page)
-            // Manual pages are for everybody, whatever our umask.
+            // Everybody may read manual pages, so their mode does not depend on our umask.
             .and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(0o644)));
         written.map_err(Error::io(path.display().to_string()))?;
         files.push(name);

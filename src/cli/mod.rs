@@ -83,7 +83,7 @@ fn usage_error(error: &clap::Error) -> ExitCode {
         ui.error(&Error::Usage { message, hint });
         return ExitCode::from(2);
     }
-    // A closed pipe is the reader's wish, not an error.
+    // A reader that closes the pipe has read enough. That is not an error.
     let _ = error.print();
     ExitCode::from(if informative { 0 } else { 2 })
 }
@@ -104,7 +104,7 @@ fn start_tracing(globals: &args::Globals, ui: &Ui) {
     tracing_subscriber::registry().with(shown).with(kept).init();
 }
 
-/// Whether clap takes these words: for tests of commands that errors and reports name.
+/// Whether clap accepts these words. Tests check with it the commands that errors and reports suggest.
 #[cfg(test)]
 pub(crate) fn accepts(words: &[String]) -> bool {
     commands::tree().try_get_matches_from(words).is_ok()

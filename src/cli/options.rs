@@ -90,7 +90,7 @@ pub(super) const COMMON: &[OptionDef] = &[
     ),
 ];
 
-/// Who has an option.
+/// Which providers have an option.
 #[derive(Clone, Copy)]
 enum Owner {
     All,
@@ -123,7 +123,7 @@ fn all() -> impl Iterator<Item = (&'static OptionDef, Owner)> {
     common.chain(cloud::OPTIONS.iter().map(|o| (o, Owner::Clouds))).chain(own)
 }
 
-/// A provider's options beside those that all have.
+/// A provider's options, without those that all providers have.
 pub(super) fn of(provider: &Provider) -> impl Iterator<Item = &'static OptionDef> {
     all().filter(|(_, owner)| !matches!(owner, Owner::All) && owner.has(provider)).map(|(def, _)| def)
 }
@@ -198,7 +198,7 @@ impl Sources<'_> {
         def.default.map(|d| parse(def, def.flag, &[d.to_owned()])).transpose()
     }
 
-    /// Whether it stands on the command line; a command need not have the flag at all (`cache`).
+    /// Whether it was given on the command line. A command such as `cache` does not have every flag.
     fn is_typed(&self, def: &OptionDef) -> bool {
         let known = self.matches.try_contains_id(def.flag).unwrap_or(false);
         known && self.matches.value_source(def.flag) == Some(ValueSource::CommandLine)
@@ -212,7 +212,7 @@ impl Sources<'_> {
         parse(def, label, &texts)
     }
 
-    /// Whether somebody gave it, here or in the environment or the file; a default does not count.
+    /// Whether it was given on the command line, in the environment or in the file; a default does not count.
     pub(super) fn is_given(&self, def: &OptionDef) -> bool {
         self.is_asked_for(def) || def.variables().any(|name| !matches!((self.env)(&name), Ok(None)))
     }
@@ -301,7 +301,7 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
     }
 }
 
-/// The deployment is used from other working directories later.
+/// Makes a path absolute, because the deployment is used from other working directories later.
 fn absolute(path: &str) -> Result<String> {
     let path = std::path::absolute(path).map_err(Error::io(path.to_owned()))?;
     Ok(path.to_string_lossy().into_owned())

@@ -8,8 +8,8 @@ use crate::ops::{Context, links};
 use crate::signal::Interrupt;
 use crate::ui::{Signals, Ui};
 
-/// How long a blocking call may keep the finished program. A preflight's probe removes its machine and its disk
-/// from a busy hypervisor in that time.
+/// How long a finished program waits for a blocking call. In that time a preflight's probe can remove its machine and
+/// its disk even from a busy hypervisor.
 const THREADS_END: Duration = Duration::from_secs(3);
 
 /// At the first signal programs are told to end in order, at the second to end at once, and at the third they
@@ -48,13 +48,13 @@ fn run<T>(ui: &Ui, signals: Signals, work: impl AsyncFnOnce(&Context) -> Result<
         result
     });
     // Threads that have used the hypervisor's library end before its exit handlers run, or both
-    // would free the same things. A call that hangs cannot be cancelled, and must not keep us.
+    // would free the same things. A call that hangs cannot be cancelled, and must not delay our exit.
     runtime.shutdown_timeout(THREADS_END);
     result
 }
 
-/// Listens for signals until the process ends. Not in the work's runtime: a result that waits for its reader when that
-/// has ended must not keep somebody who gives a signal.
+/// Listens for signals until the process ends. It has a runtime of its own: when the work's runtime has ended, the
+/// result may still wait for its reader, and a signal must end that wait.
 fn listen() -> Result<Interrupt> {
     let (begun, result) = channel();
     std::thread::spawn(move || {

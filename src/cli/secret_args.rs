@@ -35,13 +35,13 @@ pub(super) fn typed(matches: &ArgMatches, name: &str, warnings: &mut Vec<String>
     Ok(value.cloned())
 }
 
-/// What the configuration file names a file for.
+/// The secret from the file that the configuration file names.
 pub(super) fn from_config(file: Option<&ConfigFile>, name: &str) -> Result<Option<String>> {
     let path = file.map(|f| f.text(&file_flag(name))).transpose()?.flatten();
     path.map(|path| from_file(name, &path)).transpose()
 }
 
-/// Standard input has one reader.
+/// Fails if two flags are to read standard input.
 pub(super) fn refuse_two_readers_of_stdin<'a>(
     matches: &ArgMatches,
     names: impl Iterator<Item = &'a str>,
@@ -58,7 +58,7 @@ pub(super) fn refuse_two_readers_of_stdin<'a>(
     }
 }
 
-/// The last line's end is not part of the secret: editors and `echo` add one.
+/// The line break at the end is not part of the secret: editors and `echo` add it.
 fn from_file(name: &str, path: &str) -> Result<String> {
     let mut text = String::new();
     let read = if path == "-" {

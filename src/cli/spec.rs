@@ -14,14 +14,14 @@ use crate::model::{OptionDef, Options, Spec, SpecChange, env_name};
 use crate::ops::{Given, ReleaseRequest};
 use crate::providers::{self, Provider};
 
-/// A spec, or changes of one, with what belongs to it but is no part of it.
+/// A spec, or changes of one, together with what the operation needs beside it.
 pub(super) struct Wanted<S> {
     /// Its release is resolved by the operation.
     pub spec: S,
     pub release: ReleaseRequest,
     /// Credentials that were typed.
     pub credentials: Given,
-    /// What the command line itself has to warn of.
+    /// Warnings about the command line itself.
     pub warnings: Vec<String>,
     pub file: Option<ConfigFile>,
 }
@@ -39,7 +39,7 @@ pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted<Spec>> {
     Ok(Wanted { spec, release, credentials, warnings, file })
 }
 
-/// What was said of the release beside its version, by the options that count.
+/// What the options say about the release beside its version; only options that `counts` accepts are read.
 fn release(sources: &Sources, counts: &dyn Fn(&OptionDef) -> bool) -> Result<ReleaseRequest> {
     let text = |flag: &str| -> Result<Option<String>> {
         let Some(def) = options::find(flag).filter(|def| counts(def)) else { return Ok(None) };
@@ -57,7 +57,7 @@ fn release(sources: &Sources, counts: &dyn Fn(&OptionDef) -> bool) -> Result<Rel
     })
 }
 
-/// What was said of releases, for commands that list them.
+/// What the options say about releases, for commands that list them.
 pub(super) fn of_releases(matches: &ArgMatches) -> Result<ReleaseRequest> {
     release(&Sources { matches, env: &env, file: config_file(matches)?.as_ref() }, &|_| true)
 }
@@ -68,7 +68,7 @@ pub(super) fn of_options(matches: &ArgMatches) -> Result<Spec> {
     spec(&Sources { matches, env: &env, file: None }, provider)
 }
 
-/// As named; the workstation's own if nobody named one.
+/// The provider that was named, or the default one.
 pub(super) fn provider(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<&'static Provider> {
     let name = match matches.try_get_one::<String>("cloud-provider").ok().flatten() {
         Some(typed) => Some(typed.clone()),
@@ -119,7 +119,7 @@ fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
     })
 }
 
-/// A bare address means itself alone.
+/// A bare address means a network that has only this address.
 fn cidrs(value: Option<&Value>) -> Result<Vec<ipnet::IpNet>> {
     let texts = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     texts
@@ -166,7 +166,7 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
     .into_iter()
     .filter_map(|(flag, change)| given(flag).then_some(change))
     .collect();
-    // Not by a variable, which may be meant for other deployments: from OpenTofu there is no way back.
+    // A variable does not change the engine: it may be meant for others, and there is no way back from OpenTofu.
     if options::COMMON.iter().any(|def| def.flag == "engine" && sources.is_asked_for(def)) {
         changes.push(SpecChange::Engine(asked.engine));
     }
@@ -174,7 +174,7 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
         let value = asked.options.remove(def.key);
         changes.extend(value.map(|value| SpecChange::Option(def.key.to_owned(), value)));
     }
-    // Nor the release, which a variable may name for other deployments.
+    // A variable does not change the release either: it may be meant for other deployments.
     let release = release(&sources, &|def| sources.is_asked_for(def))?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
     Ok(Wanted { spec: changes, release, credentials, warnings, file })

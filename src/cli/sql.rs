@@ -77,7 +77,7 @@ fn shell(request: SqlRequest, format: SqlFormat, ui: &Ui) -> Result<u8> {
     let unremembered =
         |why: &dyn std::fmt::Display| ui.warning(&format!("the history of statements is not kept: {why}"));
     let history = sql::history_file().inspect_err(|error| unremembered(error)).ok();
-    // Before the runtime: see there.
+    // Before the runtime starts, because the editor must be the first to listen for SIGINT.
     let editor = ui.line_editor(history)?;
     let shell = Shell {
         read: &|prompt| editor.read(prompt),

@@ -1,4 +1,4 @@
-//! This program by another name: see [`ops::stand_in`].
+//! What this program does when it is called by another name: see [`ops::stand_in`].
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ use super::{Event, Stamped};
 
 /// How many events wait at most. With a few hundred bytes each, this is about one MiB.
 const ROOM: usize = 4096;
-/// How often a wait for the reader looks whether it should still wait.
+/// How often somebody who waits for the reader checks whether to wait on.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 type Log = Arc<dyn Fn(&Stamped) + Send + Sync>;
@@ -37,7 +37,7 @@ impl EventSink {
         (Self { log: None, queue: Some(events.clone()) }, events)
     }
 
-    /// As this sink, but every event is written by `log` before it is shown: the log has what the screen lacks.
+    /// This sink, but `log` writes every event before it is shown: the log also has what the screen leaves out.
     pub fn logged(&self, log: impl Fn(&Stamped) + Send + Sync + 'static) -> Self {
         Self { log: Some(Arc::new(log)), queue: self.queue.clone() }
     }
@@ -91,7 +91,7 @@ struct State {
     put: u64,
     taken: u64,
     shown: u64,
-    /// Somebody waited in vain when so many were shown.
+    /// How many events were shown when somebody last waited in vain.
     stalled_at: Option<u64>,
     closed: bool,
 }
@@ -161,14 +161,14 @@ impl Events {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nobody panics while the queue is locked; and a queue is in order at any moment.
+        // No code panics while it holds the lock, and the queue is consistent at any moment.
         self.queue.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     fn put(&mut self, stamped: Stamped) {
-        // After something was left out there is room again when half of the queue is read: one gap, not a thousand.
+        // After a gap the queue takes events again only when half of it is read. That makes one gap, not a thousand.
         let room = if matches!(self.waiting.back(), Some(Waiting::LeftOut(_))) { ROOM / 2 } else { ROOM };
         if self.waiting.len() < room || stamped.event.is_landmark() {
             self.waiting.push_back(Waiting::Event(stamped));

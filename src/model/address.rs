@@ -1,4 +1,4 @@
-//! Addresses of files as people give them: what of one may be shown, and how its file is called.
+//! Addresses of files as users give them: which part may be shown, and what the file's name is.
 
 use url::Url;
 
@@ -6,7 +6,7 @@ use url::Url;
 /// passwords and signatures are.
 pub fn shown_address(text: &str) -> String {
     let Some((scheme, _)) = text.split_once("://") else { return without_query(text).to_owned() };
-    // What is no address may have a password anywhere: one with a slash in it, for example.
+    // A text that is not a URL may have a password anywhere, for example one with a slash in it.
     bare(text).map_or_else(|| format!("{scheme}://…"), String::from)
 }
 

@@ -1,4 +1,4 @@
-/// What came of asking a person for a line.
+/// The outcome of asking a person for a line.
 #[derive(Debug)]
 pub enum Input {
     /// Without its end; several lines if they were pasted or recalled together.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{command_line, ssh_path};
 
-/// What an address says of a login. Everything else is the user's own configuration's.
+/// What an address says about a login. Everything else comes from the user's own configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Login {
     /// None: as the user's configuration says.

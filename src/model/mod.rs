@@ -1,4 +1,4 @@
-//! The nouns every other module speaks: deployment, spec, node, phase, report.
+//! The data types that every other module uses: deployment, spec, node, phase, report.
 //!
 //! Belongs here: plain data and its pure rules. Does not belong here: I/O, text for people
 //! beyond a `Display`, and anything that knows a provider.

@@ -21,7 +21,7 @@ pub struct InitRequest<'a> {
     pub passwords: Passwords,
     /// Credentials of a cloud that were typed.
     pub credentials: Given,
-    /// What the command line itself has to warn of.
+    /// Warnings about the command line itself.
     pub warnings: Vec<String>,
     pub create_missing: CreateMissing<'a>,
 }

@@ -75,7 +75,7 @@ impl Look for JsonLines {
         let shown = match &stamped.event {
             _ if !in_operation => return self.outside.show(stamped, in_operation),
             Event::Warning { .. } => true,
-            // How far a transfer is: too much for lines.
+            // The progress of a transfer is too much for lines.
             Event::StepProgress { .. } => false,
             _ => !self.pen.screen.settings.quiet,
         };
@@ -137,7 +137,7 @@ impl Drawer {
     pub fn end(self, goes_on: impl Fn(Duration) -> bool) {
         self.events.settle(goes_on);
         self.events.close();
-        // If it panicked, nothing is lost that could still be had.
+        // If it panicked, nothing can be done about it here.
         self.thread.join().ok();
     }
 }

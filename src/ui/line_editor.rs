@@ -3,7 +3,7 @@
 //! The prompt goes to the terminal itself, so that `> file` has results only. A thread does the
 //! reading: it blocks, and a signal must not wait for the next key.
 //!
-//! rustyline takes SIGINT for itself from the beginning to the end. So it begins before anybody else
+//! rustyline has its own SIGINT handler for as long as it exists. So it is created before anybody else
 //! listens for signals: later listeners get them first and pass them on.
 
 use std::cell::Cell;
@@ -91,7 +91,7 @@ impl LineEditor {
     }
 }
 
-/// Whatever ends processes ends the wait for a line. Ctrl-C is a key like others while one is read.
+/// A signal that ends processes ends the wait for a line. Ctrl-C is an ordinary key while a line is read.
 fn signalled(answer: &Sender<Input>) {
     let Ok(runtime) = Handle::try_current() else { return };
     for kind in [SignalKind::terminate(), SignalKind::hangup()].into_iter().filter(|kind| !is_ignored(*kind)) {
@@ -142,7 +142,7 @@ fn serve(mut lines: Lines, history: Option<&Path>, requested: &Receiver<Request>
     }
 }
 
-/// Written at once: whoever kills us keeps what was typed.
+/// Written at once, so that nothing that was typed is lost if this process is killed.
 fn remember(lines: &mut Lines, history: Option<&Path>, entry: String) -> rustyline::Result<()> {
     lines.add_history_entry(entry)?;
     history.map_or(Ok(()), |file| lines.append_history(file))

@@ -1,6 +1,6 @@
 //! Lines of an operation's log for people: time, step, node, and what it says.
 //!
-//! Tools' lines that became events of ours are told once, as events.
+//! A tool's line that became an event of ours is shown once, as the event.
 
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ fn tone(event: &Value) -> Option<Tone> {
     }
 }
 
-/// What Terraform does with resources is told by our events.
+/// Our events show what Terraform does with resources.
 fn terraform(message: &Value) -> Option<(Option<Tone>, String)> {
     let kind = message["type"].as_str().unwrap_or_default();
     if kind.starts_with("apply_") {
@@ -97,7 +97,7 @@ fn terraform(message: &Value) -> Option<(Option<Tone>, String)> {
     Some((tone, format!("terraform: {text}\n{detail}")))
 }
 
-/// What tasks do is told by our events; what a failed one has printed is not.
+/// Our events show what tasks do, but not what a failed task has printed.
 fn ansible(event: &Value) -> Option<(Option<Tone>, String)> {
     if event["event"] == "play" {
         return Some((None, format!("play: {}", event["name"].as_str().unwrap_or_default())));

@@ -156,7 +156,7 @@ impl Ui {
     /// of standard output. Where that takes nothing (a full disk), it is told on standard error too.
     pub fn error(&self, error: &Error) {
         self.settle();
-        // Whoever ended the command does not wait for its last words.
+        // Somebody who ended the command by a signal does not wait for its last message.
         let limit = matches!(error.exit_code(), 128..).then_some(AFTER_SIGNAL);
         if self.settings().format == Format::Json {
             let printed = self.screen.out.print(&json::error(error), self.patience(limit));
@@ -169,12 +169,12 @@ impl Ui {
         self.screen.err.print(&page.into_text(), self.patience(limit)).ok();
     }
 
-    /// Tells a warning on standard error, each one once.
+    /// Shows a warning on standard error, each one once.
     pub fn warning(&self, text: &str) {
         self.screen.new_warning(text).iter().for_each(|text| self.tell(text));
     }
 
-    /// Tells a warning, although it was told before: it happened again.
+    /// Shows a warning, even if it was shown before: it happened again.
     pub fn warning_again(&self, text: &str) {
         self.tell(&self.screen.warning(text));
     }

@@ -95,7 +95,7 @@ impl Page {
         }
     }
 
-    /// Commands that lead on, one a line.
+    /// Commands to run next, one per line.
     pub(super) fn next<S: AsRef<str>>(&mut self, commands: &[S]) {
         self.labelled("next:", commands);
     }
@@ -125,7 +125,7 @@ impl Page {
         }
     }
 
-    /// A preflight check; a failed one with its cause and the commands that mend it.
+    /// A preflight check. A failed one is shown with its cause and the commands that fix it.
     pub(super) fn check(&mut self, check: &Check) {
         let (tone, word) = match check.status {
             CheckStatus::Ok => (Tone::Good, "ok"),

@@ -14,7 +14,7 @@ const DETAIL: &str = "      ";
 /// A line for each further quarter of a long transfer: enough to see that it moves.
 const PARTS: u64 = 4;
 
-/// How much is told.
+/// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Detail {
     /// Warnings only.
@@ -38,7 +38,7 @@ impl Lines {
         Self { detail, colors, steps: Vec::new(), told: None }
     }
 
-    /// The line for an event, if it is worth one. Warnings are not: they are told once for all readers.
+    /// The line for an event, if it gets one. Warnings get none here: they are shown in one place for all forms.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         if self.detail == Detail::Quiet {
             return None;
@@ -151,7 +151,7 @@ impl Lines {
     }
 }
 
-/// What a check has to warn of, and below it the commands that mend it.
+/// A check's warning, and below it the commands that fix the cause.
 pub(super) fn check_warning(check: &Check) -> Option<String> {
     let mend: String = check.fix.iter().map(|command| format!("\nmend: {command}")).collect();
     (check.status == CheckStatus::Warning).then(|| format!("{}: {}{mend}", check.title, check.detail))

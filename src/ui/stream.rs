@@ -1,4 +1,4 @@
-//! The two ways out, shared by everything in `ui`.
+//! Standard output and standard error, shared by everything in `ui`.
 //!
 //! A reader may stall: a pager that shows its first page, a terminal after Ctrl-S, a fifo that nobody opens again.
 //! A write to it blocks, and nothing can end that. So each stream has a thread that writes, and everybody else
@@ -61,7 +61,7 @@ impl Stream {
         self.write("", goes_on).ok();
     }
 
-    /// Writes a text some time, and waits for nothing. If very many wait already, it is counted instead.
+    /// Queues a text to be written, and does not wait. If too many texts wait already, it is only counted.
     pub fn post(&self, text: String) {
         if self.posted.fetch_add(1, Ordering::Relaxed) < POSTED {
             let text = match self.lost.swap(0, Ordering::Relaxed) {

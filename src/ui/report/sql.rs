@@ -29,7 +29,7 @@ fn column<'a>(report: &'a SqlReport, index: usize, name: &'a str) -> Column<'a> 
     if numbers { Column::right(name) } else { Column::left(name) }
 }
 
-/// As RFC 4180 has it, with a line feed at the end of lines: a header, then the rows. NULL is
+/// CSV as in RFC 4180, but lines end with a line feed only: a header, then the rows. NULL is
 /// empty, an empty text is `""`. Empty for a statement without rows.
 pub(in crate::ui) fn csv(report: &SqlReport) -> String {
     if report.columns.is_empty() {
