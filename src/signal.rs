@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// What people and systems end a program with: SIGINT, SIGTERM, SIGHUP.
-pub const ENDING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+const ENDING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
 /// Two SIGINTs closer together than this are one press: the terminal sends one to the whole foreground group, and a
 /// wrapper (`npm`, `timeout`) passes its own on. A key that is held down repeats faster than this, too.

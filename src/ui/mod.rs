@@ -202,7 +202,8 @@ impl Ui {
         let last = Paint::new(self.settings().stderr_colors).paint(Tone::Strong, &lines.pop().unwrap_or_default());
         let above: String = lines.iter().map(|line| format!("{line}\n")).collect();
         self.tell(&format!("{above}{last} [y/N] "));
-        let answer = prompt::answer(std::io::BufReader::new(std::io::stdin()));
+        let interrupt = self.running().interrupt.clone();
+        let answer = prompt::answer(std::io::BufReader::new(std::io::stdin()), interrupt.as_ref());
         if answer.as_ref().is_none_or(|line| !line.ends_with('\n')) {
             self.tell("\n");
         }

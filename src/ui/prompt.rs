@@ -1,40 +1,35 @@
 //! Questions to people. Asked on standard error, answered on standard input.
 
 use std::io::BufRead;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::signal::unix::signal;
+use crate::signal::Interrupt;
 
-use crate::signal::{ENDING, is_ignored};
+/// How often somebody who waits for an answer looks whether a signal has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The line that was typed, with its line end; empty at the end of input, None after a signal.
 ///
-/// Where a handler is installed, Ctrl-C does not end a read that waits for a terminal. So the
-/// signal answers here, and the reading thread is left behind until the process ends.
-pub(super) fn answer(mut input: impl BufRead + Send + 'static) -> Option<String> {
+/// Where a handler is installed, Ctrl-C does not end a read that waits for a terminal. So a signal that `interrupt` has
+/// counted answers here, and the reading thread is left behind until the process ends. Whoever asks that `interrupt`
+/// after a None sees the signal, too. Without one, signals end the process by themselves.
+pub(super) fn answer(mut input: impl BufRead + Send + 'static, interrupt: Option<&Interrupt>) -> Option<String> {
     let (answered, answer) = channel();
-    none_at_a_signal(&answered);
     std::thread::spawn(move || {
         let mut line = String::new();
         // What cannot be read is no answer; and nobody listens any more if a signal has answered.
         let line = input.read_line(&mut line).map(|_| line).unwrap_or_default();
-        answered.send(Some(line)).ok();
+        answered.send(line).ok();
     });
-    answer.recv().ok().flatten()
-}
-
-/// Outside a runtime nothing has changed what signals do: they end the process.
-fn none_at_a_signal(answered: &Sender<Option<String>>) {
-    let Ok(runtime) = Handle::try_current() else { return };
-    for kind in ENDING.into_iter().filter(|kind| !is_ignored(*kind)) {
-        let Ok(mut signals) = signal(kind) else { continue };
-        let answered = answered.clone();
-        runtime.spawn(async move {
-            signals.recv().await;
-            answered.send(None).ok();
-        });
+    while interrupt.is_none_or(|interrupt| interrupt.signal().is_none()) {
+        match answer.recv_timeout(LOOK_AGAIN) {
+            Ok(line) => return Some(line),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
     }
+    None
 }
 
 /// Only `y` and `yes` are a yes.
@@ -45,6 +40,8 @@ pub(super) fn is_yes(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::{BufReader, Cursor, Read};
+
+    use tokio::signal::unix::{SignalKind, signal};
 
     use super::*;
 
@@ -60,7 +57,7 @@ mod tests {
             ("n\n", false),
         ];
         for (typed, expected) in typed {
-            assert_eq!(answer(Cursor::new(typed)).is_some_and(|line| is_yes(&line)), expected, "{typed:?}");
+            assert_eq!(answer(Cursor::new(typed), None).is_some_and(|line| is_yes(&line)), expected, "{typed:?}");
         }
     }
 
@@ -79,16 +76,21 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn a_signal_ends_the_question() {
-        // Whoever started the tests may ignore it, and the question would have to as well.
-        // SAFETY: no handler is set, and no other test looks at this signal.
-        unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+    async fn a_signal_ends_the_question_when_it_is_counted_and_not_before() {
+        let mut caught = signal(SignalKind::hangup()).unwrap();
+        let (interrupt, keys) = Interrupt::manual();
         let (read, waits) = channel();
         let (_keep, never) = channel();
-        let question = tokio::task::spawn_blocking(move || answer(BufReader::new(Silent { read, never })));
+        let asked = interrupt.clone();
+        let question = std::thread::spawn(move || answer(BufReader::new(Silent { read, never }), Some(&asked)));
         tokio::task::spawn_blocking(move || waits.recv()).await.unwrap().unwrap();
         // SIGHUP: the test runner itself may want to be interrupted.
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
-        assert_eq!(question.await.unwrap(), None);
+        caught.recv().await;
+        tokio::time::sleep(10 * LOOK_AGAIN).await;
+        assert!(!question.is_finished(), "whoever asks `interrupt` now sees no signal");
+        keys.press(libc::SIGHUP);
+        assert_eq!(question.join().unwrap(), None);
+        assert!(interrupt.check().is_err());
     }
 }
