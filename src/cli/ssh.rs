@@ -29,5 +29,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
     let node = matches.get_one::<String>("node").map_or("n11", String::as_str);
     let command: Vec<String> = matches.get_many::<String>("command").into_iter().flatten().cloned().collect();
     let session = until_signal(ui, async |_| ssh::find(&globals.deployment_dir, node).await)?;
+    // What was logged would not survive the process's becoming ssh.
+    ui.finish();
     match session.begin(&command)? {}
 }

@@ -215,7 +215,7 @@ impl Ui {
         Diagnostics(self.screen.err.clone())
     }
 
-    /// To be called before the process ends: writes what nobody has waited for.
+    /// To be called before the process ends or becomes another program: writes what nobody has waited for.
     pub fn finish(&self) {
         if self.screen.err.has_posted() {
             self.screen.err.flush(self.patience(Some(AFTER_SIGNAL)));

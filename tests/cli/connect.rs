@@ -5,7 +5,7 @@ use crate::support::World;
 const FINGERPRINT: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// A deployment that deploy has left ready; its one node is at an address without listeners.
-fn ready() -> World {
+pub fn ready() -> World {
     let world = World::complete().with_a_machine();
     world.edit_state(|state| {
         state["phase"] = "database_ready".into();

@@ -174,6 +174,28 @@ fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     (reader, writer)
 }
 
+#[test]
+fn what_was_logged_is_written_before_the_process_becomes_ssh() {
+    let world = crate::connect::ready();
+    world.fake(
+        "ssh",
+        r#"case "$*" in
+  *"-T -- n11-cos sh -s") cat >/dev/null; touch "$HOME/ssh-was-tried" ;;
+  *) echo 'ssh speaks' >&2 ;;
+esac"#,
+    );
+    let (mut reader, writer) = full_pipe();
+    let mut child = world.exasol("ssh n11-cos --log-level debug").start_telling(writer);
+    wait_for(&world, "ssh-was-tried", Duration::from_secs(60));
+    // Time enough to become ssh for a process that does not wait for the reader.
+    std::thread::sleep(Duration::from_millis(100));
+    let mut told = String::new();
+    reader.read_to_string(&mut told).unwrap();
+    assert_eq!(code_within(&mut child, Duration::from_secs(10)), Some(0));
+    let logged = told.find("program started").expect("it is logged that ssh was tried");
+    assert!(Some(logged) < told.find("ssh speaks"), "{}", told.trim_start_matches('x'));
+}
+
 /// Waits until a thread of it waits for the reader of its pipe.
 fn wait_until_it_is_stuck(child: &mut Child, words: &str) {
     let threads = format!("/proc/{}/task", child.id());

@@ -314,6 +314,11 @@ impl Call<'_> {
         self.command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// As [`Call::start`], with a standard error of the test's own.
+    pub fn start_telling(mut self, stderr: impl Into<Stdio>) -> std::process::Child {
+        self.command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap()
+    }
+
     /// Starts it and lets it run.
     pub fn start(mut self) -> std::process::Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
