@@ -368,7 +368,8 @@ pub struct LicenseReport {
     pub deployment: String,
     pub rehearsal: bool,
     /// The file that has just been uploaded.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shown_path::maybe")]
+    #[cfg_attr(test, schemars(with = "Option<PathBuf>"))]
     pub uploaded: Option<PathBuf>,
     /// Its fields as confd tells them (`license_info`).
     pub license: serde_json::Value,

@@ -48,7 +48,8 @@ pub struct Component {
     pub name: String,
     /// Null: it was not found, or does not answer.
     pub version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "super::shown_path::maybe")]
+    #[cfg_attr(test, schemars(with = "Option<PathBuf>"))]
     pub path: Option<PathBuf>,
     /// What else is known: which Python runs it, or why there is no version.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -86,6 +86,19 @@ fn events_are_as_their_schema_says() {
     }
 }
 
+#[test]
+fn a_path_that_is_not_utf_8_is_shown_as_well_as_can_be() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"/d\xff/file"));
+    let mut license = samples::license();
+    license.uploaded = Some(path.clone());
+    let mut version = samples::version();
+    version.components[0].path = Some(path);
+    for shown in [both(&license), both(&version)] {
+        assert!(shown.contains("\"/d\u{fffd}/file\""), "{shown}");
+    }
+}
+
 fn emit(seen: &Seen, events: Vec<Event>) {
     let sink = seen.ui.begin_progress(Interrupt::never(), Signals::End);
     events.into_iter().for_each(|event| sink.emit(event));
