@@ -1,5 +1,6 @@
 """Nodes that got another address after the play: found by their names."""
 
+import functools
 import os
 import socket
 import unittest
@@ -97,7 +98,8 @@ class AnotherAddress(ClusterCase):
     def test_c4_finds_it(self):
         self.name_it()
         for node in self.lab.names:
-            self.assertEqual(self.c4("ps", "-e", cli.FILTER_ALL_D, node=node), (0, "true\n", ""))
+            all_up = functools.partial(self.c4, "ps", "-e", cli.FILTER_ALL_D, node=node)
+            wait_until(lambda: all_up() == (0, "true\n", ""), f"stage d, asked on {node}")
         table = self.c4("ps")[1]
         self.assertEqual(table.count("127.0.0.3"), 2)
         self.assertNotIn("127.0.0.2", table)
