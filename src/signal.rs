@@ -10,7 +10,8 @@ use tokio::sync::watch;
 const ENDING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
 /// Two SIGINTs closer together than this are one press: the terminal sends one to the whole foreground group, and a
-/// wrapper (`npm`, `timeout`) passes its own on. A key that is held down repeats faster than this, too.
+/// wrapper (`npm`, `timeout`) passes its own on. The repetitions of a key that is held down are closer together, too; only
+/// the first of them comes later, after the keyboard's delay.
 const ONE_PRESS: Duration = Duration::from_millis(150);
 /// Different signals closer together than this have one cause. A terminal that closes sends SIGHUP twice (bash, then
 /// the kernel, 0.2 ms apart); a session that systemd ends gets SIGTERM and SIGHUP.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::ui::{ColorChoice, Flags, Format};
 
@@ -11,7 +12,7 @@ use crate::ui::{ColorChoice, Flags, Format};
 pub(super) struct Globals {
     pub deployment_dir: PathBuf,
     pub flags: Flags,
-    pub log_level: Option<String>,
+    pub log_level: Option<LevelFilter>,
 }
 
 /// Adds the global options to the root command.
@@ -78,7 +79,8 @@ impl Globals {
                 verbose: inner.get_flag("verbose"),
                 quiet: inner.get_flag("quiet"),
             },
-            log_level: text("log-level"),
+            // clap has let only the names of levels pass.
+            log_level: text("log-level").and_then(|level| level.parse().ok()),
         }
     }
 }

@@ -40,8 +40,9 @@ mod versions;
 
 use std::process::ExitCode;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 use crate::deployment::DebugLog;
 use crate::error::Error;
@@ -95,12 +96,12 @@ fn wants_json(args: impl Iterator<Item = String>) -> bool {
 }
 
 fn start_tracing(globals: &args::Globals, ui: &Ui) {
-    let ours = |level: &str| EnvFilter::new(format!("deployer={level}"));
+    let ours = |level: LevelFilter| Targets::new().with_target("deployer", level);
     let shown = globals
         .log_level
-        .as_deref()
         .map(|level| fmt::layer().with_target(false).with_writer(ui.diagnostics()).with_filter(ours(level)));
-    let kept = fmt::layer().with_target(false).with_ansi(false).with_writer(|| DebugLog).with_filter(ours("debug"));
+    let kept = fmt::layer().with_target(false).with_ansi(false).with_writer(|| DebugLog);
+    let kept = kept.with_filter(ours(LevelFilter::DEBUG));
     tracing_subscriber::registry().with(shown).with(kept).init();
 }
 
