@@ -64,8 +64,9 @@ keep() {
   fi
   systemctl stop $unit.timer 2>/dev/null || true
   cp $trial.proven $kept.new
-  sync
+  sync $kept.new
   mv -f $kept.new $kept
+  sync $ours
   systemctl start exasol-firewall.service || fail "exasol-firewall.service does not start"
   rm -f $trial.proven
   echo "kept: firewall"

@@ -60,6 +60,8 @@ receive() {
   [ "${found%% *}" = "$sha256" ] || fail "the copy of $name has the SHA-256 ${found%% *}, expected $sha256"
   chmod "$mode" "$2"
   mv -f "$2" "$name"
+  # Until it is on the disk; the next run would see the wrong checksum and copy it again.
+  sync "$name" .
   echo "changed: $name"
 }
 
@@ -76,10 +78,24 @@ played() {
   now=$(sha256sum <config)
   [ -e play.done ] || return 1
   [ "$now" != "$(cat play.done)" ] || return 0
+  # A play has ended, and a power failure has destroyed what was written of it.
+  if ! grep -qE '^[0-9a-f]{64}  -$' play.done; then
+    record
+    rm -f play.done
+    return 1
+  fi
   rm -f config
   fail "the cluster was installed with another configuration (version, addresses, disks or passwords; or by an" \
     "earlier exasol, which writes it differently), and a running installation cannot change it: restore the" \
     "old values, or destroy and deploy again"
+}
+
+# record: writes which configuration is played. It is on the disk before the play begins.
+record() {
+  (umask 077 && echo "$now" >play.begun.new)
+  sync play.begun.new
+  mv -f play.begun.new play.begun
+  sync .
 }
 
 # validate: asks c4 to check the configuration. A problem is only a warning, because our list of keys may differ from
@@ -117,11 +133,12 @@ play() {
     [ "$now" = "$(cat play.begun 2>/dev/null)" ] || fail "$NODE runs a cluster that was not installed from here"
   else
     validate
-    (umask 077 && echo "$now" >play.begun)
+    record
     run 32m play.log ./c4 host play -i config
     fetched
   fi
   mv play.begun play.done
+  sync .
   echo "changed: installed"
 }
 

@@ -19,15 +19,31 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 
+top=/
 ours=/etc/exasol-deployer
 state=/var/lib/exasol-deployer
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-changed() { echo "changed: $*"; }
+changed() { echo "changed: $*"; : >"$work/changed"; }
 warn() { echo "warning: $*"; }
 fail() { echo "error: $NODE: $*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# put FROM TO: gives the file TO the contents of FROM; owner and mode stay. A power failure leaves the old contents or
+# the new ones. After a plain write it may leave the right size and only NUL bytes, because the size reaches the disk
+# before the data.
+put() {
+  to=$(readlink -f "$2")
+  if [ -e "$to" ]; then cp -a "$to" "$to.exasol-new"; else install -m 0644 /dev/null "$to.exasol-new"; fi
+  cat "$1" >"$to.exasol-new"
+  sync "$to.exasol-new"
+  mv -f "$to.exasol-new" "$to"
+  sync "${to%/*}"
+}
+
+# readable FILE: prints the file; NUL bytes of an interrupted write become line ends, so that they end a broken line.
+readable() { [ ! -e "$1" ] || tr '\000' '\n' <"$1"; }
 
 # When a login works, the user and the SSH keys exist, but the rest of the first boot may still run.
 wait_for_cloud_init() {
@@ -52,18 +68,30 @@ was_installed() { tar -xOf "$work/files.tar" etc/exasol-deployer/node.conf | gre
 lay_down() {
   sed '1,/^#--- files of this node, tar in base64 ---$/d' "$0" | base64 -d >"$work/files.tar"
   config=home/exasol/exasol-release/config
-  done_with=/${config%/*}/play.done
+  done_with=$top${config%/*}/play.done
   if [ -e "$done_with" ] && { was_installed || tar -xOf "$work/files.tar" $config 2>/dev/null | sha256sum | cmp -s - "$done_with"; }; then
     tar --delete -f "$work/files.tar" $config
     echo installed
   fi
+  # An interrupted run leaves them.
+  tar -tf "$work/files.tar" | sed "s|^|$top|; s|\$|.exasol-new|" | xargs rm -f
   # Ignore files that differ only in their time: cloud-init wrote some of them at the first boot.
-  tar -df "$work/files.tar" -C / 2>&1 | sed '/: Mod time differs$/d' >"$work/differences"
+  tar -df "$work/files.tar" -C $top 2>&1 | sed '/: Mod time differs$/d' >"$work/differences"
   [ -s "$work/differences" ] || return 0
-  tar -xpf "$work/files.tar" -C /
   sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
-  ! have restorecon || sed 's|^|/|' "$work/laid-down" | restorecon -f - 2>/dev/null || true
-  # Without this, a power failure in the next half minute would leave the files empty, including the firewall rules.
+  # First the directories and links, which have no contents. Then the files are written beside the old ones, to the
+  # disk, and all are renamed: a power failure leaves no file empty or half, and with it no firewall without rules.
+  tar -tvf "$work/files.tar" | awk '/^[dl]/ { print $6 }' >"$work/others"
+  tar -xpf "$work/files.tar" -C $top --no-recursion -T "$work/others"
+  mkdir "$work/new"
+  tar -xpf "$work/files.tar" -C "$work/new"
+  while read -r name; do
+    [ ! -f "$work/new/$name" ] || [ -L "$work/new/$name" ] || echo "$name"
+  done <"$work/laid-down" >"$work/renamed"
+  while read -r name; do cp -p "$work/new/$name" "$top$name.exasol-new"; done <"$work/renamed"
+  sync
+  while read -r name; do mv -f "$top$name.exasol-new" "$top$name"; done <"$work/renamed"
+  ! have restorecon || sed "s|^|$top|" "$work/laid-down" | restorecon -f - 2>/dev/null || true
   sync
   changed "files $(tr '\n' ' ' <"$work/laid-down")"
 }
@@ -97,6 +125,7 @@ set_password() {
 # write_hosts: replaces our block in /etc/hosts. Our names are removed from all other lines, because a line with
 # 127.0.1.1 would have priority; everything else stays.
 write_hosts() {
+  readable /etc/hosts >"$work/hosts-now"
   awk -v block="$ours/hosts" '
     BEGIN { while ((getline line < block) > 0) { count = split(line, word, " "); for (i = 2; i <= count; i++) our[word[i]] } }
     /^# exasol: begin/ { inside = 1 }
@@ -106,20 +135,25 @@ write_hosts() {
       if (!dropped) print; else if (names) print kept
     }
     /^# exasol: end/ { inside = 0 }
-  ' /etc/hosts >"$work/hosts"
+  ' "$work/hosts-now" >"$work/hosts"
   { echo "# exasol: begin"; cat "$ours/hosts"; echo "# exasol: end"; } >>"$work/hosts"
   cmp -s "$work/hosts" /etc/hosts && return 0
-  cat "$work/hosts" >/etc/hosts
+  put "$work/hosts" /etc/hosts
   changed /etc/hosts
 }
 
-# add_lines FROM TO: appends the missing lines to a file of the login user.
+# add_lines FROM TO: appends the missing lines to a file of the login user. Other lines stay.
 add_lines() {
   [ -e "$2" ] || install -m 0600 -o "$LOGIN" -g "$LOGIN" /dev/null "$2"
-  awk 'FILENAME == ARGV[1] { have[$0]; next } !($0 in have)' "$2" "$1" >"$work/lines"
-  [ -s "$work/lines" ] || return 0
-  [ -z "$(tail -c 1 "$2")" ] || echo >>"$2"
-  cat "$work/lines" >>"$2"
+  readable "$2" >"$work/lines"
+  [ -z "$(tail -c 1 "$work/lines")" ] || echo >>"$work/lines"
+  # An interrupted write leaves empty lines here; they mean nothing in these files.
+  cmp -s "$work/lines" "$2" || { grep . "$work/lines" || true; } >"$work/whole"
+  [ ! -e "$work/whole" ] || mv "$work/whole" "$work/lines"
+  awk 'FILENAME == ARGV[1] { have[$0]; next } !($0 in have)' "$work/lines" "$1" >"$work/missing"
+  cat "$work/missing" >>"$work/lines"
+  cmp -s "$work/lines" "$2" && return 0
+  put "$work/lines" "$2"
   changed "$2"
 }
 
@@ -139,7 +173,8 @@ check_disks() {
     udevadm settle --timeout=60
   fi
   [ -d "$state" ] || mkdir "$state"
-  seen=$(cat "$state/raw-disks" 2>/dev/null || true)
+  readable "$state/raw-disks" >"$work/raw-disks"
+  seen=$(cat "$work/raw-disks")
   for disk in $DISKS; do
     split "$disk"
     found=$(identified "$identity") ||
@@ -152,7 +187,9 @@ check_disks() {
     found=$(contents "/dev/$name")
     [ -z "$found" ] || fail "$link is not empty ($found), and exasol does not delete existing data"
     ! lsblk -nro MOUNTPOINT "/dev/$name" | grep -q . || fail "$link is mounted"
-    echo "$identity" >>"$state/raw-disks"
+    echo "$identity" >>"$work/raw-disks"
+    # Before Exasol writes on it: a disk that is not in this list has to be empty.
+    put "$work/raw-disks" "$state/raw-disks"
   done
 }
 
@@ -217,10 +254,11 @@ check_firewall() {
 # deployer and the nodes are exempt. A list that somebody else has configured is not changed.
 exempt_from_penalties() {
   conf=/etc/ssh/sshd_config.d/10-exasol.conf
-  line="PerSourcePenaltyExemptList $(cat $ours/ssh-exempt)"
-  [ -d "${conf%/*}" ] && [ "$line" != "$(cat $conf 2>/dev/null)" ] || return 0
+  [ -d "${conf%/*}" ] || return 0
+  echo "PerSourcePenaltyExemptList $(cat $ours/ssh-exempt)" >"$work/penalties"
+  ! cmp -s "$work/penalties" $conf || return 0
   if [ ! -e $conf ]; then sshd -T 2>/dev/null | grep -qix 'persourcepenaltyexemptlist none' || return 0; fi
-  echo "$line" >$conf
+  put "$work/penalties" $conf
   if ! sshd -t 2>/dev/null; then rm -f $conf; return 0; fi
   systemctl reload ssh.service 2>/dev/null || systemctl reload sshd.service 2>/dev/null || true
   changed $conf
@@ -242,8 +280,11 @@ start_overlay() {
 name_on_network() {
   conf=/etc/avahi/avahi-daemon.conf
   have avahi-daemon && [ -e $conf ] || return 0
-  ! grep -qx "host-name=$DEPLOYMENT-$NODE" $conf || return 0
-  sed -i -e '/^host-name=/d' -e "s/^\[server\]/&\nhost-name=$DEPLOYMENT-$NODE/" $conf
+  readable $conf >"$work/avahi-now"
+  grep -qx '\[server\]' "$work/avahi-now" || echo '[server]' >>"$work/avahi-now"
+  sed -e '/^host-name=/d' -e "s/^\[server\]/&\nhost-name=$DEPLOYMENT-$NODE/" "$work/avahi-now" >"$work/avahi"
+  ! cmp -s "$work/avahi" $conf || return 0
+  put "$work/avahi" $conf
   systemctl --no-block restart avahi-daemon
   changed "mDNS name $DEPLOYMENT-$NODE.local"
 }
@@ -285,6 +326,8 @@ main() {
   start_overlay
   name_on_network
   check_artifacts
+  # What other programs have written: the name of the host, the password.
+  [ ! -e "$work/changed" ] || sync
 }
 
 NODE=$(cat /proc/sys/kernel/hostname)

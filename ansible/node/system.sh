@@ -110,6 +110,7 @@ has_quadlet() {
 # the setting in dnf's only configuration file is changed.
 no_reboots() {
   grep -qs '^ *reboot *= *when' $dnf_automatic || return 0
-  sed -i 's/^ *reboot *= *when.*/reboot = never/' $dnf_automatic
+  sed 's/^ *reboot *= *when.*/reboot = never/' $dnf_automatic >"$work/dnf-automatic"
+  put "$work/dnf-automatic" $dnf_automatic
   changed $dnf_automatic
 }

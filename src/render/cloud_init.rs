@@ -57,6 +57,8 @@ fn config(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<Val
         "runcmd": [
             ["udevadm", "control", "--reload"],
             ["udevadm", "trigger", "--subsystem-match=block", "--action=change"],
+            // The host key and the login's key are written once, and must survive a power failure.
+            ["sync"],
         ],
     }))
 }

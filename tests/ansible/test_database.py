@@ -394,6 +394,17 @@ class Install(Case):
         self.assertIn("by an earlier exasol", self.install("diag", code=1))
 
 
+    def test_a_record_that_a_power_failure_destroyed_is_written_again(self):
+        self.release_c4("exit 0\n")
+        self.install("play")
+        done = self.node.release / "play.done"
+        whole = done.read_bytes()
+        for broken in (b"", bytes(len(whole)), whole[:30] + bytes(len(whole) - 30)):
+            done.write_bytes(broken)
+            self.install("play")
+            self.assertEqual(done.read_bytes(), whole)
+
+
 class Upgrade(unittest.TestCase):
     """A cluster that an earlier exasol installed: its configuration had other lines."""
 
@@ -413,7 +424,7 @@ class Upgrade(unittest.TestCase):
                 member.size = len(text)
                 tar.addfile(member, io.BytesIO(text.encode()))
         script = (SCRIPTS / "prepare-node.sh").read_text()
-        script = script.replace(" -C /", f" -C {system}").replace("done_with=/", f"done_with={system}/")
+        script = script.replace("top=/\n", f"top={system}/\n")
         script = script.replace('main "${1-}"\n', "lay_down\n")
         script += "#--- files of this node, tar in base64 ---\n" + base64.encodebytes(buffer.getvalue()).decode()
         (node.lib / "prepare-node.sh").write_text(script)

@@ -20,6 +20,8 @@ warn() {{ echo "warning: $*"; }}
 changed() {{ echo "changed: $*"; }}
 fail() {{ echo "error: $NODE: $*" >&2; exit 1; }}
 have() {{ command -v "$1" >/dev/null 2>&1; }}
+put() {{ cat "$1" >"$2"; }}
+work={folder}
 . {system}
 os_release={folder}/os-release c4_unit={folder}/c4.service home={folder}/home
 dnf_automatic={folder}/automatic.conf
