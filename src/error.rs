@@ -81,7 +81,7 @@ pub enum Error {
         /// Stable: `kernel_panic`, `no_boot_device`, `boot_stuck`, …
         reason: &'static str,
         why: String,
-        /// How often it was reset before it was given up.
+        /// How often the machine was reset before it was given up.
         resets: u32,
         hint: Option<String>,
     },
@@ -119,6 +119,11 @@ impl Error {
     pub fn io(context: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
         let context = context.into();
         move |source| Error::Io { context, source }
+    }
+
+    /// A value of an option that is not allowed, where nothing can be suggested.
+    pub fn invalid(flag: impl Into<String>, value: impl Into<String>, allowed: impl Into<String>) -> Error {
+        InvalidValue::new(flag, value, allowed).into()
     }
 
     pub fn other(message: impl Into<String>) -> Error {
@@ -263,6 +268,13 @@ impl Error {
 impl From<Interrupted> for Error {
     fn from(interrupted: Interrupted) -> Self {
         Error::Interrupted { signal: interrupted.signal }
+    }
+}
+
+/// What has a context and no exit code or hint of its own: `.context("…")?`.
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Error::Other(error)
     }
 }
 

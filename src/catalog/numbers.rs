@@ -112,12 +112,11 @@ pub fn on_server(number: Number, c4: &str, server: Option<&str>) -> Result<DbVer
     let name = number.name();
     let server = server.map(|server| server.trim_end_matches('/'));
     if let Some(other) = server.filter(|server| !is_safe(server)) {
-        return Err(InvalidValue {
-            flag: RELEASE_SERVER.to_owned(),
-            value: other.to_owned(),
-            allowed: "must be an address of https, or of http on this machine".into(),
-            suggestion: None,
-        });
+        return Err(InvalidValue::new(
+            RELEASE_SERVER,
+            other,
+            "must be an address of https, or of http on this machine",
+        ));
     }
     Ok(DbVersion {
         aliases: Vec::new(),

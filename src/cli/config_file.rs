@@ -51,12 +51,7 @@ impl ConfigFile {
         match self.get(key) {
             None => Ok(None),
             Some((toml::Value::String(text), _)) => Ok(Some(text.clone())),
-            Some((other, label)) => Err(Error::InvalidValue {
-                flag: label,
-                value: other.to_string(),
-                allowed: "a text".into(),
-                suggestion: None,
-            }),
+            Some((other, label)) => Err(Error::invalid(label, other.to_string(), "a text")),
         }
     }
 }

@@ -140,21 +140,17 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 pub(super) fn not_a_directory(path: &Path) -> Error {
-    Error::InvalidValue {
-        flag: "--deployment-dir".into(),
-        value: path.display().to_string(),
-        allowed: "a directory".into(),
-        suggestion: None,
-    }
+    Error::invalid("--deployment-dir", path.display().to_string(), "a directory")
 }
 
 /// `ssh/config` has to name the directory, and not every name can be written there.
 pub(super) fn check_name(root: &Path) -> Result<()> {
-    ssh_path(root).map(drop).map_err(|why| Error::InvalidValue {
-        flag: "--deployment-dir".into(),
-        value: root.display().to_string(),
-        allowed: format!("it {why}, and ssh cannot use such a path"),
-        suggestion: None,
+    ssh_path(root).map(drop).map_err(|why| {
+        Error::invalid(
+            "--deployment-dir",
+            root.display().to_string(),
+            format!("it {why}, and ssh cannot use such a path"),
+        )
     })
 }
 

@@ -7,6 +7,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::dir::STATE_FILE;
@@ -163,7 +164,7 @@ impl Index {
 
     fn write(&self, entry: &IndexEntry) -> Result<()> {
         let text = serde_json::to_vec_pretty(entry)
-            .map_err(|e| Error::other(format!("{} cannot be written down: {e}", entry.directory.display())))?;
+            .with_context(|| format!("{} cannot be written down", entry.directory.display()))?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

@@ -1,6 +1,7 @@
 //! What is drawn at random for a deployment: passwords, its id, SSH keys; and how passwords are
 //! hashed and checked. All randomness is the operating system's.
 
+use anyhow::Context as _;
 use sha_crypt::{PasswordHasher, ShaCrypt};
 use ssh_key::private::RsaKeypair;
 use ssh_key::rand_core::{OsRng, RngCore};
@@ -62,9 +63,8 @@ pub fn public_key(pem: &str) -> Result<String> {
 pub fn hash_password(password: &str) -> Result<String> {
     // 12 bytes are 16 characters of salt: crypt(3) looks at no more.
     let salt: [u8; 12] = random()?;
-    let hash = ShaCrypt::SHA512
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map_err(|e| Error::other(format!("cannot hash a password: {e}")))?;
+    let hash =
+        ShaCrypt::SHA512.hash_password_with_salt(password.as_bytes(), &salt).context("cannot hash a password")?;
     Ok(hash.to_string())
 }
 
@@ -84,12 +84,7 @@ pub fn check_password(flag: &str, password: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::InvalidValue {
-        flag: flag.to_owned(),
-        value: found,
-        allowed: format!("1 to {PASSWORD_MAX_BYTES} bytes of UTF-8, no line break, no NUL"),
-        suggestion: None,
-    })
+    Err(Error::invalid(flag, found, format!("1 to {PASSWORD_MAX_BYTES} bytes of UTF-8, no line break, no NUL")))
 }
 
 fn pem(key: &PrivateKey) -> Result<String> {
@@ -110,7 +105,7 @@ fn draw(alphabet: &[u8]) -> Result<u8> {
 
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|e| Error::other(format!("the system gives no random numbers: {e}")))?;
+    OsRng.try_fill_bytes(&mut bytes).context("the system gives no random numbers")?;
     Ok(bytes)
 }
 

@@ -5,6 +5,8 @@ use std::ops::Deref;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use super::create::{self, MARKER_FILE};
 use super::dir::{LOCK_FILE, README_FILE, SECRETS_FILE, STATE_FILE};
 use super::edits::{self, Hasher};
@@ -51,7 +53,8 @@ impl DeploymentDir {
         // A directory that was removed meanwhile must not come back as a lone lock file.
         let dir = self.again()?;
         let lock = Lock::take(&dir.root.join(LOCK_FILE))?;
-        let holder = serde_json::to_vec(&lock::this_process(operation.as_str())).map_err(|e| Error::Other(e.into()))?;
+        let holder =
+            serde_json::to_vec(&lock::this_process(operation.as_str())).context("the holder of the lock as JSON")?;
         lock.write(&holder)?;
         let mut locked = Locked { dir, lock };
         locked.reload()?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::atomic;
@@ -62,7 +63,7 @@ impl Secrets {
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::Other(e.into()))?;
+        let mut text = serde_json::to_vec_pretty(self).context("the secrets as JSON")?;
         text.push(b'\n');
         Ok(text)
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::atomic;
@@ -127,7 +128,7 @@ impl State {
     }
 
     pub(super) fn write(&self, file: &Path) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::Other(e.into()))?;
+        let mut text = serde_json::to_vec_pretty(self).context("the state as JSON")?;
         text.push(b'\n');
         atomic::write(file, &text, 0o600)
     }

@@ -54,11 +54,11 @@ pub enum ConfigKeys {
 pub enum Origin {
     /// This binary.
     BuiltIn,
-    /// A catalogue of one's own.
+    /// A catalogue that the user named.
     Catalog,
     /// The layout of Exasol's download server.
     Server,
-    /// Somebody who has its files.
+    /// The user named the files.
     Files,
 }
 
@@ -162,12 +162,11 @@ impl Artifact {
             (Source::Tree(path), Some(tree)) if tree.starts_with('/') => {
                 Ok(Some(format!("file://{}/{path}", percent_encoded(tree.trim_end_matches('/')))))
             }
-            (Source::Tree(path), tree) => Err(InvalidValue {
-                flag: RELEASE_TREE.to_owned(),
-                value: tree.unwrap_or_default().to_owned(),
-                allowed: format!("must be the absolute path of the folder that holds {path}"),
-                suggestion: None,
-            }),
+            (Source::Tree(path), tree) => Err(InvalidValue::new(
+                RELEASE_TREE,
+                tree.unwrap_or_default(),
+                format!("must be the absolute path of the folder that holds {path}"),
+            )),
             (Source::Binary | Source::File(_), _) => Ok(None),
         }
     }

@@ -13,6 +13,10 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
+    pub fn new(flag: impl Into<String>, value: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self { flag: flag.into(), value: value.into(), allowed: allowed.into(), suggestion: None }
+    }
+
     /// The answer to a `value` that is none of `names`; suggests the nearest.
     pub fn none_of<N: AsRef<str>>(flag: &str, value: &str, names: &[N]) -> Self {
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -17,7 +18,7 @@ const GIVE_UP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs a blocking call (the hypervisor's library, key generation) away from the async threads.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Error::other(format!("a background call ended: {e}")))?
+    tokio::task::spawn_blocking(work).await.context("a background call ended")?
 }
 
 /// A question to a hypervisor, given up after the limit. The call itself cannot be cancelled: its thread is left

@@ -39,7 +39,7 @@ pub(super) fn check(provider: &Provider, spec: &Spec, recorded: Option<&Spec>) -
 fn too_small(flag: String, value: String, least: u64, of_what: &str, spec: &Spec) -> Error {
     let allowed =
         format!("{} needs {least} GB or more {of_what}; smaller nodes are for --db-version rehearsal", spec.db_version);
-    Error::InvalidValue { flag, value, allowed, suggestion: None }
+    Error::invalid(flag, value, allowed)
 }
 
 /// The same for whoever wants every finding at once.

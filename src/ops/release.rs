@@ -149,12 +149,11 @@ fn with_parts(mut version: DbVersion, asked: &ReleaseRequest) -> Result<DbVersio
     for (flag, sum, artifact) in sums {
         let Some(sum) = sum else { continue };
         if !is_sha256(sum) {
-            return Err(Error::InvalidValue {
-                flag: flag.into(),
-                value: sum.clone(),
-                allowed: "a SHA-256: 64 hexadecimal digits, as sha256sum prints them".into(),
-                suggestion: None,
-            });
+            return Err(Error::invalid(
+                flag,
+                sum.clone(),
+                "a SHA-256: 64 hexadecimal digits, as sha256sum prints them",
+            ));
         }
         artifact.pin(sum.to_ascii_lowercase(), HashOrigin::Given);
         given = true;
@@ -197,12 +196,7 @@ fn checked_c4(c4: &str) -> Result<&str> {
     if catalog::is_c4_version(c4) {
         return Ok(c4);
     }
-    Err(Error::InvalidValue {
-        flag: "--c4-version".into(),
-        value: c4.into(),
-        allowed: "a version of c4, such as 4.28.7".into(),
-        suggestion: None,
-    })
+    Err(Error::invalid("--c4-version", c4, "a version of c4, such as 4.28.7"))
 }
 
 /// Another c4 than the one that goes with a release of a catalogue.

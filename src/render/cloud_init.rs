@@ -1,18 +1,19 @@
 //! A node's user-data: `#cloud-config` and JSON, which is YAML. What is known before the machine
 //! boots belongs here, because here it costs no connection.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::{USER, address_line, disks, units, updates};
 use crate::deployment::Secrets;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::NodePlan;
 use crate::providers::Provider;
 
 /// The text for cloud-init. It has the host key and the password's hash in it, no password.
 pub fn user_data(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<String> {
     let config = serde_json::to_string_pretty(&config(node, provider, secrets)?)
-        .map_err(|e| Error::other(format!("user-data of {}: {e}", node.name)))?;
+        .with_context(|| format!("user-data of {}", node.name))?;
     Ok(format!("#cloud-config\n{config}\n"))
 }
 

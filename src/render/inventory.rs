@@ -1,5 +1,6 @@
 //! The inventory. Only values made by machines: Ansible evaluates `{{ }}` in variables.
 
+use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::ansible::AnsibleInput;
@@ -26,7 +27,5 @@ pub fn inventory(input: &AnsibleInput) -> Result<String> {
             },
         },
     });
-    serde_json::to_string_pretty(&inventory)
-        .map(|text| text + "\n")
-        .map_err(|e| Error::other(format!("the inventory: {e}")))
+    serde_json::to_string_pretty(&inventory).map(|text| text + "\n").context("the inventory").map_err(Error::Other)
 }

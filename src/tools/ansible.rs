@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use super::ansible_events::{Failure, Line, own_error, parse};
 use super::lines::Tail;
 use super::process::{Tool, find};
@@ -142,7 +144,7 @@ impl Ansible {
             .surround(tool, &ansible.join("ansible.cfg"))?
             .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"), &run.ssh_lines)?);
         if !run.secrets.is_empty() {
-            let list = serde_json::to_vec(&run.secrets).map_err(|e| Error::other(format!("the secrets: {e}")))?;
+            let list = serde_json::to_vec(&run.secrets).context("the secrets")?;
             tool = tool.secret_file("EXASOL_ANSIBLE_SECRETS", &list)?;
         }
         for (name, value) in &run.env {

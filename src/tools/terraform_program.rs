@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -147,7 +148,8 @@ pub(super) fn log_variables() -> Vec<String> {
 
 pub(super) fn read_json<T: for<'de> Deserialize<'de>>(output: &[u8], what: &str) -> Result<T> {
     serde_json::from_slice(json_in(output))
-        .map_err(|e| Error::other(format!("cannot read Terraform's answer to {what}: {e}")))
+        .with_context(|| format!("cannot read Terraform's answer to {what}"))
+        .map_err(Error::Other)
 }
 
 /// The object in what a program printed: a wrapper, as of a version manager, prints lines before it, or behind.

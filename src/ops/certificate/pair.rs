@@ -64,8 +64,7 @@ impl Pair {
 }
 
 fn invalid(flag: &str, path: &Path, why: impl Into<String>) -> Error {
-    let (flag, value) = (flag.into(), path.display().to_string());
-    Error::InvalidValue { flag, value, allowed: why.into(), suggestion: None }
+    Error::invalid(flag, path.display().to_string(), why)
 }
 
 fn read(flag: &str, path: &Path) -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
 use super::super::operation::{Work, in_dir};
@@ -134,7 +135,7 @@ pub(super) async fn cluster_key(work: &mut Work, mut pending: Pending) -> Result
 }
 
 fn joined<T>(result: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
-    result.map_err(|e| Error::other(format!("a background task ended: {e}")))?
+    result.context("a background task ended")?
 }
 
 async fn provide(

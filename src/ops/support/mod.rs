@@ -108,11 +108,12 @@ fn beside(target: &Path) -> Result<NamedTempFile> {
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let made = tempfile::Builder::new().prefix(".exasol-support-").suffix(ENDING).tempfile_in(folder);
-    made.map_err(|error| Error::InvalidValue {
-        flag: FLAG.into(),
-        value: target.display().to_string(),
-        allowed: format!("a new file in a folder that can be written ({error})"),
-        suggestion: None,
+    made.map_err(|error| {
+        Error::invalid(
+            FLAG,
+            target.display().to_string(),
+            format!("a new file in a folder that can be written ({error})"),
+        )
     })
 }
 
@@ -126,10 +127,5 @@ fn place(file: NamedTempFile, target: &Path) -> Result<()> {
 }
 
 fn exists(target: &Path) -> Error {
-    Error::InvalidValue {
-        flag: FLAG.into(),
-        value: target.display().to_string(),
-        allowed: "it exists already, and nothing is overwritten: name a new file".into(),
-        suggestion: None,
-    }
+    Error::invalid(FLAG, target.display().to_string(), "it exists already, and nothing is overwritten: name a new file")
 }

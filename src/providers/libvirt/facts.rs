@@ -1,6 +1,7 @@
 //! What the preflight finds out, `init` records, and rendering needs. What there is none of is null,
 //! since templates may not name what is not there.
 
+use anyhow::Context as _;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,8 @@ impl Facts {
     pub fn from_map(map: &Map) -> Result<Self> {
         serde_json::to_value(map)
             .and_then(serde_json::from_value)
-            .map_err(|e| Error::other(format!("what init recorded about libvirt is incomplete: {e}")))
+            .context("what init recorded about libvirt is incomplete")
+            .map_err(Error::Other)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::addresses::{FIRST_HOST, host_address};
 use super::default_image::default_image;
 use super::facts::Facts;
-use super::site::{DEFAULT_POOL, DEFAULT_URI, Site, invalid, named};
+use super::site::{DEFAULT_POOL, DEFAULT_URI, Site, named};
 use super::uri::{HEEDED, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
@@ -241,7 +241,7 @@ impl Options {
         if let WantedNetwork::Own(Some(range)) = options.network
             && host_address(range, spec.cluster_size.saturating_sub(1)).is_none()
         {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "--libvirt-network",
                 &format!("new:{range}"),
                 format!(
@@ -251,7 +251,7 @@ impl Options {
             ));
         }
         if spec.owner.as_deref().is_some_and(|owner| owner.chars().any(char::is_control)) {
-            return Err(invalid("--owner", "…", "text without control characters"));
+            return Err(Error::invalid("--owner", "…", "text without control characters"));
         }
         Ok(options)
     }
@@ -288,7 +288,7 @@ fn network(value: &str) -> Result<WantedNetwork> {
             let range =
                 range.filter(|r| r.trunc() == *r && (8..=28).contains(&r.prefix_len()) && r.network().is_private());
             range.map(|r| WantedNetwork::Own(Some(r))).ok_or_else(|| {
-                invalid(flag, value, "new:CIDR with a private IPv4 network of /8 to /28, e.g. new:10.77.0.0/24")
+                Error::invalid(flag, value, "new:CIDR with a private IPv4 network of /8 to /28, e.g. new:10.77.0.0/24")
             })
         }
         _ => named(flag, value).map(WantedNetwork::Named),
@@ -300,7 +300,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
     let Some(location) = location else { return Ok(WantedImage::Default { sha256 }) };
     let flag = "--libvirt-image";
     if location.is_empty() || location.chars().any(char::is_control) {
-        return Err(invalid(flag, &shown_address(location), "a path or an https:// address"));
+        return Err(Error::invalid(flag, &shown_address(location), "a path or an https:// address"));
     }
     let location = match location.split_once("://") {
         None => ImageLocation::File(PathBuf::from(location)),
@@ -314,7 +314,9 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
                 hint: Some("use https://, or name the image's checksum with --libvirt-image-sha256".into()),
             });
         }
-        Some(_) => return Err(invalid(flag, &shown_address(location), "a path, an https:// or a file:/// address")),
+        Some(_) => {
+            return Err(Error::invalid(flag, &shown_address(location), "a path, an https:// or a file:/// address"));
+        }
     };
     // Images of others: an address without checksum is pinned at its first download.
     Ok(WantedImage::Named(BaseImage { location, sha256 }))
@@ -325,7 +327,7 @@ fn checksum(value: &str) -> Result<String> {
     if ok {
         Ok(value.to_ascii_lowercase())
     } else {
-        Err(invalid("--libvirt-image-sha256", value, "64 hexadecimal digits"))
+        Err(Error::invalid("--libvirt-image-sha256", value, "64 hexadecimal digits"))
     }
 }
 

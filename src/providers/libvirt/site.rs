@@ -43,8 +43,9 @@ fn address(value: &str) -> Result<Uri> {
     let flag = "--libvirt-uri";
     // It may hold a password.
     let shown = if value.contains('@') { shown_address(value) } else { value.to_owned() };
-    let uri = Uri::parse(value)
-        .ok_or_else(|| invalid(flag, &shown, "an address such as qemu:///system or qemu+ssh://user@host/system"))?;
+    let uri = Uri::parse(value).ok_or_else(|| {
+        Error::invalid(flag, &shown, "an address such as qemu:///system or qemu+ssh://user@host/system")
+    })?;
     match uri.check() {
         Ok(()) => Ok(uri),
         Err(Refused { why, instead }) => {
@@ -57,9 +58,9 @@ fn address(value: &str) -> Result<Uri> {
 pub(super) fn named(flag: &str, value: &str) -> Result<String> {
     let ok =
         !value.is_empty() && !value.starts_with('-') && !value.contains('/') && !value.chars().any(char::is_control);
-    if ok { Ok(value.to_owned()) } else { Err(invalid(flag, value, "a name without '/' that does not begin with '-'")) }
-}
-
-pub(super) fn invalid(flag: &str, value: &str, allowed: impl Into<String>) -> Error {
-    Error::InvalidValue { flag: flag.into(), value: value.into(), allowed: allowed.into(), suggestion: None }
+    if ok {
+        Ok(value.to_owned())
+    } else {
+        Err(Error::invalid(flag, value, "a name without '/' that does not begin with '-'"))
+    }
 }
