@@ -8,7 +8,7 @@ mod sink;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Check, Operation};
+use crate::model::{ChangeAction, Check, Operation};
 
 pub use sink::{EventSink, Events, Waiting};
 
@@ -32,7 +32,7 @@ impl Stamped {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// An operation began; its steps are known beforehand.
+    /// An operation has begun. Its steps are listed in advance.
     OperationStarted {
         operation: Operation,
         deployment: String,
@@ -47,7 +47,7 @@ pub enum Event {
         step: &'static str,
         message: String,
     },
-    /// How far the running step is with something that can be measured.
+    /// The progress of the running step, if it can be measured.
     StepProgress {
         step: &'static str,
         done: u64,
@@ -62,7 +62,8 @@ pub enum Event {
     },
     /// A Terraform resource's change of state.
     Resource {
-        action: String,
+        #[cfg_attr(test, schemars(with = "String"))]
+        action: ChangeAction,
         address: String,
         state: ItemState,
         elapsed_ms: Option<u64>,
@@ -75,12 +76,12 @@ pub enum Event {
         message: Option<String>,
         elapsed_ms: Option<u64>,
     },
-    /// A machine's console shows what ends its boot.
+    /// A machine's console shows that the machine cannot boot.
     MachineDead {
         node: String,
         /// `kernel_panic`, `no_boot_device`, …: as in the error `machine_dead`.
         reason: &'static str,
-        /// The console's telling line.
+        /// The line of the console that shows why.
         line: String,
     },
     /// A dead machine is cut off and switched on again.
@@ -91,12 +92,12 @@ pub enum Event {
         why: String,
         /// From 1.
         attempt: u32,
-        /// After so many it is given up.
+        /// After this many attempts the machine is given up.
         limit: u32,
     },
     /// A preflight check's result.
     Check(Check),
-    /// Something the user should know, which does not stop the operation.
+    /// A warning: the operation continues.
     Warning {
         message: String,
     },

@@ -9,15 +9,15 @@ pub struct Check {
     /// What was checked, for people: "storage pool 'default' is active".
     pub title: String,
     pub status: CheckStatus,
-    /// What was found: the cause for a failure, the measured fact otherwise.
+    /// What was found: the cause of a failure, or the measured fact.
     pub detail: String,
-    /// Commands, one a line, that mend a failure on this machine; empty where none is known.
+    /// Commands that fix the failure on this machine, one per line; empty if none is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fix: Vec<String>,
     /// The exit code that a failure of this check alone leads to (4, or 2 for a wrong value).
     #[serde(skip)]
     pub exit_code: u8,
-    /// Set where `init --create-missing` can mend it: a token for the provider's `create_missing`.
+    /// Set if `init --create-missing` can create what is missing: a token for the provider's `create_missing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creatable: Option<String>,
 }
@@ -29,7 +29,7 @@ pub enum CheckStatus {
     Ok,
     Warning,
     Failed,
-    /// Could not be checked because another check failed first.
+    /// Not checked, because another check failed first.
     Skipped,
 }
 

@@ -4,66 +4,35 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::words::words;
 use super::{Holder, Phase};
 
-/// What is looked at, from the ground up: a fault in one explains those in the layers above it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
-    /// What the hypervisor says of the machine.
-    Vm,
-    /// A session on the node, with its own host key.
-    Ssh,
-    /// The node's clock against this machine's.
-    Clock,
-    /// Data disks: links, identity, size.
-    Disks,
-    /// Free space in the file systems that Exasol fills.
-    Space,
-    /// systemd units.
-    Services,
-    /// The container's SSH server.
-    Cos,
-    /// The stage that c4 tells of the node.
-    Cluster,
-    /// A login from here.
-    Sql,
-    /// The certificate that the node shows, against the recorded one.
-    Certificate,
-    /// The deployment directory: recorded phase and rendered files.
-    Record,
-}
-
-impl Layer {
-    pub const ALL: [Layer; 11] = [
-        Layer::Vm,
-        Layer::Ssh,
-        Layer::Clock,
-        Layer::Disks,
-        Layer::Space,
-        Layer::Services,
-        Layer::Cos,
-        Layer::Cluster,
-        Layer::Sql,
-        Layer::Certificate,
-        Layer::Record,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Layer::Vm => "vm",
-            Layer::Ssh => "ssh",
-            Layer::Clock => "clock",
-            Layer::Disks => "disks",
-            Layer::Space => "space",
-            Layer::Services => "services",
-            Layer::Cos => "cos",
-            Layer::Cluster => "cluster",
-            Layer::Sql => "sql",
-            Layer::Certificate => "certificate",
-            Layer::Record => "record",
-        }
+words! {
+    /// The layers of a node, the lowest first: a fault in one layer explains faults in the layers above it.
+    #[derive(PartialOrd, Ord)]
+    pub enum Layer {
+        /// What the hypervisor says of the machine.
+        Vm = "vm",
+        /// A session on the node, with its own host key.
+        Ssh = "ssh",
+        /// The node's clock, compared with the clock of this machine.
+        Clock = "clock",
+        /// Data disks: links, identity, size.
+        Disks = "disks",
+        /// Free space in the file systems that Exasol fills.
+        Space = "space",
+        /// systemd units.
+        Services = "services",
+        /// The container's SSH server.
+        Cos = "cos",
+        /// The stage that c4 shows for the node.
+        Cluster = "cluster",
+        /// A login from here.
+        Sql = "sql",
+        /// The certificate that the node shows, compared with the recorded one.
+        Certificate = "certificate",
+        /// The deployment directory: recorded phase and rendered files.
+        Record = "record",
     }
 }
 
@@ -71,7 +40,7 @@ impl Layer {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// It works, and should be looked after.
+    /// It works, but needs attention.
     Warning,
     Error,
 }
@@ -83,38 +52,26 @@ pub struct Issue {
     /// Stable, for programs: `disk_missing`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// None: of the deployment as a whole.
+    /// Null: the issue concerns the whole deployment.
     pub node: Option<String>,
     pub layer: Layer,
     pub severity: Severity,
     pub detail: String,
     /// What to do, in words.
     pub hint: String,
-    /// The command among them, where one mends it or looks closer.
+    /// A command that fixes the problem or shows more about it, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
 
-/// What is known of one layer of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum LayerState {
-    Ok,
-    Warning,
-    Error,
-    /// Not looked at: a layer below it does not work, or nobody could be asked.
-    Unknown,
-}
-
-impl LayerState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LayerState::Ok => "ok",
-            LayerState::Warning => "warning",
-            LayerState::Error => "error",
-            LayerState::Unknown => "unknown",
-        }
+words! {
+    /// What is known of one layer of a node.
+    pub enum LayerState {
+        Ok = "ok",
+        Warning = "warning",
+        Error = "error",
+        /// Not checked: a layer below it does not work, or nothing could be asked.
+        Unknown = "unknown",
     }
 }
 
@@ -138,7 +95,7 @@ pub struct HealthReport {
     pub nodes: Vec<NodeHealth>,
     pub issue_count: usize,
     pub issues: Vec<Issue>,
-    /// What `--repair` has put right.
+    /// What `--repair` has fixed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repaired: Vec<String>,
     /// What runs now, and may explain what was found.

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::words::words;
+
 /// Which of an operation's files a line is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -48,13 +50,24 @@ pub struct LogList {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoggedOperation {
-    /// What `--operation` takes, and the folder below `logs/`.
+    /// The value for `--operation`, and the name of the folder in `logs/`.
     pub name: String,
     pub operation: String,
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// `done`, `failed`, `running`, or `interrupted`: it has not written its end.
-    pub outcome: &'static str,
+    /// `done`, `failed`, `running`, or `interrupted` if the operation ended without recording a result.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub outcome: LoggedOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
+}
+
+words! {
+    pub enum LoggedOutcome {
+        Done = "done",
+        Failed = "failed",
+        Running = "running",
+        /// The operation has ended without writing its end.
+        Interrupted = "interrupted",
+    }
 }

@@ -2,6 +2,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// What the hypervisor says of one of the deployment's machines, now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -30,37 +32,25 @@ impl Machine {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Power {
-    Running,
-    Off,
-    Paused,
-    Crashed,
-    /// The machine should exist, and does not.
-    Missing,
-    /// Nothing has been made yet, or everything was removed.
-    Absent,
-    /// The hypervisor could not be asked.
-    Unknown,
+words! {
+    #[derive(Deserialize)]
+    pub enum Power {
+        Running = "running",
+        Off = "off",
+        Paused = "paused",
+        Crashed = "crashed",
+        /// The machine should exist, but it does not.
+        Missing = "missing",
+        /// Nothing has been made yet, or everything was removed.
+        Absent = "absent",
+        /// The hypervisor did not answer.
+        Unknown = "unknown",
+    }
 }
 
 impl Power {
     /// It exists and does not run: `start` switches it on.
     pub fn is_at_rest(self) -> bool {
         matches!(self, Power::Off | Power::Paused | Power::Crashed)
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Power::Running => "running",
-            Power::Off => "off",
-            Power::Paused => "paused",
-            Power::Crashed => "crashed",
-            Power::Missing => "missing",
-            Power::Absent => "absent",
-            Power::Unknown => "unknown",
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::shown_path;
+use super::words::words;
 use super::{Check, Phase, Power, Probe};
 
 /// The version of every JSON result's form.
@@ -43,7 +44,7 @@ pub struct UpdateReport {
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
-    /// Passwords and credentials are named without values.
+    /// For passwords and credentials only the names, not the values.
     pub changed: Vec<OptionChange>,
     pub warnings: Vec<String>,
     pub next: Vec<String>,
@@ -52,7 +53,7 @@ pub struct UpdateReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OptionChange {
-    /// `allowed_cidrs`; a provider's own begin with `options.`.
+    /// For example `allowed_cidrs`. Options of a provider begin with `options.`.
     pub option: String,
     pub from: serde_json::Value,
     pub to: serde_json::Value,
@@ -64,9 +65,9 @@ pub struct OptionChange {
 pub struct PowerReport {
     pub deployment: String,
     pub status: Phase,
-    /// The machines that are off, or on.
+    /// The nodes whose machines were switched off or on.
     pub nodes: Vec<String>,
-    /// What somebody should know who thinks that off is free.
+    /// What still costs money while the machines are off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
     pub took_ms: u64,
@@ -78,7 +79,7 @@ pub struct PowerReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PermissionsReport {
     pub provider: String,
-    /// In the cloud's own policy language, where it has one.
+    /// In the policy language of the cloud, if it has one.
     pub permissions: serde_json::Value,
     pub warnings: Vec<String>,
 }
@@ -87,7 +88,7 @@ pub struct PermissionsReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatusReport {
-    /// The phase, `interrupted`, or what the probes prove.
+    /// The phase, `interrupted`, or what the probes have shown.
     pub status: String,
     pub phase: Phase,
     /// When the phase and the other recorded facts were written; RFC 3339, UTC.
@@ -105,7 +106,7 @@ pub struct StatusReport {
     pub update_pending: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
-    /// Commands that lead on from here.
+    /// Commands to run next.
     pub next: Vec<String>,
     pub checked_in_ms: u64,
 }
@@ -129,12 +130,12 @@ impl StatusReport {
 pub struct NodeStatus {
     pub name: String,
     pub vm: Power,
-    /// Why nothing is known of the machine, or why nothing reaches it although it runs.
+    /// Why the state of the machine is not known, or why the machine runs but cannot be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vm_reason: Option<String>,
     pub private_ip: Option<String>,
     pub public_ip: Option<String>,
-    /// Where the hypervisor knows the machine under another address only.
+    /// The machine's address, if the hypervisor knows only another one than the recorded one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address_now: Option<String>,
     pub ssh: Probe,
@@ -179,29 +180,6 @@ pub struct NodeAddress {
     pub public_ip: String,
 }
 
-/// `deploy --plan`, and the first half of `deploy`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PlanReport {
-    pub create: u32,
-    pub update: u32,
-    pub replace: u32,
-    pub delete: u32,
-    pub changes: Vec<PlannedChange>,
-    /// Facts about access and size for people: open ports, addresses that are always allowed, sizes.
-    pub summary: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PlannedChange {
-    /// `create`, `update`, `replace`, `delete`.
-    pub action: String,
-    /// Terraform address: `libvirt_domain.node["n11"]`.
-    pub address: String,
-    pub kind: String,
-}
-
 /// `destroy`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -209,7 +187,7 @@ pub struct DestroyReport {
     pub deployment: String,
     pub status: Phase,
     pub dry_run: bool,
-    /// What was, or with `dry_run` would be, removed.
+    /// What was removed; with `dry_run`: what would be removed.
     pub removed: Vec<String>,
     pub kept: Vec<String>,
     pub took_ms: u64,
@@ -231,7 +209,7 @@ pub struct InfoReport {
     pub deployment: String,
     pub rehearsal: bool,
     pub db_version: String,
-    /// Where its files come from, and their checksums. Absent for what is packed from this binary.
+    /// Where the files come from, and their checksums. Absent if this binary contains the files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<super::ReleaseInfo>,
     pub host: String,
@@ -244,7 +222,7 @@ pub struct InfoReport {
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub password_file: PathBuf,
     pub certificate_fingerprint: Option<String>,
-    /// What the built-in license allows, and how to see and change it. A rehearsal needs none.
+    /// What the built-in license allows, and how to show and change it. Absent for a rehearsal, which needs no license.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
     pub jdbc: String,
@@ -254,17 +232,17 @@ pub struct InfoReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_ui_password: Option<String>,
     pub ssh: String,
-    /// Where nodes are behind a jump host: the command after which the first node's SQL port is localhost's.
+    /// If the nodes are behind a jump host: the command that forwards a local port to the first node's SQL port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<String>,
 }
 
-/// `list`: every deployment that is known, and how it is now.
+/// `list`: every known deployment and its status now.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeploymentsReport {
     pub deployments: Vec<KnownDeployment>,
-    /// What `--prune` has dropped.
+    /// What `--prune` has removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pruned: Vec<KnownDeployment>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -273,12 +251,12 @@ pub struct DeploymentsReport {
     pub checked_in_ms: u64,
 }
 
-/// One directory with a deployment in it, or where there should be one.
+/// A directory that contains a deployment, or should contain one.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KnownDeployment {
     pub name: String,
-    /// Empty where nobody knows it any more.
+    /// Empty if it is no longer known.
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
@@ -296,11 +274,11 @@ pub struct KnownDeployment {
     /// RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// Other directories with the same deployment in them.
+    /// Other directories that contain the same deployment.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "shown_path::each")]
     #[cfg_attr(test, schemars(with = "Vec<PathBuf>"))]
     pub copies: Vec<PathBuf>,
-    /// Commands that lead on from here.
+    /// Commands to run next.
     pub next: Vec<String>,
 }
 
@@ -326,7 +304,7 @@ impl SqlFormat {
     }
 }
 
-/// `sql`: a result set column by name, rows as JSON values.
+/// `sql`: the names of the columns, and the rows as JSON values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SqlReport {
@@ -353,12 +331,26 @@ pub struct CacheReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheEntry {
     /// `image`, `artifact`, `plugin`, `volume`.
-    pub kind: &'static str,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub kind: CacheKind,
     pub name: String,
     pub bytes: u64,
-    /// Why it can't be pruned now.
+    /// Why it cannot be pruned now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_use_by: Option<String>,
+}
+
+words! {
+    pub enum CacheKind {
+        /// A system's image, as it was downloaded.
+        Image = "image",
+        /// A file of a release: the database, or c4.
+        Artifact = "artifact",
+        /// A plugin of Terraform.
+        Plugin = "plugin",
+        /// A base image in the hypervisor's pool.
+        Volume = "volume",
+    }
 }
 
 /// `license show` and `license upload`.
@@ -382,7 +374,7 @@ pub struct LicenseReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificateReport {
     pub deployment: String,
-    /// SHA-256 of the certificate to which alone passwords are sent. None: it is read anew, over SSH.
+    /// SHA-256 of the only certificate to which passwords are sent. Null: it is read again over SSH.
     pub recorded: Option<String>,
     pub nodes: Vec<NodeCertificate>,
     /// Another certificate than before.
@@ -410,20 +402,20 @@ pub struct SupportReport {
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub archive: PathBuf,
-    /// None: its state could not be read.
+    /// Null: the state could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
     /// As it is packed.
     pub bytes: u64,
     /// Beside the index.
     pub files: usize,
-    /// Files of which only the end is in it.
+    /// Files of which the archive contains only the end.
     pub cut: Vec<String>,
     pub missing: Vec<MissingEvidence>,
     pub warnings: Vec<String>,
 }
 
-/// What a bug report should have had.
+/// What could not be collected for the bug report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MissingEvidence {

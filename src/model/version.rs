@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// `version`; everything but the first field only with `--verbose`.
+/// `version`. Without `--verbose` only the first field is there.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VersionReport {
@@ -13,10 +13,10 @@ pub struct VersionReport {
     pub build: Option<BuildInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemInfo>,
-    /// Programs and services that are used, found or not.
+    /// The programs and services that are used, whether they were found or not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
-    /// The versions of Terraform providers that the templates demand.
+    /// The versions of the Terraform providers that the templates require.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub terraform_providers: Vec<PinnedProvider>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,12 +46,12 @@ pub struct SystemInfo {
 pub struct Component {
     /// `terraform`, `libvirt library`, …
     pub name: String,
-    /// Null: it was not found, or does not answer.
+    /// Null: it was not found or did not answer.
     pub version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "super::shown_path::maybe")]
     #[cfg_attr(test, schemars(with = "Option<PathBuf>"))]
     pub path: Option<PathBuf>,
-    /// What else is known: which Python runs it, or why there is no version.
+    /// More about it: which Python runs it, or why its version is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
 }
@@ -70,7 +70,7 @@ pub struct PinnedProvider {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CatalogInfo {
     pub database_versions: Vec<String>,
-    /// The one that is installed if none is named.
+    /// The version that is installed if no version is named.
     pub default_version: String,
     /// The image that nodes boot from if none is named, where the provider has no images of its own.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use super::{DbVersion, HashOrigin, Origin, Source, shown_address};
 pub struct VersionsReport {
     pub versions: Vec<KnownVersion>,
     pub warnings: Vec<String>,
-    /// Commands that lead on from here.
+    /// Commands to run next.
     pub next: Vec<String>,
 }
 
@@ -22,13 +22,13 @@ pub struct KnownVersion {
     pub aliases: Vec<String>,
     /// `x86_64`, `aarch64`, or `any`.
     pub arch: String,
-    /// Null: nobody has said it.
+    /// Null: not given.
     pub c4_version: Option<String>,
     pub origin: Origin,
     pub checksums: Checksums,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
-    /// With `--check`: whether the server has its archive; null where it was not asked, or did not answer.
+    /// With `--check`: whether the server has the archive; null if the server was not asked or did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_server: Option<Option<bool>>,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::user_dirs::CacheDirs;
 use crate::error::{Error, Result};
-use crate::model::{CacheEntry, CacheReport, Spec};
+use crate::model::{CacheEntry, CacheKind, CacheReport, Spec};
 use crate::providers::{self, CachedVolume};
 use crate::signal::Interrupt;
 use crate::tools::{http, plugin_cache};
@@ -22,7 +22,7 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     let mut report =
         CacheReport { directory: dirs.root.clone(), entries: Vec::new(), removed: Vec::new(), warnings: Vec::new() };
     let user = "a download";
-    for (kind, dir) in [("image", dirs.images()), ("artifact", dirs.artifacts())] {
+    for (kind, dir) in [(CacheKind::Image, dirs.images()), (CacheKind::Artifact, dirs.artifacts())] {
         let shelf = Shelf { kind, dir: &dir, user, is_used: &is_being_fetched, remove: &remove_fetched };
         local(&shelf, &request, &mut report)?;
     }
@@ -39,7 +39,7 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
 
 /// A folder of the cache.
 struct Shelf<'a> {
-    kind: &'static str,
+    kind: CacheKind,
     dir: &'a Path,
     /// Who may be using an entry.
     user: &'static str,
@@ -87,7 +87,11 @@ fn plugins(dir: &Path, request: &CacheRequest, report: &mut CacheReport) -> Resu
         removed.map(|()| true).map_err(Error::io(path.display().to_string()))
     };
     let is_used = |_: &Path| Ok(!idle);
-    local(&Shelf { kind: "plugin", dir, user: "terraform init", is_used: &is_used, remove: &remove }, request, report)
+    local(
+        &Shelf { kind: CacheKind::Plugin, dir, user: "terraform init", is_used: &is_used, remove: &remove },
+        request,
+        report,
+    )
 }
 
 fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
@@ -157,7 +161,7 @@ async fn volumes(host: &HostConnection, request: &CacheRequest, report: &mut Cac
 
 fn entry(volume: &CachedVolume) -> CacheEntry {
     CacheEntry {
-        kind: "volume",
+        kind: CacheKind::Volume,
         name: format!("{}/{}", volume.pool, volume.name),
         bytes: volume.bytes,
         in_use_by: (!volume.backs.is_empty()).then(|| volume.backs.join(", ")),

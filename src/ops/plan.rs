@@ -7,7 +7,7 @@ use super::user_dirs::CacheDirs;
 use super::{Context, apply, credentials, engine, floors, recorded, render_input, workdir};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
-use crate::model::{NodePlan, Operation, PlanReport, PlannedChange};
+use crate::model::{ChangeAction, NodePlan, Operation, PlanReport, PlannedChange};
 use crate::providers::Provider;
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
@@ -44,7 +44,7 @@ fn add(report: &mut PlanReport, provider: &Provider, misfits: &[apply::Misfit]) 
         let address = format!("{kind}.node[\"{name}\"]");
         if !report.changes.iter().any(|change| change.address == address) {
             report.replace += 1;
-            report.changes.push(PlannedChange { action: "replace".into(), address, kind: kind.into() });
+            report.changes.push(PlannedChange { action: ChangeAction::Replace, address, kind: kind.into() });
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::lines::Tail;
 use crate::events::{Event, ItemState};
+use crate::model::ChangeAction;
 
 /// What one line means to us.
 #[derive(Debug, PartialEq)]
@@ -23,8 +24,7 @@ pub(super) enum Line {
 
 #[derive(Debug, PartialEq)]
 pub(super) struct ResourceChange {
-    /// `create`, `update`, `delete`, `read`, `replace`.
-    pub action: String,
+    pub action: ChangeAction,
     pub address: String,
     pub state: ItemState,
     pub elapsed_ms: Option<u64>,
@@ -106,8 +106,11 @@ pub(super) fn parse(line: &str) -> Line {
         _ => return Line::Message(raw.message),
     };
     let Some(hook) = raw.hook else { return Line::Message(raw.message) };
+    let Some(action) = ChangeAction::ALL.into_iter().find(|action| action.as_str() == hook.action) else {
+        return Line::Message(raw.message);
+    };
     Line::Resource(ResourceChange {
-        action: hook.action,
+        action,
         address: hook.resource.addr,
         state,
         elapsed_ms: hook.elapsed_seconds.map(|seconds| (seconds * 1000.0) as u64),
@@ -189,7 +192,7 @@ mod tests {
     const UNREACHABLE: &str = include_str!("../../tests/fixtures/terraform/init-unreachable.jsonl");
     const UPDATE: &str = include_str!("../../tests/fixtures/terraform/plan-update.jsonl");
 
-    fn resources(text: &str) -> Vec<(String, String, ItemState)> {
+    fn resources(text: &str) -> Vec<(ChangeAction, String, ItemState)> {
         let changes = text.lines().filter_map(|line| match parse(line) {
             Line::Resource(change) => Some((change.action, change.address, change.state)),
             _ => None,
@@ -224,7 +227,8 @@ mod tests {
     #[test]
     fn every_resource_of_an_apply_starts_and_ends() {
         let seen = resources(CREATE);
-        let ended = seen.iter().filter(|(action, _, state)| action == "create" && *state == ItemState::Done);
+        let ended =
+            seen.iter().filter(|(action, _, state)| *action == ChangeAction::Create && *state == ItemState::Done);
         assert_eq!(ended.count(), 4);
         assert_eq!(seen.len(), 8);
         assert!(seen.iter().any(|(_, address, _)| address == "terraform_data.domain[\"n11\"]"));
@@ -233,7 +237,11 @@ mod tests {
 
     #[test]
     fn a_failed_apply_names_resource_and_cause() {
-        assert!(resources(FAILED).contains(&("create".into(), "terraform_data.extra[0]".into(), ItemState::Failed)));
+        assert!(resources(FAILED).contains(&(
+            ChangeAction::Create,
+            "terraform_data.extra[0]".into(),
+            ItemState::Failed
+        )));
         assert_eq!(
             errors(FAILED),
             ["terraform_data.extra[0]: local-exec provisioner error: Error running command \

@@ -167,7 +167,7 @@ pub fn deploy() -> DeployReport {
 
 pub fn plan() -> PlanReport {
     let create = |kind: &str, name: &str| PlannedChange {
-        action: "create".into(),
+        action: ChangeAction::Create,
         address: format!("{kind}.{name}"),
         kind: kind.into(),
     };
@@ -349,9 +349,14 @@ pub fn cache_list() -> CacheReport {
     CacheReport {
         directory: "/home/eva/.cache/exasol".into(),
         entries: vec![
-            CacheEntry { kind: "image", name: "ubuntu-24.04-20250805.img".into(), bytes: 629_145_600, in_use_by: None },
             CacheEntry {
-                kind: "volume",
+                kind: CacheKind::Image,
+                name: "ubuntu-24.04-20250805.img".into(),
+                bytes: 629_145_600,
+                in_use_by: None,
+            },
+            CacheEntry {
+                kind: CacheKind::Volume,
                 name: "exasol-base-3f1a0c2b4d5e".into(),
                 bytes: 2_147_483_648,
                 in_use_by: Some("exasol-0001abff-n11-root".into()),
@@ -415,7 +420,7 @@ pub fn versions() -> Vec<Listed> {
 pub fn deploy_events() -> Vec<Event> {
     let step = |id, title| StepInfo { id, title };
     let resource = |state, elapsed_ms| Event::Resource {
-        action: "create".into(),
+        action: ChangeAction::Create,
         address: "libvirt_domain.node[\"n11\"]".into(),
         state,
         elapsed_ms,

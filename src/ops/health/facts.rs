@@ -29,11 +29,30 @@ pub(super) struct Facts {
 pub(super) struct Disk {
     /// `/dev/exadata_01`
     pub link: String,
-    /// `ok`, `missing`, `other`
-    pub state: String,
+    pub state: DiskState,
     pub bytes: u64,
     pub least: u64,
     pub most: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DiskState {
+    Ok,
+    /// No disk has the identity that the link stands for.
+    Missing,
+    /// The link is missing, or leads to another disk.
+    Other,
+}
+
+impl DiskState {
+    fn parse(word: &str) -> Option<DiskState> {
+        match word {
+            "ok" => Some(DiskState::Ok),
+            "missing" => Some(DiskState::Missing),
+            "other" => Some(DiskState::Other),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +74,8 @@ impl Facts {
                 ["disk", link, state, bytes, least, most] => {
                     let number = |text: &str| text.parse().unwrap_or(0);
                     let (bytes, least, most) = (number(bytes), number(least), number(most));
-                    facts.disks.push(Disk { link: link.into(), state: state.into(), bytes, least, most });
+                    let disk = |state| Disk { link: link.into(), state, bytes, least, most };
+                    facts.disks.extend(DiskState::parse(state).map(disk));
                 }
                 ["space", mount, kib, free] => {
                     if let (Ok(kib), Ok(free_kib)) = (kib.parse(), free.parse()) {
@@ -92,7 +112,7 @@ mod tests {
         assert_eq!(facts.identity.unwrap().1, "n11");
         assert!(facts.clock.unwrap() > 1_790_000_000.0);
         assert_eq!(facts.disks.len(), 2);
-        assert!(facts.disks.iter().all(|d| d.state == "ok" && d.bytes >= d.least && d.bytes <= d.most));
+        assert!(facts.disks.iter().all(|d| d.state == DiskState::Ok && d.bytes >= d.least && d.bytes <= d.most));
         assert_eq!(facts.space.len(), 1);
         assert!(facts.units.iter().all(|(_, state)| state == "active"), "{:?}", facts.units);
         assert_eq!(facts.cos, Some(true));

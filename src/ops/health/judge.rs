@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::operation::{by_deploy, in_dir};
-use super::facts::{Disk, Facts, Space};
+use super::facts::{Disk, DiskState, Facts, Space};
 use crate::deployment::transitions;
 use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, ProbeState, Severity};
 use crate::tools::ssh::Refusal;
@@ -278,20 +278,20 @@ impl Findings<'_> {
             self.looked.insert(Layer::Disks);
             let link = &disk.link;
             let look = self.there("lsblk -o NAME,SIZE,WWN,SERIAL");
-            match disk.state.as_str() {
-                "missing" => {
+            match disk.state {
+                DiskState::Missing => {
                     let detail = format!("no disk has the identity of {link}");
                     self.error(Layer::Disks, "disk_missing", detail, look);
                 }
-                "other" => {
+                DiskState::Other => {
                     let detail = format!("{link} is missing or leads to another disk");
                     self.error(Layer::Disks, "disk_link", detail, self.there("sudo udevadm trigger"));
                 }
-                _ if disk.bytes < disk.least || disk.bytes > disk.most => {
+                DiskState::Ok if disk.bytes < disk.least || disk.bytes > disk.most => {
                     let detail = format!("{link} has {} bytes, not {} to {}", disk.bytes, disk.least, disk.most);
                     self.error(Layer::Disks, "disk_size", detail, look);
                 }
-                _ => {}
+                DiskState::Ok => {}
             }
         }
     }

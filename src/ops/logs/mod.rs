@@ -21,7 +21,7 @@ use super::Context;
 use super::operation::in_dir;
 use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
 use crate::error::{Error, Result};
-use crate::model::{InvalidValue, LogLine, LogList, LoggedOperation, NodePlan, Operation, closest};
+use crate::model::{InvalidValue, LogLine, LogList, LoggedOperation, LoggedOutcome, NodePlan, Operation, closest};
 
 use files::Files;
 
@@ -147,10 +147,10 @@ fn describe(folder: &LogFolder, running: bool) -> LoggedOperation {
     let last = events.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
     let end = last.filter(|event| event["event"] == "operation_finished");
     let outcome = match &end {
-        Some(end) if end["ok"] == true => "done",
-        Some(_) => "failed",
-        None if running => "running",
-        None => "interrupted",
+        Some(end) if end["ok"] == true => LoggedOutcome::Done,
+        Some(_) => LoggedOutcome::Failed,
+        None if running => LoggedOutcome::Running,
+        None => LoggedOutcome::Interrupted,
     };
     LoggedOperation {
         name: folder.name.clone(),

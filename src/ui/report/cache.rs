@@ -35,7 +35,7 @@ fn entries(page: &mut Page, entries: &[CacheEntry]) {
         .iter()
         .map(|entry| {
             let used = entry.in_use_by.clone().unwrap_or_else(|| "-".into());
-            vec![entry.kind.to_owned(), size(entry.bytes), used, entry.name.clone()]
+            vec![entry.kind.to_string(), size(entry.bytes), used, entry.name.clone()]
         })
         .collect();
     page.table(&[Column::left("KIND"), Column::right("SIZE"), Column::left("USED BY"), Column::left("NAME")], &rows);

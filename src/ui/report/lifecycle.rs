@@ -92,7 +92,7 @@ impl Report for PlanReport {
         let counts = format!("{create} to create, {update} to update, {replace} to replace, {delete} to delete");
         page.headline(Tone::Strong, "plan:", &counts);
         if !self.changes.is_empty() {
-            let rows: Vec<_> = self.changes.iter().map(|c| vec![c.action.clone(), c.address.clone()]).collect();
+            let rows: Vec<_> = self.changes.iter().map(|c| vec![c.action.to_string(), c.address.clone()]).collect();
             page.table(&[Column::left("ACTION"), Column::left("RESOURCE")], &rows);
         }
         page.list("access and size:", &self.summary);

@@ -10,7 +10,13 @@ impl Report for LogList {
     fn text(&self, page: &mut Page) {
         let row = |logged: &crate::model::LoggedOperation| {
             let took = logged.took_ms.map_or_else(|| "-".into(), elapsed);
-            vec![logged.started_at.clone(), logged.operation.clone(), logged.outcome.into(), took, logged.name.clone()]
+            vec![
+                logged.started_at.clone(),
+                logged.operation.clone(),
+                logged.outcome.to_string(),
+                took,
+                logged.name.clone(),
+            ]
         };
         let rows: Vec<_> = self.operations.iter().map(row).collect();
         let columns = ["STARTED", "OPERATION", "OUTCOME"].map(Column::left);
