@@ -9,19 +9,11 @@ use crate::model::{DeploymentId, Options, RenderedFile, Spec};
 
 pub(super) fn state() -> State {
     let spec = Spec {
-        provider: "libvirt".into(),
-        cluster_size: 2,
-        db_version: "rehearsal".into(),
-        release: None,
-        data_volume_size: 100,
         data_volumes_per_node: 1,
-        root_volume_size: 50,
-        instance_type: None,
         owner: Some("somebody \"with\" quotes".into()),
         allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
-        multicast_overlay: false,
-        engine: None,
         options: Options::from([("memory".into(), 4.into())]),
+        ..Spec::sample("libvirt")
     };
     State::new(DeploymentId::from_random([1, 2, 3, 4]), spec, Options::new())
 }

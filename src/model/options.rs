@@ -23,6 +23,16 @@ pub struct OptionDef {
 }
 
 impl OptionDef {
+    /// A text, without variables of the provider's own.
+    pub const fn text(flag: &'static str, key: &'static str, value_name: &'static str, help: &'static str) -> Self {
+        Self { flag, key, env: &[], value_name, kind: OptionKind::Text, default: None, help }
+    }
+
+    /// A switch that is off unless it is given.
+    pub const fn switch(flag: &'static str, key: &'static str, help: &'static str) -> Self {
+        Self { kind: OptionKind::Flag, ..Self::text(flag, key, "", help) }
+    }
+
     /// The environment variables that give it, the first that is set and not empty wins.
     pub fn variables(&self) -> impl Iterator<Item = String> {
         [env_name(self.flag)].into_iter().chain(self.env.iter().map(|name| (*name).to_owned()))

@@ -105,3 +105,25 @@ pub struct NodeSize {
     pub memory_mb: u64,
     pub vcpus: u32,
 }
+
+#[cfg(test)]
+impl Spec {
+    /// For tests: two nodes with two disks for the rehearsal, and nothing that can be left out.
+    pub fn sample(provider: &str) -> Spec {
+        Spec {
+            provider: provider.to_owned(),
+            cluster_size: 2,
+            db_version: "rehearsal".to_owned(),
+            release: None,
+            data_volume_size: 100,
+            data_volumes_per_node: 2,
+            root_volume_size: 50,
+            instance_type: None,
+            owner: None,
+            allowed_cidrs: Vec::new(),
+            multicast_overlay: false,
+            engine: None,
+            options: Options::new(),
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{NodePlan, PlanReport};
-use crate::providers::{Leftover, LeftoverKind, Place, Provider};
+use crate::providers::{Leftover, LeftoverKind, Place, Provider, Resources};
 use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
 
@@ -79,13 +79,8 @@ fn forget_creating(work: &mut Work) -> Result<()> {
 }
 
 fn protected(work: &Work) -> Protected<'static> {
-    let provider = work.cluster.provider;
-    Protected {
-        machines: provider.machine_types,
-        data_disks: provider.disk_types,
-        frozen: provider.frozen,
-        holds_data: work.dir.state().installed,
-    }
+    let &Resources { machines, data_disks, frozen } = &work.cluster.provider.resources;
+    Protected { machines, data_disks, frozen, holds_data: work.dir.state().installed }
 }
 
 /// A saved plan that loses nothing; None if there is nothing to do.

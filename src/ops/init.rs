@@ -7,7 +7,7 @@ use super::preflight::{self, CreateMissing};
 use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, versions};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
     Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Spec,
 };
@@ -128,8 +128,7 @@ pub fn list_providers() -> Vec<Listed> {
 /// # Errors
 /// Never with this program's own files, which a test reads.
 pub fn permissions(provider: &Provider) -> Result<PermissionsReport> {
-    let permissions = serde_json::from_str(provider.permissions)
-        .map_err(|e| Error::other(format!("the permissions of {} are no JSON: {e}", provider.name)))?;
+    let permissions = render::permissions(provider)?;
     let derived = "these permissions are derived from the API calls that the deployment's resources make; they have \
         not been tested with a restricted account";
     Ok(PermissionsReport { provider: provider.name.into(), permissions, warnings: vec![derived.into()] })

@@ -120,7 +120,7 @@ async fn hypervisors() -> Vec<Component> {
 fn pinned_providers() -> Result<Vec<PinnedProvider>> {
     let mut all = Vec::new();
     for provider in providers::ALL {
-        for (source, version) in render::pinned_providers(provider.templates)? {
+        for (source, version) in render::pinned_providers(&provider.template_folders())? {
             all.push(PinnedProvider { provider: provider.name.to_owned(), source, version });
         }
     }

@@ -4,14 +4,20 @@ use ini::{Ini, ParseOption};
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, PowerControl, Row, Target, TerraformPower, malformed, missing,
-    region_option,
+    self, Cloud, CredentialInput, Credentials, PowerControl, Target, malformed, missing, region_option,
 };
-use super::{Provider, TfvarsInput};
+use super::{Provider, Resources, TfvarsInput};
 use crate::error::{Error, Result};
-use crate::model::{Check, OptionDef, OptionKind, Options, Spec};
+use crate::model::{Check, OptionDef, Options, Spec};
 
 const PROFILE: &str = "--aws-profile";
+
+const POWER: PowerControl = PowerControl::by_terraform(("aws_ec2_instance_state", "state"), ("running", "stopped"));
+
+const RESOURCES: Resources = Resources::new(&["aws_instance"], &["aws_ebs_volume"]);
+
+const CLOUD: Cloud =
+    Cloud { when_off: "the disks (EBS) and the Elastic IP addresses", ..Cloud::new(credentials, POWER) };
 
 const OPTIONS: &[OptionDef] = &[
     region_option(
@@ -20,51 +26,22 @@ const OPTIONS: &[OptionDef] = &[
         None,
         "Region [default: the profile's, or else us-east-2]",
     ),
-    OptionDef {
-        flag: "aws-profile",
-        key: "profile",
-        // AWS_PROFILE counts less than keys in the environment, as with AWS's own tools.
-        env: &[],
-        value_name: "NAME",
-        kind: OptionKind::Text,
-        default: None,
-        help: "Profile of ~/.aws/config and ~/.aws/credentials; overrides the environment",
-    },
-    OptionDef {
-        flag: "aws-spot-instance",
-        key: "spot_instance",
-        env: &[],
-        value_name: "",
-        kind: OptionKind::Flag,
-        default: None,
-        help: "Use Spot instances: cheaper, but AWS stops them when it needs the capacity",
-    },
+    // AWS_PROFILE counts less than keys in the environment, as with AWS's own tools.
+    OptionDef::text(
+        "aws-profile",
+        "profile",
+        "NAME",
+        "Profile of ~/.aws/config and ~/.aws/credentials; overrides the environment",
+    ),
+    OptionDef::switch(
+        "aws-spot-instance",
+        "spot_instance",
+        "Use Spot instances: cheaper, but AWS stops them when it needs the capacity",
+    ),
 ];
 
-pub(super) static PROVIDER: Provider = cloud::row(Row {
-    name: "aws",
-    title: "Amazon Web Services",
-    templates: &["cloud", "terraform-aws"],
-    options: OPTIONS,
-    machine_types: &["aws_instance"],
-    disk_types: &["aws_ebs_volume"],
-    permissions: include_str!("../../templates/terraform-aws/permissions.json"),
-    validate,
-    tfvars,
-    cloud: Cloud {
-        secrets: &[],
-        credentials,
-        power: PowerControl::Terraform(TerraformPower {
-            resource: "aws_ec2_instance_state",
-            attribute: "state",
-            running: &["running"],
-            off: &["stopped"],
-        }),
-        when_off: "the disks (EBS) and the Elastic IP addresses",
-        always_overlay: false,
-        fixed_root_disk: false,
-    },
-});
+pub(super) static PROVIDER: Provider =
+    Provider { options: OPTIONS, validate, tfvars, ..cloud::row("aws", "Amazon Web Services", CLOUD, RESOURCES) };
 
 /// A tag's longest value (AWS's documentation).
 const OWNER_MAX: usize = 256;
@@ -79,20 +56,14 @@ fn validate(spec: &Spec) -> Result<()> {
     let target = Target::of(spec, &Options::new())?;
     let family = target.instance_type.split('.').next().unwrap_or_default();
     if XEN.contains(&family) {
-        return Err(Error::InvalidValue {
-            flag: "--instance-type".into(),
-            value: target.instance_type,
-            allowed: "a machine type of the Nitro generation: on older types the disks cannot be told apart".into(),
-            suggestion: None,
-        });
+        return Err(Error::invalid(
+            "--instance-type",
+            target.instance_type,
+            "a machine type of the Nitro generation: on older types the disks cannot be told apart",
+        ));
     }
     if let Some(owner) = spec.owner.as_ref().filter(|owner| owner.chars().count() > OWNER_MAX) {
-        return Err(Error::InvalidValue {
-            flag: "--owner".into(),
-            value: owner.clone(),
-            allowed: format!("at most {OWNER_MAX} characters, as AWS's tags"),
-            suggestion: None,
-        });
+        return Err(Error::invalid("--owner", owner.clone(), format!("at most {OWNER_MAX} characters, as AWS's tags")));
     }
     cloud::at_least("--root-volume-size", spec.root_volume_size, ROOT_MIN_GB)
 }
@@ -319,9 +290,7 @@ mod tests {
 
     #[test]
     fn variables() {
-        insta::assert_json_snapshot!(testing::variables(&PROVIDER, json!({}), |spec| {
-            spec.owner = Some("O'Neil & <co>".into());
-        }));
+        insta::assert_json_snapshot!(testing::variables_of_an_owner(&PROVIDER, json!({})));
     }
 
     #[test]

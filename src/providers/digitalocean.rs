@@ -4,10 +4,10 @@ use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Authorization, Cloud, CredentialInput, Credentials, Found, PowerApi, PowerControl, Row, Switch, Target,
-    malformed, missing, region_option, search,
+    self, Authorization, Cloud, CredentialInput, Credentials, Found, PowerApi, PowerControl, Switch, Target, malformed,
+    missing, region_option, search,
 };
-use super::{Provider, TfvarsInput};
+use super::{Provider, Resources, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Body, Check, HttpCall, OptionDef, Options, Power, SecretDef, Spec};
 
@@ -26,34 +26,20 @@ const VOLUME_MAX_GB: u32 = 16_384;
 /// Taken by the vendor in all regions (its VPC documentation and release notes).
 const RESERVED: [&str; 4] = ["10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24"];
 
+const RESOURCES: Resources = Resources::new(&["digitalocean_droplet"], &["digitalocean_volume"]);
+
+const CLOUD: Cloud = Cloud {
+    secrets: &[TOKEN],
+    when_off: "everything: DigitalOcean bills droplets until they are destroyed (exasol destroy)",
+    fixed_root_disk: true,
+    ..Cloud::new(credentials, PowerControl::Api(POWER))
+};
+
 const OPTIONS: &[OptionDef] =
     &[region_option("digitalocean-region", &[], Some("nyc3"), "Region: nyc3, ams3, fra1, lon1, sfo3, sgp1, …")];
 
-pub(super) static PROVIDER: Provider = cloud::row(Row {
-    name: "digitalocean",
-    title: "DigitalOcean",
-    templates: &["cloud", "terraform-digitalocean"],
-    options: OPTIONS,
-    machine_types: &["digitalocean_droplet"],
-    disk_types: &["digitalocean_volume"],
-    permissions: include_str!("../../templates/terraform-digitalocean/permissions.json"),
-    validate,
-    tfvars,
-    cloud: Cloud {
-        secrets: &[TOKEN],
-        credentials,
-        power: PowerControl::Api(PowerApi {
-            endpoint: ("DIGITALOCEAN_API_URL", "https://api.digitalocean.com"),
-            authorization: |credentials| credentials.value(TOKEN_VARIABLE).map(|t| Authorization::Token(t.to_owned())),
-            switch,
-            ask: |endpoint, droplet| HttpCall::get(format!("{endpoint}/v2/droplets/{droplet}")),
-            state,
-        }),
-        when_off: "everything: DigitalOcean bills droplets until they are destroyed (exasol destroy)",
-        always_overlay: false,
-        fixed_root_disk: true,
-    },
-});
+pub(super) static PROVIDER: Provider =
+    Provider { options: OPTIONS, validate, tfvars, ..cloud::row("digitalocean", "DigitalOcean", CLOUD, RESOURCES) };
 
 fn validate(spec: &Spec) -> Result<()> {
     Target::of(spec, &Options::new())?;
@@ -70,12 +56,11 @@ fn not_reserved(network: &str) -> Result<()> {
     };
     match RESERVED.into_iter().find(|reserved| overlaps(reserved)) {
         None => Ok(()),
-        Some(reserved) => Err(Error::InvalidValue {
-            flag: "--network-cidr".into(),
-            value: network.into(),
-            allowed: format!("a network that does not overlap {reserved}, which DigitalOcean uses itself"),
-            suggestion: None,
-        }),
+        Some(reserved) => Err(Error::invalid(
+            "--network-cidr",
+            network,
+            format!("a network that does not overlap {reserved}, which DigitalOcean uses itself"),
+        )),
     }
 }
 
@@ -135,12 +120,17 @@ fn context_token(text: &str, context: Option<&str>) -> Option<String> {
     below.find_map(|line| scalar(line.trim().strip_prefix(&context)?.strip_prefix(':')?))
 }
 
+const POWER: PowerApi = PowerApi {
+    endpoint: ("DIGITALOCEAN_API_URL", "https://api.digitalocean.com"),
+    authorization: |credentials| Authorization::token(credentials, TOKEN_VARIABLE),
+    switch,
+    ask: |endpoint, droplet| HttpCall::get(format!("{endpoint}/v2/droplets/{droplet}")),
+    state,
+};
+
 /// "power_off" cuts the power: `stop` has shut the guest down before.
 fn switch(endpoint: &str, droplet: &str, to: Switch) -> HttpCall {
-    let action = match to {
-        Switch::On => "power_on",
-        Switch::Off => "power_off",
-    };
+    let action = to.word("power_on", "power_off");
     HttpCall::post(format!("{endpoint}/v2/droplets/{droplet}/actions"), Body::Json(json!({"type": action})))
 }
 
@@ -165,20 +155,12 @@ mod tests {
 
     #[test]
     fn variables() {
-        insta::assert_json_snapshot!(testing::variables(&PROVIDER, json!({"region": "fra1"}), |spec| {
-            spec.owner = Some("O'Neil & <co>".into());
-        }));
+        insta::assert_json_snapshot!(testing::variables_of_an_owner(&PROVIDER, json!({"region": "fra1"})));
     }
 
     #[test]
     fn what_the_cloud_cannot_do_is_a_wrong_value() {
-        let invalid = |edit: fn(&mut Spec)| {
-            let mut spec = testing::spec(&PROVIDER, json!({}));
-            edit(&mut spec);
-            let error = validate(&spec).unwrap_err();
-            assert_eq!(error.exit_code(), 2);
-            error.to_string()
-        };
+        let invalid = |edit: fn(&mut Spec)| testing::refused(&PROVIDER, json!({}), edit);
         assert!(invalid(|spec| spec.data_volumes_per_node = 16).contains("--data-volumes-per-node"));
         assert!(invalid(|spec| spec.data_volume_size = 16_385).contains("--data-volume-size"));
         assert!(invalid(|spec| spec.instance_type = Some("s-2vcpu-4gb-arm".into())).contains("--allow-unlisted"));

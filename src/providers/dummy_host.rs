@@ -3,26 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Map;
 
-use super::{CachedVolume, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Place, Provider, UploadProgress};
+use super::{
+    CachedVolume, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Place, Provider, Resources, UploadProgress,
+};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, ImageLocation, Machine, NodePlan, Options, Outcome, Power, Spec};
 
 pub static PROVIDER: Provider = Provider {
     name: "dummy",
     title: "Dummy hypervisor",
-    templates: &[],
+    templates: |_| Vec::new(),
     options: &[],
-    machine_types: &["dummy_machine"],
-    disk_types: &["dummy_disk"],
-    frozen: &[],
+    resources: Resources::new(&["dummy_machine"], &["dummy_disk"]),
     disk_link: Some(|disk| format!("disk/by-id/dummy-{}", disk.number)),
-    permissions: "{}",
     size: |_, _| Ok(None),
     validate: |_| Ok(()),
     preflight: |_| Outcome { checks: Vec::new(), facts: Options::new() },
@@ -59,6 +58,10 @@ pub struct World(Arc<Mutex<Inner>>);
 pub struct Inner {
     /// By the node's name; nothing for one that is missing.
     pub machines: BTreeMap<String, Power>,
+    /// A file that Terraform makes with the machines: while it is there, a machine that nobody has switched is off.
+    pub made: Option<PathBuf>,
+    /// Of every machine that runs.
+    pub address: Option<IpAddr>,
     pub leftovers: Vec<String>,
     /// Every call, in order, with its node: `switch_on n11`.
     pub calls: Vec<String>,
@@ -152,8 +155,14 @@ impl Host for Connection {
 
     fn machines(&self, nodes: &[NodePlan]) -> Result<Vec<Machine>> {
         let inner = self.ask("machines")?;
-        let power = |node: &NodePlan| inner.machines.get(&node.name).copied().unwrap_or(Power::Missing);
-        Ok(nodes.iter().map(|node| Machine::with_power(&node.name, power(node))).collect())
+        let made = inner.made.as_ref().is_some_and(|file| file.exists());
+        let unswitched = if made { Power::Off } else { Power::Missing };
+        let machine = |node: &NodePlan| {
+            let power = inner.machines.get(&node.name).copied().unwrap_or(unswitched);
+            let addresses = inner.address.filter(|_| power == Power::Running).into_iter().collect();
+            Machine { addresses, ..Machine::with_power(&node.name, power) }
+        };
+        Ok(nodes.iter().map(machine).collect())
     }
 
     fn switch_on(&self, node: &NodePlan) -> Result<()> {

@@ -4,10 +4,9 @@ use serde_json::{Map, Value, json};
 use toml::Table;
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, Found, PowerControl, Row, Target, TerraformPower, malformed, missing,
-    region_option, search,
+    self, Cloud, CredentialInput, Credentials, Found, PowerControl, Target, malformed, missing, region_option, search,
 };
-use super::{Provider, TfvarsInput};
+use super::{Provider, Resources, TfvarsInput};
 use crate::error::Result;
 use crate::model::{Check, OptionDef, Options, SecretDef, Spec};
 
@@ -28,6 +27,17 @@ const VOLUME_MIN_GB: u32 = 10;
 /// Root disks (the Terraform provider's own check).
 const ROOT_MIN_GB: u32 = 10;
 
+const POWER: PowerControl = PowerControl::by_terraform(("exoscale_compute_instance", "state"), ("running", "stopped"));
+
+const RESOURCES: Resources = Resources::new(&["exoscale_compute_instance"], &["exoscale_block_storage_volume"]);
+
+const CLOUD: Cloud = Cloud {
+    secrets: &[KEY, SECRET],
+    // That the machines themselves cost nothing while they are off: (unverified).
+    when_off: "root disks and volumes",
+    ..Cloud::new(credentials, POWER)
+};
+
 const OPTIONS: &[OptionDef] = &[region_option(
     "exoscale-zone",
     &["EXOSCALE_ZONE"],
@@ -35,31 +45,8 @@ const OPTIONS: &[OptionDef] = &[region_option(
     "Zone: ch-gva-2, ch-dk-2, at-vie-1, at-vie-2, bg-sof-1, de-fra-1, de-muc-1, hr-zag-1",
 )];
 
-pub(super) static PROVIDER: Provider = cloud::row(Row {
-    name: "exoscale",
-    title: "Exoscale",
-    templates: &["cloud", "terraform-exoscale"],
-    options: OPTIONS,
-    machine_types: &["exoscale_compute_instance"],
-    disk_types: &["exoscale_block_storage_volume"],
-    permissions: include_str!("../../templates/terraform-exoscale/permissions.json"),
-    validate,
-    tfvars,
-    cloud: Cloud {
-        secrets: &[KEY, SECRET],
-        credentials,
-        power: PowerControl::Terraform(TerraformPower {
-            resource: "exoscale_compute_instance",
-            attribute: "state",
-            running: &["running"],
-            off: &["stopped"],
-        }),
-        // That the machines themselves cost nothing while they are off: (unverified).
-        when_off: "root disks and volumes",
-        always_overlay: false,
-        fixed_root_disk: false,
-    },
-});
+pub(super) static PROVIDER: Provider =
+    Provider { options: OPTIONS, validate, tfvars, ..cloud::row("exoscale", "Exoscale", CLOUD, RESOURCES) };
 
 fn validate(spec: &Spec) -> Result<()> {
     Target::of(spec, &Options::new())?;
@@ -186,20 +173,12 @@ mod tests {
 
     #[test]
     fn variables() {
-        insta::assert_json_snapshot!(testing::variables(&PROVIDER, json!({"region": "at-vie-2"}), |spec| {
-            spec.owner = Some("O'Neil & <co>".into());
-        }));
+        insta::assert_json_snapshot!(testing::variables_of_an_owner(&PROVIDER, json!({"region": "at-vie-2"})));
     }
 
     #[test]
     fn what_the_cloud_cannot_do_is_a_wrong_value() {
-        let invalid = |edit: fn(&mut Spec)| {
-            let mut spec = testing::spec(&PROVIDER, json!({}));
-            edit(&mut spec);
-            let error = validate(&spec).unwrap_err();
-            assert_eq!(error.exit_code(), 2);
-            error.to_string()
-        };
+        let invalid = |edit: fn(&mut Spec)| testing::refused(&PROVIDER, json!({}), edit);
         assert!(invalid(|spec| spec.data_volumes_per_node = 6).contains("--data-volumes-per-node"));
         assert!(invalid(|spec| spec.data_volume_size = 9).contains("--data-volume-size"));
         assert!(invalid(|spec| spec.root_volume_size = 9).contains("--root-volume-size"));

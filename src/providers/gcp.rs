@@ -3,10 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Cloud, CredentialInput, Credentials, PowerControl, Row, Target, TerraformPower, malformed, missing,
-    region_option,
+    self, Cloud, CredentialInput, Credentials, PowerControl, Target, malformed, missing, region_option,
 };
-use super::{PreflightInput, Provider, TfvarsInput};
+use super::{PreflightInput, Provider, Resources, TfvarsInput};
 use crate::error::{Error, Result};
 use crate::model::{Check, OptionDef, OptionKind, Options, Outcome, Spec};
 
@@ -14,73 +13,47 @@ const ZONE: &str = "--gcp-zone";
 const PROJECT: &str = "--gcp-project";
 const KEY_FILE: &str = "--gcp-credentials-file";
 
+const POWER: PowerControl =
+    PowerControl::by_terraform(("google_compute_instance", "current_status"), ("RUNNING", "TERMINATED"));
+
+const RESOURCES: Resources = Resources::new(&["google_compute_instance"], &["google_compute_disk"]);
+
+const CLOUD: Cloud =
+    Cloud { when_off: "the disks and the static addresses", always_overlay: true, ..Cloud::new(credentials, POWER) };
+
 const OPTIONS: &[OptionDef] = &[
     region_option("gcp-region", &["GOOGLE_REGION"], None, "Region [default: the zone's, or else europe-west4]"),
     OptionDef {
-        flag: "gcp-zone",
-        key: "zone",
         env: &["GOOGLE_ZONE"],
-        value_name: "NAME",
-        kind: OptionKind::Text,
-        default: None,
-        help: "Zone of the region [default: <region>-a]",
+        ..OptionDef::text("gcp-zone", "zone", "NAME", "Zone of the region [default: <region>-a]")
     },
     OptionDef {
-        flag: "gcp-project",
-        key: "project",
         env: &["GOOGLE_PROJECT", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"],
-        value_name: "ID",
-        kind: OptionKind::Text,
-        default: None,
-        help: "Project [default: the key file's]",
+        ..OptionDef::text("gcp-project", "project", "ID", "Project [default: the key file's]")
     },
     OptionDef {
-        flag: "gcp-credentials-file",
-        key: "credentials_file",
-        env: &[],
-        value_name: "FILE",
         kind: OptionKind::PathOrUrl,
-        default: None,
-        help: "Key file (JSON); overrides the environment [default: ~/.gcp_credentials.json, if it exists]",
+        ..OptionDef::text(
+            "gcp-credentials-file",
+            "credentials_file",
+            "FILE",
+            "Key file (JSON); overrides the environment [default: ~/.gcp_credentials.json, if it exists]",
+        )
     },
-    OptionDef {
-        flag: "gcp-spot-instance",
-        key: "spot_instance",
-        env: &[],
-        value_name: "",
-        kind: OptionKind::Flag,
-        default: None,
-        help: "Use Spot VMs: cheaper, but Google stops them when it needs the capacity",
-    },
+    OptionDef::switch(
+        "gcp-spot-instance",
+        "spot_instance",
+        "Use Spot VMs: cheaper, but Google stops them when it needs the capacity",
+    ),
 ];
 
 pub(super) static PROVIDER: Provider = Provider {
+    options: OPTIONS,
     size: |spec, _| Ok(target(spec, &Options::new())?.listed.map(|t| t.size)),
     preflight,
-    ..cloud::row(Row {
-        name: "gcp",
-        title: "Google Cloud",
-        templates: &["cloud", "terraform-gcp"],
-        options: OPTIONS,
-        machine_types: &["google_compute_instance"],
-        disk_types: &["google_compute_disk"],
-        permissions: include_str!("../../templates/terraform-gcp/permissions.json"),
-        validate,
-        tfvars,
-        cloud: Cloud {
-            secrets: &[],
-            credentials,
-            power: PowerControl::Terraform(TerraformPower {
-                resource: "google_compute_instance",
-                attribute: "current_status",
-                running: &["RUNNING"],
-                off: &["TERMINATED"],
-            }),
-            when_off: "the disks and the static addresses",
-            always_overlay: true,
-            fixed_root_disk: false,
-        },
-    })
+    validate,
+    tfvars,
+    ..cloud::row("gcp", "Google Cloud", CLOUD, RESOURCES)
 };
 
 /// The smallest disk of the type pd-balanced, and the size of Ubuntu's image.
@@ -153,12 +126,9 @@ fn zone(spec: &Spec, facts: &Options, target: &Target) -> Result<String> {
     let region = &target.region;
     let inside = |zone: &str| zone.rsplit_once('-').is_some_and(|(r, z)| r == region && !z.is_empty());
     if let Some(zone) = text(&spec.options, "zone") {
-        return inside(zone).then(|| zone.to_owned()).ok_or_else(|| Error::InvalidValue {
-            flag: ZONE.into(),
-            value: zone.into(),
-            allowed: format!("a zone of {region}, such as {region}-b"),
-            suggestion: None,
-        });
+        return inside(zone)
+            .then(|| zone.to_owned())
+            .ok_or_else(|| Error::invalid(ZONE, zone, format!("a zone of {region}, such as {region}-b")));
     }
     let listed = target.region_facts.and_then(|facts| facts.get("zone")?.as_str());
     let known = text(facts, "zone").filter(|zone| inside(zone)).or(listed);
@@ -176,11 +146,12 @@ fn check_project(project: &str) -> Result<()> {
         && id.starts_with(|c: char| c.is_ascii_lowercase())
         && !id.ends_with('-')
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    good.then_some(()).ok_or_else(|| Error::InvalidValue {
-        flag: PROJECT.into(),
-        value: project.into(),
-        allowed: "a project's id, not its name or number: 6 to 30 lower-case letters, digits and '-'".into(),
-        suggestion: None,
+    good.then_some(()).ok_or_else(|| {
+        Error::invalid(
+            PROJECT,
+            project,
+            "a project's id, not its name or number: 6 to 30 lower-case letters, digits and '-'",
+        )
     })
 }
 
@@ -297,9 +268,7 @@ mod tests {
 
     #[test]
     fn variables() {
-        insta::assert_json_snapshot!(testing::variables(&PROVIDER, json!({"project": "my-project"}), |spec| {
-            spec.owner = Some("O'Neil & <co>".into());
-        }));
+        insta::assert_json_snapshot!(testing::variables_of_an_owner(&PROVIDER, json!({"project": "my-project"})));
     }
 
     #[test]

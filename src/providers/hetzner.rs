@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::cloud::{
-    self, Authorization, Cloud, CredentialInput, Credentials, Found, InFile, PowerApi, PowerControl, Row, Switch,
-    Target, malformed, missing, region_option, search,
+    self, Authorization, Cloud, CredentialInput, Credentials, Found, InFile, PowerApi, PowerControl, Switch, Target,
+    malformed, missing, region_option, search,
 };
-use super::{Provider, TfvarsInput};
+use super::{Provider, Resources, TfvarsInput};
 use crate::error::{Error, Result};
-use crate::model::{Body, Check, HttpCall, OptionDef, OptionKind, Options, Power, SecretDef, Spec};
+use crate::model::{Body, Check, HttpCall, OptionDef, Options, Power, SecretDef, Spec};
 
 const TOKEN: SecretDef = SecretDef {
     flag: "hetzner-token",
@@ -20,44 +20,23 @@ const TOKEN_VARIABLE: &str = "HCLOUD_TOKEN";
 /// Hetzner's smallest volume (its API documentation).
 const VOLUME_MIN_GB: u32 = 10;
 
+const RESOURCES: Resources = Resources::new(&["hcloud_server"], &["hcloud_volume"]);
+
+const CLOUD: Cloud = Cloud {
+    secrets: &[TOKEN],
+    when_off: "everything: Hetzner bills servers until they are deleted (exasol destroy)",
+    always_overlay: true,
+    fixed_root_disk: true,
+    ..Cloud::new(credentials, PowerControl::Api(POWER))
+};
+
 const OPTIONS: &[OptionDef] = &[
     region_option("hetzner-location", &[], Some("nbg1"), "Location: nbg1, fsn1, hel1, ash, hil, sin"),
-    OptionDef {
-        flag: "hetzner-network-zone",
-        key: "network_zone",
-        env: &[],
-        value_name: "ZONE",
-        kind: OptionKind::Text,
-        default: None,
-        help: "Network zone [default: the location's]",
-    },
+    OptionDef::text("hetzner-network-zone", "network_zone", "ZONE", "Network zone [default: the location's]"),
 ];
 
-pub(super) static PROVIDER: Provider = cloud::row(Row {
-    name: "hetzner",
-    title: "Hetzner Cloud",
-    templates: &["cloud", "terraform-hetzner"],
-    options: OPTIONS,
-    machine_types: &["hcloud_server"],
-    disk_types: &["hcloud_volume"],
-    permissions: include_str!("../../templates/terraform-hetzner/permissions.json"),
-    validate,
-    tfvars,
-    cloud: Cloud {
-        secrets: &[TOKEN],
-        credentials,
-        power: PowerControl::Api(PowerApi {
-            endpoint: ("HCLOUD_ENDPOINT", "https://api.hetzner.cloud/v1"),
-            authorization: |credentials| credentials.value(TOKEN_VARIABLE).map(|t| Authorization::Token(t.to_owned())),
-            switch,
-            ask: |endpoint, machine| HttpCall::get(format!("{endpoint}/servers/{machine}")),
-            state,
-        }),
-        when_off: "everything: Hetzner bills servers until they are deleted (exasol destroy)",
-        always_overlay: true,
-        fixed_root_disk: true,
-    },
-});
+pub(super) static PROVIDER: Provider =
+    Provider { options: OPTIONS, validate, tfvars, ..cloud::row("hetzner", "Hetzner Cloud", CLOUD, RESOURCES) };
 
 fn validate(spec: &Spec) -> Result<()> {
     network_zone(spec, &Target::of(spec, &Options::new())?)?;
@@ -68,12 +47,9 @@ fn network_zone(spec: &Spec, target: &Target) -> Result<String> {
     let given = spec.options.get("network_zone").and_then(Value::as_str);
     let known = target.region_facts.and_then(|facts| facts.get("network_zone")?.as_str());
     match (given, known) {
-        (Some(given), Some(known)) if given != known => Err(Error::InvalidValue {
-            flag: "--hetzner-network-zone".into(),
-            value: given.into(),
-            allowed: format!("{} is in {known}", target.region),
-            suggestion: None,
-        }),
+        (Some(given), Some(known)) if given != known => {
+            Err(Error::invalid("--hetzner-network-zone", given, format!("{} is in {known}", target.region)))
+        }
         (Some(zone), _) | (None, Some(zone)) => Ok(zone.to_owned()),
         (None, None) => Err(Error::Usage {
             message: format!("the network zone of {} is not known", target.region),
@@ -131,12 +107,17 @@ fn token_of(text: &str, wanted: Option<&str>) -> Option<String> {
     context.get("token")?.as_str().map(str::to_owned)
 }
 
+const POWER: PowerApi = PowerApi {
+    endpoint: ("HCLOUD_ENDPOINT", "https://api.hetzner.cloud/v1"),
+    authorization: |credentials| Authorization::token(credentials, TOKEN_VARIABLE),
+    switch,
+    ask: |endpoint, machine| HttpCall::get(format!("{endpoint}/servers/{machine}")),
+    state,
+};
+
 /// "poweroff" cuts the power: `stop` has shut the guest down before.
 fn switch(endpoint: &str, machine: &str, to: Switch) -> HttpCall {
-    let action = match to {
-        Switch::On => "poweron",
-        Switch::Off => "poweroff",
-    };
+    let action = to.word("poweron", "poweroff");
     HttpCall::post(format!("{endpoint}/servers/{machine}/actions/{action}"), Body::Empty)
 }
 
@@ -157,9 +138,7 @@ mod tests {
 
     #[test]
     fn variables() {
-        insta::assert_json_snapshot!(testing::variables(&PROVIDER, json!({}), |spec| {
-            spec.owner = Some("O'Neil & <co>".into());
-        }));
+        insta::assert_json_snapshot!(testing::variables_of_an_owner(&PROVIDER, json!({})));
     }
 
     #[test]

@@ -38,8 +38,9 @@ pub struct Provider {
     /// As in `--cloud-provider`.
     pub name: &'static str,
     pub title: &'static str,
-    /// Folders below `templates/`; a file of a later one replaces its namesake.
-    pub templates: &'static [&'static str],
+    /// Folders below `templates/`, by the provider's name. A file of a later folder replaces its namesake; the last
+    /// folder also has `permissions.json`.
+    pub templates: fn(&str) -> Vec<String>,
     /// Options that only this provider has.
     pub options: &'static [OptionDef],
     /// What one node gets, by the facts that preflight has found (none yet: as far as is known without); None for
@@ -51,19 +52,29 @@ pub struct Provider {
     pub preflight: fn(&PreflightInput) -> Outcome,
     /// Variables for Terraform beside those that all providers share.
     pub tfvars: fn(&TfvarsInput) -> Result<Map<String, Value>>,
-    /// Terraform resource types that are a node's machine, and a data disk: the plan guard protects them.
-    pub machine_types: &'static [&'static str],
-    pub disk_types: &'static [&'static str],
-    /// Attributes, as (type, path of names), whose change in place destroys what the machine holds: the plan
-    /// guard refuses it like a replacement.
-    pub frozen: &'static [(&'static str, &'static [&'static str])],
+    pub resources: Resources,
     /// A data disk's own name below `/dev` on a node, where it is known before the disk is made; elsewhere
     /// Terraform's output `data_disks` tells it.
     pub disk_link: Option<fn(&DataDisk) -> String>,
-    /// What an account needs so that everything works, as `--show-permissions` prints it: JSON.
-    pub permissions: &'static str,
     /// Where its machines are, and what only such a place has.
     pub place: Place,
+}
+
+/// The types of Terraform's resources that the plan guard protects.
+pub struct Resources {
+    /// A node's machine.
+    pub machines: &'static [&'static str],
+    pub data_disks: &'static [&'static str],
+    /// Attributes, as (type, path of names), whose change in place destroys what the machine holds: the plan
+    /// guard refuses it like a replacement.
+    pub frozen: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Resources {
+    /// Without frozen attributes.
+    const fn new(machines: &'static [&'static str], data_disks: &'static [&'static str]) -> Self {
+        Self { machines, data_disks, frozen: &[] }
+    }
 }
 
 /// A provider is one of these two.
@@ -91,6 +102,10 @@ impl Provider {
 
     pub const fn is_cloud(&self) -> bool {
         matches!(self.place, Place::Cloud(_))
+    }
+
+    pub fn template_folders(&self) -> Vec<String> {
+        (self.templates)(self.name)
     }
 
     /// The flag of one of its own options, by the option's key: `--libvirt-image`.
@@ -146,6 +161,10 @@ pub static ALL: &[&Provider] = &[
 
 /// The provider of that name.
 pub fn find(name: &str) -> Result<&'static Provider> {
+    #[cfg(test)]
+    if name == dummy_host::PROVIDER.name {
+        return Ok(&dummy_host::PROVIDER);
+    }
     ALL.iter().copied().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = ALL.iter().map(|p| p.name).collect();
         InvalidValue::none_of("--cloud-provider", name, &names).into()

@@ -1,11 +1,14 @@
 //! Tera decides the *structure* of Terraform files: how many blocks, which of them. Values go to
 //! Terraform as JSON variables.
 
+use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
+use serde_json::Value;
 use tera::{Context, Tera};
 
 use crate::error::{Error, Result};
 use crate::model::{NodePlan, Options, RenderedFile, Spec};
+use crate::providers::Provider;
 
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -19,7 +22,7 @@ pub struct TemplateInput<'a> {
 
 /// `terraform/<name>` for each `<name>.tera` of these folders of `templates/`; of two with one name the
 /// later folder's counts. Those whose names begin with `_` are for including.
-pub fn render(folders: &[&str], input: &TemplateInput) -> Result<Vec<RenderedFile>> {
+pub fn render(folders: &[String], input: &TemplateInput) -> Result<Vec<RenderedFile>> {
     let templates = templates(folders)?;
     let mut tera = Tera::default();
     // HCL is no HTML.
@@ -39,8 +42,19 @@ pub fn render(folders: &[&str], input: &TemplateInput) -> Result<Vec<RenderedFil
 }
 
 /// What the templates of these folders demand of Terraform's registry: source and version of each plugin.
-pub fn pinned_providers(folders: &[&str]) -> Result<Vec<(String, String)>> {
+pub fn pinned_providers(folders: &[String]) -> Result<Vec<(String, String)>> {
     Ok(templates(folders)?.into_iter().flat_map(|(_, text)| pinned(text)).collect())
+}
+
+/// What an account needs so that everything works, as `init --show-permissions` prints it.
+///
+/// # Errors
+/// Never for a provider of this program: a test reads the file of each.
+pub fn permissions(provider: &Provider) -> Result<Value> {
+    let folder = provider.template_folders().pop().unwrap_or_default();
+    let file = TEMPLATES.get_file(format!("{folder}/permissions.json"));
+    let text = file.and_then(|file| file.contents_utf8()).unwrap_or_default();
+    serde_json::from_str(text).with_context(|| format!("templates/{folder}/permissions.json")).map_err(Error::Other)
 }
 
 /// The `source` and `version` of the block `required_providers`, as our templates are written.
@@ -55,7 +69,7 @@ fn pinned(text: &str) -> Vec<(String, String)> {
 }
 
 /// (name, content), sorted by name.
-fn templates(folders: &[&str]) -> Result<Vec<(&'static str, &'static str)>> {
+fn templates(folders: &[String]) -> Result<Vec<(&'static str, &'static str)>> {
     let mut found = std::collections::BTreeMap::new();
     for folder in folders {
         let missing = || Error::other(format!("no templates/{folder} in this binary"));
@@ -90,7 +104,7 @@ mod tests {
         let fixture = testing::Fixture::two_nodes();
         for provider in crate::providers::ALL {
             let input = TemplateInput { spec: &fixture.spec, facts: &fixture.facts, nodes: &fixture.plans };
-            let files = render(provider.templates, &input).unwrap();
+            let files = render(&provider.template_folders(), &input).unwrap();
             assert!(files.iter().any(|f| f.path.ends_with("main.tf")), "{}", provider.name);
         }
     }

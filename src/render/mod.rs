@@ -44,7 +44,7 @@ mod updates;
 pub use ansible::{AnsibleInput, Release, ansible_files, node_script};
 pub use cloud_init::user_data;
 pub use commands::COS_HOST_KEYS;
-pub use engine::pinned_providers;
+pub use engine::{permissions, pinned_providers};
 pub use proxy::Proxies;
 pub use readme::{ReadmeInput, readme};
 pub use ssh_files::{SshInput, ssh_files, ssh_place, ssh_proxy};

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::json;
 
 use super::cloud_init;
 use super::engine::{self, TemplateInput};
 use crate::deployment::Secrets;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{DeploymentId, NodePlan, Options, RenderedFile, Spec};
 use crate::providers::{Place, Provider, TfvarsInput};
 
@@ -31,7 +32,7 @@ pub struct TerraformInput<'a> {
 pub fn terraform_files(input: &TerraformInput) -> Result<Vec<RenderedFile>> {
     let TerraformInput { provider, id, spec, facts, nodes, base_volume, powered, secrets } = *input;
     let ssh_public_key = &secrets.public_ssh_key()?;
-    let mut files = engine::render(provider.templates, &TemplateInput { spec, facts, nodes })?;
+    let mut files = engine::render(&provider.template_folders(), &TemplateInput { spec, facts, nodes })?;
     let variables = (provider.tfvars)(&TfvarsInput { id, spec, facts, nodes, base_volume, ssh_public_key, powered })?;
     // Where exasol brings it to the machines itself, Terraform and its state have no secrets.
     let user_data: Result<BTreeMap<&str, String>> = match provider.place {
@@ -46,6 +47,6 @@ pub fn terraform_files(input: &TerraformInput) -> Result<Vec<RenderedFile>> {
 }
 
 fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Error::other(format!("Terraform's variables: {e}")))?;
+    let text = serde_json::to_string_pretty(value).context("Terraform's variables")?;
     Ok(text + "\n")
 }

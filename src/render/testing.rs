@@ -56,21 +56,7 @@ impl Fixture {
 
     fn make() -> Self {
         let id = DeploymentId::from_random([0x1a, 0x2b, 0x3c, 0x4d]);
-        let spec = Spec {
-            provider: "libvirt".into(),
-            cluster_size: 2,
-            db_version: "exasol-2025.1.8".into(),
-            release: None,
-            data_volume_size: 100,
-            data_volumes_per_node: 2,
-            root_volume_size: 50,
-            instance_type: None,
-            owner: None,
-            allowed_cidrs: Vec::new(),
-            multicast_overlay: false,
-            engine: None,
-            options: Options::new(),
-        };
+        let spec = Spec { db_version: "exasol-2025.1.8".into(), ..Spec::sample("libvirt") };
         let plans = NodePlan::all(&id, &spec);
         let host_keys = plans.iter().zip(11..).map(|(node, seed)| (node.name.clone(), private_key(seed))).collect();
         Self { id, spec, facts: facts(), plans, ssh_key: private_key(1), cluster_key: private_key(2), host_keys }

@@ -20,7 +20,7 @@ use crate::tools::http;
 pub(super) async fn provide(work: &mut Work, offline: bool) -> Result<()> {
     let Some(host) = work.cluster.host().cloned() else { return Ok(()) };
     work.begin(IMAGE.id);
-    if terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.machine_types) {
+    if terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.resources.machines) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
         work.unchanged("the machines have their image already");
         return Ok(());

@@ -181,7 +181,7 @@ async fn check(work: &mut Work) -> Result<Programs> {
     let preflight = work.interrupt.run(checking).await??;
     let (_, facts, programs) = preflight.passed()?;
     // A machine that exists keeps the kind of virtualization it was made with.
-    if !terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.machine_types) {
+    if !terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.resources.machines) {
         work.dir.found_facts(facts)?;
     }
     Ok(programs)

@@ -55,8 +55,8 @@ pub(super) async fn all_off(work: &Work, power: &TerraformPower) -> Result<bool>
 /// What Terraform has just read of the machines.
 pub(in crate::ops) fn in_prior_state(seen: &PriorState, power: &TerraformPower, plans: &[NodePlan]) -> Vec<Machine> {
     let of = |plan: &NodePlan| match seen.attribute(power.resource, &plan.name, power.attribute) {
-        Some(word) if power.running.contains(&word) => Power::Running,
-        Some(word) if power.off.contains(&word) => Power::Off,
+        Some(word) if word == power.running => Power::Running,
+        Some(word) if word == power.off => Power::Off,
         Some(_) => Power::Unknown,
         None => Power::Missing,
     };

@@ -20,7 +20,7 @@ pub use power::{Authorization, PowerApi, PowerControl, Switch, TerraformPower};
 pub(super) use credentials::{Found, InFile, malformed, missing, search};
 pub use options::OPTIONS;
 pub(super) use preflight::preflight;
-pub(super) use row::{Row, row};
+pub(super) use row::row;
 pub(super) use target::{Target, at_least, at_most, owner_within, region_option};
 pub(super) use tfvars::{relabel_owner, tfvars};
 
@@ -40,4 +40,15 @@ pub struct Cloud {
     pub always_overlay: bool,
     /// The root disk is as big as the machine type says.
     pub fixed_root_disk: bool,
+}
+
+impl Cloud {
+    /// A cloud like most: no secrets on the command line, a network that passes broadcasts, a root disk of any size,
+    /// and nothing but the disks costs money while the machines are off.
+    pub(super) const fn new(
+        credentials: fn(&CredentialInput) -> Result<Credentials, Check>,
+        power: PowerControl,
+    ) -> Self {
+        Self { secrets: &[], credentials, power, when_off: "the disks", always_overlay: false, fixed_root_disk: false }
+    }
 }

@@ -13,13 +13,31 @@ pub enum PowerControl {
     Api(PowerApi),
 }
 
+impl PowerControl {
+    /// `attribute`: a resource of Terraform's and its attribute that tells how the machine is; `words`: what it says of
+    /// a machine that runs, and of one that is off.
+    pub(in crate::providers) const fn by_terraform(
+        attribute: (&'static str, &'static str),
+        words: (&'static str, &'static str),
+    ) -> Self {
+        Self::Terraform(TerraformPower {
+            resource: attribute.0,
+            attribute: attribute.1,
+            running: words.0,
+            off: words.1,
+        })
+    }
+}
+
 /// Where Terraform's state tells how a machine is, and in which words.
 pub struct TerraformPower {
     /// With the node's name as its index: `aws_ec2_instance_state`.
     pub resource: &'static str,
     pub attribute: &'static str,
-    pub running: &'static [&'static str],
-    pub off: &'static [&'static str],
+    /// The attribute's value while the machine runs.
+    pub running: &'static str,
+    /// Its value while the machine is off.
+    pub off: &'static str,
 }
 
 /// One call a machine. Machines are named as Terraform's output `machine_ids` has them.
@@ -42,11 +60,28 @@ pub enum Switch {
     Off,
 }
 
-/// Where the token comes from.
+impl Switch {
+    /// The cloud's word for it.
+    pub(in crate::providers) fn word(self, on: &'static str, off: &'static str) -> &'static str {
+        match self {
+            Switch::On => on,
+            Switch::Off => off,
+        }
+    }
+}
+
+/// Where the token of a call comes from.
 pub enum Authorization {
     Token(String),
     /// A call whose answer has it.
     Call(HttpCall, fn(&Value) -> Option<String>),
     /// A program that prints JSON with it.
     Program(&'static str, Vec<String>, fn(&Value) -> Option<String>),
+}
+
+impl Authorization {
+    /// The token that Terraform's provider gets in this variable.
+    pub(in crate::providers) fn token(credentials: &Credentials, variable: &str) -> Option<Self> {
+        credentials.value(variable).map(|token| Self::Token(token.to_owned()))
+    }
 }

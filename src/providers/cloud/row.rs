@@ -1,46 +1,28 @@
-//! A cloud's row in the table of providers: what each cloud has to say, and the rest as most clouds have it.
+//! A cloud's row in the table of providers, as most clouds have it. A cloud's own file says what differs.
 
-use serde_json::{Map, Value};
+use super::{Cloud, Target, preflight, tfvars};
+use crate::model::Options;
+use crate::providers::{Place, Provider, Resources};
 
-use super::{Cloud, Target, preflight};
-use crate::error::Result;
-use crate::model::{NodeSize, OptionDef, Options, Spec};
-use crate::providers::{Place, Provider, TfvarsInput};
-
-/// As the fields of [`Provider`] with these names.
-pub(in crate::providers) struct Row {
-    pub name: &'static str,
-    pub title: &'static str,
-    pub templates: &'static [&'static str],
-    pub options: &'static [OptionDef],
-    pub machine_types: &'static [&'static str],
-    pub disk_types: &'static [&'static str],
-    pub permissions: &'static str,
-    pub validate: fn(&Spec) -> Result<()>,
-    pub tfvars: fn(&TfvarsInput) -> Result<Map<String, Value>>,
-    pub cloud: Cloud,
-}
-
-pub(in crate::providers) const fn row(row: Row) -> Provider {
+/// The row of a cloud without options of its own: its size is that of the machine type, and what [`Target::of`] refuses
+/// is refused.
+pub(in crate::providers) const fn row(
+    name: &'static str,
+    title: &'static str,
+    cloud: Cloud,
+    resources: Resources,
+) -> Provider {
     Provider {
-        name: row.name,
-        title: row.title,
-        templates: row.templates,
-        options: row.options,
-        size,
-        validate: row.validate,
+        name,
+        title,
+        templates: |name| vec!["cloud".to_owned(), format!("terraform-{name}")],
+        options: &[],
+        size: |spec, _| Ok(Target::of(spec, &Options::new())?.listed.map(|listed| listed.size)),
+        validate: |spec| Target::of(spec, &Options::new()).map(drop),
         preflight,
-        tfvars: row.tfvars,
-        machine_types: row.machine_types,
-        disk_types: row.disk_types,
-        frozen: &[],
+        tfvars: |input| tfvars(input, &Target::of(input.spec, input.facts)?),
+        resources,
         disk_link: None,
-        permissions: row.permissions,
-        place: Place::Cloud(row.cloud),
+        place: Place::Cloud(cloud),
     }
-}
-
-/// By the machine type.
-fn size(spec: &Spec, _: &Options) -> Result<Option<NodeSize>> {
-    Ok(Target::of(spec, &Options::new())?.listed.map(|listed| listed.size))
 }

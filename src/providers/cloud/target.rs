@@ -96,15 +96,16 @@ fn network_option(spec: &Spec) -> Result<Option<Ipv4Net>> {
             && (16..=28).contains(&range.prefix_len())
             && host_address(*range, last).is_some()
     });
-    range.map(Some).ok_or_else(|| Error::InvalidValue {
-        flag: "--network-cidr".into(),
-        value: text.into(),
-        allowed: format!(
-            "a private IPv4 network of /16 to /28 with room for {} nodes from its address .{FIRST_HOST} on, e.g. \
+    range.map(Some).ok_or_else(|| {
+        Error::invalid(
+            "--network-cidr",
+            text,
+            format!(
+                "a private IPv4 network of /16 to /28 with room for {} nodes from its address .{FIRST_HOST} on, e.g. \
             10.77.0.0/24",
-            spec.cluster_size
-        ),
-        suggestion: None,
+                spec.cluster_size
+            ),
+        )
     })
 }
 
@@ -113,12 +114,11 @@ fn reachable_by_ipv4(spec: &Spec) -> Result<()> {
     if spec.allowed_cidrs.is_empty() || spec.allowed_cidrs.iter().any(|net| net.addr().is_ipv4()) {
         return Ok(());
     }
-    Err(Error::InvalidValue {
-        flag: "--allowed-cidr".into(),
-        value: spec.allowed_cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        allowed: "at least one IPv4 network: nodes are reached by IPv4, also by this deployer".into(),
-        suggestion: None,
-    })
+    Err(Error::invalid(
+        "--allowed-cidr",
+        spec.allowed_cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        "at least one IPv4 network: nodes are reached by IPv4, also by this deployer",
+    ))
 }
 
 /// None: the database runs on any.
@@ -144,12 +144,7 @@ pub(in crate::providers) fn at_least(flag: &str, size_gb: u32, least_gb: u32) ->
     if size_gb >= least_gb {
         return Ok(());
     }
-    Err(Error::InvalidValue {
-        flag: flag.into(),
-        value: size_gb.to_string(),
-        allowed: format!("{least_gb} GB or more on this cloud"),
-        suggestion: None,
-    })
+    Err(Error::invalid(flag, size_gb.to_string(), format!("{least_gb} GB or more on this cloud")))
 }
 
 /// # Errors
@@ -158,24 +153,16 @@ pub(in crate::providers) fn at_most(flag: &str, number: u32, most: u32, of: &str
     if number <= most {
         return Ok(());
     }
-    Err(Error::InvalidValue {
-        flag: flag.into(),
-        value: number.to_string(),
-        allowed: format!("{most} {of} or fewer on this cloud"),
-        suggestion: None,
-    })
+    Err(Error::invalid(flag, number.to_string(), format!("{most} {of} or fewer on this cloud")))
 }
 
 /// # Errors
 /// Exit code 2 for an owner who is longer than a tag's value may be.
 pub(in crate::providers) fn owner_within(spec: &Spec, characters: usize) -> Result<()> {
     match &spec.owner {
-        Some(owner) if owner.chars().count() > characters => Err(Error::InvalidValue {
-            flag: "--owner".into(),
-            value: owner.clone(),
-            allowed: format!("at most {characters} characters: it becomes a tag"),
-            suggestion: None,
-        }),
+        Some(owner) if owner.chars().count() > characters => {
+            Err(Error::invalid("--owner", owner.clone(), format!("at most {characters} characters: it becomes a tag")))
+        }
         _ => Ok(()),
     }
 }

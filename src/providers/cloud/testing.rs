@@ -16,21 +16,7 @@ pub(in crate::providers) fn spec(provider: &Provider, options: Value) -> Spec {
         all.extend(def.default.map(|default| (def.key.to_owned(), default.into())));
     }
     all.extend(serde_json::from_value::<Options>(options).unwrap());
-    Spec {
-        provider: provider.name.into(),
-        cluster_size: 2,
-        db_version: "rehearsal".into(),
-        release: None,
-        data_volume_size: 100,
-        data_volumes_per_node: 2,
-        root_volume_size: 50,
-        instance_type: None,
-        owner: None,
-        allowed_cidrs: Vec::new(),
-        multicast_overlay: false,
-        engine: None,
-        options: all,
-    }
+    Spec { options: all, ..Spec::sample(provider.name) }
 }
 
 /// Terraform's variables, after the preflight.
@@ -56,6 +42,20 @@ pub(in crate::providers) fn variables(
         powered: true,
     })
     .unwrap()
+}
+
+/// Those of an owner whose name has to be quoted somewhere.
+pub(in crate::providers) fn variables_of_an_owner(provider: &Provider, options: Value) -> Map<String, Value> {
+    variables(provider, options, |spec| spec.owner = Some("O'Neil & <co>".into()))
+}
+
+/// What `validate` says of a spec with these options that `edit` has made wrong.
+pub(in crate::providers) fn refused(provider: &Provider, options: Value, edit: impl FnOnce(&mut Spec)) -> String {
+    let mut spec = spec(provider, options);
+    edit(&mut spec);
+    let error = (provider.validate)(&spec).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    error.to_string()
 }
 
 /// Places of credentials, in the order in which they were named.

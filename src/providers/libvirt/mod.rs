@@ -31,20 +31,21 @@ mod versions;
 mod xml_edit;
 mod xslt;
 
-use super::{Hypervisor, Place, Provider, StandIn};
+use super::{Hypervisor, Place, Provider, Resources, StandIn};
 use crate::model::DeploymentId;
 use options::Options;
 
 pub static PROVIDER: Provider = Provider {
     name: options::PROVIDER,
     title: "libvirt/KVM",
-    templates: &["terraform-libvirt"],
+    templates: |name| vec![format!("terraform-{name}")],
     options: options::OPTIONS,
-    machine_types: &["libvirt_domain", "libvirt_volume.root"],
-    disk_types: &["libvirt_volume.data"],
-    frozen: &[],
+    resources: Resources {
+        machines: &["libvirt_domain", "libvirt_volume.root"],
+        data_disks: &["libvirt_volume.data"],
+        frozen: &[],
+    },
     disk_link: Some(|disk| format!("disk/by-id/wwn-0x{}", disk.wwn)),
-    permissions: include_str!("../../../templates/terraform-libvirt/permissions.json"),
     size: |spec, facts| Ok(Some(Options::from_spec(spec)?.size_with(facts::Facts::from_map(facts).ok().as_ref()))),
     validate: |spec| Options::from_spec(spec)?.check_given(),
     preflight: preflight::run,

@@ -11,22 +11,21 @@ const DEFINE: &str = "define it, instead of only creating it: CLOUD_SETUP_LIBVIR
 
 pub(super) fn pool(context: &Context, pool: &Pool) -> Check {
     let title = format!("storage pool '{}' starts with its host", pool.name);
-    match pool.autostart {
-        Some(true) => Check::ok("pool_autostart", title, "autostart"),
-        None => Check::warning("pool_autostart", title, TRANSIENT).fix(DEFINE),
-        Some(false) => Check::warning("pool_autostart", title, OFF)
-            .fix(context.virsh(&format!("pool-autostart {}", quote(&pool.name))))
-            .creatable(Missing::Pool(pool.name.clone()).to_token()),
-    }
+    let command = context.virsh(&format!("pool-autostart {}", quote(&pool.name)));
+    check("pool_autostart", title, pool.autostart, command, Missing::Pool(pool.name.clone()))
 }
 
 pub(super) fn network(context: &Context, network: &Network) -> Check {
     let title = format!("network '{}' starts with its host", network.name);
-    match network.autostart {
-        Some(true) => Check::ok("network_autostart", title, "autostart"),
-        None => Check::warning("network_autostart", title, TRANSIENT).fix(DEFINE),
-        Some(false) => Check::warning("network_autostart", title, OFF)
-            .fix(context.virsh(&format!("net-autostart {}", quote(&network.name))))
-            .creatable(Missing::Network(network.name.clone()).to_token()),
+    let command = context.virsh(&format!("net-autostart {}", quote(&network.name)));
+    check("network_autostart", title, network.autostart, command, Missing::Network(network.name.clone()))
+}
+
+/// `autostart`: None without a definition. `command` switches it on, as `missing` does when it is asked to.
+fn check(id: &'static str, title: String, autostart: Option<bool>, command: String, missing: Missing) -> Check {
+    match autostart {
+        Some(true) => Check::ok(id, title, "autostart"),
+        None => Check::warning(id, title, TRANSIENT).fix(DEFINE),
+        Some(false) => Check::warning(id, title, OFF).fix(command).creatable(missing.to_token()),
     }
 }

@@ -1,126 +1,17 @@
-//! Microsoft Azure.
+//! Who asks: a service principal, an identity that the Terraform provider finds by itself, or the login of `az`.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::cloud::{
-    self, Authorization, Cloud, CredentialInput, Credentials, PowerApi, PowerControl, Row, Switch, Target, malformed,
-    missing, region_option,
-};
-use super::{Provider, TfvarsInput};
-use crate::error::{Error, Result};
-use crate::model::{Body, Check, HttpCall, OptionDef, OptionKind, Options, Power, Spec};
+use super::SUBSCRIPTION;
+use crate::error::Result;
+use crate::model::{Body, Check, HttpCall};
+use crate::providers::cloud::{Authorization, CredentialInput, Credentials, malformed, missing};
 
-const SUBSCRIPTION: &str = "--azure-subscription";
 /// Where the Bash deployer told people to keep a service principal.
 const CREDENTIALS_FILE: &str = "~/.azure_credentials";
-/// Canonical's image has a disk of that size (unverified).
-const ROOT_MIN_GB: u32 = 30;
-const TAG_MAX: usize = 256;
-/// Of the calls that switch machines.
-const API_VERSION: &str = "2024-03-01";
+/// The variable that names where identities are checked, and the usual place.
 const AUTHORITY: (&str, &str) = ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com");
-
-const OPTIONS: &[OptionDef] = &[
-    region_option("azure-region", &[], Some("northeurope"), "Region: northeurope, westeurope, eastus2, …"),
-    OptionDef {
-        flag: "azure-subscription",
-        key: "subscription",
-        env: &["ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID"],
-        value_name: "UUID",
-        kind: OptionKind::Text,
-        default: None,
-        help: "Subscription that is billed [default: the credentials file's, or the one that az uses]",
-    },
-    OptionDef {
-        flag: "azure-credentials-file",
-        key: "credentials_file",
-        env: &[],
-        value_name: "FILE",
-        kind: OptionKind::PathOrUrl,
-        default: None,
-        help: "File with a service principal, as `az ad sp create-for-rbac` prints it [default: ~/.azure_credentials, \
-            if it exists]",
-    },
-    OptionDef {
-        flag: "azure-spot-instance",
-        key: "spot",
-        env: &[],
-        value_name: "",
-        kind: OptionKind::Flag,
-        default: None,
-        help: "Use spot capacity: cheaper, but Azure switches the machines off when it needs the capacity",
-    },
-];
-
-pub(super) static PROVIDER: Provider = cloud::row(Row {
-    name: "azure",
-    title: "Microsoft Azure",
-    templates: &["cloud", "terraform-azure"],
-    options: OPTIONS,
-    machine_types: &["azurerm_linux_virtual_machine"],
-    disk_types: &["azurerm_managed_disk"],
-    permissions: include_str!("../../templates/terraform-azure/permissions.json"),
-    validate,
-    tfvars,
-    cloud: Cloud {
-        secrets: &[],
-        credentials,
-        power: PowerControl::Api(PowerApi {
-            endpoint: ("AZURE_RESOURCE_MANAGER_URL", "https://management.azure.com"),
-            authorization,
-            switch,
-            ask: |endpoint, machine| {
-                HttpCall::get(format!("{endpoint}{machine}/instanceView?api-version={API_VERSION}"))
-            },
-            state,
-        }),
-        when_off: "disks and public addresses; Azure does not bill deallocated machines",
-        always_overlay: false,
-        fixed_root_disk: false,
-    },
-});
-
-fn validate(spec: &Spec) -> Result<()> {
-    let target = Target::of(spec, &Options::new())?;
-    if let Some(id) = spec.options.get("subscription").and_then(Value::as_str).filter(|id| !is_uuid(id)) {
-        return Err(invalid(SUBSCRIPTION, id, "a UUID, as `az account list` shows them"));
-    }
-    if spot(spec) && fact(&target, "spot").and_then(toml::Value::as_bool) == Some(false) {
-        return Err(invalid("--azure-spot-instance", &target.instance_type, "a size that is not burstable"));
-    }
-    if let Some(most) = fact(&target, "max_data_disks").and_then(toml::Value::as_integer)
-        && i64::from(spec.data_volumes_per_node) > most
-    {
-        let number = spec.data_volumes_per_node.to_string();
-        let allowed = format!("{most} or fewer with {}", target.instance_type);
-        return Err(invalid("--data-volumes-per-node", &number, &allowed));
-    }
-    cloud::owner_within(spec, TAG_MAX)?;
-    cloud::at_least("--root-volume-size", spec.root_volume_size, ROOT_MIN_GB)
-}
-
-/// What the catalogue says of the size.
-fn fact(target: &Target, name: &str) -> Option<&'static toml::Value> {
-    target.listed?.facts.get(name)
-}
-
-fn spot(spec: &Spec) -> bool {
-    spec.options.get("spot").and_then(Value::as_bool).unwrap_or(false)
-}
-
-fn invalid(flag: &str, value: &str, allowed: &str) -> Error {
-    Error::InvalidValue { flag: flag.into(), value: value.into(), allowed: allowed.into(), suggestion: None }
-}
-
-fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
-    let target = Target::of(input.spec, input.facts)?;
-    let mut variables = cloud::tfvars(input, &target)?;
-    variables.insert("spot".into(), json!(spot(input.spec)));
-    let accelerated = fact(&target, "accelerated_networking").and_then(toml::Value::as_bool);
-    variables.insert("accelerated_networking".into(), json!(accelerated));
-    Ok(variables)
-}
 
 /// Who asks, and the subscription that this names, with its source.
 struct Identity {
@@ -141,7 +32,7 @@ const OTHER_IDENTITIES: &[&str] = &[
     "ARM_USE_OIDC",
 ];
 
-fn credentials(input: &CredentialInput) -> Result<Credentials, Check> {
+pub(super) fn credentials(input: &CredentialInput) -> Result<Credentials, Check> {
     let Identity { credentials, subscription } = identity(input)?;
     let asked = input.option("subscription").map(|id| (id.to_owned(), SUBSCRIPTION.to_owned()));
     let (subscription, source) = asked.or(subscription).ok_or_else(|| {
@@ -293,13 +184,13 @@ fn login(input: &CredentialInput) -> Result<Option<Identity>, Check> {
     Ok(Some(Identity { credentials, subscription: found.map(|s| (s.id.clone(), path)) }))
 }
 
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
 /// A service principal's secret is exchanged for a token; whoever else it is, `az` has to be logged in as well.
-fn authorization(credentials: &Credentials) -> Option<Authorization> {
+pub(super) fn authorization(credentials: &Credentials) -> Option<Authorization> {
     let value = |name| credentials.value(name).map(str::to_owned);
     if let (Some(client), Some(secret)) = (value("ARM_CLIENT_ID"), value("ARM_CLIENT_SECRET")) {
         let authority = value(AUTHORITY.0)?;
@@ -321,29 +212,13 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// Never "powerOff": that machine would still be billed.
-fn switch(endpoint: &str, machine: &str, to: Switch) -> HttpCall {
-    let action = match to {
-        Switch::On => "start",
-        Switch::Off => "deallocate",
-    };
-    HttpCall::post(format!("{endpoint}{machine}/{action}?api-version={API_VERSION}"), Body::Empty)
-}
-
-/// A machine that is merely stopped counts as unknown: it is off, but billed.
-fn state(answer: &Value) -> Power {
-    let codes = answer["statuses"].as_array().into_iter().flatten().filter_map(|s| s["code"].as_str());
-    match codes.filter_map(|code| code.strip_prefix("PowerState/")).next() {
-        Some("running") => Power::Running,
-        Some("deallocated") => Power::Off,
-        _ => Power::Unknown,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::PROVIDER;
     use super::*;
-    use crate::providers::cloud::testing::{self, Sources};
+    use crate::providers::cloud::testing::Sources;
 
     const ID: [&str; 4] = [
         "11111111-1111-1111-1111-111111111111",
@@ -352,14 +227,6 @@ mod tests {
         "44444444-4444-4444-4444-444444444444",
     ];
     const SECRET: &str = "s3cr~t.value";
-
-    fn refused(options: Value, edit: impl FnOnce(&mut Spec)) -> String {
-        let mut spec = testing::spec(&PROVIDER, options);
-        edit(&mut spec);
-        let error = validate(&spec).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        error.to_string()
-    }
 
     fn principal_json() -> String {
         json!({"appId": ID[0], "displayName": "exasol", "password": SECRET, "tenant": ID[1]}).to_string()
@@ -375,37 +242,6 @@ mod tests {
             {"id": ID[3], "name": "mine", "isDefault": true, "tenantId": ID[2], "user": {"name": "me", "type": "user"}},
         ]});
         sources.file("~/.azure/azureProfile.json", &format!("\u{feff}{profile}"))
-    }
-
-    #[test]
-    fn variables() {
-        insta::assert_json_snapshot!(testing::variables(&PROVIDER, json!({}), |spec| {
-            spec.owner = Some("O'Neil & <co>".into());
-        }));
-    }
-
-    #[test]
-    fn variables_of_everything_else() {
-        let options =
-            json!({"region": "westus9", "allow_unlisted": true, "spot": true, "network_cidr": "10.77.0.0/24"});
-        let variables = testing::variables(&PROVIDER, options, |spec| {
-            spec.instance_type = Some("Standard_X1s_v9".into());
-            spec.allowed_cidrs = vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
-        });
-        assert_eq!((&variables["spot"], &variables["region"]), (&json!(true), &json!("westus9")));
-        assert_eq!(variables["accelerated_networking"], Value::Null);
-        assert_eq!(variables["allowed_ipv6"], json!(["2001:db8::/32"]));
-    }
-
-    #[test]
-    fn what_azure_cannot_do_is_refused() {
-        assert!(refused(json!({"subscription": "mine"}), |_| ()).contains("--azure-subscription"));
-        assert!(refused(json!({"region": "nowhere"}), |_| ()).contains("--allow-unlisted"));
-        let burstable = |spec: &mut Spec| spec.instance_type = Some("Standard_B2s_v2".into());
-        assert!(refused(json!({"spot": true}), burstable).contains("not burstable"));
-        assert!(refused(json!({}), |spec| spec.data_volumes_per_node = 5).contains("4 or fewer with Standard_D2s_v5"));
-        assert!(refused(json!({}), |spec| spec.root_volume_size = 20).contains("30 GB or more"));
-        assert!(refused(json!({}), |spec| spec.owner = Some("x".repeat(257))).contains("256"));
     }
 
     #[test]
@@ -515,17 +351,5 @@ mod tests {
         let Some(Authorization::Program("az", arguments, token)) = authorization(&login) else { panic!() };
         assert_eq!(arguments.last().unwrap(), ID[3]);
         assert_eq!(token(&json!({"accessToken": "t"})), Some("t".into()));
-    }
-
-    #[test]
-    fn power() {
-        let machine = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/m";
-        let url = format!("https://e{machine}/deallocate?api-version={API_VERSION}");
-        assert_eq!(switch("https://e", machine, Switch::Off), HttpCall::post(url, Body::Empty));
-        let answer = |code: &str| json!({"statuses": [{"code": "ProvisioningState/succeeded"}, {"code": code}]});
-        assert_eq!(state(&answer("PowerState/running")), Power::Running);
-        assert_eq!(state(&answer("PowerState/deallocated")), Power::Off);
-        assert_eq!(state(&answer("PowerState/stopped")), Power::Unknown);
-        assert_eq!(state(&json!({})), Power::Unknown);
     }
 }
