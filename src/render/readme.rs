@@ -12,7 +12,7 @@ pub struct ReadmeInput<'a> {
 pub fn readme(input: &ReadmeInput) -> RenderedFile {
     let ReadmeInput { id, spec, rehearsal } = input;
     let kind = match rehearsal {
-        true => "a rehearsal: no database".to_owned(),
+        true => "a rehearsal without a database".to_owned(),
         false => format!("Exasol {}", spec.db_version),
     };
     let nodes = match spec.cluster_size {
@@ -25,31 +25,31 @@ pub fn readme(input: &ReadmeInput) -> RenderedFile {
             "\
 # {id}
 
-A deployment made by `exasol`: {kind} on {}, {nodes}. Commands, in this directory:
+A deployment of `exasol`: {kind}, {nodes} on {}. Commands, in this directory:
 
-    exasol deploy          make it, or go on after a failure
-    exasol status          what is true now
-    exasol health          every layer of every node
-    exasol info            how to connect
+    exasol deploy          create the cluster, or continue after a failure
+    exasol status          show the status now
+    exasol health          check every layer of every node
+    exasol info            show how to connect
     exasol sql             run SQL
-    exasol ssh n11         a shell on a node
-    exasol stop            database down cleanly, then the machines off
-    exasol start           machines on, then the database up
-    exasol logs            what the last operation's tools printed
-    exasol destroy         remove everything that was made
+    exasol ssh n11         open a shell on a node
+    exasol stop            stop the database, then switch the machines off
+    exasol start           switch the machines on, then start the database
+    exasol logs            show what the tools of the last operation printed
+    exasol destroy         remove everything that was created, with all data
 
-| Here | Is |
+| File or folder | Contents |
 | --- | --- |
-| deployment.json | what was asked for, and the phase; no secrets |
-| secrets.json | passwords and keys: keep it to yourself |
-| terraform/ | the machines; its state knows what exists |
-| ansible/ | what is done on the nodes |
-| ssh/ | `ssh -F ssh/config n11`; n11-cos is the cluster operating system |
-| logs/ | what each operation and its tools printed |
+| deployment.json | the options of `exasol init` and the phase; no secrets |
+| secrets.json | passwords and keys: do not share this file |
+| terraform/ | the description of the machines, and Terraform's state: the list of what exists |
+| ansible/ | the playbooks that set the nodes up |
+| ssh/ | `ssh -F ssh/config n11`; n11-cos is the cluster operating system on n11 |
+| logs/ | the output of each operation and its tools |
 
-The directory may be moved. Generated files are written again by `exasol deploy`; it tells when one
-was edited by hand. Without this directory the machines can only be removed by hand: everything
-that belongs to it has a name that begins with `{id}`.
+You may move the directory. `exasol deploy` writes the generated files again, and says so if you have edited one
+of them. Keep the directory: without it the machines can only be removed by hand. The name of everything that
+belongs to the deployment begins with `{id}`.
 ",
             spec.provider
         ),
