@@ -38,6 +38,7 @@ impl Work {
     pub(super) fn begin(&mut self, step: &'static str) {
         self.finish(StepOutcome::Done, None);
         self.current = Some((step, Instant::now()));
+        tracing::debug!(step, "step begins");
         self.sink.emit(Event::StepStarted { step });
     }
 
@@ -94,6 +95,7 @@ impl Work {
     fn finish(&mut self, outcome: StepOutcome, detail: Option<String>) {
         if let Some((step, since)) = self.current.take() {
             let elapsed_ms = millis(since);
+            tracing::debug!(step, ?outcome, ms = elapsed_ms, detail, "step ends");
             self.sink.emit(Event::StepFinished { step, outcome, elapsed_ms, detail });
         }
     }
@@ -135,6 +137,7 @@ pub(super) async fn with_operation<T>(
     });
     let since = Instant::now();
     let from = dir.state().phase;
+    tracing::debug!(%operation, %from, "operation begins");
     if let Some(phase) = transitions::begin(operation) {
         dir.begun(phase)?;
     }
@@ -159,6 +162,7 @@ pub(super) async fn with_operation<T>(
     }
     // What could not be recorded is as good as not done: the next command finds it in progress.
     let ok = result.is_ok() && recorded.is_ok();
+    tracing::debug!(%operation, ok, phase = %work.dir.state().phase, ms = millis(since), "operation ends");
     work.sink.emit(Event::OperationFinished { operation, ok, elapsed_ms: millis(since) });
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),

@@ -159,7 +159,17 @@ fn an_operation_keeps_its_debug_messages() {
     assert!(!shown.stderr.contains("program started"), "only --log-level shows them: {}", shown.stderr);
     let folder = std::fs::read_dir(world.deployment().join("logs")).unwrap().next().unwrap().unwrap().path();
     let text = std::fs::read_to_string(folder.join("debug.log")).unwrap();
-    for told in ["DEBUG", "program started", "program ended", "state written", "terraform"] {
+    for told in [
+        "DEBUG",
+        "operation begins operation=deploy from=initialized",
+        "step begins step=\"plan\"",
+        "program started",
+        "program ended",
+        "state written",
+        "step ends step=\"plan\" outcome=",
+        "operation ends operation=deploy ok=",
+        "terraform",
+    ] {
         assert!(text.contains(told), "no {told} in {text}");
     }
 }
