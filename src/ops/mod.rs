@@ -49,6 +49,8 @@ mod preflight;
 mod recorded;
 mod release;
 mod render_input;
+#[cfg(test)]
+mod second_hypervisor;
 mod seed;
 mod ssh_files;
 mod switcher;

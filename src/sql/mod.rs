@@ -23,7 +23,7 @@ mod tunnel;
 mod wire;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
