@@ -26,6 +26,27 @@ pub struct ToolFailure {
     pub log: Option<PathBuf>,
 }
 
+/// What is known after an operation has ended before its work was done.
+#[derive(Debug, Clone, Default)]
+pub struct Aftermath {
+    /// As people call the deployment.
+    pub name: String,
+    /// As it was typed.
+    pub directory: PathBuf,
+    /// The step in which it ended; empty if it was in none.
+    pub step: String,
+    /// What was seen of the machines that explains it: "n11's machine is off".
+    pub machines: Vec<String>,
+    /// The nodes whose machines exist.
+    pub nodes: Vec<String>,
+    /// All of them are on.
+    pub running: bool,
+    /// Something exists that is paid for.
+    pub costs: bool,
+    /// What each of the next commands does from here, in their order.
+    pub why: Vec<&'static str>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{flag}: '{value}' is not valid: {allowed}{}", suggestion.as_deref().map(|s| format!("; did you mean '{s}'?")).unwrap_or_default())]
@@ -107,7 +128,7 @@ pub enum Error {
 
     /// An operation that failed after it had begun: the cause, what exists now, what to do next.
     #[error("{cause}")]
-    Operation { operation: Operation, cause: Box<Error>, now: String, next: Vec<String> },
+    Operation { operation: Operation, cause: Box<Error>, now: String, next: Vec<String>, after: Box<Aftermath> },
 
     #[error("{context}: {source}")]
     Io { context: String, source: std::io::Error },
@@ -335,6 +356,7 @@ mod tests {
             cause: Box::new(Error::Interrupted { signal: 15 }),
             now: "nothing was created".into(),
             next: vec!["exasol deploy".into()],
+            after: Box::default(),
         };
         assert_eq!((error.exit_code(), error.code()), (143, "interrupted"));
     }

@@ -13,6 +13,8 @@ pub(super) struct Globals {
     pub deployment_dir: PathBuf,
     pub flags: Flags,
     pub log_level: Option<LevelFilter>,
+    /// Where the result is written as JSON, beside the text for people.
+    pub result_file: Option<PathBuf>,
 }
 
 /// Adds the global options to the root command.
@@ -37,6 +39,13 @@ pub(super) fn add(command: Command) -> Command {
                 .default_value("text"),
         )
         .arg(global("json", "Short for --output json").action(ArgAction::SetTrue))
+        .arg(
+            global("result", "Also write the result, or the error, as JSON to this file")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(clap::ValueHint::FilePath)
+                .env("EXASOL_RESULT"),
+        )
         .arg(
             global("color", "Colors on the terminal [also: NO_COLOR, CLICOLOR_FORCE]")
                 .value_name("WHEN")
@@ -80,6 +89,7 @@ impl Globals {
                 quiet: inner.get_flag("quiet"),
             },
             // clap has let only the names of levels pass.
+            result_file: inner.get_one::<PathBuf>("result").cloned(),
             log_level: text("log-level").and_then(|level| level.parse().ok()),
         }
     }

@@ -38,6 +38,7 @@ mod support;
 mod version;
 mod versions;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -61,7 +62,8 @@ pub fn main() -> ExitCode {
         Err(error) => return usage_error(&error),
     };
     let globals = args::Globals::read(&matches);
-    let ui = Ui::new(Settings::resolve(globals.flags, &Environment::read()));
+    let ui =
+        Ui::new(Settings::resolve(globals.flags, &Environment::read())).with_result_file(globals.result_file.clone());
     start_tracing(&globals, &ui);
     let code = commands::run(&globals, &matches, &ui).unwrap_or_else(|error| {
         ui.error(&error);
@@ -75,13 +77,16 @@ pub fn main() -> ExitCode {
 fn usage_error(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let informative = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !informative && wants_json(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())) {
+    let args = || std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+    let (json, result_file) = (wants_json(args()), result_file(args()));
+    if !informative && (json || result_file.is_some()) {
         let text = error.render().to_string();
         let mut parts = text.trim_start_matches("error: ").splitn(2, "\n\n");
         let message = parts.next().unwrap_or_default().trim().to_owned();
         let hint = parts.next().map(|rest| rest.trim().to_owned());
-        let ui = Ui::new(Settings::resolve(Flags { format: Format::Json, ..Flags::default() }, &Environment::read()));
-        ui.error(&Error::Usage { message, hint });
+        let format = if json { Format::Json } else { Format::Text };
+        let ui = Ui::new(Settings::resolve(Flags { format, ..Flags::default() }, &Environment::read()));
+        ui.with_result_file(result_file).error(&Error::Usage { message, hint });
         return ExitCode::from(2);
     }
     // A reader that closes the pipe has read enough. That is not an error.
@@ -93,6 +98,14 @@ fn wants_json(args: impl Iterator<Item = String>) -> bool {
     let args: Vec<_> = args.take_while(|a| a != "--").collect();
     args.iter().any(|a| a == "--json" || a == "--output=json")
         || args.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
+}
+
+fn result_file(args: impl Iterator<Item = String>) -> Option<PathBuf> {
+    let args: Vec<_> = args.take_while(|a| a != "--").collect();
+    let beside = args.windows(2).find(|pair| pair[0] == "--result").map(|pair| pair[1].as_str());
+    let within = args.iter().find_map(|arg| arg.strip_prefix("--result="));
+    let typed = beside.or(within).map(PathBuf::from);
+    typed.or_else(|| std::env::var_os("EXASOL_RESULT").filter(|file| !file.is_empty()).map(PathBuf::from))
 }
 
 fn start_tracing(globals: &args::Globals, ui: &Ui) {
@@ -129,5 +142,13 @@ mod tests {
         assert!(says("exasol status --output=json"));
         assert!(!says("exasol ssh n11 -- tool --json"));
         assert!(!says("exasol status"));
+    }
+
+    #[test]
+    fn the_result_s_file_is_known_before_parsing_succeeds() {
+        let file = |line: &str| result_file(line.split(' ').map(str::to_owned));
+        assert_eq!(file("exasol status --result r.json"), Some("r.json".into()));
+        assert_eq!(file("exasol --result=r.json stat"), Some("r.json".into()));
+        assert_eq!(file("exasol ssh n11 -- tool --result=r.json"), None);
     }
 }

@@ -76,6 +76,11 @@ impl DeploymentDir {
         &self.named
     }
 
+    /// What people call the deployment: its directory's name.
+    pub fn name(&self) -> String {
+        name_of(&self.root, &self.state)
+    }
+
     /// The directory itself, absolute.
     pub fn root(&self) -> &Path {
         &self.root
@@ -132,6 +137,12 @@ impl DeploymentDir {
 }
 
 /// Independent of a later change of the working directory; symbolic links stay as they were typed.
+/// What people call the deployment in that directory.
+pub fn name_of(root: &Path, state: &State) -> String {
+    let name = absolute(root).ok().and_then(|root| Some(root.file_name()?.to_string_lossy().into_owned()));
+    name.unwrap_or_else(|| state.id.to_string())
+}
+
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(not_a_directory(path));

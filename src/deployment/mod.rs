@@ -55,7 +55,7 @@ mod testing;
 
 pub use create::NewDeployment;
 pub use debug_log::DebugLog;
-pub use dir::DeploymentDir;
+pub use dir::{DeploymentDir, name_of};
 pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};

@@ -292,6 +292,7 @@ mod tests {
             }),
             now: String::new(),
             next: vec![],
+            after: Box::default(),
         };
         assert_eq!(Cause::from(&error), Cause::Connection);
     }

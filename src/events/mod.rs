@@ -36,8 +36,29 @@ pub enum Event {
     OperationStarted {
         operation: Operation,
         deployment: String,
+        /// The name that people know the deployment by.
+        name: String,
         directory: String,
+        provider: String,
+        nodes: u32,
+        db_version: String,
+        rehearsal: bool,
         steps: Vec<StepInfo>,
+    },
+    /// How long this operation and its steps usually take. It comes soon after the beginning, and only where that is
+    /// known.
+    UsualTimes {
+        source: TimesSource,
+        /// All steps together.
+        total_ms: u64,
+        /// Steps that usually have nothing to do are not listed.
+        steps: Vec<StepTime>,
+    },
+    /// A signal asks the operation to end.
+    Stopping {
+        signal: i32,
+        /// How urgent it is. 1: end in order. 2: end at once. 3: kill.
+        level: u32,
     },
     StepStarted {
         step: &'static str,
@@ -75,6 +96,15 @@ pub enum Event {
         state: ItemState,
         message: Option<String>,
         elapsed_ms: Option<u64>,
+    },
+    /// What a node that boots is waited for now. Told when it changes, about once a second.
+    NodeWaiting {
+        node: String,
+        address: Option<String>,
+        /// For people: "waiting for an address".
+        waits_for: String,
+        /// The last line on its console.
+        console: Option<String>,
     },
     /// A machine's console shows that the machine cannot boot.
     MachineDead {
@@ -117,6 +147,7 @@ impl Event {
                 | Event::StepStarted { .. }
                 | Event::StepFinished { .. }
                 | Event::OperationFinished { .. }
+                | Event::Stopping { .. }
         )
     }
 }
@@ -139,6 +170,27 @@ pub enum StepOutcome {
     /// Nothing to do: an earlier run has done it.
     Unchanged,
     Failed,
+    /// A signal ended it.
+    Stopped,
+}
+
+/// Where a usual time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TimesSource {
+    /// The median of this user's earlier operations of the same kind.
+    Earlier,
+    /// Measured by the authors, see docs/performance.md.
+    Measured,
+}
+
+/// A step's usual time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StepTime {
+    pub step: String,
+    pub ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,4 +210,6 @@ pub enum ItemState {
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     Bytes,
+    /// Things that Terraform creates, changes or removes.
+    Resources,
 }

@@ -67,6 +67,8 @@ pub enum Waiting {
     Event(Stamped),
     /// So many events did not fit in here.
     LeftOut(u64),
+    /// The time is up, and nothing came.
+    Nothing,
 }
 
 /// The queue's other end. Cheap to clone; one thread reads, others may wait until it has shown everything.
@@ -106,8 +108,10 @@ impl Events {
         self.queue.filled.notify_one();
     }
 
-    /// Waits for what is to be shown next; None when the queue was closed. Asking means that the one before is shown.
-    pub fn next(&self) -> Option<Waiting> {
+    /// Waits so long for what is to be shown next; None when the queue was closed. Asking means that the one before is
+    /// shown.
+    pub fn next_within(&self, limit: Duration) -> Option<Waiting> {
+        let end = Instant::now() + limit;
         let mut state = self.lock();
         state.shown = state.taken;
         self.queue.shown.notify_all();
@@ -119,7 +123,12 @@ impl Events {
             if state.closed {
                 return None;
             }
-            state = self.queue.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Some(Waiting::Nothing);
+            }
+            let waited = self.queue.filled.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -195,6 +204,7 @@ impl Waiting {
         match self {
             Waiting::Event(_) => 1,
             Waiting::LeftOut(count) => *count,
+            Waiting::Nothing => 0,
         }
     }
 
@@ -222,6 +232,11 @@ mod tests {
     }
 
     impl Events {
+        /// As [`Events::next_within`], for as long as it takes.
+        fn next(&self) -> Option<Waiting> {
+            self.next_within(Duration::from_secs(3600))
+        }
+
         /// As [`Events::close`], but what waits is still read.
         fn close_after_reading(&self) {
             self.lock().closed = true;
@@ -283,6 +298,16 @@ mod tests {
         }
         events.close();
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_has_something_else_to_do_does_not_wait_for_ever() {
+        let (sink, events) = EventSink::queued();
+        assert!(matches!(events.next_within(Duration::ZERO), Some(Waiting::Nothing)));
+        sink.warn("one");
+        assert!(matches!(events.next_within(Duration::ZERO), Some(Waiting::Event(_))));
+        events.close();
+        assert!(events.next_within(Duration::ZERO).is_none());
     }
 
     #[test]

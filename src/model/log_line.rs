@@ -55,7 +55,8 @@ pub struct LoggedOperation {
     pub operation: String,
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// `done`, `failed`, `running`, or `interrupted` if the operation ended without recording a result.
+    /// `done`, `failed`, `stopped` (a signal ended it), `running`, or `interrupted` if the operation ended without
+    /// recording a result.
     #[cfg_attr(test, schemars(with = "String"))]
     pub outcome: LoggedOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +67,8 @@ words! {
     pub enum LoggedOutcome {
         Done = "done",
         Failed = "failed",
+        /// A signal ended it.
+        Stopped = "stopped",
         Running = "running",
         /// The operation has ended without writing its end.
         Interrupted = "interrupted",

@@ -41,6 +41,8 @@ pub struct LastError {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UpdateReport {
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
@@ -64,6 +66,8 @@ pub struct OptionChange {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PowerReport {
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     pub status: Phase,
     /// The nodes whose machines were switched off or on.
     pub nodes: Vec<String>,
@@ -147,6 +151,8 @@ pub struct NodeStatus {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InitReport {
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
@@ -164,6 +170,13 @@ pub struct InitReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeployReport {
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
+    /// As it was typed.
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
+    pub directory: PathBuf,
+    pub admin_ui: String,
     pub status: Phase,
     pub rehearsal: bool,
     pub nodes: Vec<NodeAddress>,
@@ -185,6 +198,8 @@ pub struct NodeAddress {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DestroyReport {
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     pub status: Phase,
     pub dry_run: bool,
     /// What was removed; with `dry_run`: what would be removed.

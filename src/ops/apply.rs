@@ -9,7 +9,7 @@ use super::terraform_dir::Doubt;
 use super::{seed, terraform_dir, workdir};
 use crate::deployment::State;
 use crate::error::{Error, Result};
-use crate::events::StepInfo;
+use crate::events::{Event, StepInfo, Unit};
 use crate::model::{NodePlan, PlanReport};
 use crate::providers::{Leftover, LeftoverKind, Place, Provider, Resources};
 use crate::tools::plan::{Plan, Protected};
@@ -41,6 +41,9 @@ pub(super) async fn run(
         return Err(refused);
     }
     work.begin(APPLY.id);
+    // Terraform tells of a replacement twice.
+    let total = u64::from(report.create + report.update + report.delete + 2 * report.replace);
+    work.sink.emit(Event::StepProgress { step: APPLY.id, done: 0, total: Some(total), unit: Unit::Resources });
     work.dir.applying(engine)?;
     prepare(work, &planned).await?;
     // Only of Terraform: a hypervisor that does not answer would not answer the second time.

@@ -20,22 +20,22 @@ pub struct DestroyRequest<'a> {
     pub confirm: Option<Confirm<'a>>,
 }
 
-const REMOVE: StepInfo = StepInfo { id: "terraform_destroy", title: "remove what Terraform made" };
-const REST: StepInfo = StepInfo { id: "leftovers", title: "remove what Terraform does not know" };
+const REMOVE: StepInfo = StepInfo { id: "terraform_destroy", title: "remove what Terraform created" };
+const REST: StepInfo = StepInfo { id: "leftovers", title: "remove what else is left" };
 const PROOF: StepInfo = StepInfo { id: "proof", title: "prove that nothing is left" };
 const CLEAN: StepInfo = StepInfo { id: "clean", title: "remove secrets, keys and generated files" };
 
 pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<DestroyReport> {
     let since = Instant::now();
     let dir = DeploymentDir::open(&request.dir)?;
-    let id = dir.state().id.to_string();
+    let id = format!("{} ({})", dir.name(), dir.state().id);
     if dir.state().phase == Phase::Destroyed && !request.dry_run {
-        return Ok(report(&id, Phase::Destroyed, false, Vec::new(), since));
+        return Ok(report(&dir, Phase::Destroyed, false, Vec::new(), since));
     }
     let doomed = doomed(context, &dir).await;
     context.interrupt.check()?;
     if request.dry_run {
-        return Ok(report(&id, dir.state().phase, true, doomed?, since));
+        return Ok(report(&dir, dir.state().phase, true, doomed?, since));
     }
     // What cannot be listed now is an error of the operation itself, recorded there; the question needs no list then.
     let listed = doomed.unwrap_or_default();
@@ -50,7 +50,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
         // Without its secrets and keys it is no longer what it was.
         work.changes();
         work.dir.remove_after_destroy()?;
-        Ok(report(&id, Phase::Destroyed, false, listed, since))
+        Ok(report(&work.dir, Phase::Destroyed, false, listed, since))
     })
     .await
     .inspect(|_| {
@@ -193,11 +193,12 @@ async fn prove(work: &mut Work) -> Result<()> {
     if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left }) }
 }
 
-fn report(id: &str, status: Phase, dry_run: bool, removed: Vec<String>, since: Instant) -> DestroyReport {
+fn report(dir: &DeploymentDir, status: Phase, dry_run: bool, removed: Vec<String>, since: Instant) -> DestroyReport {
     let kept = if status == Phase::Destroyed {
         ["deployment.json", "logs/", "README.md"].map(str::to_owned).to_vec()
     } else {
         Vec::new()
     };
-    DestroyReport { deployment: id.to_owned(), status, dry_run, removed, kept, took_ms: millis(since) }
+    let (deployment, name) = (dir.state().id.to_string(), dir.name());
+    DestroyReport { deployment, name, status, dry_run, removed, kept, took_ms: millis(since) }
 }

@@ -29,7 +29,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         rehearsal: recorded::is_rehearsal(&dir),
         db_version: state.spec.db_version.clone(),
         release: recorded::version(&dir).ok().and_then(ReleaseInfo::of),
-        admin_ui: format!("https://{host}:{ADMIN_UI_PORT}"),
+        admin_ui: admin_ui(&host),
         host,
         hosts,
         port: SQL_PORT,
@@ -46,6 +46,11 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         ssh: in_dir("exasol ssh", root),
         tunnel: Access::to(&dir)?.route().and(nodes.first()).map(|node| tunnel(&dir, &node.plan.name)),
     })
+}
+
+/// The address of the Admin UI on a node.
+pub(super) fn admin_ui(host: impl std::fmt::Display) -> String {
+    format!("https://{host}:{ADMIN_UI_PORT}")
 }
 
 fn tunnel(dir: &DeploymentDir, node: &str) -> String {

@@ -6,8 +6,8 @@ use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
 use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, versions};
 use crate::catalog;
-use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
-use crate::error::Result;
+use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys, name_of};
+use crate::error::{Error, Result};
 use crate::model::{
     Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Spec,
 };
@@ -107,6 +107,7 @@ fn new_secrets(id: &DeploymentId, nodes: &[NodePlan], passwords: Passwords) -> R
 fn report(dir: &Path, state: &State, version: &DbVersion, warnings: Vec<String>, checks: Vec<Check>) -> InitReport {
     InitReport {
         deployment: state.id.to_string(),
+        name: name_of(dir, state),
         directory: dir.to_owned(),
         provider: state.spec.provider.clone(),
         db_version: state.spec.db_version.clone(),

@@ -1,6 +1,8 @@
 //! What a user's index of deployments is told. Nothing depends on it: where it cannot be written,
 //! the operation goes on.
 
+use std::path::PathBuf;
+
 use super::user_dirs::StateDirs;
 use crate::deployment::{DeploymentDir, Index, Remembered};
 use crate::error::Result;
@@ -8,6 +10,12 @@ use crate::model::Spec;
 
 pub(super) fn index() -> Result<Index> {
     Ok(Index::at(StateDirs::of_user()?.root.join("deployments.d")))
+}
+
+/// Where the known deployments are, or were.
+pub(super) fn directories() -> Vec<PathBuf> {
+    let entries = index().and_then(|index| index.entries()).unwrap_or_default();
+    entries.into_iter().filter_map(|(_, entry)| Some(entry.ok()?.directory)).collect()
 }
 
 /// What the deployments are that are known and can be read.

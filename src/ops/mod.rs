@@ -28,6 +28,7 @@ pub mod version;
 pub mod versions;
 
 mod access;
+mod aftermath;
 mod apply;
 mod blocking;
 mod boot;
@@ -56,6 +57,7 @@ mod ssh_files;
 mod switcher;
 mod terraform_dir;
 mod user_dirs;
+mod usual;
 mod workdir;
 
 pub use credentials::Given;

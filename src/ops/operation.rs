@@ -2,20 +2,21 @@
 //! No other code writes a phase, except a repair that has proved one.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::cluster::Cluster;
-use super::terraform_dir;
-use super::{Context, known, recorded};
-use crate::deployment::transitions::{self, Cause, Next};
+use super::{Context, aftermath, known, recorded, usual};
+use crate::deployment::transitions;
 use crate::deployment::{DeploymentDir, Locked, OpLog, Trouble};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
 use crate::model::{DbVersion, LastError, Operation, Phase, quote};
-use crate::signal::Interrupt;
+use crate::signal::{Interrupt, Interrupted};
 
 /// A running operation: the locked directory, its log, and the step in which it is.
 pub(super) struct Work {
@@ -59,7 +60,7 @@ impl Work {
         self.changes();
     }
 
-    fn has_changed(&self) -> bool {
+    pub(super) fn has_changed(&self) -> bool {
         self.changed.load(Ordering::Relaxed)
     }
 
@@ -101,6 +102,54 @@ impl Work {
     }
 }
 
+/// Tells of the signals that ask an operation to end, when they come. Ends when it is dropped.
+struct Signals {
+    sink: EventSink,
+    told: Arc<Mutex<u32>>,
+    follower: JoinHandle<()>,
+}
+
+impl Signals {
+    fn follow(work: &Work) -> Self {
+        let (sink, told, interrupt) = (work.sink.clone(), Arc::new(Mutex::new(0)), work.interrupt.clone());
+        let (to, known) = (sink.clone(), told.clone());
+        let follower = tokio::spawn(async move {
+            for level in 1..=3 {
+                let never = std::future::pending::<()>();
+                if let Err(Interrupted { signal }) = interrupt.run_to(level, Duration::ZERO, never).await {
+                    tell_signal(&to, &known, level, signal);
+                }
+            }
+        });
+        Self { sink, told, follower }
+    }
+
+    /// If it has not been told.
+    fn tell(&self, level: u32, signal: i32) {
+        tell_signal(&self.sink, &self.told, level, signal);
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.follower.abort();
+        // An operation's last event is its last.
+        *lock(&self.told) = u32::MAX;
+    }
+}
+
+fn lock(told: &Mutex<u32>) -> MutexGuard<'_, u32> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell_signal(sink: &EventSink, told: &Mutex<u32>, level: u32, signal: i32) {
+    let mut told = lock(told);
+    if *told < level {
+        *told = level;
+        sink.emit(Event::Stopping { signal, level });
+    }
+}
+
 pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -132,7 +181,12 @@ pub(super) async fn with_operation<T>(
     sink.emit(Event::OperationStarted {
         operation,
         deployment: dir.state().id.to_string(),
+        name: dir.name(),
         directory: root.display().to_string(),
+        provider: cluster.provider.name.to_owned(),
+        nodes: u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX),
+        db_version: dir.state().spec.db_version.clone(),
+        rehearsal: recorded::is_rehearsal(&dir),
         steps: steps.to_vec(),
     });
     let since = Instant::now();
@@ -152,9 +206,19 @@ pub(super) async fn with_operation<T>(
         changed: Arc::default(),
         current: None,
     };
+    let looking = usual::tell(&work, operation);
+    let signals = Signals::follow(&work);
     let result = body(&mut work).await;
     let step = work.step();
-    let outcome = if result.is_ok() { StepOutcome::Done } else { StepOutcome::Failed };
+    let outcome = match &result {
+        Ok(_) => StepOutcome::Done,
+        Err(Error::Interrupted { signal }) => {
+            signals.tell(1, *signal);
+            StepOutcome::Stopped
+        }
+        Err(_) => StepOutcome::Failed,
+    };
+    drop((signals, looking));
     work.finish(outcome, None);
     let recorded = record(&mut work, operation, result.as_ref().err());
     if let Some(error) = work.log.write_error() {
@@ -166,13 +230,9 @@ pub(super) async fn with_operation<T>(
     work.sink.emit(Event::OperationFinished { operation, ok, elapsed_ms: millis(since) });
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),
-        (Ok(_), Err(error)) => Err(explain(&work, root, operation, error, None)),
+        (Ok(_), Err(error)) => Err(aftermath::explain(&mut work, root, operation, step, error, None).await),
         (Err(cause), recorded) => {
-            let mut error = explain(&work, root, operation, cause, recorded.err());
-            if is_exasols(operation, step) && !recorded::is_rehearsal(&work.dir) {
-                name_support(&mut error, root);
-            }
-            Err(error)
+            Err(aftermath::explain(&mut work, root, operation, step, cause, recorded.err()).await)
         }
     }
 }
@@ -202,34 +262,6 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
     work.dir.ended(phase, trouble)
 }
 
-fn explain(work: &Work, root: &Path, operation: Operation, cause: Error, unrecorded: Option<Error>) -> Error {
-    let mut now = terraform_dir::what_exists(&work.dir);
-    if let Some(error) = unrecorded {
-        now.push_str(&format!("; the state could not be written ({error})"));
-    }
-    let next = match Cause::from(&cause) {
-        Cause::Connection | Cause::Other if !work.has_changed() => {
-            vec![Next::run(operation, "once that is fixed")]
-        }
-        _ => transitions::next_commands(work.dir.state().phase, false),
-    };
-    let next = next.iter().map(|next| next.at(root)).collect();
-    Error::Operation { operation, cause: Box::new(cause), now, next }
-}
-
-/// Whether it is Exasol's own software that was at work: nobody here can know all the ways in which that fails.
-fn is_exasols(operation: Operation, step: &str) -> bool {
-    matches!(operation, Operation::Deploy | Operation::Start) && matches!(step, "install" | "database_start" | "login")
-}
-
-fn name_support(error: &mut Error, root: &Path) {
-    if let Error::Operation { cause, now, .. } = error
-        && !matches!(**cause, Error::Interrupted { .. })
-    {
-        now.push_str(&format!("; for a bug report: {}", in_dir("exasol support", root)));
-    }
-}
-
 /// Completes a command that `status` or an error names with the directory it is for.
 pub(super) fn in_dir(command: &str, root: &Path) -> String {
     format!("{command} -d {}", quote(&root.to_string_lossy()))
@@ -256,26 +288,6 @@ pub(super) fn by_deploy(root: &Path, phase: Phase, does: &str) -> (String, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_failed_installation_names_what_a_bug_report_needs() {
-        let failed = |cause: Error| {
-            let (cause, now) = (Box::new(cause), "2 of 2 machines exist".into());
-            let mut error = Error::Operation { operation: Operation::Deploy, cause, now, next: Vec::new() };
-            name_support(&mut error, Path::new("my demo"));
-            match error {
-                Error::Operation { now, .. } => now,
-                _ => String::new(),
-            }
-        };
-        let now = failed(Error::other("stage c"));
-        assert_eq!(now, "2 of 2 machines exist; for a bug report: exasol support -d 'my demo'");
-        assert_eq!(failed(Error::Interrupted { signal: 2 }), "2 of 2 machines exist");
-        for step in ["install", "database_start", "login"] {
-            assert!(is_exasols(Operation::Deploy, step) && !is_exasols(Operation::Stop, step));
-        }
-        assert!(!is_exasols(Operation::Deploy, "apply") && !is_exasols(Operation::Start, "power_on"));
-    }
 
     #[test]
     fn commands_can_be_pasted() {

@@ -67,6 +67,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         admin_ui(work, &now).await?;
         Ok(PowerReport {
             deployment: work.dir.state().id.to_string(),
+            name: work.dir.name(),
             status: Phase::DatabaseReady,
             nodes: work.cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
             remark: None,

@@ -189,28 +189,34 @@ pub(super) fn is_of_tofu(terraform_dir: &Path) -> bool {
     matches!(current(terraform_dir), File::State(state) if state.resources.iter().any(is_tofus))
 }
 
-/// One sentence for a failure: what has been created so far.
-pub(super) fn what_exists(dir: &DeploymentDir) -> String {
+/// For a failure: what has been created so far, for people. `machine_types` are Terraform's names of machines.
+pub(super) fn what_exists(dir: &DeploymentDir, machine_types: &[&str]) -> String {
     if let Some(doubt) = doubt(dir) {
         return doubt.text().into();
     }
-    match resources(&dir.terraform_dir()).as_deref() {
+    match resources(&dir.terraform_dir()) {
         None => Doubt::Unreadable.text().into(),
-        Some([]) => "nothing has been created".into(),
-        Some(some) => format!("{} resources exist ({})", some.len(), counts(some)),
+        Some(some) => told(&some, machine_types),
     }
 }
 
-fn counts(addresses: &[String]) -> String {
-    let mut kinds: Vec<(&str, usize)> = Vec::new();
-    for address in addresses {
-        let kind = address.split('.').next().unwrap_or_default();
-        match kinds.iter_mut().find(|(k, _)| *k == kind) {
-            Some((_, n)) => *n += 1,
-            None => kinds.push((kind, 1)),
-        }
-    }
-    kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect::<Vec<_>>().join(", ")
+fn told(addresses: &[String], machine_types: &[&str]) -> String {
+    let is_machine = |address: &&String| machine_types.iter().any(|kind| is_of(address, kind));
+    let machines: Vec<_> = addresses.iter().filter(is_machine).collect();
+    let keys: Vec<_> =
+        machines.iter().filter_map(|address| Some(address.split_once("[\"")?.1.trim_end_matches("\"]"))).collect();
+    let others = addresses.len() - machines.len();
+    let things =
+        |number: usize| if number == 1 { "1 other thing".to_owned() } else { format!("{number} other things") };
+    let machines = match (keys.as_slice(), machines.len()) {
+        (_, 0) if others == 0 => return "nothing".to_owned(),
+        (_, 0) => return format!("no machine, {}", things(others)),
+        ([one], 1) => format!("the machine of {one}"),
+        (several, number) if several.len() == number => format!("the machines of {}", several.join(", ")),
+        (_, 1) => "1 machine".to_owned(),
+        (_, number) => format!("{number} machines"),
+    };
+    if others == 0 { machines } else { format!("{machines}, and {} (disks, networks)", things(others)) }
 }
 
 #[cfg(test)]
@@ -231,7 +237,11 @@ mod tests {
             found,
             [r#"libvirt_domain.node["n11"]"#, r#"libvirt_domain.node["n12"]"#, "libvirt_network.own[0]", "k.k"]
         );
-        assert_eq!(counts(&found), "2 libvirt_domain, 1 libvirt_network, 1 k");
+        let machines = ["libvirt_domain"];
+        assert_eq!(told(&found, &machines), "the machines of n11, n12, and 2 other things (disks, networks)");
+        assert_eq!(told(&found[..1], &machines), "the machine of n11");
+        assert_eq!(told(&found[3..], &machines), "no machine, 1 other thing");
+        assert_eq!(told(&[], &machines), "nothing");
     }
 
     const SOME: &str =

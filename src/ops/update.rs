@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::init::Passwords;
 use super::operation::in_dir;
 use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded, release};
-use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
+use crate::deployment::{DeploymentDir, Secrets, State, Update, keys, name_of};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, SpecChange, UpdateReport, shown_address};
 use crate::providers::{Place, Provider};
@@ -90,6 +90,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     }
     Ok(UpdateReport {
         deployment: state.id.to_string(),
+        name: name_of(&root, &state),
         directory: root.clone(),
         warnings,
         next: next(&changed, &locked.state().clone(), &root),

@@ -4,16 +4,16 @@ use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::stream::Stream;
+use super::screen::Screen;
 
 /// Hands each line to the thread that writes on standard error.
 #[derive(Clone)]
-pub struct Diagnostics(pub(super) Stream);
+pub struct Diagnostics(pub(super) Screen);
 
 impl Write for Diagnostics {
     /// Gets whole lines: the formatter writes each event at once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.post(String::from_utf8_lossy(bytes).into_owned());
+        self.0.post_err(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 

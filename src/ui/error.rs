@@ -1,13 +1,17 @@
-//! An error as people read it: the cause first, then what the tool said, what exists now, what to do.
+//! An error as people read it: the cause first, in one sentence; then what exists now, what to try, where the details
+//! are. What a tool printed is behind `exasol logs`.
 
-use crate::error::{Error, ToolFailure};
-use crate::model::{Check, Operation};
+use crate::error::{Aftermath, Error, ToolFailure};
+use crate::model::{Check, Operation, quote};
 
+use super::causes::{self, Cause};
 use super::page::Page;
 use super::style::{Tone, count};
 
-/// Lines of a failed tool's output that are shown; the rest is in its log.
+/// Lines of a failed tool's output that are shown where no log has them.
 const TAIL: usize = 20;
+/// A tool's own words beside the cause.
+const WORDS: usize = 300;
 
 /// The error that a failed operation wraps.
 pub(super) fn root(error: &Error) -> &Error {
@@ -26,7 +30,49 @@ pub(super) fn now(error: &Error) -> (Option<Operation>, Option<&str>, &[String])
     }
 }
 
+pub(super) fn after(error: &Error) -> Option<&Aftermath> {
+    match error {
+        Error::Operation { after, .. } => Some(after),
+        _ => None,
+    }
+}
+
+/// A common cause behind what a tool or a server has said.
+pub(super) fn common_cause(error: &Error) -> Option<Cause> {
+    match root(error) {
+        Error::Tool(failure) => {
+            let said = failure.diagnostics.iter().chain(&failure.tail);
+            causes::explain(&said.map(String::as_str).collect::<Vec<_>>().join("\n"))
+        }
+        error @ (Error::Download { .. } | Error::Api { .. } | Error::Io { .. }) => causes::explain(&error.to_string()),
+        _ => None,
+    }
+}
+
+/// What failed, in a few words: "exasol deploy failed".
+pub(super) fn title(error: &Error) -> String {
+    match now(error).0 {
+        Some(operation) => format!("exasol {operation} failed"),
+        None => "exasol failed".to_owned(),
+    }
+}
+
 pub(super) fn describe(page: &mut Page, error: &Error) {
+    match error {
+        Error::Operation { operation, cause, next, after, .. } if is_stop(cause) => {
+            stopped(page, *operation, next, after)
+        }
+        // What the machines, the tools or the network have done; other errors say all themselves.
+        Error::Operation { now, next, after, .. } if error.exit_code() == 1 => failed(page, error, now, next, after),
+        _ => simple(page, error),
+    }
+}
+
+fn is_stop(cause: &Error) -> bool {
+    matches!(cause, Error::Interrupted { .. })
+}
+
+fn simple(page: &mut Page, error: &Error) {
     match root(error) {
         Error::Preflight { checks } => preflight(page, checks),
         Error::Tool(failure) => tool(page, failure),
@@ -43,6 +89,88 @@ pub(super) fn describe(page: &mut Page, error: &Error) {
     }
 }
 
+/// After Ctrl-C: nothing is wrong.
+fn stopped(page: &mut Page, operation: Operation, next: &[String], after: &Aftermath) {
+    let nodes = match after.nodes.as_slice() {
+        [] => None,
+        [one] => Some((one.clone(), "exists", "is")),
+        [several @ .., last] => Some((format!("{} and {last}", several.join(", ")), "exist", "are")),
+    };
+    let machines = nodes.map(|(names, exist, are)| match after.running {
+        true => format!(" {names} {exist} and {are} running."),
+        false => format!(" {names} {exist}."),
+    });
+    let costs = if after.costs { " What exists costs money." } else { "" };
+    let lost = if operation == Operation::Destroy { "" } else { " Nothing is lost." };
+    page.headline(Tone::Warning, "Stopped.", format!("{}{costs}{lost}", machines.unwrap_or_default()).trim_start());
+    let undo = |command: &&String| is_destroy(command) && operation != Operation::Destroy;
+    let ways: Vec<_> =
+        next.iter().map(|command| (if undo(&command) { "undo" } else { "go on" }, command.clone())).collect();
+    page.facts(&ways);
+}
+
+fn is_destroy(command: &str) -> bool {
+    command.starts_with("exasol destroy")
+}
+
+fn failed(page: &mut Page, error: &Error, now: &str, next: &[String], after: &Aftermath) {
+    let cause = common_cause(error);
+    let root = root(error);
+    let words = words(root);
+    match (after.machines.as_slice(), &cause) {
+        ([], None) => page.paragraph(Tone::Bad, "error:", &words),
+        (machines, cause) => {
+            let sentence = cause.iter().map(|cause| cause.sentence.clone());
+            let lines: Vec<_> = machines.iter().cloned().chain(sentence).collect();
+            page.paragraph(Tone::Bad, "error:", &format!("{}\n({words})", lines.join("\n")));
+        }
+    }
+    if let Error::Tool(failure) = root {
+        page.quoted("it also said:", failure.diagnostics.get(1..).unwrap_or_default());
+        if failure.log.is_none() {
+            tail(page, failure);
+        }
+    }
+    let is_log = |root: &Error| matches!(root, Error::Tool(failure) if failure.log.is_some());
+    if let Some(hint) = root.hint().filter(|_| !is_log(root)) {
+        page.labelled("hint:", &hint.lines().collect::<Vec<_>>());
+    }
+    page.blank();
+    let there = quote(&after.directory.to_string_lossy());
+    let cost = match (after.costs, now == "nothing") {
+        (_, true) | (false, _) => "no cost",
+        (true, false) => "it costs money",
+    };
+    let mut rows = vec![("Exists now", format!("{now}; {cost}"), "")];
+    rows.extend(cause.iter().map(|cause| ("Try", cause.try_first.to_owned(), "")));
+    // Removing everything is no way to mend anything, but where removing is what failed.
+    let helpful = next.iter().zip(after.why.iter().copied().chain(std::iter::repeat("")));
+    let helpful = helpful.filter(|(command, _)| next.len() == 1 || !is_destroy(command));
+    rows.extend(helpful.map(|(command, why)| ("Try", command.clone(), why)));
+    if !after.step.is_empty() {
+        let told = if is_log(root) { "all that was printed" } else { "all that happened" };
+        rows.push(("Details", format!("exasol logs -d {there} --step {}", after.step), told));
+    }
+    rows.push(("Help", format!("exasol support -d {there}"), "an archive without secrets"));
+    page.ways(&rows);
+}
+
+/// The error itself; a tool's own words are not shown for ever.
+fn words(root: &Error) -> String {
+    let text = match root {
+        Error::Tool(failure) => {
+            let ToolFailure { tool, status, diagnostics, .. } = failure.as_ref();
+            let first = diagnostics.first().map(|first| format!(": {first}")).unwrap_or_default();
+            format!("{tool} failed ({status}){first}")
+        }
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(WORDS) {
+        Some((end, _)) if matches!(root, Error::Tool(_)) => format!("{}…", &text[..end]),
+        _ => text,
+    }
+}
+
 fn preflight(page: &mut Page, checks: &[Check]) {
     let failed: Vec<_> = checks.iter().filter(|check| check.is_failed()).collect();
     let headline = format!("{} of {} failed", failed.len(), count(checks.len(), "check"));
@@ -52,13 +180,22 @@ fn preflight(page: &mut Page, checks: &[Check]) {
     }
 }
 
+/// Of a command that is no operation: it has no log.
 fn tool(page: &mut Page, failure: &ToolFailure) {
-    let ToolFailure { tool, command, status, diagnostics, tail, log: _ } = failure;
+    let ToolFailure { tool, status, diagnostics, .. } = failure;
     let cause = diagnostics.first().map(|first| format!(": {first}")).unwrap_or_default();
     page.paragraph(Tone::Bad, "error:", &format!("{tool} failed ({status}){cause}"));
     page.quoted("it also said:", diagnostics.get(1..).unwrap_or_default());
-    let last = &tail[tail.len().saturating_sub(TAIL)..];
-    page.quoted(&format!("the last lines of {command}:"), last);
+    tail(page, failure);
+}
+
+/// The last lines for people; those for programs are in the log.
+fn tail(page: &mut Page, failure: &ToolFailure) {
+    let is_json =
+        |line: &&String| line.trim_start().starts_with('{') && serde_json::from_str::<serde_json::Value>(line).is_ok();
+    let lines: Vec<_> = failure.tail.iter().filter(|line| !is_json(line)).collect();
+    let last = &lines[lines.len().saturating_sub(TAIL)..];
+    page.quoted(&format!("the last lines of {}:", failure.command), last);
 }
 
 #[cfg(test)]
@@ -85,9 +222,96 @@ mod tests {
                 tail: (1..=25).map(|n| format!("line {n}\u{1b}[0m")).collect(),
                 log: Some("logs/20260102T030405Z-deploy/terraform.jsonl".into()),
             }))),
-            now: "1 of 2 machines exists".into(),
-            next: vec!["exasol deploy".into(), "exasol destroy".into()],
+            now: "the machine of n11, and 3 other things (disks, networks)".into(),
+            next: vec!["exasol deploy -d demo".into(), "exasol destroy -d demo".into()],
+            after: Box::new(Aftermath {
+                name: "demo".into(),
+                directory: "demo".into(),
+                step: "apply".into(),
+                nodes: vec!["n11".into()],
+                why: vec!["tries again from where it failed", "removes what exists"],
+                ..Aftermath::default()
+            }),
         }
+    }
+
+    /// The same operation with another cause, in another step.
+    fn failed_by(cause: Error, step: &str, change: impl FnOnce(&mut Aftermath)) -> Error {
+        let Error::Operation { operation, now, next, mut after, .. } = failed_apply() else { unreachable!() };
+        after.step = step.into();
+        change(&mut after);
+        Error::Operation { operation, cause: Box::new(cause), now, next, after }
+    }
+
+    fn unreachable() -> Error {
+        let said = "n11: Gathering Facts: unreachable: Failed to connect to the host via ssh: ssh: connect to host \
+            192.168.122.71 port 22: No route to host";
+        Error::Tool(Box::new(ToolFailure {
+            tool: "ansible-playbook".into(),
+            command: "ansible-playbook setup-exasol-cluster.yml".into(),
+            status: "exit status 4".into(),
+            diagnostics: vec![said.into()],
+            tail: vec!["{\"event\": \"stats\"}".into()],
+            log: Some("logs/20260102T030405Z-deploy/ansible.jsonl".into()),
+        }))
+    }
+
+    #[test]
+    fn a_machine_that_is_off_is_told_before_what_follows_from_it() {
+        let error = failed_by(unreachable(), "install", |after| after.machines = vec!["n11's machine is off".into()]);
+        insta::assert_snapshot!(text(&error));
+    }
+
+    #[test]
+    fn a_common_cause_comes_first_and_costs_are_told() {
+        let offline = Error::Tool(Box::new(ToolFailure {
+            tool: "terraform".into(),
+            command: "terraform init".into(),
+            status: "exit status 1".into(),
+            diagnostics: vec!["Failed to query available provider packages: Could not retrieve the list of available \
+                versions for provider hetznercloud/hcloud: could not connect to registry.terraform.io: dial tcp: lookup \
+                registry.terraform.io on 127.0.0.53:53: no such host".into()],
+            tail: Vec::new(),
+            log: Some("logs/20260102T030405Z-deploy/terraform.jsonl".into()),
+        }));
+        insta::assert_snapshot!(text(&failed_by(offline, "plan", |after| after.costs = true)));
+    }
+
+    #[test]
+    fn ctrl_c_is_no_error_and_nothing_is_lost() {
+        let stop = || Error::Interrupted { signal: 2 };
+        let running = |after: &mut Aftermath| {
+            after.nodes.push("n12".into());
+            after.running = true;
+        };
+        insta::assert_snapshot!(text(&failed_by(stop(), "boot", running)), @r"
+        Stopped. n11 and n12 exist and are running. Nothing is lost.
+          go on  exasol deploy -d demo
+          undo   exasol destroy -d demo
+        ");
+        let paid = text(&failed_by(stop(), "apply", |after| after.costs = true));
+        assert!(paid.starts_with("Stopped. n11 exists. What exists costs money. Nothing is lost.\n"), "{paid}");
+        let nothing = text(&failed_by(stop(), "plan", |after| after.nodes.clear()));
+        assert!(nothing.starts_with("Stopped. Nothing is lost.\n"), "{nothing}");
+    }
+
+    #[test]
+    fn removing_everything_is_suggested_only_where_that_failed() {
+        let failed = text(&failed_apply());
+        assert!(!failed.contains("destroy"), "{failed}");
+        let Error::Operation { cause, now, after, .. } = failed_apply() else { unreachable!() };
+        let next = vec!["exasol destroy -d demo".to_owned()];
+        let destroy = Error::Operation { operation: Operation::Destroy, cause, now, next, after };
+        assert!(text(&destroy).contains("Try         exasol destroy -d demo"), "{}", text(&destroy));
+    }
+
+    #[test]
+    fn output_for_programs_is_not_shown_to_people() {
+        let Error::Tool(mut failure) = unreachable() else { unreachable!() };
+        failure.log = None;
+        failure.tail.push("fatal: all hosts".into());
+        let shown = text(&Error::Tool(failure));
+        assert!(shown.contains("| fatal: all hosts") && !shown.contains("stats"), "{shown}");
     }
 
     #[test]

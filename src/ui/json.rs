@@ -7,7 +7,7 @@ use crate::error::{Error, ToolFailure};
 use crate::events::Stamped;
 use crate::model::{Check, SCHEMA};
 
-use super::error::{now, root};
+use super::error::{after, common_cause, now, root};
 use super::sanitize::is_harmful;
 
 /// An object of ours with `"schema"` in front; anything that is not an object goes under `items`.
@@ -37,6 +37,10 @@ pub(super) fn error(error: &Error) -> String {
         ("operation", operation.map(|operation| json!(operation))),
         ("now", exists.map(|exists| json!(exists))),
         ("next", (!next.is_empty()).then(|| json!(next))),
+        ("step", after(error).filter(|after| !after.step.is_empty()).map(|after| json!(after.step))),
+        ("machines", after(error).filter(|after| !after.machines.is_empty()).map(|after| json!(after.machines))),
+        ("costs", after(error).map(|after| json!(after.costs))),
+        ("cause", common_cause(error).map(|cause| json!({ "code": cause.code, "text": cause.sentence }))),
         ("checks", failed_checks(error)),
         ("tool", tool(error)),
         ("machine", machine(error)),

@@ -48,12 +48,14 @@ fn event_words(event: &Value) -> Option<(Option<Tone>, String)> {
     match text("event") {
         "operation_started" => {
             let steps = count(event["steps"].as_array().map_or(0, Vec::len), "step");
-            let words = format!("{} {} in {}: {steps}", text("operation"), text("deployment"), text("directory"));
+            let name = event["name"].as_str().unwrap_or_else(|| text("deployment"));
+            let words = format!("{} {name} in {}: {steps}", text("operation"), text("directory"));
             Some((Some(Tone::Strong), words))
         }
         "step_started" => told("begins".into()),
         "step_detail" => told(text("message").into()),
-        "step_progress" => None,
+        "step_progress" | "usual_times" | "node_waiting" => None,
+        "stopping" => Some((Some(Tone::Warning), format!("signal {}: stopping", event["signal"]))),
         "step_finished" => {
             let detail = event["detail"].as_str().map(|detail| format!(" ({detail})")).unwrap_or_default();
             told(format!("{}{took}{detail}", text("outcome")))

@@ -9,21 +9,28 @@
 //!
 //! Values from outside pass [`sanitize`] before they are shown.
 
+mod causes;
+mod ci;
 mod diagnostics;
 mod drawer;
 mod error;
 mod json;
 mod line_editor;
+mod live;
 mod log;
 mod page;
 mod plain;
 mod prompt;
 mod report;
+mod result_file;
+#[cfg(test)]
+mod sample_events;
 #[cfg(test)]
 mod samples;
 mod sanitize;
 mod screen;
 mod settings;
+mod story;
 mod stream;
 mod style;
 
@@ -48,6 +55,7 @@ use drawer::Drawer;
 use page::Page;
 use sanitize::{clean, clean_output};
 use screen::Screen;
+use settings::Ci;
 use stream::{Printed, Stream};
 use style::{Paint, Tone};
 
@@ -60,6 +68,8 @@ const AFTER_SIGNAL: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Ui {
     screen: Screen,
+    /// Where the result is written as JSON, too.
+    result_file: Option<PathBuf>,
     running: Arc<Mutex<Running>>,
 }
 
@@ -85,11 +95,16 @@ pub enum Signals {
 impl Ui {
     #[expect(clippy::disallowed_methods, reason = "the one place where the two streams are opened")]
     pub fn new(settings: Settings) -> Self {
-        Self::on(settings, Stream::new(std::io::stdout()), Stream::new(std::io::stderr()))
+        Self::on(settings, Stream::new(std::io::stdout()), Stream::new(std::io::stderr()), screen::terminal_size)
     }
 
-    fn on(settings: Settings, out: Stream, err: Stream) -> Self {
-        Self { screen: Screen::new(settings, out, err), running: Arc::default() }
+    fn on(settings: Settings, out: Stream, err: Stream, size: screen::Size) -> Self {
+        Self { screen: Screen::new(settings, out, err, size), result_file: None, running: Arc::default() }
+    }
+
+    /// Also writes the result, or the error, to a file, as the JSON object that `--output json` prints.
+    pub fn with_result_file(self, file: Option<PathBuf>) -> Self {
+        Self { result_file: file, ..self }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -99,7 +114,8 @@ impl Ui {
     /// Begins to show events, in a thread of its own: numbered steps on standard error, or lines of JSON on standard
     /// output. From now on, nothing waits for its reader for long after one of the signals that `interrupt` counts.
     pub fn begin_progress(&self, interrupt: Interrupt, signals: Signals) -> EventSink {
-        let (sink, drawer) = Drawer::start(self.screen.clone());
+        let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|_| self.settings().ci == Ci::GitHub);
+        let (sink, drawer) = Drawer::start(self.screen.clone(), summary.map(PathBuf::from));
         *self.running() = Running { drawer: Some(drawer), interrupt: Some(interrupt), signals };
         sink
     }
@@ -116,6 +132,7 @@ impl Ui {
     /// they have been shown. Fails where the result cannot be written; a reader that has gone is
     /// no failure.
     pub fn result<R: Report + ?Sized>(&self, report: &R) -> Result<()> {
+        self.keep(report)?;
         let text = match self.settings().format {
             Format::Json => json::result(to_json(report)?),
             Format::Text => {
@@ -126,12 +143,21 @@ impl Ui {
         self.print(&text)
     }
 
+    /// Writes a result to the file that `--result` names.
+    fn keep<R: Report + ?Sized>(&self, report: &R) -> Result<()> {
+        let Some(file) = &self.result_file else { return Ok(()) };
+        let written = result_file::write(file, &json::result(to_json(report)?));
+        written.map_err(Error::io(format!("the result could not be written to {}", file.display())))
+    }
+
     /// A result set in the form that `sql --format` asks for; JSON if `--output json` does.
     pub fn sql(&self, report: &SqlReport, format: SqlFormat) -> Result<()> {
+        if format == SqlFormat::Table || self.settings().format == Format::Json {
+            return self.result(report);
+        }
+        self.keep(report)?;
         match format {
-            _ if self.settings().format == Format::Json => self.result(report),
-            SqlFormat::Json => self.print(&json::result(to_json(report)?)),
-            SqlFormat::Table => self.result(report),
+            SqlFormat::Table | SqlFormat::Json => self.print(&json::result(to_json(report)?)),
             // Data for programs stays as it is, unless a terminal would obey it.
             SqlFormat::Csv if self.settings().stdout_terminal => {
                 let lines: String = report::csv(report).lines().map(|line| format!("{}\n", clean(line))).collect();
@@ -156,6 +182,11 @@ impl Ui {
     /// of standard output. Where that takes nothing (a full disk), it is told on standard error too.
     pub fn error(&self, error: &Error) {
         self.settle();
+        if let Some(file) = &self.result_file
+            && let Err(cause) = result_file::write(file, &json::error(error))
+        {
+            self.warning(&format!("the error could not be written to {}: {cause}", file.display()));
+        }
         // Somebody who ended the command by a signal does not wait for its last message.
         let limit = matches!(error.exit_code(), 128..).then_some(AFTER_SIGNAL);
         if self.settings().format == Format::Json {
@@ -166,7 +197,8 @@ impl Ui {
         }
         let mut page = Page::new(self.settings().stderr_colors);
         error::describe(&mut page, error);
-        self.screen.err.print(&page.into_text(), self.patience(limit)).ok();
+        let mark = ci::failure(self.settings().ci, &error::title(error), &error.to_string()).unwrap_or_default();
+        self.screen.print_err(&(page.into_text() + &mark), self.patience(limit)).ok();
     }
 
     /// Shows a warning on standard error, each one once.
@@ -189,7 +221,7 @@ impl Ui {
     /// Reads lines from the terminal, with the keys and the history that people know from shells.
     /// Without a file, or where it cannot be used, nothing is remembered beyond this process.
     pub fn line_editor(&self, history: Option<PathBuf>) -> Result<LineEditor> {
-        LineEditor::new(self.screen.err.clone(), history).map_err(Error::io("the terminal"))
+        LineEditor::new(self.screen.err().clone(), history).map_err(Error::io("the terminal"))
     }
 
     /// Asks on the terminal; None where nobody is there to answer. Only `y` and `yes` are a yes;
@@ -201,31 +233,33 @@ impl Ui {
         let mut lines: Vec<_> = question.lines().map(clean_output).collect();
         let last = Paint::new(self.settings().stderr_colors).paint(Tone::Strong, &lines.pop().unwrap_or_default());
         let above: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.screen.hold(true);
         self.tell(&format!("{above}{last} [y/N] "));
         let interrupt = self.running().interrupt.clone();
         let answer = prompt::answer(std::io::BufReader::new(std::io::stdin()), interrupt.as_ref());
         if answer.as_ref().is_none_or(|line| !line.ends_with('\n')) {
             self.tell("\n");
         }
+        self.screen.hold(false);
         Some(answer.is_some_and(|line| prompt::is_yes(&line)))
     }
 
     /// Where `--log-level` writes.
     pub fn diagnostics(&self) -> Diagnostics {
-        Diagnostics(self.screen.err.clone())
+        Diagnostics(self.screen.clone())
     }
 
     /// To be called before the process ends or becomes another program: writes what nobody has waited for.
     pub fn finish(&self) {
-        if self.screen.err.has_posted() {
-            self.screen.err.flush(self.patience(Some(AFTER_SIGNAL)));
-        }
+        self.screen.flush_err(self.patience(Some(AFTER_SIGNAL)));
     }
 
     /// On standard output, after the events that were emitted before. A reader may take as long as it likes, until a
     /// signal comes.
     fn print(&self, text: &str) -> Result<()> {
         self.settle();
+        // Both streams may be the same terminal.
+        self.screen.print_err("", self.patience(Some(PROGRESS_LIMIT))).ok();
         match self.screen.out.print(text, self.patience(None)) {
             Ok(Printed::Yes) => Ok(()),
             Ok(Printed::NotYet) => Err(Error::Interrupted { signal: self.last_signal() }),
@@ -236,7 +270,7 @@ impl Ui {
     /// On standard error, after the events that were emitted before. Nobody can be told what cannot be written.
     fn tell(&self, text: &str) {
         self.settle();
-        self.screen.err.print(text, self.patience(Some(PROGRESS_LIMIT))).ok();
+        self.screen.print_err(text, self.patience(Some(PROGRESS_LIMIT))).ok();
     }
 
     /// Lets the events that were emitted before be shown before something else is.

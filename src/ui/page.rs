@@ -1,6 +1,7 @@
 //! A text for people, built line by line. Every value is made harmless on its way in.
 
 use comfy_table::{CellAlignment, Table};
+use console::measure_text_width;
 
 use crate::model::{Check, CheckStatus};
 
@@ -71,6 +72,28 @@ impl Page {
         for (label, value) in facts {
             self.push(&format!("  {label:width$}  {}", clean(value)));
         }
+    }
+
+    /// `label  command  (remark)` lines; a label that repeats is shown once. Commands are never wrapped.
+    pub(super) fn ways(&mut self, ways: &[(&str, String, &str)]) {
+        let labels = ways.iter().map(|(label, ..)| label.len()).max().unwrap_or(0);
+        let commands =
+            ways.iter().filter(|(.., remark)| !remark.is_empty()).map(|(_, command, _)| measure_text_width(command));
+        let width = commands.max().unwrap_or(0);
+        let mut before = "";
+        for (label, command, remark) in ways {
+            let shown = if *label == before { "" } else { *label };
+            before = *label;
+            let label = self.paint.paint(Tone::Strong, &format!("{shown:labels$}"));
+            let remark =
+                if remark.is_empty() { String::new() } else { self.paint.paint(Tone::Faint, &format!("  ({remark})")) };
+            self.push(&format!("  {label}  {}{remark}", format_args!("{:width$}", clean(command))));
+        }
+    }
+
+    /// An empty line.
+    pub(super) fn blank(&mut self) {
+        self.text.push('\n');
     }
 
     /// A heading and indented lines; nothing where there are no lines.

@@ -1,11 +1,10 @@
-//! Reports and events with every field in use, for the tests of this folder.
+//! Reports with every field in use, for the tests of this folder.
 
 use serde_json::json;
 
-use crate::events::{Event, ItemState, StepInfo, StepOutcome, Unit};
 use crate::model::*;
 
-const ID: &str = "exasol-0001abff";
+pub const ID: &str = "exasol-0001abff";
 const FINGERPRINT: &str = "3f1a0c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8";
 
 fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> NodeStatus {
@@ -125,7 +124,7 @@ pub fn status_two_addresses() -> StatusReport {
     report
 }
 
-fn checks() -> Vec<Check> {
+pub fn checks() -> Vec<Check> {
     vec![
         Check::ok("libvirt_connect", "libvirt answers", "9.0.0 at qemu:///system"),
         Check::warning("kvm", "KVM runs guests", "it does not here: emulation is slow")
@@ -141,6 +140,7 @@ fn checks() -> Vec<Check> {
 pub fn init() -> InitReport {
     InitReport {
         deployment: ID.into(),
+        name: "cluster".into(),
         directory: "/home/eva/cluster".into(),
         provider: "libvirt".into(),
         db_version: "rehearsal".into(),
@@ -156,12 +156,36 @@ pub fn deploy() -> DeployReport {
     let address = |name: &str, ip: &str| NodeAddress { name: name.into(), private_ip: ip.into(), public_ip: ip.into() };
     DeployReport {
         deployment: ID.into(),
+        name: "demo".into(),
+        directory: "demo".into(),
+        admin_ui: "https://192.168.122.71:8443".into(),
         status: Phase::DatabaseReady,
         rehearsal: true,
         nodes: vec![address("n11", "192.168.122.71"), address("n12", "192.168.122.172")],
         certificate_fingerprint: FINGERPRINT.into(),
         took_ms: 95_400,
         next: vec!["exasol info".into(), "exasol sql -c 'SELECT 1'".into()],
+    }
+}
+
+pub fn start() -> PowerReport {
+    PowerReport {
+        deployment: ID.into(),
+        name: "demo".into(),
+        status: Phase::DatabaseReady,
+        nodes: vec!["n11".into(), "n12".into()],
+        remark: None,
+        took_ms: 51_000,
+        next: vec!["exasol status -d demo".into(), "exasol info -d demo".into()],
+    }
+}
+
+pub fn stop() -> PowerReport {
+    PowerReport {
+        status: Phase::Stopped,
+        remark: Some("still paid for: disks".into()),
+        next: vec!["exasol start -d demo".into()],
+        ..start()
     }
 }
 
@@ -191,6 +215,7 @@ pub fn plan() -> PlanReport {
 pub fn destroy() -> DestroyReport {
     DestroyReport {
         deployment: ID.into(),
+        name: "demo".into(),
         status: Phase::Destroyed,
         dry_run: false,
         removed: vec!["domain exasol-0001abff-n11".into(), "volume exasol-0001abff-n11-root (pool default)".into()],
@@ -414,59 +439,4 @@ pub fn versions() -> Vec<Listed> {
         Listed { name: "exasol-2025.1.8".into(), detail: "x86_64".into(), aliases: vec!["default".into()] },
         Listed { name: "rehearsal".into(), detail: "no database".into(), aliases: vec![] },
     ]
-}
-
-/// A deploy with every kind of event, and a node whose messages are not to be trusted.
-pub fn deploy_events() -> Vec<Event> {
-    let step = |id, title| StepInfo { id, title };
-    let resource = |state, elapsed_ms| Event::Resource {
-        action: ChangeAction::Create,
-        address: "libvirt_domain.node[\"n11\"]".into(),
-        state,
-        elapsed_ms,
-    };
-    let task = |state, message: Option<&str>| Event::Task {
-        name: "Install packages".into(),
-        node: "n11".into(),
-        state,
-        message: message.map(str::to_owned),
-        elapsed_ms: Some(4_100),
-    };
-    let mut events = vec![Event::OperationStarted {
-        operation: Operation::Deploy,
-        deployment: ID.into(),
-        directory: "/home/eva/cluster".into(),
-        steps: vec![
-            step("preflight", "check the target"),
-            step("apply", "create machines"),
-            step("image", "upload the image"),
-            step("setup", "set up the nodes"),
-        ],
-    }];
-    events.push(Event::StepStarted { step: "preflight" });
-    events.extend(checks().into_iter().map(Event::Check));
-    events.push(Event::Warning { message: "KVM cannot be used: guests are emulated, which is slow".into() });
-    events.push(Event::StepFinished {
-        step: "preflight",
-        outcome: StepOutcome::Done,
-        elapsed_ms: 840,
-        detail: Some("4 checks".into()),
-    });
-    events.push(Event::StepStarted { step: "image" });
-    events.push(Event::StepProgress { step: "image", done: 120 << 20, total: Some(200 << 20), unit: Unit::Bytes });
-    events.push(Event::StepFinished { step: "image", outcome: StepOutcome::Unchanged, elapsed_ms: 2, detail: None });
-    events.push(Event::StepStarted { step: "apply" });
-    events.push(resource(ItemState::Started, None));
-    events.push(resource(ItemState::Running, Some(10_000)));
-    events.push(resource(ItemState::Done, Some(11_900)));
-    events.push(Event::StepDetail { step: "apply", message: "n11 has the address 192.168.122.71\u{1b}[2J".into() });
-    events.push(Event::StepFinished { step: "apply", outcome: StepOutcome::Done, elapsed_ms: 12_345, detail: None });
-    events.push(Event::StepStarted { step: "setup" });
-    events.push(task(ItemState::Started, None));
-    events.push(task(ItemState::Skipped, Some("already there")));
-    events.push(task(ItemState::Changed, Some("installed parted")));
-    events.push(task(ItemState::Failed, Some("E: Unable to locate package parted\nsee the log")));
-    events.push(Event::StepFinished { step: "setup", outcome: StepOutcome::Failed, elapsed_ms: 65_000, detail: None });
-    events.push(Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 81_000 });
-    events
 }

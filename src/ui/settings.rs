@@ -19,6 +19,17 @@ pub enum ColorChoice {
     Never,
 }
 
+/// The CI system in whose log the output appears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ci {
+    #[default]
+    None,
+    /// `GITHUB_ACTIONS` is `true`.
+    GitHub,
+    /// `GITLAB_CI` is set.
+    GitLab,
+}
+
 /// What was typed, before the environment is asked.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Flags {
@@ -37,6 +48,9 @@ pub struct Environment {
     pub force_color: bool,
     /// `TERM` is `dumb`: a terminal that understands no control sequences.
     pub dumb: bool,
+    pub ci: Ci,
+    /// The locale is one of UTF-8: `LC_ALL`, `LC_CTYPE`, `LANG`, the first that is set.
+    pub unicode: bool,
     pub stdin_terminal: bool,
     pub stdout_terminal: bool,
     pub stderr_terminal: bool,
@@ -56,6 +70,11 @@ pub struct Settings {
     pub stdout_terminal: bool,
     pub stdout_colors: bool,
     pub stderr_colors: bool,
+    /// The running step may be redrawn in place on standard error.
+    pub live: bool,
+    /// Symbols beyond ASCII can be shown.
+    pub unicode: bool,
+    pub ci: Ci,
 }
 
 impl Environment {
@@ -63,10 +82,18 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "asks about the streams, prints nothing")]
     pub fn read() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
         Self {
             no_color: set("NO_COLOR").is_some(),
             force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             dumb: set("TERM").is_some_and(|value| value == "dumb"),
+            ci: match () {
+                () if set("GITHUB_ACTIONS").is_some_and(|value| value == "true") => Ci::GitHub,
+                () if set("GITLAB_CI").is_some() => Ci::GitLab,
+                () => Ci::None,
+            },
+            unicode: locale.contains("utf-8") || locale.contains("utf8"),
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
@@ -96,6 +123,15 @@ impl Settings {
             stdout_terminal: environment.stdout_terminal,
             stdout_colors: environment.colors(color, environment.stdout_terminal),
             stderr_colors: environment.colors(color, environment.stderr_terminal),
+            live: format == Format::Text
+                && !quiet
+                // Every line stays on the screen then.
+                && !verbose
+                && environment.stderr_terminal
+                && !environment.dumb
+                && environment.ci == Ci::None,
+            unicode: environment.unicode,
+            ci: environment.ci,
         }
     }
 }
@@ -108,6 +144,8 @@ mod tests {
         no_color: false,
         force_color: false,
         dumb: false,
+        ci: Ci::None,
+        unicode: true,
         stdin_terminal: true,
         stdout_terminal: true,
         stderr_terminal: true,
@@ -139,6 +177,19 @@ mod tests {
     fn each_stream_is_judged_by_itself() {
         let settings = Settings::resolve(Flags::default(), &Environment { stdout_terminal: false, ..TERMINAL });
         assert!(settings.stderr_colors && !settings.stdout_colors);
+    }
+
+    #[test]
+    fn a_step_is_redrawn_only_where_that_can_be_seen() {
+        let live = |flags, environment: Environment| Settings::resolve(flags, &environment).live;
+        assert!(live(Flags::default(), TERMINAL));
+        assert!(!live(Flags::default(), Environment { stderr_terminal: false, ..TERMINAL }));
+        assert!(!live(Flags::default(), Environment { dumb: true, ..TERMINAL }));
+        assert!(!live(Flags::default(), Environment { ci: Ci::GitHub, ..TERMINAL }));
+        let json = Flags { format: Format::Json, ..Flags::default() };
+        for flags in [json, Flags { quiet: true, ..Flags::default() }, Flags { verbose: true, ..Flags::default() }] {
+            assert!(!live(flags, TERMINAL), "{flags:?}");
+        }
     }
 
     #[test]

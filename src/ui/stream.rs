@@ -81,10 +81,25 @@ impl Stream {
     }
 
     fn write(&self, text: &str, goes_on: impl Fn() -> bool) -> io::Result<Printed> {
+        self.begin(text)?.wait(goes_on)
+    }
+
+    /// Queues a text to be written.
+    pub fn begin(&self, text: &str) -> io::Result<Pending> {
         let (done, result) = channel();
         self.jobs.send(Job { text: text.to_owned(), done: Some(done) }).map_err(|_| gone())?;
+        Ok(Pending(result))
+    }
+}
+
+/// A text that is on its way.
+pub(super) struct Pending(Receiver<io::Result<()>>);
+
+impl Pending {
+    /// Waits until it is written or `goes_on` says no.
+    pub fn wait(self, goes_on: impl Fn() -> bool) -> io::Result<Printed> {
         while goes_on() {
-            match result.recv_timeout(LOOK_AGAIN) {
+            match self.0.recv_timeout(LOOK_AGAIN) {
                 Ok(written) => return written.map(|()| Printed::Yes),
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -1,5 +1,7 @@
 //! Colors by meaning, durations by size.
 
+use std::time::Duration;
+
 use console::Style;
 
 /// What a piece of text means; the color follows from it.
@@ -38,6 +40,14 @@ impl Paint {
             Tone::Faint => Style::new().dim(),
         };
         style.force_styling(true).apply_to(text).to_string()
+    }
+}
+
+/// A duration in whole seconds, as it is told while something lasts: `31s`, `2m 05s`, `1h 07m`.
+pub(super) fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds => elapsed(seconds * 1000),
     }
 }
 

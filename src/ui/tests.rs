@@ -10,11 +10,15 @@ struct Seen {
     err: Box<dyn Fn() -> String>,
 }
 
+fn no_size() -> Option<(u16, u16)> {
+    None
+}
+
 fn ui(flags: Flags) -> Seen {
     let (out, read_out) = stream::captured();
     let (err, read_err) = stream::captured();
     let settings = Settings::resolve(flags, &Environment::default());
-    Seen { ui: Ui::on(settings, out, err), out: Box::new(read_out), err: Box::new(read_err) }
+    Seen { ui: Ui::on(settings, out, err, no_size), out: Box::new(read_out), err: Box::new(read_err) }
 }
 
 const TEXT: Flags = Flags { format: Format::Text, color: ColorChoice::Auto, verbose: false, quiet: false };
@@ -37,7 +41,7 @@ fn both(report: &impl Report) -> String {
 #[test]
 fn an_error_that_standard_output_does_not_take_is_told_on_standard_error() {
     let (err, read_err) = stream::captured();
-    let ui = Ui::on(Settings::resolve(JSON, &Environment::default()), stream::full(), err);
+    let ui = Ui::on(Settings::resolve(JSON, &Environment::default()), stream::full(), err, no_size);
     let error = ui.result(&samples::versions()).unwrap_err();
     ui.error(&error);
     assert!(read_err().starts_with("error: the result could not be written to standard output"), "{}", read_err());
@@ -53,6 +57,7 @@ fn schema_of(sample: &str) -> &str {
     match sample.split('_').next().unwrap_or(sample) {
         "providers" | "versions" => "listed",
         "deployments" => "list",
+        "start" | "stop" => "power",
         command => command,
     }
 }
@@ -73,14 +78,14 @@ macro_rules! report_snapshots {
 }
 
 report_snapshots! {
-    health status_ready status_interrupted status_two_addresses init deploy plan destroy destroy_dry_run
+    health status_ready status_interrupted status_two_addresses init deploy start stop plan destroy destroy_dry_run
     doctor info info_with_password sql_rows sql_without_rows cache_list cache_prune version
     providers versions deployments deployments_none support license certificate
 }
 
 #[test]
 fn events_are_as_their_schema_says() {
-    for event in samples::deploy_events() {
+    for event in sample_events::deploy_events().into_iter().chain(sample_events::stopped_events()) {
         let stamped = Stamped { at: "2026-01-02T03:04:05.678Z".into(), event };
         schema::assert_fits("event", &serde_json::to_value(stamped).unwrap());
     }
@@ -108,10 +113,10 @@ fn emit(seen: &Seen, events: Vec<Event>) {
 #[test]
 fn progress_is_text_on_standard_error_and_the_result_stands_alone() {
     let seen = ui(TEXT);
-    emit(&seen, samples::deploy_events());
+    emit(&seen, sample_events::deploy_events());
     seen.ui.result(&samples::deploy()).unwrap();
     assert!((seen.err)().contains("[2/4] create machines … 12.3s"));
-    assert!((seen.out)().starts_with("database_ready: exasol-0001abff"));
+    assert!((seen.out)().starts_with("demo is ready (1m 35s)."));
     let shown = (seen.err)() + &(seen.out)();
     assert!(!shown.chars().any(|c| c != '\n' && sanitize::is_harmful(c)), "control characters without a terminal");
 }
@@ -119,7 +124,7 @@ fn progress_is_text_on_standard_error_and_the_result_stands_alone() {
 #[test]
 fn json_is_one_object_a_line_and_the_result_is_the_last() {
     let seen = ui(JSON);
-    emit(&seen, samples::deploy_events());
+    emit(&seen, sample_events::deploy_events());
     seen.ui.result(&samples::deploy()).unwrap();
     assert_eq!((seen.err)(), "");
     let lines: Vec<Value> = (seen.out)().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -131,7 +136,7 @@ fn json_is_one_object_a_line_and_the_result_is_the_last() {
 
 #[test]
 fn json_event_lines() {
-    let lines: String = samples::deploy_events()
+    let lines: String = sample_events::deploy_events()
         .into_iter()
         .map(|event| json::event(&Stamped { at: "2026-01-02T03:04:05.678Z".into(), event }))
         .collect();
@@ -141,7 +146,7 @@ fn json_event_lines() {
 #[test]
 fn quiet_leaves_warnings_and_the_result() {
     let seen = ui(Flags { quiet: true, ..TEXT });
-    emit(&seen, samples::deploy_events());
+    emit(&seen, sample_events::deploy_events());
     seen.ui.result(&samples::deploy()).unwrap();
     let told = (seen.err)();
     assert!(told.starts_with("warning: ") && !told.contains("create machines"), "{told}");
@@ -168,14 +173,14 @@ fn outside_an_operation_only_warnings_are_told() {
         let told = (seen.err)();
         assert!(told.starts_with("warning: made the pool 'default'\n"), "{told}");
         assert!(!told.contains("KVM"), "the report tells it: {told}");
-        assert_eq!((seen.out)().lines().count(), if flags.format == Format::Json { 1 } else { 6 });
+        assert_eq!((seen.out)().lines().count(), if flags.format == Format::Json { 1 } else { 7 });
     }
 }
 
 #[test]
 fn a_warning_check_of_an_operation_is_told_with_what_mends_it() {
     let seen = ui(TEXT);
-    emit(&seen, samples::deploy_events());
+    emit(&seen, sample_events::deploy_events());
     let expected =
         "warning: KVM runs guests: it does not here: emulation is slow\n         mend: sudo chmod 660 /dev/kvm\n";
     assert!((seen.err)().contains(expected), "{}", (seen.err)());
@@ -199,7 +204,7 @@ fn colors_mark_words_and_nothing_else_changes() {
     let plain = ui(TEXT);
     let colored = ui(Flags { color: ColorChoice::Always, ..TEXT });
     for seen in [&plain, &colored] {
-        emit(seen, samples::deploy_events());
+        emit(seen, sample_events::deploy_events());
         seen.ui.result(&samples::status_interrupted()).unwrap();
         seen.ui.error(&Error::other("no"));
     }
@@ -245,19 +250,19 @@ fn the_global_json_format_beats_the_table() {
 fn progress_that_nobody_reads_keeps_no_result() {
     let (out, read_out) = stream::captured();
     let (_stall, err) = stream::stalled();
-    let ui = Ui::on(Settings::resolve(TEXT, &Environment::default()), out, err);
+    let ui = Ui::on(Settings::resolve(TEXT, &Environment::default()), out, err, no_size);
     let sink = ui.begin_progress(Interrupt::never(), Signals::End);
-    samples::deploy_events().into_iter().for_each(|event| sink.emit(event));
+    sample_events::deploy_events().into_iter().for_each(|event| sink.emit(event));
     ui.end_progress();
     ui.result(&samples::deploy()).unwrap();
-    assert!(read_out().starts_with("database_ready"));
+    assert!(read_out().starts_with("demo is ready"));
 }
 
 /// A command whose results nobody reads, and how it gets signals.
 fn unread(signals: Signals) -> (Ui, stream::Stall, Arc<crate::signal::Keys>) {
     let (stall, out) = stream::stalled();
     let (interrupt, keys) = Interrupt::manual();
-    let ui = Ui::on(Settings::resolve(TEXT, &Environment::default()), out, stream::captured().0);
+    let ui = Ui::on(Settings::resolve(TEXT, &Environment::default()), out, stream::captured().0, no_size);
     ui.begin_progress(interrupt, signals);
     (ui, stall, keys)
 }

@@ -43,7 +43,7 @@ fn a_failing_tool_is_named_with_its_own_words_what_exists_and_what_is_next() {
             .code(1)
             .says("no such thing")
             .says("the fake was told so")
-            .says("1 resources exist (1 libvirt_domain)")
+            .says("the machine of n11")
             .says("exasol deploy");
         let state = world.state();
         assert_eq!(state["phase"], phase);

@@ -11,6 +11,7 @@ mod confd;
 mod connect;
 mod database;
 mod deploy;
+mod display;
 mod engine;
 mod environment;
 mod floors;

@@ -42,8 +42,9 @@ pub(super) fn events() -> String {
         `deploy`, `stop`, `start`, `destroy` and `health --repair` print them with `--json`, one object a line, before\n\
         the result; the same lines are in `logs/<time>-<operation>/events.jsonl`. Every event has `event`, its name, and `at`, the moment\n\
         (RFC 3339, UTC). The [schema](schemas/event.json).\n\n\
-        `step_progress` is in the log only: it says how far a transfer is, many times a second. When nobody reads standard\n\
-        output for a long time, events are left out, and a `warning` says how many; the log has all of them.\n\n"
+        `step_progress` and `node_waiting` are in the log only: they say how far a transfer is and what nodes that boot are\n\
+        waiting for, every second or more often. When nobody reads standard output for a long time, events are left out, and a\n\
+        `warning` says how many; the log has all of them.\n\n"
         .to_owned();
     for event in schema["oneOf"].as_array().unwrap() {
         let name = event["properties"]["event"]["const"].as_str().unwrap();

@@ -110,6 +110,18 @@ fn error() -> Value {
         /// Commands that lead on from here.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<Vec<String>>,
+        /// The step in which the operation ended.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// What was seen of the machines that explains it: "n11's machine is off".
+        #[serde(skip_serializing_if = "Option::is_none")]
+        machines: Option<Vec<String>>,
+        /// Something exists that is paid for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        costs: Option<bool>,
+        /// A common cause, recognized by what a tool printed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// The preflight checks that failed.
         #[serde(skip_serializing_if = "Option::is_none")]
         checks: Option<Vec<Check>>,
@@ -118,6 +130,16 @@ fn error() -> Value {
         /// Of `machine_dead`.
         #[serde(skip_serializing_if = "Option::is_none")]
         machine: Option<Machine>,
+    }
+    /// What is behind a failure.
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Cause {
+        /// `dns`, `proxy`, `registry_unreachable`, `unreachable`, `credentials_refused`, `permission`, `quota`, `no_capacity`,
+        /// `no_room`, `apparmor`
+        code: String,
+        /// One sentence for people.
+        text: String,
     }
     /// A machine that does not boot.
     #[derive(JsonSchema)]

@@ -28,6 +28,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// News of a node at most this often, and a word without news this often; each times the nodes that are told of.
 const NEWS: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What is redrawn in place changes at most this often.
+const SHOW: Duration = Duration::from_secs(1);
 
 /// How far SSH is on each node, told from one task and read in another.
 #[derive(Clone, Default)]
@@ -72,6 +74,16 @@ struct Watch {
     address: Option<IpAddr>,
     told: String,
     told_at: Instant,
+    /// What whoever watches was told last, and when.
+    shown: Option<(Waiting, Instant)>,
+}
+
+/// What a node is waited for, as it is shown to somebody who watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Waiting {
+    address: Option<IpAddr>,
+    waits_for: String,
+    console: Option<String>,
 }
 
 /// What a machine has done so far.
@@ -104,8 +116,8 @@ impl<'a> Guard<'a> {
         let watch = |node: &NodePlan| {
             let earlier = earlier::panic(&work.dir, work.log.path(), &node.name);
             let (told, told_at) = (String::new(), now);
-            let watch =
-                Watch { since: now, resets: 0, activity: None, asked: None, earlier, address: None, told, told_at };
+            let (activity, asked, address, shown) = (None, None, None, None);
+            let watch = Watch { since: now, resets: 0, activity, asked, earlier, address, told, told_at, shown };
             (node.name.clone(), watch)
         };
         let nodes = work.cluster.nodes.iter().map(watch).collect();
@@ -193,6 +205,7 @@ impl<'a> Guard<'a> {
     /// One line when something is new, and a sign of life of our own where nothing is.
     fn tell(&mut self, work: &Work, plan: &NodePlan, facts: &Facts) {
         let session = self.sessions.of(&plan.name).map(|(progress, _)| progress);
+        self.show(work, &plan.name, session.as_ref(), &facts.console);
         if session == Some(Progress::Ready) {
             return;
         }
@@ -206,6 +219,20 @@ impl<'a> Guard<'a> {
             work.detail(format!("{begun} s: {waits}"));
             watch.told = waits;
             watch.told_at = Instant::now();
+        }
+    }
+
+    /// What has changed, for somebody who watches.
+    fn show(&mut self, work: &Work, node: &str, session: Option<&Progress>, console: &View) {
+        let Some(watch) = self.nodes.get_mut(node) else { return };
+        let waits_for = short(watch.address, session, console);
+        let now = Waiting { address: watch.address, waits_for, console: console.last.clone() };
+        let is_news = watch.shown.as_ref().is_none_or(|(before, at)| *before != now && at.elapsed() >= SHOW);
+        if is_news {
+            let Waiting { address, waits_for, console } = now.clone();
+            let address = address.map(|address| address.to_string());
+            work.sink.emit(Event::NodeWaiting { node: node.to_owned(), address, waits_for, console });
+            watch.shown = Some((now, Instant::now()));
         }
     }
 
@@ -290,6 +317,18 @@ fn waits_for(node: &str, address: Option<IpAddr>, session: Option<&Progress>, co
             format!("{node} has the address {address} and does not answer on its SSH port yet{on_console}")
         }
         (Some(_), Some(progress)) => format!("{node}: {}{on_console}", progress.text()),
+    }
+}
+
+/// What a node is waited for, beside its address and its console.
+fn short(address: Option<IpAddr>, session: Option<&Progress>, console: &View) -> String {
+    match (address, session) {
+        (None, _) => "waiting for an address".to_owned(),
+        (Some(_), None | Some(Progress::Silent(_))) => match &console.boot.stage {
+            Some(stage) => format!("cloud-init's stage {stage}; SSH does not answer yet"),
+            None => "SSH does not answer yet".to_owned(),
+        },
+        (Some(_), Some(progress)) => progress.text(),
     }
 }
 

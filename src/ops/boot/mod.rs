@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use super::operation::Work;
 use super::{node_records, power, ssh_files};
 use crate::error::{Error, Result};
-use crate::events::StepInfo;
+use crate::events::{Event, StepInfo};
 use crate::model::{Machine, Node, NodePlan};
 use crate::tools::ssh_ready::{Progress, wait_ready};
 pub(super) use console::{Consoles, follow};
@@ -142,6 +142,15 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
         sessions.saw(node, progress);
         if !matches!(progress, Progress::Silent(_)) {
             work.detail(format!("{node}: {}", progress.text()));
+        }
+        if work.cluster.host().is_none() || *progress == Progress::Ready {
+            let address = targets.iter().find(|target| target.node == node).and_then(|target| target.address);
+            work.sink.emit(Event::NodeWaiting {
+                node: node.to_owned(),
+                address: address.map(|address| address.ip().to_string()),
+                waits_for: progress.text(),
+                console: None,
+            });
         }
     };
     wait_ready(&ssh, &targets, limit, &work.interrupt, &tell).await

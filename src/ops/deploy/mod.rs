@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::apply::{self, APPLY, PLAN};
 use super::boot::{self, BOOT};
+use super::info::admin_ui;
 use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
@@ -36,11 +37,11 @@ pub struct DeployRequest<'a> {
 /// A database that is ready answers at once.
 const VERIFY_LIMIT: Duration = Duration::from_secs(5);
 
-const PREFLIGHT: StepInfo = StepInfo { id: "preflight", title: "check this machine and the target" };
-const IMAGE: StepInfo = StepInfo { id: "image", title: "provide the base image" };
-const RENDER: StepInfo = StepInfo { id: "render", title: "render Terraform files" };
-const ARTIFACTS: StepInfo = StepInfo { id: "artifacts", title: "provide the database release" };
-const INSTALL: StepInfo = StepInfo { id: "install", title: "set up the nodes and install the database" };
+const PREFLIGHT: StepInfo = StepInfo { id: "preflight", title: "check this machine" };
+const IMAGE: StepInfo = StepInfo { id: "image", title: "get the base image" };
+const RENDER: StepInfo = StepInfo { id: "render", title: "write Terraform's files" };
+const ARTIFACTS: StepInfo = StepInfo { id: "artifacts", title: "get the database release" };
+const INSTALL: StepInfo = StepInfo { id: "install", title: "install the database" };
 
 pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<DeployReport> {
     let since = Instant::now();
@@ -204,7 +205,10 @@ fn report(work: &Work, request: &DeployRequest<'_>, since: Instant) -> DeployRep
     });
     DeployReport {
         deployment: state.id.to_string(),
-        status: crate::model::Phase::DatabaseReady,
+        name: work.dir.name(),
+        directory: request.dir.clone(),
+        admin_ui: state.nodes.first().map(|node| admin_ui(node.public_ip)).unwrap_or_default(),
+        status: Phase::DatabaseReady,
         rehearsal: recorded::is_rehearsal(&work.dir),
         nodes: nodes.collect(),
         certificate_fingerprint: state.certificate_fingerprint.clone().unwrap_or_default(),

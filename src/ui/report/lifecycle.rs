@@ -1,15 +1,18 @@
 //! `init`, `deploy`, `deploy --plan` and `destroy`.
 
-use crate::model::{DeployReport, DestroyReport, InitReport, OptionChange, PlanReport, PowerReport, UpdateReport};
+use crate::model::{
+    DeployReport, DestroyReport, InitReport, OptionChange, Phase, PlanReport, PowerReport, UpdateReport, quote,
+};
 use crate::ui::page::{Column, Page};
 use crate::ui::style::{Tone, count, elapsed};
 
-use super::{REHEARSAL, Report, version};
+use super::{Report, version};
 
 impl Report for InitReport {
     fn text(&self, page: &mut Page) {
-        page.headline(Tone::Good, "initialized:", &self.deployment);
+        page.headline(Tone::Good, "initialized:", &self.name);
         page.facts(&[
+            ("id", self.deployment.clone()),
             ("directory", self.directory.display().to_string()),
             ("provider", self.provider.clone()),
             ("database", version(&self.db_version, self.rehearsal)),
@@ -25,8 +28,13 @@ impl Report for InitReport {
 
 impl Report for PowerReport {
     fn text(&self, page: &mut Page) {
-        let rest = format!("{} ({}) in {}", self.deployment, self.nodes.join(", "), elapsed(self.took_ms));
-        page.headline(Tone::Good, &format!("{}:", self.status), &rest);
+        let nodes = self.nodes.join(", ");
+        let (state, machines) = match self.status {
+            Phase::Stopped => ("is stopped", "are off"),
+            _ => ("is ready", "are on"),
+        };
+        let rest = format!("({}). The machines {machines}: {nodes}.", elapsed(self.took_ms));
+        page.headline(Tone::Good, &format!("{} {state}", self.name), &rest);
         if let Some(remark) = &self.remark {
             page.line(remark);
         }
@@ -37,9 +45,9 @@ impl Report for PowerReport {
 impl Report for UpdateReport {
     fn text(&self, page: &mut Page) {
         if self.changed.is_empty() {
-            page.headline(Tone::Good, "unchanged:", &self.deployment);
+            page.headline(Tone::Good, "unchanged:", &self.name);
         } else {
-            page.headline(Tone::Good, "updated:", &self.deployment);
+            page.headline(Tone::Good, "updated:", &self.name);
             let rows: Vec<_> = self.changed.iter().map(row).collect();
             page.table(&[Column::left("OPTION"), Column::left("FROM"), Column::left("TO")], &rows);
         }
@@ -62,27 +70,19 @@ fn row(change: &OptionChange) -> Vec<String> {
 }
 
 impl Report for DeployReport {
+    /// What one needs next: how to connect, and how to remove it. Nodes and certificate are in `info`.
     fn text(&self, page: &mut Page) {
-        let label = if self.rehearsal { format!(" ({REHEARSAL})") } else { String::new() };
-        let rest = format!("{} in {}{label}", self.deployment, elapsed(self.took_ms));
-        page.headline(Tone::Good, &format!("{}:", self.status), &rest);
-        let two_addresses = self.nodes.iter().any(|node| node.private_ip != node.public_ip);
-        let mut columns = vec![Column::left("NODE"), Column::left("ADDRESS")];
-        if two_addresses {
-            columns.push(Column::left("PRIVATE"));
-        }
-        let rows: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| {
-                let mut row = vec![node.name.clone(), node.public_ip.clone()];
-                row.extend(two_addresses.then(|| node.private_ip.clone()));
-                row
-            })
-            .collect();
-        page.table(&columns, &rows);
-        page.line(&format!("certificate SHA-256 {}", self.certificate_fingerprint));
-        page.next(&self.next);
+        let what = if self.rehearsal { " It is a rehearsal: it answers SELECT 1 and holds no data." } else { "" };
+        let rest = format!("({}).{what}", elapsed(self.took_ms));
+        page.headline(Tone::Good, &format!("{} is ready", self.name), &rest);
+        page.blank();
+        let in_dir = |command: &str| format!("exasol {command} -d {}", quote(&self.directory.to_string_lossy()));
+        page.ways(&[
+            ("SQL shell", in_dir("sql"), ""),
+            ("Clients", in_dir("info"), "JDBC, ODBC, pyexasol, DBeaver"),
+            ("Admin UI", self.admin_ui.clone(), ""),
+            ("Remove", in_dir("destroy"), ""),
+        ]);
     }
 }
 
@@ -104,10 +104,10 @@ impl Report for DestroyReport {
         let status = format!("{}:", self.status);
         let things = count(self.removed.len(), "thing");
         let removed = if self.dry_run {
-            page.headline(Tone::Strong, &status, &format!("{}; nothing was changed", self.deployment));
+            page.headline(Tone::Strong, &status, &format!("{}; nothing was changed", self.name));
             format!("{things} would be removed")
         } else {
-            page.headline(Tone::Good, &status, &format!("{} in {}", self.deployment, elapsed(self.took_ms)));
+            page.headline(Tone::Good, &status, &format!("{} in {}", self.name, elapsed(self.took_ms)));
             format!("{things} removed")
         };
         if self.removed.is_empty() {

@@ -1,0 +1,115 @@
+//! After an operation that has not done its work: what exists now, what the machines look like, what to run next.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::operation::Work;
+use super::switcher::Switcher;
+use super::{power, terraform_dir};
+use crate::deployment::transitions::{self, Cause, Next};
+use crate::error::{Aftermath, Error};
+use crate::model::{Machine, Operation, Power};
+use crate::signal::Interrupt;
+
+/// A hypervisor answers at once, a cloud's API within seconds. Somebody who has pressed Ctrl-C waits for less.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+const STOPPED_LIMIT: Duration = Duration::from_secs(1);
+/// The steps that need machines which run: where they fail, a machine may be the cause.
+const NEED_MACHINES: [&str; 8] =
+    ["boot", "addresses", "install", "database_start", "login", "database_stop", "services_stop", "power_on"];
+
+/// The error of an operation, with all that is known now. `unrecorded`: why its end could not be written down.
+pub(super) async fn explain(
+    work: &mut Work,
+    root: &Path,
+    operation: Operation,
+    step: &str,
+    cause: Error,
+    unrecorded: Option<Error>,
+) -> Error {
+    let mut after = Aftermath {
+        name: work.dir.name(),
+        directory: root.to_owned(),
+        step: step.to_owned(),
+        nodes: machines_that_exist(work),
+        ..Aftermath::default()
+    };
+    after.costs = work.cluster.provider.is_cloud() && !exists_nothing(work);
+    let is_stopped = matches!(cause, Error::Interrupted { .. });
+    if (is_stopped && !after.nodes.is_empty()) || NEED_MACHINES.contains(&step) {
+        let machines = look(work, if is_stopped { STOPPED_LIMIT } else { LOOK_LIMIT }).await;
+        after.running = !machines.is_empty() && machines.iter().all(|machine| machine.power == Power::Running);
+        // A machine's death explains itself.
+        if !is_stopped && !matches!(cause, Error::MachineDead { .. }) {
+            after.machines = machines.iter().filter_map(|machine| trouble(machine, step)).collect();
+        }
+    }
+    let mut now = terraform_dir::what_exists(&work.dir, work.cluster.provider.machine_types);
+    if let Some(error) = unrecorded {
+        now.push_str(&format!("; the state could not be written ({error})"));
+    }
+    let next = match Cause::from(&cause) {
+        Cause::Connection | Cause::Other if !work.has_changed() => vec![Next::run(operation, "once that is fixed")],
+        _ => transitions::next_commands(work.dir.state().phase, false),
+    };
+    after.why = next.iter().map(|next| next.why).collect();
+    let next = next.iter().map(|next| next.at(root)).collect();
+    Error::Operation { operation, cause: Box::new(cause), now, next, after: Box::new(after) }
+}
+
+/// What is seen of the machines; nothing where nobody answers in time.
+async fn look(work: &mut Work, limit: Duration) -> Vec<Machine> {
+    // The work is over: a signal that has ended it does not end this.
+    let never = Interrupt::never();
+    work.cluster.switcher = Switcher::of(work.cluster.provider, &work.dir.state().spec, &never);
+    work.interrupt = never;
+    let machines = tokio::time::timeout(limit, power::machines(work)).await;
+    machines.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+/// Why a machine may be what the operation failed at.
+fn trouble(machine: &Machine, step: &str) -> Option<String> {
+    let node = &machine.node;
+    match machine.power {
+        Power::Running => match &machine.unplugged {
+            Some(why) => Some(format!("{node}'s machine is cut off from its network: {why}")),
+            None if step == "boot" && machine.addresses.is_empty() => {
+                Some(format!("{node}'s machine runs, but has got no address (no DHCP lease)"))
+            }
+            None => None,
+        },
+        Power::Unknown | Power::Absent => None,
+        Power::Missing => Some(format!("{node}'s machine does not exist any more")),
+        Power::Off | Power::Paused | Power::Crashed => Some(format!("{node}'s machine is {}", machine.state())),
+    }
+}
+
+fn exists_nothing(work: &Work) -> bool {
+    terraform_dir::resources(&work.dir.terraform_dir()).is_some_and(|known| known.is_empty())
+}
+
+/// The nodes whose machines Terraform has made.
+fn machines_that_exist(work: &Work) -> Vec<String> {
+    let made = terraform_dir::of_types(&work.dir.terraform_dir(), work.cluster.provider.machine_types);
+    let is_made = |name: &str| made.iter().any(|address| address.contains(&format!("[\"{name}\"]")));
+    work.cluster.nodes.iter().map(|plan| plan.name.clone()).filter(|name| is_made(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_explains_a_failure_is_named() {
+        let machine = |power| Machine::with_power("n11", power);
+        assert_eq!(trouble(&machine(Power::Off), "install").unwrap(), "n11's machine is off");
+        assert_eq!(trouble(&machine(Power::Missing), "install").unwrap(), "n11's machine does not exist any more");
+        assert_eq!(trouble(&machine(Power::Unknown), "install"), None);
+        assert_eq!(trouble(&machine(Power::Running), "install"), None);
+        assert!(trouble(&machine(Power::Running), "boot").unwrap().contains("no DHCP lease"));
+        let known = Machine { addresses: vec!["192.0.2.7".parse().unwrap()], ..machine(Power::Running) };
+        assert_eq!(trouble(&known, "boot"), None);
+        let halted = Machine { halted: Some("its disk got an I/O error".into()), ..machine(Power::Paused) };
+        assert_eq!(trouble(&halted, "login").unwrap(), "n11's machine is paused: its disk got an I/O error");
+    }
+}
