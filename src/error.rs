@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Check, Holder, InvalidValue, Operation, Phase};
+use crate::model::{Check, Holder, InvalidValue, Operation, Phase, quote};
 use crate::signal::Interrupted;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,7 +56,7 @@ pub enum Error {
     Usage { message: String, hint: Option<String> },
 
     #[error("{} is not a deployment directory (no deployment.json)", dir.display())]
-    NotADeployment { dir: PathBuf },
+    NotADeployment { dir: PathBuf, similar: Option<String> },
     #[error("{} already holds the deployment {deployment} ({phase})", dir.display())]
     AlreadyInitialized { dir: PathBuf, deployment: String, phase: Phase },
     #[error("{} is not empty ({found})", dir.display())]
@@ -232,11 +232,15 @@ impl Error {
         match self {
             Error::InvalidValue { .. } => None,
             Error::Usage { hint, .. } | Error::NotYet { hint, .. } => hint.clone(),
-            Error::NotADeployment { .. } => {
+            Error::NotADeployment { similar: Some(name), .. } => Some(format!("did you mean -d {}?", quote(name))),
+            Error::NotADeployment { similar: None, .. } => {
                 Some("name one with -d DIR, or make one: exasol init --cloud-provider libvirt -d DIR".into())
             }
             Error::AlreadyInitialized { phase, dir, .. } => Some(match phase {
-                Phase::Destroyed => "a destroyed directory is not used again: choose another with -d DIR".into(),
+                Phase::Destroyed => format!(
+                    "deploy it anew, with the same options: exasol deploy -d {}; or choose another directory with -d DIR",
+                    quote(&dir.to_string_lossy())
+                ),
                 _ => format!(
                     "see its status: exasol status -d {}; or choose another directory with -d DIR",
                     dir.display()

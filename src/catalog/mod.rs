@@ -17,6 +17,7 @@ pub use numbers::{
     KNOWN, Number, RELEASE_SERVER, c4_on_server, is_c4_version, newest_c4, next_numbers, number_of_file, on_server,
 };
 pub use providers::{
-    InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region, regions,
+    InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region,
+    regions, rehearsal_default,
 };
 pub use versions::{find_among, find_version, is_rehearsal, of_spec, parse_catalog, unknown, versions};

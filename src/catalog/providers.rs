@@ -52,6 +52,14 @@ pub fn default_instance_type(provider: &str, arch: &str) -> Option<&'static str>
     provider_table(provider)?.get("default_instance_type")?.get(arch)?.as_str()
 }
 
+/// What an option is on that provider where a rehearsal is asked for and the option is not, as it would be typed.
+pub fn rehearsal_default(provider: &str, flag: &str) -> Option<String> {
+    match provider_table(provider)?.get("rehearsal")?.get(flag)? {
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
 /// Empty for a provider without regions.
 pub fn default_region(provider: &str) -> &'static str {
     provider_table(provider).and_then(|t| t.get("default_region")?.as_str()).unwrap_or_default()

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::error::Result;
+use crate::ops::named;
 use crate::ui::{ColorChoice, Flags, Format};
 
 /// The global options, resolved.
@@ -24,7 +26,7 @@ pub(super) fn add(command: Command) -> Command {
     };
     command
         .arg(
-            global("deployment-dir", "The deployment's directory")
+            global("deployment-dir", "The deployment's directory, or its name")
                 .short('d')
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
@@ -68,6 +70,11 @@ pub(super) fn add(command: Command) -> Command {
 }
 
 impl Globals {
+    /// With the directory of the deployment that is there, if its name was typed.
+    pub(super) fn there(&self) -> Result<Self> {
+        Ok(Self { deployment_dir: named::find(&self.deployment_dir)?, ..self.clone() })
+    }
+
     pub(super) fn read(matches: &ArgMatches) -> Self {
         // clap copies global values down: the innermost matches know what was given after the command.
         let mut inner = matches;

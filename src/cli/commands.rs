@@ -4,8 +4,8 @@ use clap::{ArgMatches, Command};
 
 use super::args::{self, Globals};
 use super::{
-    cache, certificate, completions, deploy, destroy, doctor, health, info, init, license, list, logs, man, sql, ssh,
-    start, status, stop, support, version, versions,
+    cache, certificate, completions, cp, deploy, destroy, doctor, health, info, init, license, list, logs, man, open,
+    run, sql, ssh, start, status, stop, support, tunnel, up, version, versions,
 };
 use crate::error::{Error, Result};
 use crate::ui::Ui;
@@ -16,29 +16,36 @@ const WIDTH: usize = 80;
 /// Runs a command; the number is the exit status.
 enum Run {
     Usual(fn(&Globals, &ArgMatches, &Ui) -> Result<u8>),
+    /// Works on a deployment that is there: `-d` takes its name too.
+    There(fn(&Globals, &ArgMatches, &Ui) -> Result<u8>),
     /// Needs to know all commands: the tree from which arguments are parsed.
     OfTree(fn(Command, &ArgMatches, &Ui) -> Result<u8>),
 }
 
-use Run::{OfTree, Usual};
+use Run::{OfTree, There, Usual};
 
 /// In the order of the help text.
-static COMMANDS: [(fn() -> Command, Run); 21] = [
+static COMMANDS: [(fn() -> Command, Run); 26] = [
     (init::command, Usual(init::run)),
-    (deploy::command, Usual(deploy::run)),
-    (status::command, Usual(status::run)),
-    (stop::command, Usual(stop::run)),
-    (start::command, Usual(start::run)),
-    (health::command, Usual(health::run)),
-    (destroy::command, Usual(destroy::run)),
+    (up::command, Usual(up::run)),
+    (deploy::command, There(deploy::run)),
+    (status::command, There(status::run)),
+    (stop::command, There(stop::run)),
+    (start::command, There(start::run)),
+    (health::command, There(health::run)),
+    (destroy::command, There(destroy::run)),
+    (run::command, Usual(run::run)),
     (doctor::command, Usual(doctor::run)),
-    (info::command, Usual(info::run)),
-    (ssh::command, Usual(ssh::run)),
-    (sql::command, Usual(sql::run)),
-    (logs::command, Usual(logs::run)),
-    (license::command, Usual(license::run)),
-    (certificate::command, Usual(certificate::run)),
-    (support::command, Usual(support::run)),
+    (info::command, There(info::run)),
+    (ssh::command, There(ssh::run)),
+    (cp::command, There(cp::run)),
+    (tunnel::command, There(tunnel::run)),
+    (open::command, There(open::run)),
+    (sql::command, There(sql::run)),
+    (logs::command, There(logs::run)),
+    (license::command, There(license::run)),
+    (certificate::command, There(certificate::run)),
+    (support::command, There(support::run)),
     (list::command, Usual(list::run)),
     (versions::command, Usual(versions::run)),
     (cache::command, Usual(cache::run)),
@@ -70,10 +77,11 @@ pub(super) fn tree() -> Command {
 }
 
 /// Runs the command that was typed; the number is the exit status.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+pub(super) fn dispatch(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));
     match COMMANDS.iter().find(|(command, _)| command().get_name() == name) {
         Some((_, Usual(run))) => run(globals, matches, ui),
+        Some((_, There(run))) => run(&globals.there()?, matches, ui),
         Some((_, OfTree(run))) => run(tree(), matches, ui),
         None => Err(Error::other(format!("no command has the name '{name}'"))),
     }

@@ -31,6 +31,14 @@ pub(super) fn provider_arg() -> Arg {
         .help("Where to deploy: libvirt or a cloud (see --list-providers) [default: libvirt]")
 }
 
+pub(super) fn name_arg() -> Arg {
+    Arg::new("name")
+        .long("name")
+        .value_name("NAME")
+        .allow_hyphen_values(true)
+        .help("What to call the deployment, and to type after -d [default: the directory's name]")
+}
+
 pub(super) fn config_arg() -> Arg {
     Arg::new("config")
         .long("config")

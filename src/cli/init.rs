@@ -1,15 +1,18 @@
 //! `init`: its arguments, and how they become a request.
 
-use clap::{ArgMatches, Command};
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::Globals;
-use super::flags::{config_arg, flag, is_set, provider_arg, simple};
+use super::flags::{config_arg, flag, is_set, name_arg, provider_arg, simple};
 use super::runtime::until_signal;
 use super::{credentials, options, passwords, secret_args, spec};
 use crate::error::Result;
-use crate::ops::CreateMissing;
-use crate::ops::init::{self, InitRequest};
+use crate::ops::init::{self, Asked, InitRequest};
 use crate::ops::update::{self, UpdateRequest};
+use crate::ops::{Confirm, CreateMissing, named};
+use crate::providers::Provider;
 use crate::ui::Ui;
 
 pub(super) fn command() -> Command {
@@ -21,22 +24,35 @@ pub(super) fn command() -> Command {
            exasol init --cloud-provider libvirt --cluster-size 3 \\\n      \
                --data-volumes-per-node 2 --libvirt-network new -d trio\n  \
            exasol init --config cluster.toml -d prod\n  \
+           exasol init --like prod --cluster-size 1 -d test\n  \
            exasol init --cloud-provider libvirt --show-permissions\n  \
            exasol init --update --allowed-cidr 192.0.2.0/24 -d prod\n\n\
          Every option can also be set by an environment variable: --cluster-size by\n\
          EXASOL_CLUSTER_SIZE. The command line overrides the environment, and the\n\
          environment overrides the file of --config.",
-    )
-    .arg(provider_arg())
-    .arg(config_arg())
-    .arg(flag("create-missing", "Create or start a missing storage pool or network"))
-    .arg(
-        flag("update", "Change options of an existing deployment; the next deploy applies them")
-            .conflicts_with("create-missing"),
-    )
-    .arg(flag("show-permissions", "Print the permissions that an account at the provider needs, and exit"))
-    .arg(flag("list-providers", "List the providers and exit"))
-    .arg(flag("list-versions", "List the database versions and exit"));
+    );
+    description(command)
+        .arg(
+            flag("update", "Change options of an existing deployment; the next deploy applies them")
+                .conflicts_with_all(["create-missing", LIKE]),
+        )
+        .arg(flag("show-permissions", "Print the permissions that an account at the provider needs, and exit"))
+        .arg(flag("list-providers", "List the providers and exit"))
+        .arg(flag("list-versions", "List the database versions and exit"))
+}
+
+const LIKE: &str = "like";
+
+/// Adds what describes a new deployment.
+pub(super) fn description(command: Command) -> Command {
+    let like = Arg::new(LIKE)
+        .long(LIKE)
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(clap::ValueHint::DirPath)
+        .help("Take all options from this deployment (directory or name); further options override them");
+    let command = command.arg(provider_arg()).arg(config_arg()).arg(name_arg()).arg(like);
+    let command = command.arg(flag("create-missing", "Create or start a missing storage pool or network"));
     passwords::add(credentials::add(options::add(command)))
 }
 
@@ -53,41 +69,51 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
         ui.result(&init::permissions(spec::provider(matches, None)?)?)?;
         return Ok(0);
     }
-    secret_args::refuse_two_readers_of_stdin(
-        matches,
-        passwords::NAMES.iter().map(|(n, _)| *n).chain(credentials::names()),
-    )?;
     if is_set(matches, "update") {
-        return update(globals, matches, ui);
+        let dir = globals.there()?.deployment_dir;
+        let request = changes(&dir, matches, update::provider(&dir)?)?;
+        let report = until_signal(ui, async |context| update::run(context, request).await)?;
+        ui.result(&report)?;
+        return Ok(0);
     }
-    let spec::Wanted { spec, release, credentials, mut warnings, file } = spec::wanted(matches)?;
-    let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
     let confirm = |question: &str| ui.confirm(question);
-    let request = InitRequest {
-        dir: globals.deployment_dir.clone(),
-        spec,
-        release,
-        passwords,
-        credentials,
-        warnings,
-        create_missing: if is_set(matches, "create-missing") {
-            CreateMissing::Yes
-        } else {
-            CreateMissing::Ask(&confirm)
-        },
-    };
+    let request = request(&globals.deployment_dir, matches, &confirm)?;
     let report = until_signal(ui, async |context| init::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)
 }
 
-fn update(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let dir = globals.deployment_dir.clone();
-    let spec::Wanted { spec: changes, release, credentials, mut warnings, file } =
-        spec::changes(matches, update::provider(&dir)?)?;
+/// A new deployment, as the command line describes it.
+pub(super) fn request<'a>(dir: &Path, matches: &ArgMatches, confirm: Confirm<'a>) -> Result<InitRequest<'a>> {
+    refuse_two_readers_of_stdin(matches)?;
+    let create_missing =
+        if is_set(matches, "create-missing") { CreateMissing::Yes } else { CreateMissing::Ask(confirm) };
+    let dir = dir.to_owned();
+    if let Some(other) = matches.get_one::<PathBuf>(LIKE) {
+        let other = named::find(other)?;
+        let (spec, provider) = init::like(&other)?;
+        let asked = changes(&other, matches, provider)?;
+        let UpdateRequest { name, changes, release, passwords, credentials, warnings, .. } = asked;
+        let spec = Asked::Like(spec, changes);
+        return Ok(InitRequest { dir, name, spec, release, passwords, credentials, warnings, create_missing });
+    }
+    let spec::Wanted { spec, release, credentials, mut warnings, file } = spec::wanted(matches)?;
+    let name = spec::name(matches, file.as_ref())?;
     let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
-    let request = UpdateRequest { dir, changes, release, passwords, credentials, warnings };
-    let report = until_signal(ui, async |context| update::run(context, request).await)?;
-    ui.result(&report)?;
-    Ok(0)
+    let spec = Asked::Spec(spec);
+    Ok(InitRequest { dir, name, spec, release, passwords, credentials, warnings, create_missing })
+}
+
+/// What the command line asks for that may differ from the deployment in `dir`, on that provider.
+pub(super) fn changes(dir: &Path, matches: &ArgMatches, provider: &'static Provider) -> Result<UpdateRequest> {
+    refuse_two_readers_of_stdin(matches)?;
+    let spec::Wanted { spec: changes, release, credentials, mut warnings, file } = spec::changes(matches, provider)?;
+    let name = spec::name(matches, file.as_ref())?;
+    let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
+    Ok(UpdateRequest { dir: dir.to_owned(), name, changes, release, passwords, credentials, warnings })
+}
+
+fn refuse_two_readers_of_stdin(matches: &ArgMatches) -> Result<()> {
+    let secrets = passwords::NAMES.iter().map(|(name, _)| *name).chain(credentials::names());
+    secret_args::refuse_two_readers_of_stdin(matches, secrets)
 }

@@ -10,6 +10,7 @@ mod certificate;
 mod commands;
 mod completions;
 mod config_file;
+mod cp;
 mod credentials;
 mod deploy;
 mod destroy;
@@ -23,8 +24,10 @@ mod license;
 mod list;
 mod logs;
 mod man;
+mod open;
 mod options;
 mod passwords;
+mod run;
 mod runtime;
 mod secret_args;
 mod spec;
@@ -35,6 +38,8 @@ mod start;
 mod status;
 mod stop;
 mod support;
+mod tunnel;
+mod up;
 mod version;
 mod versions;
 
@@ -65,7 +70,7 @@ pub fn main() -> ExitCode {
     let ui =
         Ui::new(Settings::resolve(globals.flags, &Environment::read())).with_result_file(globals.result_file.clone());
     start_tracing(&globals, &ui);
-    let code = commands::run(&globals, &matches, &ui).unwrap_or_else(|error| {
+    let code = commands::dispatch(&globals, &matches, &ui).unwrap_or_else(|error| {
         ui.error(&error);
         error.exit_code()
     });

@@ -34,7 +34,13 @@ pub(super) const COMMON: &[OptionDef] = &[
         "1",
     ),
     with_default(
-        option("db-version", "V", OptionKind::Text, "Database version: a name from exasol versions, or any X.Y.Z"),
+        option(
+            "db-version",
+            "V",
+            OptionKind::Text,
+            "Database version: a name from exasol versions, or any X.Y.Z; \
+            rehearsal: no database, on the smallest nodes",
+        ),
         "default",
     ),
     option("c4-version", "X.Y.Z", OptionKind::Text, "Version of c4 to use instead of the known one"),
@@ -183,6 +189,11 @@ pub(super) struct Sources<'a> {
 impl Sources<'_> {
     /// The option's value, checked; None when nobody gave one and it has no default.
     pub(super) fn get(&self, def: &OptionDef) -> Result<Option<Value>> {
+        self.get_or(def, None)
+    }
+
+    /// As [`Sources::get`], with another default, if there is one: as it would be typed.
+    pub(super) fn get_or(&self, def: &OptionDef, implied: Option<String>) -> Result<Option<Value>> {
         if self.is_typed(def) {
             let label = format!("--{}", def.flag);
             return self.typed(def, &label).map(Some);
@@ -195,7 +206,8 @@ impl Sources<'_> {
         if let Some((value, label)) = self.file.and_then(|f| f.get(def.flag)) {
             return parse(def, &label, &toml_texts(def, &label, value)?).map(Some);
         }
-        def.default.map(|d| parse(def, def.flag, &[d.to_owned()])).transpose()
+        let default = implied.or_else(|| def.default.map(str::to_owned));
+        default.map(|text| parse(def, def.flag, &[text])).transpose()
     }
 
     /// Whether it was given on the command line. A command such as `cache` does not have every flag.

@@ -10,7 +10,7 @@ use super::options::{self, Sources, invalid};
 use super::{credentials, environment, passwords};
 use crate::catalog;
 use crate::error::{Error, Result};
-use crate::model::{OptionDef, Options, Spec, SpecChange, env_name};
+use crate::model::{OptionDef, Options, Spec, SpecChange, check_name, env_name};
 use crate::ops::{Given, ReleaseRequest};
 use crate::providers::{self, Provider};
 
@@ -70,20 +70,37 @@ pub(super) fn of_options(matches: &ArgMatches) -> Result<Spec> {
 
 /// The provider that was named, or the default one.
 pub(super) fn provider(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<&'static Provider> {
-    let name = match matches.try_get_one::<String>("cloud-provider").ok().flatten() {
-        Some(typed) => Some(typed.clone()),
-        None => match env(&env_name("cloud-provider"))? {
-            Some(value) => Some(value),
-            None => file.map(|f| f.text("cloud-provider")).transpose()?.flatten(),
-        },
-    };
+    let name = word(matches, file, "cloud-provider")?;
     providers::find(name.as_deref().unwrap_or(providers::DEFAULT))
+}
+
+/// What the deployment shall be called; None: as its directory.
+pub(super) fn name(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<Option<String>> {
+    let name = word(matches, file, "name")?;
+    name.as_deref().map(check_name).transpose()?;
+    Ok(name)
+}
+
+/// The same, for a command that reads nothing else of the file.
+pub(super) fn name_of(matches: &ArgMatches) -> Result<Option<String>> {
+    name(matches, config_file(matches)?.as_ref())
+}
+
+/// A word that is no option of the table: command line, environment, file.
+fn word(matches: &ArgMatches, file: Option<&ConfigFile>, flag: &str) -> Result<Option<String>> {
+    if let Some(typed) = matches.try_get_one::<String>(flag).ok().flatten() {
+        return Ok(Some(typed.clone()));
+    }
+    match env(&env_name(flag))? {
+        Some(value) => Ok(Some(value)),
+        None => Ok(file.map(|f| f.text(flag)).transpose()?.flatten()),
+    }
 }
 
 fn config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
     let path = matches.try_get_one::<PathBuf>("config").ok().flatten();
     let names = options::keys().map(str::to_owned).chain(passwords::keys()).chain(credentials::keys());
-    path.map(|path| ConfigFile::read(path, names.chain(["cloud-provider".to_owned()]))).transpose()
+    path.map(|path| ConfigFile::read(path, names.chain(["cloud-provider", "name"].map(str::to_owned)))).transpose()
 }
 
 fn env(name: &str) -> Result<Option<String>> {
@@ -91,13 +108,14 @@ fn env(name: &str) -> Result<Option<String>> {
 }
 
 fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
+    let small = implied(sources, provider)?;
     let mut common = Options::new();
     for def in options::COMMON {
-        common.extend(sources.get(def)?.map(|value| (def.key.to_owned(), value)));
+        common.extend(sources.get_or(def, small(def))?.map(|value| (def.key.to_owned(), value)));
     }
     let mut own = Options::new();
     for def in options::of(provider) {
-        own.extend(sources.get(def)?.map(|value| (def.key.to_owned(), value)));
+        own.extend(sources.get_or(def, small(def))?.map(|value| (def.key.to_owned(), value)));
     }
     let number =
         |key: &str| common.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
@@ -116,6 +134,19 @@ fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
         multicast_overlay: common.get("enable-multicast-overlay").and_then(Value::as_bool).unwrap_or(false),
         engine: text("engine").filter(|engine| engine != options::ANY_ENGINE),
         options: own,
+    })
+}
+
+/// What a rehearsal implies: small nodes. A machine type that was asked for says itself how big a node is.
+fn implied(sources: &Sources, provider: &Provider) -> Result<impl Fn(&OptionDef) -> Option<String>> {
+    let value = |flag: &str| options::find(flag).map_or(Ok(None), |def| sources.get(def));
+    let version = value("db-version")?;
+    let is_rehearsal = version.as_ref().and_then(Value::as_str).is_some_and(catalog::is_rehearsal);
+    let has_type = value("instance-type")?.is_some();
+    let (name, own) = (provider.name, provider.options);
+    Ok(move |def: &OptionDef| {
+        let is_size_of_type = has_type && own.iter().any(|own| own.flag == def.flag);
+        (is_rehearsal && !is_size_of_type).then(|| catalog::rehearsal_default(name, def.flag)).flatten()
     })
 }
 
@@ -178,4 +209,49 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
     let release = release(&sources, &|def| sources.is_asked_for(def))?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
     Ok(Wanted { spec: changes, release, credentials, warnings, file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flags::{config_arg, provider_arg};
+    use super::*;
+
+    fn spec_of(line: &str) -> Spec {
+        let command = clap::Command::new("init").arg(provider_arg()).arg(config_arg());
+        let matches = options::add(command).get_matches_from(format!("init {line}").split(' '));
+        let nothing = |_: &str| Ok(None);
+        let sources = Sources { matches: &matches, env: &nothing, file: None };
+        spec(&sources, provider(&matches, None).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_rehearsal_gets_the_least_that_each_provider_takes() {
+        for provider in providers::ALL {
+            let spec = spec_of(&format!("--cloud-provider {} --db-version rehearsal", provider.name));
+            (provider.validate)(&spec).unwrap();
+            let disk = spec.data_volume_size;
+            let less = Spec { data_volume_size: disk - 1, ..spec.clone() };
+            assert!(disk <= 2 || (provider.validate)(&less).is_err(), "{}: {disk} GB", provider.name);
+            let less = Spec { root_volume_size: spec.root_volume_size - 1, ..spec.clone() };
+            let least = provider.has_fixed_root_disk() || spec.root_volume_size <= 5;
+            assert!(least || (provider.validate)(&less).is_err(), "{}", provider.name);
+            let size = (provider.size)(&spec, &Options::new()).unwrap().unwrap();
+            let all = catalog::instance_types(provider.name);
+            let sizes = all.iter().filter_map(|name| catalog::instance_type(provider.name, name));
+            assert!(size.memory_mb <= sizes.map(|t| t.size.memory_mb).min().unwrap(), "{}", provider.name);
+        }
+    }
+
+    #[test]
+    fn what_is_given_wins_over_what_a_rehearsal_implies() {
+        let small = spec_of("--db-version rehearsal");
+        assert_eq!((small.root_volume_size, small.data_volume_size), (5, 2));
+        assert_eq!((small.options["memory"].as_u64(), small.options["vcpus"].as_u64()), (Some(1), Some(1)));
+        let own = spec_of("--db-version rehearsal --libvirt-memory 3 --data-volume-size 7");
+        assert_eq!((own.data_volume_size, own.options["memory"].as_u64()), (7, Some(3)));
+        let typed = spec_of("--db-version rehearsal --instance-type medium");
+        assert!(!typed.options.contains_key("memory") && !typed.options.contains_key("vcpus"));
+        let real = spec_of("--db-version default");
+        assert_eq!((real.root_volume_size, real.data_volume_size), (50, 100));
+    }
 }

@@ -35,7 +35,7 @@ impl DeploymentDir {
         match State::read(&root.join(STATE_FILE))? {
             Some(state) => Ok(DeploymentDir { root, named: path.to_owned(), state }),
             None if root.join(BASH_FILE).exists() => Err(Error::BashDeployment { dir: root }),
-            None => Err(Error::NotADeployment { dir: root }),
+            None => Err(Error::NotADeployment { dir: root, similar: None }),
         }
     }
 
@@ -76,9 +76,13 @@ impl DeploymentDir {
         &self.named
     }
 
-    /// What people call the deployment: its directory's name.
+    /// What people call it: the name that `init --name` gave, else the directory's. Not unique.
     pub fn name(&self) -> String {
-        name_of(&self.root, &self.state)
+        let of_directory = || {
+            let real = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+            real.file_name().map(|name| name.to_string_lossy().into_owned())
+        };
+        self.state.name.clone().or_else(of_directory).unwrap_or_else(|| self.state.id.to_string())
     }
 
     /// The directory itself, absolute.
@@ -137,12 +141,6 @@ impl DeploymentDir {
 }
 
 /// Independent of a later change of the working directory; symbolic links stay as they were typed.
-/// What people call the deployment in that directory.
-pub fn name_of(root: &Path, state: &State) -> String {
-    let name = absolute(root).ok().and_then(|root| Some(root.file_name()?.to_string_lossy().into_owned()));
-    name.unwrap_or_else(|| state.id.to_string())
-}
-
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(not_a_directory(path));

@@ -18,6 +18,7 @@
 //! | `edits` | which rendered files were edited by hand |
 //! | `transitions` | which operation runs from which phase, and what it leads to |
 //! | `names` | what is in a directory |
+//! | `leave` | what becomes of the directory of a destroyed deployment |
 //! | `oplog` | [`OpLog`]: the log folder of one operation |
 //! | `debug_log` | [`DebugLog`]: `debug.log` in the running operation's folder |
 //! | `index` | [`Index`]: which deployments a user has, kept outside of their directories |
@@ -41,6 +42,7 @@ mod edits;
 mod history;
 mod index;
 pub mod keys;
+mod leave;
 mod lock;
 mod locked;
 mod names;
@@ -55,7 +57,7 @@ mod testing;
 
 pub use create::NewDeployment;
 pub use debug_log::DebugLog;
-pub use dir::{DeploymentDir, name_of};
+pub use dir::DeploymentDir;
 pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::Locked;
+use super::{Locked, State};
 use crate::error::Result;
 use crate::model::{HashOrigin, LastError, Node, Options, Phase, Spec};
 
@@ -70,6 +70,25 @@ impl Locked {
                 state.engine = engine;
             }
         })
+    }
+
+    /// A destroyed deployment begins anew, as `init` would have made it: nothing of what it was is left but its name
+    /// and what was asked for.
+    pub fn renewed(&mut self, fresh: State) -> Result<()> {
+        self.update(|state| {
+            let rendered = std::mem::take(&mut state.rendered);
+            *state = State { rendered, ..fresh };
+        })
+    }
+
+    /// These passwords are people's own from now on, by their names in `secrets.json`.
+    pub fn given_passwords(&mut self, names: BTreeSet<String>) -> Result<()> {
+        self.update(|state| state.own_passwords.extend(names))
+    }
+
+    /// People call it this from now on.
+    pub fn renamed(&mut self, name: String) -> Result<()> {
+        self.update(|state| state.name = Some(name))
     }
 
     /// A release without recorded checksums was downloaded: these are its from now on, lower-case hex. One that is

@@ -20,6 +20,9 @@ const SCHEMA: u32 = 1;
 pub struct State {
     pub schema: u32,
     pub id: DeploymentId,
+    /// As people call it, where `--name` gave one. None: its directory's name (see [`super::DeploymentDir::name`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub spec: Spec,
     pub phase: Phase,
     /// RFC 3339, UTC, seconds.
@@ -71,6 +74,9 @@ pub struct State {
     /// made without a word in Terraform's state. None of it was there before, so none holds anything older.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub creating: BTreeSet<String>,
+    /// The passwords that people gave, by their names in `secrets.json`; the others were made up.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub own_passwords: BTreeSet<String>,
     /// What was rendered: relative path to the hash of what we wrote (see `edits`).
     #[serde(default)]
     pub rendered: BTreeMap<String, String>,
@@ -87,6 +93,7 @@ impl State {
         State {
             schema: SCHEMA,
             id,
+            name: None,
             spec,
             phase: Phase::Initialized,
             created_at: now.clone(),
@@ -106,6 +113,7 @@ impl State {
             ever_ready: false,
             engine: None,
             creating: BTreeSet::new(),
+            own_passwords: BTreeSet::new(),
             rendered: BTreeMap::new(),
             rendering: BTreeMap::new(),
         }

@@ -28,8 +28,8 @@ const fn table(phase: Phase) -> &'static [Operation] {
         Phase::StartInProgress | Phase::StartFailed => &[Start, Deploy, Stop, Update, Repair, Destroy],
         // Half of it is gone already: the only way is on.
         Phase::DestroyInProgress | Phase::DestroyFailed => &[Destroy],
-        // A destroyed directory is not deployed again: `init` makes a new one.
-        Phase::Destroyed => &[Destroy],
+        // Deploy begins anew, with another id, other keys and other passwords.
+        Phase::Destroyed => &[Deploy, Destroy],
     }
 }
 
@@ -121,19 +121,14 @@ pub struct Next {
     pub command: &'static str,
     /// What it does from here: "resumes where it was interrupted".
     pub why: &'static str,
-    /// The operation that it runs; None for commands that only look, or work elsewhere.
+    /// The operation that it runs; None for commands that only look.
     pub operation: Option<Operation>,
-    /// Whether it works on this deployment.
-    here: bool,
 }
 
 impl Next {
     /// The command for the deployment in `dir`, as it can be pasted into a shell.
     pub fn at(&self, dir: &Path) -> String {
-        match self.here {
-            true => format!("{} -d {}", self.command, quote(&dir.to_string_lossy())),
-            false => self.command.to_owned(),
-        }
+        format!("{} -d {}", self.command, quote(&dir.to_string_lossy()))
     }
 
     pub const fn run(operation: Operation, why: &'static str) -> Next {
@@ -145,12 +140,12 @@ impl Next {
             Operation::Update => "exasol init --update",
             Operation::Repair => "exasol health --repair",
         };
-        Next { command, why, operation: Some(operation), here: true }
+        Next { command, why, operation: Some(operation) }
     }
 
     /// A command that changes nothing.
     pub const fn look(command: &'static str, why: &'static str) -> Next {
-        Next { command, why, operation: None, here: true }
+        Next { command, why, operation: None }
     }
 }
 
@@ -184,12 +179,7 @@ pub fn next_commands(phase: Phase, running: bool) -> Vec<Next> {
             vec![Next::run(Start, "tries to start it again"), Next::run(Deploy, "repairs the cluster")]
         }
         Phase::DestroyInProgress | Phase::DestroyFailed => vec![Next::run(Destroy, "removes what is left")],
-        Phase::Destroyed => vec![Next {
-            command: "exasol init -d NEW_DIR",
-            why: "makes a new deployment in another directory",
-            operation: None,
-            here: false,
-        }],
+        Phase::Destroyed => vec![Next::run(Deploy, "creates it anew, with new keys and passwords")],
     }
 }
 
@@ -218,7 +208,7 @@ mod tests {
             (Phase::StartFailed, [true, true, true, true, true, true]),
             (Phase::DestroyInProgress, [false, false, false, true, false, false]),
             (Phase::DestroyFailed, [false, false, false, true, false, false]),
-            (Phase::Destroyed, [false, false, false, true, false, false]),
+            (Phase::Destroyed, [true, false, false, true, false, false]),
         ];
         assert_eq!(expected.map(|(phase, _)| phase), Phase::ALL);
         for (phase, row) in expected {
@@ -249,8 +239,7 @@ mod tests {
                     assert!(may(operation, phase), "{operation} from {phase}");
                 }
             }
-            let leads_on = next.iter().any(|n| n.operation.is_some() || !n.here);
-            assert!(leads_on, "{phase}");
+            assert!(next.iter().any(|n| n.operation.is_some()), "{phase}");
         }
     }
 
@@ -312,7 +301,5 @@ mod tests {
         let at = |dir: &str| next_commands(Phase::Initialized, false)[0].at(Path::new(dir));
         assert_eq!(at("/srv/my-cluster"), "exasol deploy -d /srv/my-cluster");
         assert_eq!(at("/srv/it's mine"), r"exasol deploy -d '/srv/it'\''s mine'");
-        let elsewhere = next_commands(Phase::Destroyed, false)[0];
-        assert_eq!(elsewhere.at(Path::new("/srv/old")), elsewhere.command);
     }
 }

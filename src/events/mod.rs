@@ -35,6 +35,7 @@ pub enum Event {
     /// An operation has begun. Its steps are listed in advance.
     OperationStarted {
         operation: Operation,
+        /// Its id.
         deployment: String,
         /// The name that people know the deployment by.
         name: String,

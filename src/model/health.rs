@@ -89,7 +89,10 @@ pub struct NodeHealth {
 pub struct HealthReport {
     /// `healthy`: no error among the issues; else `problems`.
     pub status: &'static str,
+    /// Its id.
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     pub phase: Phase,
     pub rehearsal: bool,
     pub nodes: Vec<NodeHealth>,

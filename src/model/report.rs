@@ -40,6 +40,7 @@ pub struct LastError {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UpdateReport {
+    /// Its id.
     pub deployment: String,
     /// What people call it.
     pub name: String,
@@ -65,6 +66,7 @@ pub struct OptionChange {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PowerReport {
+    /// Its id.
     pub deployment: String,
     /// What people call it.
     pub name: String,
@@ -98,7 +100,10 @@ pub struct StatusReport {
     /// When the phase and the other recorded facts were written; RFC 3339, UTC.
     pub recorded_at: String,
     pub reason: String,
+    /// Its id.
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     pub provider: String,
     pub db_version: String,
     pub rehearsal: bool,
@@ -150,6 +155,7 @@ pub struct NodeStatus {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InitReport {
+    /// Its id.
     pub deployment: String,
     /// What people call it.
     pub name: String,
@@ -169,6 +175,7 @@ pub struct InitReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeployReport {
+    /// Its id.
     pub deployment: String,
     /// What people call it.
     pub name: String,
@@ -197,6 +204,7 @@ pub struct NodeAddress {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DestroyReport {
+    /// Its id.
     pub deployment: String,
     /// What people call it.
     pub name: String,
@@ -221,7 +229,10 @@ pub struct DoctorReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InfoReport {
+    /// Its id.
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     pub rehearsal: bool,
     pub db_version: String,
     /// Where the files come from, and their checksums. Absent if this binary contains the files.
@@ -270,6 +281,9 @@ pub struct DeploymentsReport {
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KnownDeployment {
+    /// Its id.
+    pub deployment: String,
+    /// What people call it; the id where nobody can tell.
     pub name: String,
     /// Empty if it is no longer known.
     #[serde(serialize_with = "shown_path::one")]
@@ -295,6 +309,75 @@ pub struct KnownDeployment {
     pub copies: Vec<PathBuf>,
     /// Commands to run next.
     pub next: Vec<String>,
+}
+
+/// `tunnel`, once it is open.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TunnelReport {
+    /// Its id.
+    pub deployment: String,
+    /// What people call it.
+    pub name: String,
+    pub node: String,
+    /// Address and port on this machine: `127.0.0.1:8563`.
+    pub sql: Option<String>,
+    /// As drivers take it.
+    pub dsn: Option<String>,
+    pub user: String,
+    pub certificate_fingerprint: Option<String>,
+    pub admin_ui: Option<String>,
+}
+
+/// `open`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OpenReport {
+    /// Its id.
+    pub deployment: String,
+    /// What people call it.
+    pub name: String,
+    pub url: String,
+    pub user: String,
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
+    pub password_file: PathBuf,
+    /// Shows the password.
+    pub password_command: String,
+    pub certificate_fingerprint: Option<String>,
+    /// A browser was told to show it.
+    pub opened: bool,
+    /// Where nodes are behind a jump host: the command after which it is on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<String>,
+}
+
+/// `run`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RunReport {
+    pub name: String,
+    /// It is gone if the cluster was destroyed.
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
+    pub directory: PathBuf,
+    /// The command's; 128 + n if signal n ended it.
+    pub exit_code: u8,
+    /// False with `--keep` after a failure, and if destroy failed.
+    pub destroyed: bool,
+    pub took_ms: u64,
+    pub next: Vec<String>,
+}
+
+/// `run --clean`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CleanReport {
+    /// Names of runs.
+    pub destroyed: Vec<String>,
+    /// Whose process lives: they destroy their clusters themselves.
+    pub at_work: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// `sql --format`.
@@ -372,7 +455,10 @@ words! {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LicenseReport {
+    /// Its id.
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     pub rehearsal: bool,
     /// The file that has just been uploaded.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shown_path::maybe")]
@@ -388,7 +474,10 @@ pub struct LicenseReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificateReport {
+    /// Its id.
     pub deployment: String,
+    /// What people call it.
+    pub name: String,
     /// SHA-256 of the only certificate to which passwords are sent. Null: it is read again over SSH.
     pub recorded: Option<String>,
     pub nodes: Vec<NodeCertificate>,

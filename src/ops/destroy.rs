@@ -39,7 +39,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     }
     // What cannot be listed now is an error of the operation itself, recorded there; the question needs no list then.
     let listed = doomed.unwrap_or_default();
-    confirm(context, &request, &id, &listed)?;
+    confirm(context, &request, &about.name, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         believe(&work.dir, work.cluster.provider, work.from)?;
@@ -59,10 +59,10 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     })
 }
 
-fn confirm(context: &Context, request: &DestroyRequest<'_>, id: &str, listed: &[String]) -> Result<()> {
+fn confirm(context: &Context, request: &DestroyRequest<'_>, name: &str, listed: &[String]) -> Result<()> {
     let Some(confirm) = request.confirm else { return Ok(()) };
     let list: String = listed.iter().map(|thing| format!("  {thing}\n")).collect();
-    let answer = confirm(&format!("{list}Destroy {id} with all its data?"));
+    let answer = confirm(&format!("{list}Destroy {name} with all its data?"));
     context.interrupt.check()?;
     match answer {
         Some(true) => Ok(()),

@@ -26,6 +26,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let secrets = if show_password { Some(dir.secrets()?) } else { None };
     Ok(InfoReport {
         deployment: state.id.to_string(),
+        name: dir.name(),
         rehearsal: recorded::is_rehearsal(&dir),
         db_version: state.spec.db_version.clone(),
         release: recorded::version(&dir).ok().and_then(ReleaseInfo::of),

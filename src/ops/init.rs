@@ -1,22 +1,26 @@
 //! `init`: check the target, then make a directory; nothing is written before all checks passed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, versions};
+use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, update, versions};
 use crate::catalog;
-use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys, name_of};
+use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
 use crate::model::{
     Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Spec,
+    SpecChange,
 };
 use crate::providers::{self, Provider};
 use crate::render::{self, ReadmeInput};
 
 pub struct InitRequest<'a> {
     pub dir: PathBuf,
-    pub spec: Spec,
+    /// What people call it; None: the directory's name.
+    pub name: Option<String>,
+    pub spec: Asked,
     pub release: ReleaseRequest,
     pub passwords: Passwords,
     /// Credentials of a cloud that were typed.
@@ -26,19 +30,53 @@ pub struct InitRequest<'a> {
     pub create_missing: CreateMissing<'a>,
 }
 
+/// What is to be deployed.
+pub enum Asked {
+    Spec(Spec),
+    /// The same as another deployment, but for these changes.
+    Like(Spec, Vec<SpecChange>),
+}
+
 /// None: generated.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Passwords {
     pub db: Option<String>,
     pub adminui: Option<String>,
     pub host: Option<String>,
 }
 
+/// What another deployment was asked to be, and where.
+///
+/// # Errors
+/// Those of reading it; this version may not know what it names.
+pub fn like(dir: &Path) -> Result<(Spec, &'static Provider)> {
+    let provider = update::provider(dir)?;
+    Ok((DeploymentDir::open(dir)?.state().spec.clone(), provider))
+}
+
+impl Passwords {
+    /// With the names that they have in `secrets.json`.
+    pub(super) fn named(&self) -> [(&'static str, &Option<String>); 3] {
+        [("db_password", &self.db), ("adminui_password", &self.adminui), ("host_password", &self.host)]
+    }
+
+    /// Those that were given, by these names.
+    pub(super) fn given(&self) -> BTreeSet<String> {
+        self.named().into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
-    let InitRequest { dir, mut spec, release, passwords, credentials, mut warnings, create_missing } = request;
+    let InitRequest { dir, name, spec, release, passwords, credentials, mut warnings, create_missing } = request;
     DeploymentDir::check_target(&dir)?;
+    let mut spec = match spec {
+        Asked::Spec(mut spec) => {
+            release::resolve(&mut spec, &release, None)?;
+            spec
+        }
+        Asked::Like(other, changes) => update::merged(context, &other, &changes, &release).await?,
+    };
     let provider = providers::find(&spec.provider)?;
-    release::resolve(&mut spec, &release, None)?;
     spec.multicast_overlay |= provider.cloud().is_some_and(|cloud| cloud.always_overlay);
     (provider.validate)(&spec)?;
     floors::check(provider, &spec, None)?;
@@ -48,12 +86,12 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     warnings.extend(warnings_of(&spec, &checks));
     let version = catalog::of_spec(&spec)?.clone();
     let secrets = (passwords, credentials);
-    let deployment = new_deployment(provider, spec, &version, secrets, facts)?;
+    let deployment = new_deployment(provider, (name, spec), &version, secrets, facts)?;
     // From here on nothing waits: the directory is made as a whole.
     context.interrupt.check()?;
     let created = DeploymentDir::create(&dir, deployment)?;
     warnings.extend(known::remember(&created));
-    Ok(report(&dir, created.state(), &version, warnings, checks))
+    Ok(report(&dir, &created, &version, warnings, checks))
 }
 
 fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
@@ -68,17 +106,20 @@ fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
     warnings
 }
 
-fn new_deployment(
+/// A deployment that nobody has deployed yet: with an id, keys and passwords of its own.
+pub(super) fn new_deployment(
     provider: &Provider,
-    spec: Spec,
+    (name, spec): (Option<String>, Spec),
     version: &DbVersion,
     (passwords, credentials): (Passwords, Given),
     facts: crate::model::Options,
 ) -> Result<NewDeployment> {
     let id = keys::generate_id()?;
     let nodes = NodePlan::all(&id, &spec);
+    let own_passwords = passwords.given();
     let secrets = Secrets { cloud: credentials, ..new_secrets(&id, &nodes, passwords)? };
-    let state = State::new(id, spec, facts);
+    let mut state = State::new(id, spec, facts);
+    (state.name, state.own_passwords) = (name, own_passwords);
     let mut files = render_input::terraform(provider, &state, &secrets, &nodes, true)?;
     files.push(render::readme(&ReadmeInput { id: &state.id, spec: &state.spec, rehearsal: version.rehearsal }));
     Ok(NewDeployment { state, secrets, files })
@@ -104,10 +145,17 @@ fn new_secrets(id: &DeploymentId, nodes: &[NodePlan], passwords: Passwords) -> R
     })
 }
 
-fn report(dir: &Path, state: &State, version: &DbVersion, warnings: Vec<String>, checks: Vec<Check>) -> InitReport {
+fn report(
+    dir: &Path,
+    created: &DeploymentDir,
+    version: &DbVersion,
+    warnings: Vec<String>,
+    checks: Vec<Check>,
+) -> InitReport {
+    let state = created.state();
     InitReport {
         deployment: state.id.to_string(),
-        name: name_of(dir, state),
+        name: created.name(),
         directory: dir.to_owned(),
         provider: state.spec.provider.clone(),
         db_version: state.spec.db_version.clone(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::user_dirs::StateDirs;
 use crate::deployment::{DeploymentDir, Index, Remembered};
 use crate::error::Result;
-use crate::model::Spec;
+use crate::model::{DeploymentId, Spec};
 
 pub(super) fn index() -> Result<Index> {
     Ok(Index::at(StateDirs::of_user()?.root.join("deployments.d")))
@@ -23,6 +23,13 @@ pub(super) fn specs() -> Vec<Spec> {
     let entries = index().and_then(|index| index.entries()).unwrap_or_default();
     let readable = entries.into_iter().filter_map(|(_, entry)| DeploymentDir::open(&entry.ok()?.directory).ok());
     readable.map(|dir| dir.state().spec.clone()).collect()
+}
+
+/// That deployment is not in that directory any more.
+pub(super) fn forget(id: &DeploymentId, dir: &DeploymentDir) {
+    let place = dir.root().canonicalize().unwrap_or_else(|_| dir.root().to_owned());
+    // Left in the index, it is found to be gone.
+    let _ = index().and_then(|index| index.forget(id, &place));
 }
 
 /// Records where this deployment is; returns what a person should know of it.

@@ -80,6 +80,7 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
     let mut rows = Vec::new();
     for (directory, found) in all.iter().zip(&found) {
         let mut row = KnownDeployment {
+            deployment: entry.deployment.to_string(),
             name: entry.deployment.to_string(),
             directory: directory.clone(),
             provider: entry.provider.clone(),
@@ -119,6 +120,7 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
 /// An entry that tells nothing but its name.
 fn unreadable(name: &str, error: &Error) -> KnownDeployment {
     KnownDeployment {
+        deployment: name.to_owned(),
         name: name.to_owned(),
         status: BROKEN.into(),
         reason: error.to_string(),
@@ -128,9 +130,9 @@ fn unreadable(name: &str, error: &Error) -> KnownDeployment {
 
 /// Drops what was lost, and what says nothing. A directory that is there stays, in whatever state it is.
 fn drop_row(index: &Index, row: &KnownDeployment, gone: Option<PathBuf>) -> Result<bool> {
-    match (gone, DeploymentId::try_from(row.name.clone())) {
+    match (gone, DeploymentId::try_from(row.deployment.clone())) {
         (Some(directory), Ok(id)) => index.forget(&id, &directory).map(|()| true),
-        _ if is_unreadable(row) => index.forget_unreadable(&row.name),
+        _ if is_unreadable(row) => index.forget_unreadable(&row.deployment),
         _ => Ok(false),
     }
 }
@@ -151,6 +153,7 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
         Ok(Ok(report)) => {
             row.status = report.status;
             row.reason = report.reason;
+            row.name = report.name;
             row.provider = report.provider;
             row.phase = Some(report.phase);
             row.db_version = Some(report.db_version);

@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod certificate;
+pub mod cp;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
@@ -15,7 +16,10 @@ pub mod init;
 pub mod license;
 pub mod list;
 pub mod logs;
+pub mod named;
+pub mod open;
 pub mod plan;
+pub mod run;
 pub mod sql;
 pub mod ssh;
 pub mod stand_in;
@@ -23,6 +27,8 @@ pub mod start;
 pub mod status;
 pub mod stop;
 pub mod support;
+pub mod tunnel;
+pub mod up;
 pub mod update;
 pub mod version;
 pub mod versions;

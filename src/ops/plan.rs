@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::host::HostConnection;
+use super::operation::in_dir;
 use super::user_dirs::CacheDirs;
 use super::{Context, apply, credentials, engine, floors, recorded, render_input, workdir};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
-use crate::model::{ChangeAction, NodePlan, Operation, PlanReport, PlannedChange};
+use crate::model::{ChangeAction, NodePlan, Operation, Phase, PlanReport, PlannedChange};
 use crate::providers::Provider;
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
@@ -18,6 +19,13 @@ const TERRAFORM: &str = "terraform";
 pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let dir = DeploymentDir::open(root)?;
     dir.check_allowed(Operation::Deploy)?;
+    if dir.state().phase == Phase::Destroyed {
+        return Err(Error::NotYet {
+            message: "the deployment is destroyed: deploy creates all of it anew, and there is nothing to compare"
+                .into(),
+            hint: Some(in_dir("exasol deploy", root)),
+        });
+    }
     let provider = recorded::provider(&dir)?;
     let copy = Scratch::make()?;
     let plan = in_copy(context, &dir, provider, &copy).await?.plan().await?;

@@ -9,13 +9,15 @@ use serde_json::{Map, Value};
 use super::init::Passwords;
 use super::operation::in_dir;
 use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded, release};
-use crate::deployment::{DeploymentDir, Secrets, State, Update, keys, name_of};
+use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, SpecChange, UpdateReport, shown_address};
 use crate::providers::{Place, Provider};
 
 pub struct UpdateRequest {
     pub dir: PathBuf,
+    /// What people call it from now on; None: as before.
+    pub name: Option<String>,
     /// What was asked for. It meets the recorded spec under the lock: another update may run at the same time.
     pub changes: Vec<SpecChange>,
     pub release: ReleaseRequest,
@@ -24,6 +26,8 @@ pub struct UpdateRequest {
     pub warnings: Vec<String>,
 }
 
+/// What people call the deployment, which is recorded beside the specification.
+const NAME: &str = "name";
 /// What of a cluster with a database in it can change everywhere.
 const ACCESS: &str = "allowed_cidrs";
 /// What can change on clouds, while the machines are off: there a change of size may cut the power. On
@@ -50,7 +54,8 @@ pub fn provider(dir: &Path) -> Result<&'static Provider> {
 }
 
 pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
-    let UpdateRequest { dir: root, changes: wanted, release: asked, passwords, credentials, mut warnings } = request;
+    let UpdateRequest { dir: root, name, changes: wanted, release: asked, passwords, credentials, mut warnings } =
+        request;
     let dir = DeploymentDir::open(&root)?;
     dir.check_allowed(Operation::Update)?;
     // Without the lock: to read a release's files takes minutes.
@@ -68,6 +73,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     let state = locked.state().clone();
     floors::check(provider, &spec, Some(&state.spec))?;
     let mut changed = changes(&state.spec, &spec)?;
+    let mut renamed = Vec::new();
     let engine = match changed.iter().any(|change| change.option == ENGINE) {
         true => Some(engine::change(&state, spec.engine.as_ref(), &locked.terraform_dir())?),
         false => None,
@@ -75,12 +81,21 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     if state.installed {
         changed.iter().try_for_each(|change| refuse_in_a_cluster(change, provider, &state))?;
     }
+    let given = passwords.given();
     let mut secrets = locked.secrets()?;
     changed.extend(change_secrets(&mut secrets, passwords, credentials, state.installed)?);
     add_host_keys(&mut secrets, &state, &spec)?;
+    if let Some(name) = name.filter(|name| state.name.as_ref() != Some(name)) {
+        // No deploy need apply it.
+        renamed.push(OptionChange { option: NAME.into(), from: locked.name().into(), to: name.clone().into() });
+        locked.renamed(name)?;
+    }
     if !changed.is_empty() {
         // Secrets first: a spec with more nodes than keys could not be rendered.
         locked.write_secrets(&secrets)?;
+        if !given.is_empty() {
+            locked.given_passwords(given)?;
+        }
         let warning = |spec: &Spec| floors::warning(provider, spec, &state.facts);
         warnings
             .extend(warning(&spec).filter(|new| Some(new) != warning(&state.spec).as_ref()).map(|c| floors::text(&c)));
@@ -90,16 +105,40 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     }
     Ok(UpdateReport {
         deployment: state.id.to_string(),
-        name: name_of(&root, &state),
+        name: locked.name(),
         directory: root.clone(),
         warnings,
         next: next(&changed, &locked.state().clone(), &root),
-        changed,
+        changed: changed.into_iter().chain(renamed).collect(),
     })
 }
 
+/// What was asked for and is not what is recorded, with the names of the options. Changes nothing.
+pub(super) async fn differences_from(context: &Context, request: &UpdateRequest) -> Result<Vec<OptionChange>> {
+    let dir = DeploymentDir::open(&request.dir)?;
+    let recorded = &dir.state().spec;
+    let spec = merged(context, recorded, &request.changes, &request.release).await?;
+    let mut found = changes(recorded, &spec)?;
+    let named = request.name.as_ref().filter(|name| **name != dir.name());
+    found.extend(named.map(|name| OptionChange {
+        option: NAME.into(),
+        from: dir.name().into(),
+        to: name.clone().into(),
+    }));
+    if dir.has_secrets() {
+        let (passwords, credentials) = (request.passwords.clone(), request.credentials.clone());
+        found.extend(change_secrets(&mut dir.secrets()?, passwords, credentials, false)?);
+    }
+    Ok(found)
+}
+
 /// The recorded spec with what was asked for; a release of the user's own with its checksums.
-async fn merged(context: &Context, recorded: &Spec, wanted: &[SpecChange], asked: &ReleaseRequest) -> Result<Spec> {
+pub(super) async fn merged(
+    context: &Context,
+    recorded: &Spec,
+    wanted: &[SpecChange],
+    asked: &ReleaseRequest,
+) -> Result<Spec> {
     let mut spec = wanted.iter().cloned().fold(recorded.clone(), Spec::with);
     if !release::is_of_name(recorded, &spec.db_version) || asked.catalog.is_some() {
         release::resolve(&mut spec, asked, Some(recorded))?;

@@ -58,10 +58,37 @@ impl Child {
 
     /// The group, and those descendants that have left it.
     fn kill(&self) {
-        let strays = self.pid.map(|pid| descendants(pid.as_raw_nonzero().get())).unwrap_or_default();
+        let strays = self.descendants();
         self.signal_group(Signal::KILL);
+        Self::kill_each(strays);
+    }
+
+    fn kill_descendants(&self) {
+        let strays = self.descendants();
+        self.signal_leader(Signal::KILL);
+        Self::kill_each(strays);
+    }
+
+    fn descendants(&self) -> Vec<i32> {
+        self.pid.map(|pid| descendants(pid.as_raw_nonzero().get())).unwrap_or_default()
+    }
+
+    fn kill_each(strays: Vec<i32>) {
         for pid in strays.into_iter().filter_map(Pid::from_raw) {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+
+    /// A signal for the program alone, by its number.
+    pub fn pass_on_signal(&self, signal: i32) {
+        self.signal_leader(Signal::from_named_raw(signal).unwrap_or(Signal::TERM));
+    }
+
+    /// Kills it and its descendants; with `group`, what is left of its group too.
+    pub fn kill_all(&self, group: bool) {
+        match group {
+            true => self.kill(),
+            false => self.kill_descendants(),
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod alias;
 pub mod ansible;
 mod ansible_events;
+pub mod attended;
 mod child;
 mod follow;
 pub mod http;
@@ -19,6 +20,7 @@ mod process_tree;
 pub mod requirements;
 pub mod scratch;
 pub mod ssh;
+pub mod ssh_forward;
 pub mod ssh_link;
 pub mod ssh_ready;
 pub mod ssh_scan;

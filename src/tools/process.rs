@@ -121,6 +121,12 @@ impl Tool {
         self
     }
 
+    /// The program gets our own variables too: it is the user's, and not a tool of ours.
+    pub fn with_own_env(mut self) -> Self {
+        self.unset.clear();
+        self
+    }
+
     pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cwd = Some(dir.into());
         self
@@ -278,6 +284,23 @@ impl Tool {
     /// Starts a program for as long as somebody talks to it by its stdin and stdout; dropped, its group is killed.
     pub(super) fn converse(self, stderr: Stdio) -> Result<Child> {
         self.spawn(Stdio::piped(), Stdio::piped(), stderr, Signal::KILL)
+    }
+
+    /// Starts a program that uses our own input and output: with `own_group` in a process group of its own, and
+    /// without anything to read, where nobody sits at a terminal; with `aside` it prints on our standard error only.
+    pub(super) fn beside_us(self, own_group: bool, aside: bool) -> Result<Child> {
+        let context = format!("cannot run {}", self.program.display());
+        let mut command = self.command();
+        if own_group {
+            command.stdin(Stdio::null()).process_group(0);
+        }
+        if aside {
+            let errors = rustix::stdio::stderr().try_clone_to_owned();
+            command.stdout(errors.map_err(Error::io("cannot duplicate a descriptor"))?);
+        }
+        let child = tokio::process::Command::from(command).spawn().map_err(Error::io(context.clone()))?;
+        let on_drop = if own_group { Signal::KILL } else { Signal::TERM };
+        Ok(Child::new(child, context, on_drop))
     }
 
     /// Becomes the program, with our terminal and in our process group. Returns only if that failed.

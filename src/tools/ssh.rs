@@ -24,11 +24,7 @@ pub struct Ssh {
 impl Ssh {
     /// Error: [`Error::ToolMissing`].
     pub fn new(config: impl Into<PathBuf>) -> Result<Ssh> {
-        let program = find("ssh").ok_or_else(|| Error::ToolMissing {
-            tool: "ssh".into(),
-            needed: None,
-            install: "install the OpenSSH client: apt install openssh-client, or dnf install openssh-clients".into(),
-        })?;
+        let program = find("ssh").ok_or_else(|| missing("ssh"))?;
         Ok(Ssh { program, config: config.into(), lines: Vec::new() })
     }
 
@@ -99,9 +95,29 @@ impl Ssh {
         self.tool().args(["-o", "BatchMode=yes", "-T", "--"]).arg(node)
     }
 
-    fn tool(&self) -> Tool {
-        let tool = Tool::new(&self.program).arg("-F").arg(&self.config);
+    /// Becomes scp, which copies the paths before the last one to that: `NODE:PATH` is a path on a node. Returns only
+    /// if scp cannot be started.
+    pub fn copy(&self, paths: &[String], recursive: bool) -> Result<Error> {
+        let program = find("scp").ok_or_else(|| missing("scp"))?;
+        let tool = self.configured(program).args(recursive.then_some("-r"));
+        Ok(tool.arg("--").args(paths).exec())
+    }
+
+    pub(super) fn tool(&self) -> Tool {
+        self.configured(self.program.clone())
+    }
+
+    fn configured(&self, program: PathBuf) -> Tool {
+        let tool = Tool::new(program).arg("-F").arg(&self.config);
         self.lines.iter().fold(tool, |tool, line| tool.arg("-o").arg(line))
+    }
+}
+
+fn missing(tool: &str) -> Error {
+    Error::ToolMissing {
+        tool: tool.into(),
+        needed: None,
+        install: "install the OpenSSH client: apt install openssh-client, or dnf install openssh-clients".into(),
     }
 }
 

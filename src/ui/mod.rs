@@ -218,6 +218,12 @@ impl Ui {
         }
     }
 
+    /// Asks GitHub's runner to hide a secret in everything that the job prints from now on.
+    pub fn mask(&self, secret: &str) {
+        let escaped = secret.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+        self.tell(&format!("::add-mask::{escaped}\n"));
+    }
+
     /// Reads lines from the terminal, with the keys and the history that people know from shells.
     /// Without a file, or where it cannot be used, nothing is remembered beyond this process.
     pub fn line_editor(&self, history: Option<PathBuf>) -> Result<LineEditor> {

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::model::*;
 
 pub const ID: &str = "exasol-0001abff";
+const NAME: &str = "demo";
 const FINGERPRINT: &str = "3f1a0c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8";
 
 fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> NodeStatus {
@@ -24,6 +25,7 @@ fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> Node
 pub fn license() -> LicenseReport {
     LicenseReport {
         deployment: ID.into(),
+        name: NAME.into(),
         rehearsal: false,
         uploaded: Some("1234.exasol_license".into()),
         license: json!({"Contract": {"expiration_date": "2027-12-31", "license_id": 1234}, "Limits": {"max_nodes_per_cluster": "Unlimited"}}),
@@ -36,6 +38,7 @@ pub fn certificate() -> CertificateReport {
     let why = Some("its SQL port shows no certificate".to_owned());
     CertificateReport {
         deployment: ID.into(),
+        name: NAME.into(),
         recorded: Some(FINGERPRINT.into()),
         nodes: vec![
             NodeCertificate { name: "n11".into(), fingerprint: Some(FINGERPRINT.into()), why: None },
@@ -70,6 +73,7 @@ pub fn status_ready() -> StatusReport {
         update_pending: false,
         reason: "SQL answers on every node".into(),
         deployment: ID.into(),
+        name: NAME.into(),
         provider: "libvirt".into(),
         db_version: "rehearsal".into(),
         rehearsal: true,
@@ -235,6 +239,7 @@ pub fn doctor() -> DoctorReport {
 pub fn info() -> InfoReport {
     InfoReport {
         deployment: ID.into(),
+        name: NAME.into(),
         rehearsal: true,
         db_version: "rehearsal".into(),
         release: None,
@@ -280,7 +285,8 @@ pub fn sql_rows() -> SqlReport {
 }
 
 pub fn deployments() -> DeploymentsReport {
-    let known = |name: &str, directory: &str, status: &str, reason: &str| KnownDeployment {
+    let known = |id: &str, name: &str, directory: &str, status: &str, reason: &str| KnownDeployment {
+        deployment: id.into(),
         name: name.into(),
         directory: directory.into(),
         provider: "libvirt".into(),
@@ -296,9 +302,10 @@ pub fn deployments() -> DeploymentsReport {
         phase: Some(Phase::DatabaseReady),
         copies: vec!["/home/eva/demo copy".into()],
         next: vec!["exasol info -d /home/eva/demo".into()],
-        ..known("exasol-0001abff", "/home/eva/demo", "database_ready", "every node answers")
+        ..known(ID, NAME, "/home/eva/demo", "database_ready", "every node answers")
     };
     let unreadable = KnownDeployment {
+        deployment: "exasol-00000003".into(),
         name: "exasol-00000003".into(),
         status: "broken".into(),
         reason: "deployments.d/exasol-00000003.json is no entry of the index".into(),
@@ -307,7 +314,7 @@ pub fn deployments() -> DeploymentsReport {
     DeploymentsReport {
         deployments: vec![
             ready,
-            known("exasol-00000002", "/tmp/gone\u{1b}[2J", "missing", "no deployment is there"),
+            known("exasol-00000002", "exasol-00000002", "/tmp/gone\u{1b}[2J", "missing", "no deployment is there"),
             unreadable,
         ],
         pruned: vec![],
@@ -352,6 +359,7 @@ pub fn health() -> HealthReport {
     HealthReport {
         status: "problems",
         deployment: ID.into(),
+        name: NAME.into(),
         phase: Phase::DatabaseReady,
         rehearsal: false,
         nodes: vec![

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the recipes of docs/ci: their syntax, and cluster.sh with a fake exasol.
-# Needs no root and no guests; tests/ci/lab.py is the part with real ones.
+# Checks the recipes of docs/ci: their syntax, and what must hold in them. tests/cli/runs.rs tests `exasol run` with
+# fakes, tests/ci/lab.py with real guests.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""docs/ci/cluster.sh with real guests: a passing test, a failing one, and a signal in the middle.
+"""`exasol run` with real guests: a passing test, a failing one, and a signal in the middle.
 
 Usage: scripts/lab exec --name NAME -- python3 tests/ci/lab.py [EXASOL]
 
 EXASOL is the program (default: target/release/exasol). Nothing is left in the lab.
 """
 
-import json
 import os
 import pathlib
 import shutil
@@ -17,18 +16,14 @@ import tempfile
 import time
 
 REPO = pathlib.Path(__file__).resolve().parent.parent.parent
-SCRIPT = REPO / "docs/ci/cluster.sh"
-OPTIONS = [
-    *("--cloud-provider", "libvirt", "--db-version", "rehearsal", "--libvirt-memory", "1", "--libvirt-vcpus", "1"),
-    *("--root-volume-size", "5", "--data-volume-size", "2"),
-]
+OPTIONS = ["--cloud-provider", "libvirt", "--db-version", "rehearsal"]
 # The machine with which `init` tries the pool and the network.
 PROBE = "exasol-probe-"
-# What a user's test would do: log in with what the script hands over.
+# What a user's test would do: log in with what the environment has.
 LOGIN = """
 import os, pyexasol, sys
-password = open(os.environ["CLUSTER_PASSWORD_FILE"]).read().rstrip("\\n")
-connection = pyexasol.connect(dsn=os.environ["CLUSTER_DSN"], user=os.environ["CLUSTER_USER"], password=password)
+password = os.environ["EXASOL_PASSWORD"]
+connection = pyexasol.connect(dsn=os.environ["EXASOL_DSN"], user=os.environ["EXASOL_USER"], password=password)
 assert connection.execute("SELECT 1").fetchval() == 1
 open("password-seen", "w").write(password)
 sys.exit(int(sys.argv[1]))
@@ -51,29 +46,25 @@ class Runner:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ci-lab."))
         (self.folder / "bin").mkdir()
         (self.folder / "bin/exasol").symlink_to(exasol)
-        (self.folder / "tmp").mkdir()
         (self.folder / "login.py").write_text(LOGIN)
         self.environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("GITHUB_ACTIONS", "RUNNER_TEMP")},
+            **{name: value for name, value in os.environ.items() if name not in ("GITHUB_ACTIONS", "EXASOL_NAME")},
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
-            "TMPDIR": str(self.folder / "tmp"),
             "XDG_STATE_HOME": str(self.folder / "state"),
         }
 
     def start(self, name, *arguments):
         self.log = self.folder / f"{name}.log"
-        self.environment |= {"CLUSTER_DIR": str(self.folder / name), "CLUSTER_ARTIFACTS": str(self.folder / f"{name}-logs")}
         with open(self.log, "w") as log:
             return subprocess.Popen(
-                [SCRIPT, *arguments], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                ["exasol", "run", "--name", name, "--logs", f"{name}-logs", *arguments],
+                cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
 
     def destroyed(self, name):
-        """The end of every story: nothing in libvirt, a deployment that says so, logs, no password."""
+        """The end of every story: nothing in libvirt, no directory, logs, no password."""
         assert not ours(), f"left in libvirt: {ours()}"
-        assert not list((self.folder / "tmp").glob("cluster.*")), "the password is left behind"
-        state = json.loads((self.folder / name / "deployment.json").read_text())
-        assert state["phase"] == "destroyed", state["phase"]
+        assert not list((self.folder / "state/exasol/runs").iterdir()), "its directory is left behind"
         logs = self.folder / f"{name}-logs"
         assert list(logs.glob("*-deploy/events.jsonl")) and list(logs.glob("*-destroy/events.jsonl")), list(logs.iterdir())
         seen = self.folder / "password-seen"
@@ -85,7 +76,7 @@ class Runner:
 
     def story(self, name, code, *test):
         """A run with this test command ends with this exit code."""
-        process = self.start(name, "run", *OPTIONS, "--", *test)
+        process = self.start(name, *OPTIONS, "--", *test)
         end(process, code, self.log)
         assert (self.folder / "password-seen").exists(), "the test did not run"
         self.destroyed(name)
@@ -94,18 +85,18 @@ class Runner:
         """SIGTERM while init's probe runs: nothing was made, and nothing of the probe is left."""
         self.terminated(name, lambda machine: machine.startswith(PROBE))
         assert not ours(), f"left in libvirt: {ours()}"
-        assert not (self.folder / name / "deployment.json").exists()
+        assert not list((self.folder / "state/exasol/runs").glob("*/deployment.json"))
 
     def interrupted(self, name):
         """SIGTERM while a machine boots."""
         self.terminated(name, lambda machine: not machine.startswith(PROBE))
         self.destroyed(name)
-        # A second destroy, as the recipes call it, finds nothing to do.
-        end(self.start(name, "destroy"), 0, self.log)
+        # What the recipes call afterwards finds nothing to do.
+        end(self.start("clean", "--clean"), 0, self.log)
 
     def terminated(self, name, is_the_one):
         """A run that gets a SIGTERM as soon as such a machine is on."""
-        process = self.start(name, "run", *OPTIONS, "--", "touch", "ran")
+        process = self.start(name, *OPTIONS, "--", "touch", "ran")
         limit = time.monotonic() + 300
         while not any(map(is_the_one, virsh("list", "--name"))):
             assert process.poll() is None and time.monotonic() < limit, self.log.read_text()

@@ -6,7 +6,8 @@ import unittest
 import yaml
 
 CI = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/ci"
-SCRIPT = "docs/ci/cluster.sh"
+# A cluster for one command, and what destroys what a killed one has left.
+RUN, CLEAN = "exasol run --cloud-provider", "exasol run --clean"
 # Left out where the variable is empty.
 CLOSED = '${RUNNER_CIDR:+--allowed-cidr "$RUNNER_CIDR"}'
 
@@ -21,15 +22,19 @@ class Github(unittest.TestCase):
         for name, job in load("github.yml")["jobs"].items():
             with self.subTest(job=name):
                 steps = job["steps"]
-                run = next(i for i, step in enumerate(steps) if f"{SCRIPT} run" in step.get("run", ""))
-                destroy = next(i for i, step in enumerate(steps) if f"{SCRIPT} destroy" in step.get("run", ""))
+                run = next(i for i, step in enumerate(steps) if RUN in step.get("run", ""))
+                destroy = next(i for i, step in enumerate(steps) if CLEAN in step.get("run", ""))
                 self.assertLess(run, destroy)
                 self.assertEqual(steps[destroy]["if"], "always()")
                 logs = steps[-1]
                 self.assertTrue(logs["uses"].startswith("actions/upload-artifact@"))
                 self.assertEqual(logs["if"], "always()")
-                # The shell is replaced, so that a cancellation's signal meets the script.
+                # The shell is replaced, so that a cancellation's signal meets exasol.
                 self.assertTrue(steps[run]["run"].startswith("exec "))
+                self.assertIn("--logs cluster-logs", steps[run]["run"])
+                self.assertEqual(logs["with"]["path"], "cluster-logs")
+                # Two runs at the same time on one machine have two directories.
+                self.assertIn("github.run_attempt", job["env"]["EXASOL_NAME"])
                 self.assertIn("timeout-minutes", job)
 
     def test_a_newer_push_does_not_cut_a_run_short(self):
@@ -38,7 +43,7 @@ class Github(unittest.TestCase):
     def test_a_cloud_can_be_closed_to_all_but_the_runner(self):
         cloud = load("github.yml")["jobs"]["cloud"]
         self.assertEqual(cloud["env"]["RUNNER_CIDR"], "${{ vars.RUNNER_CIDR }}")
-        run = next(step["run"] for step in cloud["steps"] if f"{SCRIPT} run" in step.get("run", ""))
+        run = next(step["run"] for step in cloud["steps"] if RUN in step.get("run", ""))
         self.assertIn(CLOSED, run)
 
     def test_the_build_for_arm64_says_that_it_was_not_run(self):
@@ -50,16 +55,19 @@ class Gitlab(unittest.TestCase):
     def test_every_job_destroys_also_when_it_failed_or_was_cancelled(self):
         recipe = load("gitlab-ci.yml")
         common = recipe.pop(".cluster")
-        self.assertEqual(common["after_script"], [f"{SCRIPT} destroy"])
+        self.assertIn("$CI_JOB_ID", common["variables"]["EXASOL_NAME"])
+        self.assertEqual(common["after_script"], [f"{CLEAN} --logs cluster-logs"])
         self.assertEqual(common["artifacts"]["when"], "always")
         self.assertTrue(recipe)
         for name, job in recipe.items():
             with self.subTest(job=name):
                 self.assertEqual(job["extends"], ".cluster")
                 self.assertNotIn("after_script", job)
-                self.assertTrue(any(f"{SCRIPT} run" in line for line in job["script"]))
-                # The script and after_script are shells of their own.
-                self.assertIn("CLUSTER_DIR", job["variables"])
+                self.assertTrue(any(RUN in line for line in job["script"]))
+                if "image" in job:
+                    # after_script finds of a container only what is in the project's folder.
+                    self.assertIn("$CI_PROJECT_DIR", job["variables"]["XDG_STATE_HOME"])
+                self.assertTrue(all("--logs cluster-logs" in line for line in job["script"]))
 
     def test_a_cloud_can_be_closed_to_all_but_the_runner(self):
         self.assertTrue(any(CLOSED in line for line in load("gitlab-ci.yml")["cloud"]["script"]))

@@ -64,10 +64,13 @@ impl Cluster {
         Some(cluster)
     }
 
+    /// With the account, and with the password that a destroyed deployment is deployed anew with.
     pub fn exasol(&self, words: &str) -> Call<'_> {
-        self.world
-            .exasol(words)
-            .env("EXOSCALE_API_KEY", "EXO0123456789abcdef01234567")
+        self.account(self.world.exasol(words)).env("EXASOL_DB_PASSWORD", PASSWORD)
+    }
+
+    pub fn account<'a>(&self, call: Call<'a>) -> Call<'a> {
+        call.env("EXOSCALE_API_KEY", "EXO0123456789abcdef01234567")
             .env("EXOSCALE_API_SECRET", "exoSecretOfTheTests0123456789abcdefghijklmn")
     }
 

@@ -30,6 +30,8 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
     Some(match *command {
         "init" if given("--update") => "update",
         "init" if given("--list-providers") || given("--list-versions") => "listed",
+        "run" if given("--clean") => "clean",
+        "up" => "deploy",
         "init" if given("--show-permissions") => "permissions",
         "deploy" if given("--plan") => "plan",
         "stop" | "start" => "power",
@@ -37,13 +39,18 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
         "man" if given("--dir") => "written",
         "man" => "script",
         // What a node's programs print, and lines of logs, have forms of their own.
-        "ssh" => return None,
+        "ssh" | "cp" => return None,
         "logs" if !given("--list") => return None,
         other => other,
     })
 }
 
-const ALL: [&str; 18] = [
+const ALL: [&str; 23] = [
+    "up",
+    "run",
+    "tunnel",
+    "open",
+    "cp",
     "versions",
     "init",
     "deploy",

@@ -111,7 +111,7 @@ impl World {
     pub fn init_with_image(&self, image: &str) -> Call<'_> {
         self.exasol(&format!(
             "init --cloud-provider libvirt --db-version rehearsal --libvirt-uri {TEST_URI} --libvirt-pool default-pool \
-             --libvirt-network default --libvirt-memory 1 --libvirt-image {image}"
+             --libvirt-network default --libvirt-image {image}"
         ))
     }
 
@@ -128,7 +128,7 @@ impl World {
         std::fs::write(self.path("image.qcow2"), fake_image()).unwrap();
         let words = format!(
             "init --cloud-provider libvirt --db-version rehearsal {} --libvirt-pool {pool} --libvirt-network {network} \
-             --libvirt-domain-type qemu --libvirt-memory 1 --libvirt-vcpus 1 --libvirt-image {} {more}",
+             --libvirt-domain-type qemu --libvirt-image {} {more}",
             if more.contains("--libvirt-uri") { String::new() } else { format!("--libvirt-uri {TEST_URI}") },
             self.path("image.qcow2").display()
         );

@@ -207,7 +207,7 @@ def left_behind(system):
         path = os.path.join(folder, name)
         open(path, "wb").write(b"x" * 512)
         os.utime(path, (1_700_000_000, 1_700_000_000))
-    system.program.run("doctor", "--db-version", "rehearsal", "--libvirt-memory", "1").expect(0)
+    system.program.run("doctor", "--db-version", "rehearsal").expect(0)
     there = [name for name in os.listdir(folder) if name.startswith("exasol-probe-")]
     for name in others:
         os.unlink(os.path.join(folder, name))
@@ -247,7 +247,7 @@ def autostart(system):
     """A pool and a network that would not come back with their host are told, and mended on request."""
     virsh("pool-autostart", "default", "--disable")
     virsh("net-autostart", "default", "--disable")
-    doctor = ("doctor", "--db-version", "rehearsal", "--libvirt-memory", "1")
+    doctor = ("doctor", "--db-version", "rehearsal")
     result = system.program.run(*doctor).expect(0)
     for text in ("pool-autostart default", "net-autostart default", "after a reboot of the host no node would start"):
         assert text in result.text, f"does not say {text!r}:\n{result.text}"

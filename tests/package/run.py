@@ -22,10 +22,7 @@ from document import blocks
 STOPPED_BY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 USER = "reader"
 HOME = f"/home/{USER}"
-INIT = (
-    "exasol init --cloud-provider libvirt --db-version rehearsal --libvirt-memory 1 --libvirt-vcpus 1"
-    " --root-volume-size 5 --data-volume-size 2"
-)
+INIT = "exasol init --cloud-provider libvirt --db-version rehearsal"
 
 
 class Lab:
@@ -147,7 +144,7 @@ class Test:
     def cluster(self, path):
         """doctor, init, deploy, status, sql, destroy"""
         script = f"""export PATH={path}
-            {{ exasol doctor --db-version rehearsal --libvirt-memory 1; }} >&2
+            {{ exasol doctor --db-version rehearsal; }} >&2
             {INIT} -d cluster >&2
             exasol deploy -d cluster >&2
             exasol status -d cluster --json

@@ -21,7 +21,7 @@ fn samples() -> Vec<Error> {
             message: "--refresh: libvirt is asked by every status anyway".into(),
             hint: Some("leave it out".into()),
         },
-        Error::NotADeployment { dir: dir() },
+        Error::NotADeployment { dir: dir(), similar: None },
         Error::AlreadyInitialized { dir: dir(), deployment: "exasol-1a2b3c4d".into(), phase: Phase::Initialized },
         Error::DirectoryNotEmpty { dir: dir(), found: "notes.txt".into() },
         Error::BashDeployment { dir: dir() },

@@ -15,7 +15,7 @@ import time
 
 from machine import Machine, default_exasol, wait_until
 
-SMALL = "--db-version rehearsal --libvirt-memory 1 --libvirt-vcpus 1 --root-volume-size 5 --data-volume-size 2"
+SMALL = "--db-version rehearsal"
 POOL = "/var/lib/libvirt/images"
 # Emulation within emulation: what takes a second on a real machine takes half a minute.
 LIMIT = 1200

@@ -53,6 +53,7 @@ pub async fn show(context: &Context, root: &Path) -> Result<CertificateReport> {
     let next = if other { vec![in_dir("exasol health --repair", root)] } else { Vec::new() };
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
+        name: dir.name(),
         recorded,
         nodes: shown,
         changed: false,
@@ -80,6 +81,7 @@ pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateRe
     context.interrupt.run(login::log_in_everywhere(&dir, &access, LOGIN_LIMIT, &|_| {})).await??;
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
+        name: dir.name(),
         recorded: Some(pair.fingerprint),
         nodes,
         changed,

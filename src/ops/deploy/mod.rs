@@ -1,6 +1,7 @@
 //! `deploy`: from a directory to a cluster that accepts a login on every node. Every step looks
 //! first whether an earlier run has done it, so that a rerun resumes.
 
+mod anew;
 pub(super) mod artifacts;
 mod download;
 mod image;
@@ -18,7 +19,7 @@ use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
-use super::{Confirm, Context, mend, plan, recorded, render_input, seed, terraform_dir};
+use super::{Confirm, Context, Given, Passwords, mend, plan, recorded, render_input, seed, terraform_dir};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -30,6 +31,10 @@ pub struct DeployRequest<'a> {
     pub allow_replace: Vec<String>,
     pub edits: EditPolicy,
     pub offline: bool,
+    /// For a destroyed directory, which gets new ones: those that are given.
+    pub passwords: Passwords,
+    /// The same of a cloud's credentials.
+    pub credentials: Given,
     /// Asks before something is made that is paid for; None: `--yes` was given.
     pub confirm: Option<Confirm<'a>>,
 }
@@ -46,6 +51,7 @@ const INSTALL: StepInfo = StepInfo { id: "install", title: "install the database
 pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<DeployReport> {
     let since = Instant::now();
     let root = request.dir.clone();
+    anew::begin(context, &root, &request.passwords, &request.credentials)?;
     let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, ARTIFACTS, APPLY, POWER_ON, BOOT, INSTALL, LOGIN];
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
         // It may have been moved: machines that ssh cannot reach are not made.

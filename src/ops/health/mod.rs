@@ -77,6 +77,7 @@ async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport
     let mut report = HealthReport {
         status: "healthy",
         deployment: state.id.to_string(),
+        name: dir.name(),
         phase: state.phase,
         rehearsal: recorded::is_rehearsal(&dir),
         nodes,

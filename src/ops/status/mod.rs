@@ -59,6 +59,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         recorded_at: state.updated_at.clone(),
         reason: verdict.reason,
         deployment: state.id.to_string(),
+        name: dir.name(),
         provider: state.spec.provider.clone(),
         db_version: state.spec.db_version.clone(),
         rehearsal: recorded::is_rehearsal(&dir),

@@ -9,7 +9,7 @@ use super::Report;
 impl Report for CertificateReport {
     fn text(&self, page: &mut Page) {
         let word = if self.changed { "changed:" } else { "certificate:" };
-        page.headline(Tone::Good, word, &self.deployment);
+        page.headline(Tone::Good, word, &self.name);
         page.facts(&[(
             "recorded",
             self.recorded.clone().unwrap_or_else(|| "none; it is read again when needed".into()),

@@ -8,7 +8,7 @@ use super::{Report, version};
 
 impl Report for InfoReport {
     fn text(&self, page: &mut Page) {
-        page.headline(Tone::Strong, &format!("{}:", self.deployment), &version(&self.db_version, self.rehearsal));
+        page.headline(Tone::Strong, &format!("{}:", self.name), &version(&self.db_version, self.rehearsal));
         let file = format!("in {} (show it: exasol info --show-password)", self.password_file.display());
         let password = |shown: &Option<String>| shown.clone().unwrap_or_else(|| file.clone());
         let fingerprint = self.certificate_fingerprint.clone();

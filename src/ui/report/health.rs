@@ -18,7 +18,7 @@ impl Report for HealthReport {
         let summary =
             format!("{}, {}, {}", count(self.nodes.len(), "node"), count(errors, "error"), count(warnings, "warning"));
         page.headline(tone, &format!("{}:", self.status), &summary);
-        page.facts(&[("deployment", version(&self.deployment, self.rehearsal)), ("phase", self.phase.to_string())]);
+        page.facts(&[("deployment", version(&self.name, self.rehearsal)), ("phase", self.phase.to_string())]);
         page.line("");
         let shown = Layer::ALL.into_iter().filter(|layer| *layer != Layer::Record);
         let headings: Vec<_> = shown.clone().map(|layer| layer.as_str().to_uppercase()).collect();

@@ -17,6 +17,7 @@ mod status;
 mod support;
 mod version;
 mod versions;
+mod ways;
 
 use serde::Serialize;
 

@@ -10,7 +10,7 @@ impl Report for StatusReport {
     fn text(&self, page: &mut Page) {
         page.headline(tone(&self.status), &format!("{}:", self.status), &self.reason);
         page.facts(&[
-            ("deployment", self.deployment.clone()),
+            ("deployment", format!("{} ({})", self.name, self.deployment)),
             ("provider", self.provider.clone()),
             ("database", version(&self.db_version, self.rehearsal)),
             ("nodes", self.cluster_size.to_string()),
