@@ -1,5 +1,7 @@
-//! `--config FILE.toml`: the flags' names as keys.
+//! `--config FILE.toml`: the flags' names as keys. A table with a provider's name has what is for that provider only:
+//! with another one it is passed over.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -9,36 +11,53 @@ use crate::model::closest;
 pub(super) struct ConfigFile {
     path: PathBuf,
     table: toml::Table,
+    /// By provider.
+    own: BTreeMap<&'static str, toml::Table>,
+}
+
+/// The table that a provider may have, and the keys in it.
+pub(super) struct Section {
+    pub provider: &'static str,
+    pub keys: Vec<String>,
 }
 
 impl ConfigFile {
-    pub(super) fn read(path: &Path, keys: impl Iterator<Item = String>) -> Result<Self> {
+    pub(super) fn read(path: &Path, keys: impl Iterator<Item = String>, sections: &[Section]) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| usage(format!("--config: {} cannot be read: {e}", path.display())))?;
-        Self::parse(path.to_owned(), &text, keys)
+        Self::parse(path.to_owned(), &text, keys, sections)
     }
 
     /// `cluster-size` and `cluster_size` are the same key; a key that no option has is an error.
-    pub(super) fn parse(path: PathBuf, text: &str, keys: impl Iterator<Item = String>) -> Result<Self> {
+    pub(super) fn parse(
+        path: PathBuf,
+        text: &str,
+        keys: impl Iterator<Item = String>,
+        sections: &[Section],
+    ) -> Result<Self> {
         let parsed: toml::Table =
             text.parse().map_err(|e| usage(format!("--config: {} is not valid TOML: {e}", path.display())))?;
-        let known: Vec<_> = keys.collect();
-        let mut table = toml::Table::new();
+        let (mut common, mut own) = (toml::Table::new(), BTreeMap::new());
         for (key, value) in parsed {
-            let name = key.replace('_', "-");
-            if !known.contains(&name) {
-                return Err(Error::InvalidValue {
-                    flag: format!("key in {}", path.display()),
-                    value: key,
-                    allowed: "the options of exasol init, without dashes in front".into(),
-                    suggestion: closest(&name, known.iter().map(String::as_str)),
-                });
-            }
-            if table.insert(name.clone(), value).is_some() {
-                return Err(usage(format!("--config: {name} is given twice in {}", path.display())));
+            let section = sections.iter().find(|section| section.provider == key);
+            match (section, value) {
+                (Some(section), toml::Value::Table(table)) => {
+                    let place = format!("[{key}] of {}", path.display());
+                    own.insert(section.provider, recognized(table, &section.keys, &place)?);
+                }
+                (_, value) => {
+                    common.insert(key, value);
+                }
             }
         }
-        Ok(Self { path, table })
+        let table = recognized(common, &keys.collect::<Vec<_>>(), &path.display().to_string())?;
+        Ok(Self { path, table, own })
+    }
+
+    /// With what the file has for that provider only, which goes before what it has for all.
+    pub(super) fn of(mut self, provider: &str) -> Self {
+        self.table.extend(self.own.remove(provider).unwrap_or_default());
+        self
     }
 
     /// A key's value, and how to name it in an error.
@@ -56,6 +75,26 @@ impl ConfigFile {
     }
 }
 
+/// The table with its keys as flags are written.
+fn recognized(table: toml::Table, known: &[String], place: &str) -> Result<toml::Table> {
+    let mut found = toml::Table::new();
+    for (key, value) in table {
+        let name = key.replace('_', "-");
+        if !known.contains(&name) {
+            return Err(Error::InvalidValue {
+                flag: format!("key in {place}"),
+                value: key,
+                allowed: "the options of exasol init, without dashes in front".into(),
+                suggestion: closest(&name, known.iter().map(String::as_str)),
+            });
+        }
+        if found.insert(name.clone(), value).is_some() {
+            return Err(usage(format!("--config: {name} is given twice in {place}")));
+        }
+    }
+    Ok(found)
+}
+
 fn usage(message: String) -> Error {
     Error::Usage { message, hint: None }
 }
@@ -70,6 +109,7 @@ mod tests {
             "c.toml".into(),
             "cluster-sice = 3",
             ["cluster-size", "owner"].map(str::to_owned).into_iter(),
+            &[],
         )
         .err()
         .unwrap();
@@ -79,16 +119,46 @@ mod tests {
 
     #[test]
     fn underscores_are_dashes() {
-        let file =
-            ConfigFile::parse("c.toml".into(), "cluster_size = 3", ["cluster-size"].map(str::to_owned).into_iter())
-                .unwrap();
+        let file = ConfigFile::parse(
+            "c.toml".into(),
+            "cluster_size = 3",
+            ["cluster-size"].map(str::to_owned).into_iter(),
+            &[],
+        )
+        .unwrap();
         assert_eq!(file.get("cluster-size").unwrap().0.as_integer(), Some(3));
+    }
+
+    fn with_sections(text: &str) -> Result<ConfigFile> {
+        let section = |provider, key: &str| Section { provider, keys: vec!["owner".to_owned(), key.to_owned()] };
+        let sections = [section("libvirt", "libvirt-memory"), section("hetzner", "hetzner-location")];
+        ConfigFile::parse("c.toml".into(), text, ["owner"].map(str::to_owned).into_iter(), &sections)
+    }
+
+    #[test]
+    fn a_providers_table_is_for_that_provider_and_goes_before_the_rest() {
+        let text =
+            "owner = 'all'\n[libvirt]\nlibvirt_memory = 2\nowner = 'home'\n[hetzner]\nhetzner-location = 'fsn1'\n";
+        let file = with_sections(text).unwrap().of("libvirt");
+        assert_eq!(file.get("libvirt-memory").unwrap().0.as_integer(), Some(2));
+        assert_eq!(file.text("owner").unwrap().as_deref(), Some("home"));
+        assert!(file.get("hetzner-location").is_none());
+        let file = with_sections(text).unwrap().of("aws");
+        assert_eq!(file.text("owner").unwrap().as_deref(), Some("all"));
+    }
+
+    #[test]
+    fn an_unknown_key_in_a_table_is_an_error_for_every_provider() {
+        let error = with_sections("[hetzner]\nhetzner-locaton = 'fsn1'\n").err().unwrap().to_string();
+        assert!(error.contains("[hetzner] of c.toml") && error.contains("'hetzner-location'"), "{error}");
+        let foreign = with_sections("[libvirt]\nhetzner-location = 'fsn1'\n").err().unwrap().to_string();
+        assert!(foreign.contains("[libvirt] of c.toml"), "{foreign}");
     }
 
     #[test]
     fn broken_toml_names_the_place() {
         let error =
-            ConfigFile::parse("c.toml".into(), "cluster-size = ", ["cluster-size"].map(str::to_owned).into_iter())
+            ConfigFile::parse("c.toml".into(), "cluster-size = ", ["cluster-size"].map(str::to_owned).into_iter(), &[])
                 .err()
                 .unwrap();
         assert!(error.to_string().contains("line 1"), "{error}");

@@ -37,6 +37,11 @@ pub(super) fn keys() -> impl Iterator<Item = String> {
     names().map(file_flag)
 }
 
+/// Those of them that are the provider's.
+pub(super) fn keys_of(provider: &Provider) -> impl Iterator<Item = String> {
+    secrets_of(provider).iter().map(|secret| file_flag(secret.flag))
+}
+
 pub(super) fn read(
     matches: &ArgMatches,
     file: Option<&ConfigFile>,

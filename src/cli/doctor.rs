@@ -3,9 +3,9 @@
 use clap::{ArgMatches, Command};
 
 use super::args::Globals;
-use super::flags::{config_arg, provider_arg, simple};
+use super::flags::{config_arg, is_set, provider_arg, simple};
 use super::runtime::until_signal;
-use super::{credentials, options, spec};
+use super::{credentials, deploy, options, spec};
 use crate::error::Result;
 use crate::ops::doctor;
 use crate::ui::Ui;
@@ -18,15 +18,17 @@ pub(super) fn command() -> Command {
            exasol doctor --libvirt-uri qemu+ssh://me@server/system --json",
     )
     .arg(provider_arg())
-    .arg(config_arg());
+    .arg(config_arg())
+    .arg(deploy::offline());
     credentials::add(options::add(command))
 }
 
 pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let spec::Wanted { spec, release, credentials, warnings, .. } = spec::wanted(matches)?;
+    let offline = is_set(matches, "offline");
     let report = until_signal(ui, async |context| {
         warnings.into_iter().for_each(|warning| context.sink.warn(warning));
-        doctor::run(context, spec, &release, &credentials).await
+        doctor::run(context, spec, &release, &credentials, offline).await
     })?;
     ui.result(&report)?;
     Ok(if report.ok { 0 } else { 4 })

@@ -39,6 +39,8 @@ pub(super) fn command() -> Command {
         .arg(flag("show-permissions", "Print the permissions that an account at the provider needs, and exit"))
         .arg(flag("list-providers", "List the providers and exit"))
         .arg(flag("list-versions", "List the database versions and exit"))
+        .arg(flag("list-types", "List the provider's machine types and exit"))
+        .arg(flag("list-regions", "List the provider's regions and exit"))
 }
 
 const LIKE: &str = "like";
@@ -63,6 +65,14 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
     }
     if is_set(matches, "list-versions") {
         ui.result(&init::list_versions(&spec::of_releases(matches)?)?)?;
+        return Ok(0);
+    }
+    if is_set(matches, "list-types") {
+        ui.result(&init::list_types(spec::provider_of(matches)?))?;
+        return Ok(0);
+    }
+    if is_set(matches, "list-regions") {
+        ui.result(&init::list_regions(spec::provider_of(matches)?)?)?;
         return Ok(0);
     }
     if is_set(matches, "show-permissions") {
@@ -93,24 +103,25 @@ pub(super) fn request<'a>(dir: &Path, matches: &ArgMatches, confirm: Confirm<'a>
         let other = named::find(other)?;
         let (spec, provider) = init::like(&other)?;
         let asked = changes(&other, matches, provider)?;
-        let UpdateRequest { name, changes, release, passwords, credentials, warnings, .. } = asked;
+        let UpdateRequest { name, changes, release, me, passwords, credentials, warnings, .. } = asked;
         let spec = Asked::Like(spec, changes);
-        return Ok(InitRequest { dir, name, spec, release, passwords, credentials, warnings, create_missing });
+        return Ok(InitRequest { dir, name, spec, release, me, passwords, credentials, warnings, create_missing });
     }
-    let spec::Wanted { spec, release, credentials, mut warnings, file } = spec::wanted(matches)?;
+    let spec::Wanted { spec, release, me, credentials, mut warnings, file } = spec::wanted(matches)?;
     let name = spec::name(matches, file.as_ref())?;
     let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
     let spec = Asked::Spec(spec);
-    Ok(InitRequest { dir, name, spec, release, passwords, credentials, warnings, create_missing })
+    Ok(InitRequest { dir, name, spec, release, me, passwords, credentials, warnings, create_missing })
 }
 
 /// What the command line asks for that may differ from the deployment in `dir`, on that provider.
 pub(super) fn changes(dir: &Path, matches: &ArgMatches, provider: &'static Provider) -> Result<UpdateRequest> {
     refuse_two_readers_of_stdin(matches)?;
-    let spec::Wanted { spec: changes, release, credentials, mut warnings, file } = spec::changes(matches, provider)?;
+    let spec::Wanted { spec: changes, release, me, credentials, mut warnings, file } =
+        spec::changes(matches, provider)?;
     let name = spec::name(matches, file.as_ref())?;
     let passwords = passwords::read(matches, file.as_ref(), &mut warnings)?;
-    Ok(UpdateRequest { dir: dir.to_owned(), name, changes, release, passwords, credentials, warnings })
+    Ok(UpdateRequest { dir: dir.to_owned(), name, changes, release, me, passwords, credentials, warnings })
 }
 
 fn refuse_two_readers_of_stdin(matches: &ArgMatches) -> Result<()> {

@@ -77,7 +77,7 @@ pub(super) const COMMON: &[OptionDef] = &[
         "allowed-cidr",
         "CIDR",
         OptionKind::List,
-        "Network that may reach SSH, SQL and Admin UI; repeatable [default: everybody]",
+        "Network that may reach SSH, SQL and Admin UI, or 'me': this machine; repeatable [default: everybody]",
     ),
     option(
         "enable-multicast-overlay",
@@ -265,6 +265,11 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     all().map(|(def, _)| def.flag)
 }
 
+/// Those of them that the provider has.
+pub(super) fn keys_of(provider: &Provider) -> impl Iterator<Item = &'static str> {
+    all().filter(|(_, owner)| owner.has(provider)).map(|(def, _)| def.flag)
+}
+
 fn split(def: &OptionDef, text: &str) -> Vec<String> {
     match def.kind {
         OptionKind::List => text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect(),
@@ -344,7 +349,7 @@ mod tests {
 
     fn get(def: &OptionDef, line: &str, env: &'static [(&str, &str)], file: Option<&str>) -> Result<Option<Value>> {
         let matches = add(Command::new("init")).get_matches_from(line.split(' '));
-        let file = file.map(|text| ConfigFile::parse("c.toml".into(), text, keys().map(str::to_owned)).unwrap());
+        let file = file.map(|text| ConfigFile::parse("c.toml".into(), text, keys().map(str::to_owned), &[]).unwrap());
         let env = |name: &str| Ok(env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
         Sources { matches: &matches, env: &env, file: file.as_ref() }.get(def)
     }

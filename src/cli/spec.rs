@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use serde_json::Value;
 
-use super::config_file::ConfigFile;
+use super::config_file::{ConfigFile, Section};
 use super::options::{self, Sources, invalid};
 use super::{credentials, environment, passwords};
 use crate::catalog;
@@ -19,6 +19,8 @@ pub(super) struct Wanted<S> {
     /// Its release is resolved by the operation.
     pub spec: S,
     pub release: ReleaseRequest,
+    /// `--allowed-cidr me`: this machine's address is one of those that are allowed.
+    pub me: bool,
     /// Credentials that were typed.
     pub credentials: Given,
     /// Warnings about the command line itself.
@@ -30,13 +32,24 @@ pub(super) struct Wanted<S> {
 pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted<Spec>> {
     let file = config_file(matches)?;
     let provider = provider(matches, file.as_ref())?;
+    let file = file.map(|file| file.of(provider.name));
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
     sources.refuse_foreign(provider)?;
     let spec = spec(&sources, provider)?;
     let release = release(&sources, &|_| true)?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
-    Ok(Wanted { spec, release, credentials, warnings, file })
+    let me = asks_for_me(&sources)?;
+    Ok(Wanted { spec, release, me, credentials, warnings, file })
+}
+
+/// What stands for this machine's address, which is found out later.
+const ME: &str = "me";
+
+fn asks_for_me(sources: &Sources) -> Result<bool> {
+    let Some(def) = options::find("allowed-cidr") else { return Ok(false) };
+    let value = sources.get(def)?;
+    Ok(value.as_ref().and_then(Value::as_array).into_iter().flatten().any(|text| text == ME))
 }
 
 /// What the options say about the release beside its version; only options that `counts` accepts are read.
@@ -97,10 +110,22 @@ fn word(matches: &ArgMatches, file: Option<&ConfigFile>, flag: &str) -> Result<O
     }
 }
 
+/// The same for a command that reads nothing else of the file.
+pub(super) fn provider_of(matches: &ArgMatches) -> Result<&'static Provider> {
+    provider(matches, config_file(matches)?.as_ref())
+}
+
 fn config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
     let path = matches.try_get_one::<PathBuf>("config").ok().flatten();
     let names = options::keys().map(str::to_owned).chain(passwords::keys()).chain(credentials::keys());
-    path.map(|path| ConfigFile::read(path, names.chain(["cloud-provider", "name"].map(str::to_owned)))).transpose()
+    let Some(path) = path else { return Ok(None) };
+    let keys_of = |provider: &Provider| {
+        let options = options::keys_of(provider).map(str::to_owned);
+        options.chain(passwords::keys()).chain(credentials::keys_of(provider)).collect()
+    };
+    let sections: Vec<_> =
+        providers::ALL.iter().map(|provider| Section { provider: provider.name, keys: keys_of(provider) }).collect();
+    ConfigFile::read(path, names.chain(["cloud-provider", "name"].map(str::to_owned)), &sections).map(Some)
 }
 
 fn env(name: &str) -> Result<Option<String>> {
@@ -154,11 +179,12 @@ fn implied(sources: &Sources, provider: &Provider) -> Result<impl Fn(&OptionDef)
 fn cidrs(value: Option<&Value>) -> Result<Vec<ipnet::IpNet>> {
     let texts = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     texts
+        .filter(|text| *text != ME)
         .map(|text| {
             let net = text.parse::<ipnet::IpNet>().ok();
             let net = net.or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from));
             let net = net.ok_or_else(|| {
-                invalid("--allowed-cidr", text, "a network such as 192.0.2.0/24 or 2001:db8::/32".into(), None)
+                invalid("--allowed-cidr", text, "a network such as 192.0.2.0/24 or 2001:db8::/32, or 'me'".into(), None)
             })?;
             if net.trunc() == net {
                 return Ok(net);
@@ -178,6 +204,7 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
             hint: Some("make another deployment with exasol init -d NEW_DIR".into()),
         });
     }
+    let file = file.map(|file| file.of(provider.name));
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
     sources.refuse_foreign(provider)?;
@@ -208,7 +235,8 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
     // A variable does not change the release either: it may be meant for other deployments.
     let release = release(&sources, &|def| sources.is_asked_for(def))?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
-    Ok(Wanted { spec: changes, release, credentials, warnings, file })
+    let me = asks_for_me(&sources)?;
+    Ok(Wanted { spec: changes, release, me, credentials, warnings, file })
 }
 
 #[cfg(test)]

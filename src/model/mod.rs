@@ -31,6 +31,7 @@ mod spec;
 mod ssh_path;
 mod version;
 mod versions_report;
+mod ways_report;
 mod words;
 
 pub use address::{address_file_name, shown_address};
@@ -62,6 +63,7 @@ pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };
 pub use versions_report::{ArtifactInfo, Checksums, KnownVersion, ReleaseInfo, VersionsReport};
+pub use ways_report::{CleanReport, OpenReport, RunReport, TunnelReport};
 
 /// The candidate that somebody who typed `word` most likely meant, if one is near.
 pub fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {

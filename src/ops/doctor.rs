@@ -3,17 +3,25 @@
 use serde_json::Value;
 
 use super::preflight::Preflight;
-use super::{Context, Given, ReleaseRequest, floors, release};
+use super::{Context, Given, ReleaseRequest, account, floors, release};
 use crate::catalog;
 use crate::error::Result;
 use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Spec, quote};
 use crate::providers;
 
-pub async fn run(context: &Context, mut spec: Spec, asked: &ReleaseRequest, given: &Given) -> Result<DoctorReport> {
+/// `offline`: a cloud is not asked whether it knows the account.
+pub async fn run(
+    context: &Context,
+    mut spec: Spec,
+    asked: &ReleaseRequest,
+    given: &Given,
+    offline: bool,
+) -> Result<DoctorReport> {
     let provider = providers::find(&spec.provider)?;
     release::resolve(&mut spec, asked, None)?;
     (provider.validate)(&spec)?;
     let Preflight { mut checks, .. } = Preflight::run(&context.sink, provider, &spec, given, None).await?;
+    checks.extend(account::check(provider, &spec, given, offline, &context.interrupt).await?);
     checks.extend(floors::refusal(provider, &spec));
     Ok(DoctorReport { provider: provider.name.into(), ok: !checks.iter().any(Check::is_failed), checks })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, update, versions};
+use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, this_machine, update, versions};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -22,6 +22,8 @@ pub struct InitRequest<'a> {
     pub name: Option<String>,
     pub spec: Asked,
     pub release: ReleaseRequest,
+    /// This machine's address is allowed too.
+    pub me: bool,
     pub passwords: Passwords,
     /// Credentials of a cloud that were typed.
     pub credentials: Given,
@@ -67,7 +69,7 @@ impl Passwords {
 }
 
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
-    let InitRequest { dir, name, spec, release, passwords, credentials, mut warnings, create_missing } = request;
+    let InitRequest { dir, name, spec, release, me, passwords, credentials, mut warnings, create_missing } = request;
     DeploymentDir::check_target(&dir)?;
     let mut spec = match spec {
         Asked::Spec(mut spec) => {
@@ -83,7 +85,11 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     release::pin_files(&mut spec, &context.interrupt).await?;
     let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing).await?;
     let (checks, facts, _) = preflight.passed()?;
-    warnings.extend(warnings_of(&spec, &checks));
+    if me {
+        warnings.push(this_machine::allow(context, provider, &mut spec, &facts).await?);
+        (provider.validate)(&spec)?;
+    }
+    warnings.extend(warnings_of(provider, &spec, &checks));
     let version = catalog::of_spec(&spec)?.clone();
     let secrets = (passwords, credentials);
     let deployment = new_deployment(provider, (name, spec), &version, secrets, facts)?;
@@ -94,7 +100,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     Ok(report(&dir, &created, &version, warnings, checks))
 }
 
-fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
+fn warnings_of(provider: &Provider, spec: &Spec, checks: &[Check]) -> Vec<String> {
     let mut warnings: Vec<_> = checks.iter().filter(|c| c.status == CheckStatus::Warning).map(floors::text).collect();
     if spec.allowed_cidrs.is_empty() {
         warnings.push(
@@ -103,6 +109,7 @@ fn warnings_of(spec: &Spec, checks: &[Check]) -> Vec<String> {
                 .into(),
         );
     }
+    warnings.extend(this_machine::locked_out(provider, spec));
     warnings
 }
 
@@ -170,6 +177,48 @@ fn report(
 /// `init --list-providers`.
 pub fn list_providers() -> Vec<Listed> {
     providers::ALL.iter().map(|p| Listed { name: p.name.into(), detail: p.title.into(), aliases: Vec::new() }).collect()
+}
+
+/// `init --list-types`: the provider's machine types in the catalogue, the smallest first.
+pub fn list_types(provider: &Provider) -> Vec<Listed> {
+    let row = |name: String| {
+        let known = catalog::instance_type(provider.name, &name)?;
+        let size = known.size;
+        let standard = catalog::default_instance_type(provider.name, &known.arch) == Some(name.as_str());
+        let aliases = if standard { vec!["default".to_owned()] } else { Vec::new() };
+        let detail = format!("{} vCPUs, {} GB, {}", size.vcpus, size.memory_mb / 1024, known.arch);
+        Some(Listed { name, detail, aliases })
+    };
+    catalog::instance_types(provider.name).into_iter().filter_map(row).collect()
+}
+
+/// `init --list-regions`: those in the catalogue.
+///
+/// # Errors
+/// Of a provider that has none.
+pub fn list_regions(provider: &Provider) -> Result<Vec<Listed>> {
+    let regions = catalog::regions(provider.name);
+    if regions.is_empty() {
+        return Err(Error::Usage {
+            message: format!("{} has no regions", provider.name),
+            hint: Some("name a cloud with --cloud-provider".into()),
+        });
+    }
+    let standard = catalog::default_region(provider.name);
+    let detail = |name: &str| {
+        let facts = catalog::region(provider.name, name).into_iter().flatten();
+        facts
+            .map(|(key, value)| format!("{} {value}", key.replace('_', " ")))
+            .collect::<Vec<_>>()
+            .join(", ")
+            .replace('"', "")
+    };
+    let row = |name: String| Listed {
+        detail: detail(&name),
+        aliases: if name == standard { vec!["default".into()] } else { Vec::new() },
+        name,
+    };
+    Ok(regions.into_iter().map(row).collect())
 }
 
 /// `init --show-permissions`.

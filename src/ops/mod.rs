@@ -35,6 +35,7 @@ pub mod versions;
 
 mod access;
 mod aftermath;
+mod account;
 mod apply;
 mod blocking;
 mod boot;
@@ -62,6 +63,7 @@ mod seed;
 mod ssh_files;
 mod switcher;
 mod terraform_dir;
+mod this_machine;
 mod user_dirs;
 mod usual;
 mod workdir;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded, release};
+use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded, release, this_machine};
 use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, SpecChange, UpdateReport, shown_address};
@@ -21,6 +21,8 @@ pub struct UpdateRequest {
     /// What was asked for. It meets the recorded spec under the lock: another update may run at the same time.
     pub changes: Vec<SpecChange>,
     pub release: ReleaseRequest,
+    /// This machine's address is allowed too.
+    pub me: bool,
     pub passwords: Passwords,
     pub credentials: Given,
     pub warnings: Vec<String>,
@@ -54,13 +56,18 @@ pub fn provider(dir: &Path) -> Result<&'static Provider> {
 }
 
 pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateReport> {
-    let UpdateRequest { dir: root, name, changes: wanted, release: asked, passwords, credentials, mut warnings } =
+    let UpdateRequest { dir: root, name, changes: wanted, release: asked, me, passwords, credentials, mut warnings } =
         request;
     let dir = DeploymentDir::open(&root)?;
     dir.check_allowed(Operation::Update)?;
     // Without the lock: to read a release's files takes minutes.
     let seen = dir.state().spec.clone();
     let mut spec = merged(context, &seen, &wanted, &asked).await?;
+    // Nor while somebody outside is asked.
+    let mine = match me {
+        true => Some(this_machine::address(context, recorded::provider(&dir)?, &spec, &dir.state().facts).await?),
+        false => None,
+    };
     let mut locked = dir.lock(Operation::Update)?;
     locked.check_allowed(Operation::Update)?;
     let provider = recorded::provider(&locked)?;
@@ -68,7 +75,11 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         let recorded = locked.state().spec.clone();
         spec = merged(context, &recorded, &wanted, &asked).await?;
     }
+    if let Some(address) = mine {
+        warnings.push(this_machine::add(&mut spec, address));
+    }
     (provider.validate)(&spec)?;
+    warnings.extend(this_machine::locked_out(provider, &spec));
     warnings.extend(known::remember(&locked));
     let state = locked.state().clone();
     floors::check(provider, &spec, Some(&state.spec))?;
@@ -116,9 +127,13 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
 /// What was asked for and is not what is recorded, with the names of the options. Changes nothing.
 pub(super) async fn differences_from(context: &Context, request: &UpdateRequest) -> Result<Vec<OptionChange>> {
     let dir = DeploymentDir::open(&request.dir)?;
-    let recorded = &dir.state().spec;
-    let spec = merged(context, recorded, &request.changes, &request.release).await?;
-    let mut found = changes(recorded, &spec)?;
+    let before = &dir.state().spec;
+    let mut spec = merged(context, before, &request.changes, &request.release).await?;
+    if request.me {
+        let provider = recorded::provider(&dir)?;
+        let _ = this_machine::allow(context, provider, &mut spec, &dir.state().facts).await?;
+    }
+    let mut found = changes(before, &spec)?;
     let named = request.name.as_ref().filter(|name| **name != dir.name());
     found.extend(named.map(|name| OptionChange {
         option: NAME.into(),

@@ -124,6 +124,7 @@ const POWER: PowerApi = PowerApi {
     endpoint: ("DIGITALOCEAN_API_URL", "https://api.digitalocean.com"),
     authorization: |credentials| Authorization::token(credentials, TOKEN_VARIABLE),
     switch,
+    prove: |endpoint, _| HttpCall::get(format!("{endpoint}/v2/account")),
     ask: |endpoint, droplet| HttpCall::get(format!("{endpoint}/v2/droplets/{droplet}")),
     state,
 };

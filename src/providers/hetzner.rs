@@ -112,6 +112,7 @@ const POWER: PowerApi = PowerApi {
     authorization: |credentials| Authorization::token(credentials, TOKEN_VARIABLE),
     switch,
     ask: |endpoint, machine| HttpCall::get(format!("{endpoint}/servers/{machine}")),
+    prove: |endpoint, _| HttpCall::get(format!("{endpoint}/locations?per_page=1")),
     state,
 };
 

@@ -65,7 +65,7 @@ fn every_deployment_is_listed_with_its_live_status() {
     // The mock driver has no such machine, and the database answers all the same: whichever is faster counts.
     let live = [&row(&world.deployment())["status"], &status["status"]];
     assert!(live.iter().all(|status| **status == "degraded" || **status == "database_ready"), "{live:?}");
-    assert_eq!(row(&world.deployment())["name"], status["deployment"]);
+    assert_eq!(row(&world.deployment())["deployment"], status["deployment"]);
     world.exasol("list").run().code(0).says("STATUS").says("initialized").says("rehearsal: no database");
 }
 
@@ -154,7 +154,7 @@ fn copies_are_told_and_both_are_listed() {
     update(&twin, "b").never_says("are the same deployment");
     let rows = list(&world);
     assert_eq!(rows.len(), 2);
-    assert_eq!(rows[0]["name"], rows[1]["name"]);
+    assert_eq!(rows[0]["deployment"], rows[1]["deployment"]);
     world.exasol("list").run().code(0).says("the same deployment is in");
     std::fs::remove_dir_all(&twin).unwrap();
     let rows = list(&world);

@@ -3,6 +3,7 @@
 // Clippy lets tests unwrap, but not their helpers; and helpers here start the binary under test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod access;
 mod bug_report;
 mod cache;
 mod clouds;

@@ -29,7 +29,7 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
     let command = words.iter().find(|word| ALL.contains(word))?;
     Some(match *command {
         "init" if given("--update") => "update",
-        "init" if given("--list-providers") || given("--list-versions") => "listed",
+        "init" if words.iter().any(|word| LISTS.contains(word)) => "listed",
         "run" if given("--clean") => "clean",
         "up" => "deploy",
         "init" if given("--show-permissions") => "permissions",
@@ -44,6 +44,8 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
         other => other,
     })
 }
+
+const LISTS: [&str; 4] = ["--list-providers", "--list-versions", "--list-types", "--list-regions"];
 
 const ALL: [&str; 23] = [
     "up",

@@ -13,11 +13,14 @@ pub(super) fn page() -> String {
         Each key is an option of `exasol init` and of `exasol doctor`: `cluster-size` is the flag `--cluster-size`, the\n\
         environment variable `EXASOL_CLUSTER_SIZE`, and the key `cluster-size` (or `cluster_size`) in the TOML file that\n\
         `--config` names. The command line overrides the environment, and the environment overrides the file. Variables that are named below are\n\
-        read too, after the option's own. A key that no option has is an error.\n\n\
+        read too, after the option's own. A table with a provider's name has keys for that provider only: they override the others, and with another\n\
+        provider the table is skipped. A key that no option has is an error, in the tables of all providers.\n\n\
         ```toml\n\
         cloud-provider = \"libvirt\"\n\
         cluster-size = 3\n\
-        allowed-cidr = [\"192.0.2.0/24\"]\n\
+        allowed-cidr = [\"192.0.2.0/24\"]\n\n\
+        [libvirt]\n\
+        libvirt-memory = 16\n\
         ```\n\n\
         ## All providers\n\n"
         .to_owned();

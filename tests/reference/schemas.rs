@@ -20,7 +20,10 @@ pub(super) fn results() -> Vec<Result> {
     vec![
         result::<InitReport>("init", "exasol init"),
         result::<UpdateReport>("update", "exasol init --update"),
-        result::<Vec<Listed>>("listed", "exasol init --list-providers, exasol init --list-versions"),
+        result::<Vec<Listed>>(
+            "listed",
+            "exasol init --list-providers, exasol init --list-versions, exasol init --list-types, exasol init --list-regions",
+        ),
         result::<PermissionsReport>("permissions", "exasol init --show-permissions"),
         result::<DeployReport>("deploy", "exasol deploy, exasol up"),
         result::<PlanReport>("plan", "exasol deploy --plan"),

@@ -42,16 +42,8 @@ impl<'a> Remote<'a> {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let credentials = credentials::of(dir, provider)?;
-        let (variable, usual) = api.endpoint;
-        let endpoint = std::env::var(variable).ok().filter(|v| !v.is_empty()).unwrap_or_else(|| usual.to_owned());
         let token = token(interrupt, api, &credentials).await?;
-        Ok(Self {
-            api,
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            token,
-            nodes: dir.state().nodes.clone(),
-            interrupt: interrupt.clone(),
-        })
+        Ok(Self { api, endpoint: endpoint(api), token, nodes: dir.state().nodes.clone(), interrupt: interrupt.clone() })
     }
 
     /// The nodes whose machines are known.
@@ -92,6 +84,26 @@ impl<'a> Remote<'a> {
     async fn send(&self, call: crate::model::HttpCall) -> Result<Value> {
         http::call(&call, self.token.as_deref(), &self.interrupt).await
     }
+}
+
+/// Asks the question that only a valid account may ask.
+///
+/// # Errors
+/// [`Error::Api`] with the cloud's own words.
+pub(in crate::ops) async fn prove(api: &PowerApi, credentials: &Credentials, interrupt: &Interrupt) -> Result<()> {
+    let token = token(interrupt, api, credentials).await?;
+    let call = (api.prove)(&endpoint(api), credentials);
+    match http::call(&call, token.as_deref(), interrupt).await? {
+        // What was asked for is not there for this account.
+        Value::Null => Err(Error::Api { call: call.url, cause: "HTTP 404 Not Found".into(), hint: None }),
+        _ => Ok(()),
+    }
+}
+
+fn endpoint(api: &PowerApi) -> String {
+    let (variable, usual) = api.endpoint;
+    let named = std::env::var(variable).ok().filter(|v| !v.is_empty());
+    named.unwrap_or_else(|| usual.to_owned()).trim_end_matches('/').to_owned()
 }
 
 /// Switches on what is off, and waits until it runs.

@@ -22,6 +22,7 @@ use crate::model::{Machine, Power};
 use crate::providers::Provider;
 use crate::providers::cloud::PowerApi;
 use crate::signal::Interrupt;
+pub(super) use api::prove;
 pub(super) use terraform::{apply as by_terraform, in_prior_state};
 
 pub(super) const POWER_ON: StepInfo = StepInfo { id: "power_on", title: "switch the machines on" };

@@ -44,6 +44,8 @@ pub struct RunRequest<'a> {
 
 /// So many Ctrl-C while it is destroyed, and somebody really wants to leave it there.
 const INSISTS: u32 = 3;
+/// For its programs to be killed, and for writing down that they were.
+const LAST_GRACE: Duration = Duration::from_secs(5);
 /// A Terraform that still ends holds the lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(900);
 const LOCK_POLL: Duration = Duration::from_secs(2);
@@ -101,7 +103,7 @@ async fn use_cluster(
     let root = init.dir.clone();
     let warnings = context.interrupt.run(init::run(context, init)).await??.warnings;
     warnings.into_iter().for_each(|warning| context.sink.warn(warning));
-    unless_insisted(&context.interrupt, deploy::run(context, deploy)).await??;
+    unless_insisted(&context.interrupt, deploy::run(context, deploy), |_| {}).await??;
     let info = info::run(&root, true)?;
     context.interrupt.check()?;
     ready(&info);
@@ -131,9 +133,13 @@ fn environment(tool: Tool, info: &InfoReport, root: &Path) -> Result<Tool> {
 async fn destroy(context: &Context, root: &Path) -> Result<()> {
     let calm = Context { sink: context.sink.clone(), interrupt: Interrupt::never() };
     let (since, mut tries) = (Instant::now(), 0);
+    let pressed = |left: u32| {
+        let more = if left == 1 { "once more".to_owned() } else { format!("{left} times more") };
+        context.sink.warn(format!("the cluster is being destroyed; Ctrl-C {more} leaves it there"));
+    };
     loop {
         let request = DestroyRequest { dir: root.to_owned(), dry_run: false, confirm: None };
-        match unless_insisted(&context.interrupt, destroy::run(&calm, request)).await? {
+        match unless_insisted(&context.interrupt, destroy::run(&calm, request), pressed).await? {
             Ok(_) => return Ok(()),
             Err(Error::Locked { .. }) if since.elapsed() < LOCK_LIMIT => {}
             Err(error) => {
@@ -144,12 +150,16 @@ async fn destroy(context: &Context, root: &Path) -> Result<()> {
                 context.sink.warn(format!("destroy failed, and is tried once more: {error}"));
             }
         }
-        unless_insisted(&context.interrupt, tokio::time::sleep(LOCK_POLL)).await?;
+        unless_insisted(&context.interrupt, tokio::time::sleep(LOCK_POLL), pressed).await?;
     }
 }
 
-/// Does `work` until somebody has pressed Ctrl-C so often that it can only be meant.
-async fn unless_insisted<T>(interrupt: &Interrupt, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+/// Does `work` until somebody has pressed Ctrl-C so often that it can only be meant; `pressed` hears how many are left.
+async fn unless_insisted<T>(
+    interrupt: &Interrupt,
+    work: impl Future<Output = T>,
+    pressed: impl Fn(u32),
+) -> Result<T, Interrupted> {
     let mut work = pin!(work);
     let (mut seen, mut presses) = (interrupt.pressed().count, 0);
     loop {
@@ -157,10 +167,14 @@ async fn unless_insisted<T>(interrupt: &Interrupt, work: impl Future<Output = T>
             Ok(result) => return Ok(result),
             Err(interrupted) => {
                 seen = interrupt.pressed().count;
-                presses += u32::from(interrupted.signal == libc::SIGINT);
-                if presses >= INSISTS {
-                    return Err(interrupted);
+                if interrupted.signal != libc::SIGINT {
+                    continue;
                 }
+                presses += 1;
+                if presses >= INSISTS {
+                    return tokio::time::timeout(LAST_GRACE, &mut work).await.map_err(|_| interrupted);
+                }
+                pressed(INSISTS - presses);
             }
         }
     }

@@ -13,6 +13,10 @@ pub(super) const POWER: PowerApi = PowerApi {
     endpoint: ("AZURE_RESOURCE_MANAGER_URL", "https://management.azure.com"),
     authorization,
     switch,
+    prove: |endpoint, credentials| {
+        let subscription = credentials.value("ARM_SUBSCRIPTION_ID").unwrap_or_default();
+        HttpCall::get(format!("{endpoint}/subscriptions/{subscription}?api-version=2022-12-01"))
+    },
     ask: |endpoint, machine| HttpCall::get(format!("{endpoint}{machine}/instanceView?api-version={API_VERSION}")),
     state,
 };

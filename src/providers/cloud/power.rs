@@ -50,6 +50,8 @@ pub struct PowerApi {
     pub switch: fn(&str, &str, Switch) -> HttpCall,
     /// Endpoint and machine: asks how it is.
     pub ask: fn(&str, &str) -> HttpCall,
+    /// Endpoint and credentials: a question that only a valid account may ask, and that changes nothing.
+    pub prove: fn(&str, &Credentials) -> HttpCall,
     /// What the answer to `ask` means. `Off` only if it is as off as `switch` makes it.
     pub state: fn(&Value) -> Power,
 }
