@@ -5,7 +5,7 @@ use clap::{ArgMatches, Command};
 use super::args::{self, Globals};
 use super::{
     cache, certificate, completions, cp, deploy, destroy, doctor, health, info, init, license, list, logs, man, open,
-    run, sql, ssh, start, status, stop, support, tunnel, up, version, versions,
+    report, run, sql, ssh, start, status, stop, support, tunnel, up, version, versions,
 };
 use crate::error::{Error, Result};
 use crate::ui::Ui;
@@ -25,7 +25,7 @@ enum Run {
 use Run::{OfTree, There, Usual};
 
 /// In the order of the help text.
-static COMMANDS: [(fn() -> Command, Run); 26] = [
+static COMMANDS: [(fn() -> Command, Run); 27] = [
     (init::command, Usual(init::run)),
     (up::command, Usual(up::run)),
     (deploy::command, There(deploy::run)),
@@ -45,6 +45,7 @@ static COMMANDS: [(fn() -> Command, Run); 26] = [
     (logs::command, There(logs::run)),
     (license::command, There(license::run)),
     (certificate::command, There(certificate::run)),
+    (report::command, There(report::run)),
     (support::command, There(support::run)),
     (list::command, Usual(list::run)),
     (versions::command, Usual(versions::run)),

@@ -27,6 +27,7 @@ mod man;
 mod open;
 mod options;
 mod passwords;
+mod report;
 mod run;
 mod runtime;
 mod secret_args;

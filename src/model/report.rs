@@ -450,6 +450,22 @@ pub struct SupportReport {
     pub warnings: Vec<String>,
 }
 
+/// `report`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HtmlReport {
+    /// The page.
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
+    pub file: PathBuf,
+    pub deployment: String,
+    pub bytes: u64,
+    /// Operations that it shows.
+    pub operations: usize,
+    pub missing: Vec<MissingEvidence>,
+    pub warnings: Vec<String>,
+}
+
 /// What could not be collected for the bug report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -2,7 +2,7 @@
 //! gives the same bytes.
 //!
 //! Belongs here: everything about the *content* of generated files: Terraform, user-data, ssh,
-//! Ansible, and what Ansible lays down on the nodes. Does not belong here: reading or writing a
+//! Ansible, what Ansible lays down on the nodes, and the page that `report` writes. Does not belong here: reading or writing a
 //! file, making a key, asking a machine.
 //!
 //! Three moments, one function each:
@@ -32,6 +32,7 @@ mod inventory;
 mod keys;
 mod node_conf;
 mod overlay;
+pub mod page;
 mod proxy;
 mod readme;
 pub mod rehearsal;

@@ -65,6 +65,17 @@ pub fn support() -> SupportReport {
     }
 }
 
+pub fn html_report() -> HtmlReport {
+    HtmlReport {
+        file: "exasol-report-exasol-0001abff-20260102T030405Z.html".into(),
+        deployment: ID.into(),
+        bytes: 45_678,
+        operations: 3,
+        missing: vec![MissingEvidence { what: "live health".into(), why: "no node can be examined now".into() }],
+        warnings: Vec::new(),
+    }
+}
+
 pub fn status_ready() -> StatusReport {
     StatusReport {
         status: "database_ready".into(),

@@ -58,6 +58,7 @@ fn schema_of(sample: &str) -> &str {
         "providers" | "versions" => "listed",
         "deployments" => "list",
         "start" | "stop" => "power",
+        "html" => "report",
         command => command,
     }
 }
@@ -80,7 +81,7 @@ macro_rules! report_snapshots {
 report_snapshots! {
     health status_ready status_interrupted status_two_addresses init deploy start stop plan destroy destroy_dry_run
     doctor info info_with_password sql_rows sql_without_rows cache_list cache_prune version
-    providers versions deployments deployments_none support license certificate
+    providers versions deployments deployments_none support html_report license certificate
 }
 
 #[test]

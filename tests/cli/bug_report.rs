@@ -189,7 +189,7 @@ fn nothing_is_overwritten_and_the_default_name_says_what_it_is() {
 }
 
 /// A secret in the forms of the programs whose output is collected; written here without the product's code.
-fn forms(secret: &str) -> Vec<String> {
+pub fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap();
     let url: String = secret.bytes().fold(String::new(), |text, byte| match byte.is_ascii_alphanumeric() {
         true => text + &char::from(byte).to_string(),

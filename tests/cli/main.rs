@@ -30,6 +30,7 @@ mod networks;
 mod no_libvirt;
 mod releases;
 mod remote;
+mod report;
 mod runs;
 mod schema;
 mod signals;

@@ -47,7 +47,7 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
 
 const LISTS: [&str; 4] = ["--list-providers", "--list-versions", "--list-types", "--list-regions"];
 
-const ALL: [&str; 23] = [
+const ALL: [&str; 24] = [
     "up",
     "run",
     "tunnel",
@@ -66,6 +66,7 @@ const ALL: [&str; 23] = [
     "ssh",
     "sql",
     "logs",
+    "report",
     "list",
     "cache",
     "completions",

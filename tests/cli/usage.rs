@@ -37,9 +37,11 @@ fn a_folder_whose_name_is_not_utf_8_costs_no_result() {
     let world = World::complete().initialized();
     let folder = world.path("x").with_file_name(OsStr::from_bytes(b"gr\xfc\xdfe"));
     std::fs::rename(world.deployment(), &folder).unwrap();
-    for (words, file, field) in
-        [("support --no-nodes --json --file", "report.tar.gz", "archive"), ("man --json --dir", "man1", "directory")]
-    {
+    for (words, file, field) in [
+        ("support --no-nodes --json --file", "report.tar.gz", "archive"),
+        ("man --json --dir", "man1", "directory"),
+        ("report --offline --json --output-file", "report.html", "file"),
+    ] {
         let call = world.exasol(words).env("EXASOL_DEPLOYMENT_DIR", &folder).arg(folder.join(file).as_os_str());
         let json = call.run().code(0).json();
         assert!(json[field].as_str().unwrap().contains("gr\u{fffd}\u{fffd}e"), "{words}: {json}");

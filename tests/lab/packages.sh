@@ -1,6 +1,6 @@
 # The required packages, and how to find out whether they are installed. Sourced by
 # scripts/setup. Each line has "what to look for" and "Debian package". What to look
-# for is a program; user:NAME; file:PATH; or python:MODULES.
+# for is a program; user:NAME; file:PATH; python:MODULES; or any:NAME,NAME.
 # shellcheck shell=bash disable=SC2034
 
 # To build exasol and use it with this machine's libvirt.
@@ -37,15 +37,27 @@ LAB_PACKAGES=(
   "xsltproc xsltproc"
 )
 
+# A browser for tests/report; nothing in the lab needs it. Ubuntu has it only as a snap, so there you
+# install one yourself, or that test is skipped.
+if ! grep -qs '^ID=ubuntu' /etc/os-release; then
+  LAB_PACKAGES+=("any:chromium,google-chrome chromium")
+fi
+
 # present WHAT
 present() {
-  local python
+  local python program
   case $1 in
     user:*) getent passwd "${1#user:}" >/dev/null ;;
     file:*) [ -e "${1#file:}" ] ;;
     python:*)
       for python in python3 /usr/bin/python3; do
         "$python" -c "import ${1#python:}" 2>/dev/null && return
+      done
+      return 1
+      ;;
+    any:*)
+      for program in $(tr , ' ' <<<"${1#any:}"); do
+        have "$program" && return
       done
       return 1
       ;;

@@ -41,6 +41,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<LogList>("logs", "exasol logs --list"),
         result::<LicenseReport>("license", "exasol license show, exasol license upload"),
         result::<CertificateReport>("certificate", "exasol certificate show, exasol certificate set"),
+        result::<HtmlReport>("report", "exasol report"),
         result::<SupportReport>("support", "exasol support"),
         result::<DeploymentsReport>("list", "exasol list"),
         result::<VersionsReport>("versions", "exasol versions"),

@@ -14,7 +14,7 @@ mod facts;
 mod judge;
 mod repair;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -70,16 +70,35 @@ async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport
     let running = matches!(lock, LockStatus::Held(_));
     // A moved directory; where that cannot be mended now, its files are among the issues.
     let dir = if running { dir } else { ssh_files::heal(dir.clone()).unwrap_or(dir) };
-    let Findings { statuses, nodes, mut issues } =
-        context.interrupt.run(examine::nodes(&dir, &request.dir, request.deadline)).await??;
+    found(context, &request.dir, request.deadline, &dir, lock).await
+}
+
+/// One look that leaves nothing behind: no line in the history, and stale files stay as they are.
+pub(super) async fn glance(context: &Context, root: &Path, deadline: Duration) -> Result<HealthReport> {
+    let since = Instant::now();
+    let (dir, lock) = DeploymentDir::open_with_lock(root)?;
+    refuse_without_nodes(&dir)?;
+    let report = found(context, root, deadline, &dir, lock).await?;
+    Ok(HealthReport { checked_in_ms: millis(since), ..report })
+}
+
+async fn found(
+    context: &Context,
+    root: &Path,
+    deadline: Duration,
+    dir: &DeploymentDir,
+    lock: LockStatus,
+) -> Result<HealthReport> {
+    let running = matches!(lock, LockStatus::Held(_));
+    let Findings { statuses, nodes, mut issues } = context.interrupt.run(examine::nodes(dir, root, deadline)).await??;
     let state = dir.state();
-    issues.extend(judge::record(&request.dir, state.phase, running, &statuses, &repair::files(&dir)?));
+    issues.extend(judge::record(root, state.phase, running, &statuses, &repair::files(dir)?));
     let mut report = HealthReport {
         status: "healthy",
         deployment: state.id.to_string(),
         name: dir.name(),
         phase: state.phase,
-        rehearsal: recorded::is_rehearsal(&dir),
+        rehearsal: recorded::is_rehearsal(dir),
         nodes,
         issue_count: issues.len(),
         issues,
@@ -94,12 +113,12 @@ async fn look(context: &Context, request: &HealthRequest) -> Result<HealthReport
     if !report.is_healthy() {
         report.status = "problems";
     }
-    report.next = next(&request.dir, running, &report.issues);
+    report.next = next(root, running, &report.issues);
     Ok(report)
 }
 
 /// What to run about the lowest layer that a command can mend: what is above it may follow from it.
-fn next(root: &std::path::Path, running: bool, issues: &[Issue]) -> Vec<String> {
+fn next(root: &Path, running: bool, issues: &[Issue]) -> Vec<String> {
     if running {
         return vec![in_dir("exasol status", root)];
     }

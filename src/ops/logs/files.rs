@@ -6,7 +6,7 @@ use super::timeline::{Placed, Timeline};
 use crate::error::{Error, Result};
 use crate::model::{LogLine, LogSource};
 
-pub(super) const EVENTS: &str = "events.jsonl";
+pub(in crate::ops) const EVENTS: &str = "events.jsonl";
 
 /// An operation's files, as far as they were read.
 pub(super) struct Files {

@@ -23,6 +23,9 @@ use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
 use crate::error::{Error, Result};
 use crate::model::{InvalidValue, LogLine, LogList, LoggedOperation, LoggedOutcome, NodePlan, Operation, closest};
 
+pub(super) use files::EVENTS;
+pub(super) use timeline::Timeline;
+
 use files::Files;
 
 pub struct LogsRequest {

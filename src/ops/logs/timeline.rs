@@ -8,7 +8,7 @@ const BOOT: &str = "boot";
 
 /// A line, and where it goes among others.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub(in crate::ops) struct Placed {
     pub order: Option<Timestamp>,
     pub line: LogLine,
 }
@@ -17,7 +17,7 @@ pub(super) struct Placed {
 /// Ansible's have neither, but each task's line there is an event here, in the same order; consoles
 /// belong to the boot, whose beginning is all that is known of their times.
 #[derive(Default)]
-pub(super) struct Timeline {
+pub(in crate::ops) struct Timeline {
     pub steps: Vec<String>,
     nodes: Vec<String>,
     begun: Vec<Mark>,
@@ -45,11 +45,11 @@ struct Mark {
 }
 
 impl Timeline {
-    pub(super) fn new(nodes: Vec<String>) -> Self {
+    pub(in crate::ops) fn new(nodes: Vec<String>) -> Self {
         Self { nodes, ..Self::default() }
     }
 
-    pub(super) fn place(&mut self, source: LogSource, console_of: Option<&str>, text: &str) -> Placed {
+    pub(in crate::ops) fn place(&mut self, source: LogSource, console_of: Option<&str>, text: &str) -> Placed {
         let object = match source {
             LogSource::Console => None,
             _ => serde_json::from_str::<Value>(text).ok().filter(Value::is_object),

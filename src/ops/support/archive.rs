@@ -10,8 +10,7 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::masks::Masks;
-use super::patterns;
+use super::super::redaction::{self, Masks};
 use crate::error::{Error, Result};
 use crate::model::MissingEvidence;
 
@@ -163,7 +162,7 @@ fn whole_lines(text: &[u8]) -> &[u8] {
 /// Also without the rest of a block in base64, whose beginning would have told what it is.
 fn whole_blocks(text: &[u8]) -> &[u8] {
     let rest = whole_lines(text);
-    let block = rest.split_inclusive(|byte| *byte == b'\n').take_while(|line| patterns::is_base64_line(line));
+    let block = rest.split_inclusive(|byte| *byte == b'\n').take_while(|line| redaction::is_base64_line(line));
     &rest[block.map(<[u8]>::len).sum()..]
 }
 
@@ -171,7 +170,7 @@ fn whole_blocks(text: &[u8]) -> &[u8] {
 pub(super) fn begun_lines(text: &[u8]) -> &[u8] {
     let mut end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     while let Some(line) = text[..end].split_inclusive(|byte| *byte == b'\n').next_back() {
-        if !patterns::is_base64_line(line) {
+        if !redaction::is_base64_line(line) {
             break;
         }
         end -= line.len();

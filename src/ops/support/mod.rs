@@ -7,32 +7,23 @@
 //! | `local` | what is on this machine |
 //! | `nodes` | what the nodes say |
 //! | `archive` | texts with limits, and their index |
-//! | `secrets` | the secrets that this machine knows |
-//! | `masks` | pure: known secrets are taken out of a text |
-//! | `forms` | pure: the forms in which a secret may stand in a text |
-//! | `patterns` | pure: what has a secret's form is taken out |
 
 mod archive;
-mod forms;
 mod local;
-mod masks;
 mod nodes;
-mod patterns;
-mod secrets;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
-use tempfile::NamedTempFile;
 
 use super::Context;
+use super::new_file::{self, NewFile};
+use super::redaction::{self, Masks};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::SupportReport;
 
 use archive::Archive;
-use masks::Masks;
 
 const ENDING: &str = ".tar.gz";
 const FLAG: &str = "--file";
@@ -55,10 +46,10 @@ pub async fn run(context: &Context, request: SupportRequest) -> Result<SupportRe
     let now = jiff::Timestamp::now();
     let id = dir.as_ref().map_or_else(|_| "broken".to_owned(), |dir| dir.state().id.to_string());
     let name = format!("exasol-support-{id}-{}", now.strftime("%Y%m%dT%H%M%SZ"));
-    let target = request.file.clone().unwrap_or_else(|| free(&name));
-    let file = beside(&target)?;
+    let target = request.file.clone().unwrap_or_else(|| new_file::free(&name, ENDING));
+    let file = NewFile::at(target, FLAG)?;
 
-    let known = secrets::known(&root, dir.as_ref().ok());
+    let known = redaction::known(&root, dir.as_ref().ok());
     let mut archive = Archive::new(Masks::new(&known.secrets), archive::SOURCE_MAX, archive::TOTAL_MAX);
     context
         .interrupt
@@ -81,51 +72,15 @@ pub async fn run(context: &Context, request: SupportRequest) -> Result<SupportRe
         "phase": dir.as_ref().ok().map(|dir| dir.state().phase),
         "warning": known.warning,
     });
-    archive.write(&name, about, file.as_file())?;
-    place(file, &target)?;
+    archive.write(&name, about, file.file())?;
+    let (target, bytes) = file.place()?;
     Ok(SupportReport {
         deployment: dir.ok().map(|dir| dir.state().id.to_string()),
-        bytes: fs::metadata(&target).map(|found| found.len()).unwrap_or_default(),
+        bytes,
         files: archive.len(),
         cut: archive.cut(),
         archive: target,
         missing: archive.missing,
         warnings: known.warning.into_iter().collect(),
     })
-}
-
-/// In the current folder; a second archive of the same second gets a number.
-fn free(name: &str) -> PathBuf {
-    let plain = PathBuf::from(format!("{name}{ENDING}"));
-    let numbered = (2..=99).map(|number| PathBuf::from(format!("{name}-{number}{ENDING}")));
-    std::iter::once(plain.clone()).chain(numbered).find(|path| path.symlink_metadata().is_err()).unwrap_or(plain)
-}
-
-/// A file of this user's alone, where the archive grows until it is whole.
-fn beside(target: &Path) -> Result<NamedTempFile> {
-    if target.symlink_metadata().is_ok() {
-        return Err(exists(target));
-    }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let made = tempfile::Builder::new().prefix(".exasol-support-").suffix(ENDING).tempfile_in(folder);
-    made.map_err(|error| {
-        Error::invalid(
-            FLAG,
-            target.display().to_string(),
-            format!("a new file in a folder that can be written ({error})"),
-        )
-    })
-}
-
-fn place(file: NamedTempFile, target: &Path) -> Result<()> {
-    file.as_file().sync_all().map_err(Error::io("cannot write the archive"))?;
-    match file.persist_noclobber(target) {
-        Ok(_) => Ok(()),
-        Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(target)),
-        Err(failed) => Err(Error::io(format!("cannot write {}", target.display()))(failed.error)),
-    }
-}
-
-fn exists(target: &Path) -> Error {
-    Error::invalid(FLAG, target.display().to_string(), "it exists already, and nothing is overwritten: name a new file")
 }

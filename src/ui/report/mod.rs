@@ -8,6 +8,7 @@ mod certificate;
 mod connect;
 mod deployments;
 mod health;
+mod html_report;
 mod license;
 mod lifecycle;
 mod listed;

@@ -10,7 +10,7 @@ const ALONE_BELOW: usize = 6;
 const WRAPPED_FROM: usize = 12;
 
 /// Names and values, ready to be found.
-pub(super) struct Masks {
+pub(in crate::ops) struct Masks {
     needles: Vec<Needle>,
     /// By the first two bytes: the needles that begin with them, longest first.
     starts: Vec<Vec<u32>>,

@@ -1,5 +1,5 @@
-//! Every secret of a deployment that this machine knows, with a name for each: what stands in the
-//! archive's texts is compared with them.
+//! Every secret of a deployment that this machine knows, with a name for each: what is shown
+//! to others is compared with them.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ const VARIABLES: [&str; 9] =
 /// A shorter value of a variable is no secret but a word: `TOKEN=yes`.
 const VARIABLE_FROM: usize = 6;
 
-pub(super) struct Known {
+pub(in crate::ops) struct Known {
     /// Name and value.
     pub secrets: Vec<(String, String)>,
     /// Why some may be missing.
@@ -24,7 +24,7 @@ pub(super) struct Known {
 }
 
 /// `dir`: where the state could be read.
-pub(super) fn known(root: &Path, dir: Option<&DeploymentDir>) -> Known {
+pub(in crate::ops) fn known(root: &Path, dir: Option<&DeploymentDir>) -> Known {
     let mut known = Known { secrets: Vec::new(), warning: None };
     recorded(root, &mut known);
     keys(root, &mut known.secrets);

@@ -76,7 +76,7 @@ fn after_dashes(text: &[u8]) -> &[u8] {
     }
 }
 
-pub(super) fn is_base64_line(line: &[u8]) -> bool {
+pub(in crate::ops) fn is_base64_line(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     line.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)) && !line.is_empty()
 }
