@@ -148,9 +148,7 @@ fn who_cannot_see_gets_the_same() {
 fn a_deployment_of_which_nothing_is_known_has_a_page() {
     let mut empty = filled("x");
     (empty.running, empty.trouble) = (None, None);
-    for list in [&mut empty.next] {
-        list.clear();
-    }
+    empty.next.clear();
     (empty.nodes, empty.buses, empty.runs, empty.missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     (empty.health.rows, empty.health.issues, empty.health.looks) = (Vec::new(), Vec::new(), Vec::new());
     let html = page(&empty).unwrap();
