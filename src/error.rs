@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use crate::model::{Check, Holder, InvalidValue, Operation, Phase, quote};
 use crate::signal::Interrupted;
 
+/// The command that fetches programs which are missing.
+pub const INSTALL_TOOLS: &str = "exasol doctor --install-tools";
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A program that we ran and that failed: its own diagnostics come first when it is shown.
@@ -76,7 +79,8 @@ pub enum Error {
     #[error("{}", preflight_message(checks))]
     Preflight { checks: Vec<Check> },
     #[error("{tool} was not found on PATH{}", needed.as_deref().map(|n| format!(" ({n})")).unwrap_or_default())]
-    ToolMissing { tool: String, needed: Option<String>, install: String },
+    /// `fetched`: `doctor --install-tools` can bring it.
+    ToolMissing { tool: String, needed: Option<String>, install: String, fetched: bool },
     /// A program was found, but fails when it is asked for its version.
     #[error("{} was found, but does not work: `{command}` ended with {status} and printed {}", program.display(), said_text(said))]
     ToolUnusable { program: PathBuf, command: String, status: String, said: Vec<String>, or: String },
@@ -261,6 +265,7 @@ impl Error {
             Error::Preflight { .. } => {
                 Some("fix what failed and run the command again; exasol doctor shows all checks".into())
             }
+            Error::ToolMissing { install, fetched: true, .. } => Some(format!("run {INSTALL_TOOLS}, or {install}")),
             Error::ToolMissing { install, .. } => Some(install.clone()),
             Error::ToolUnusable { or, .. } => Some(format!("fix what it reports, {or}")),
             Error::LibvirtUnreachable { fix, .. } => (!fix.is_empty()).then(|| fix.join("\n")),

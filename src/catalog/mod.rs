@@ -1,8 +1,8 @@
-//! What can be installed and on what: versions of the database, sizes of machines.
+//! What can be installed and on what: versions of the database, sizes of machines, programs for this machine.
 //!
-//! Belongs here: `versions.toml` and `providers.toml`, which are commented and are the reference,
+//! Belongs here: `versions.toml`, `providers.toml` and `tools.toml`, which are commented and are the reference,
 //! and the code that reads them. Does not belong here: fetching, environment variables, defaults
-//! of flags. Both files are part of the binary and are read once; tests prove that they are good,
+//! of flags. The files are part of the binary and are read once; tests prove that they are good,
 //! so that nothing can fail when a user runs it. A catalogue of
 //! releases that a user brings has the same form; `ops` reads the file.
 
@@ -11,6 +11,7 @@ mod file;
 pub mod needs;
 mod numbers;
 mod providers;
+mod tools;
 mod versions;
 
 pub use numbers::{
@@ -20,4 +21,5 @@ pub use providers::{
     InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region,
     regions, rehearsal_default,
 };
+pub use tools::{AnsiblePin, FilePin, OpenTofuPin, ToolPins, parse_tools, tools};
 pub use versions::{find_among, find_version, is_rehearsal, of_spec, parse_catalog, unknown, versions};

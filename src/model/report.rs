@@ -359,7 +359,7 @@ pub struct CacheReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheEntry {
-    /// `image`, `artifact`, `plugin`, `volume`.
+    /// `image`, `artifact`, `plugin`, `tool`, `volume`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub kind: CacheKind,
     pub name: String,
@@ -377,6 +377,8 @@ words! {
         Artifact = "artifact",
         /// A plugin of Terraform.
         Plugin = "plugin",
+        /// A program that exasol fetched.
+        Tool = "tool",
         /// A base image in the hypervisor's pool.
         Volume = "volume",
     }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{CacheEntry, CacheKind, CacheReport, Spec};
 use crate::providers::{self, CachedVolume};
 use crate::signal::Interrupt;
+use crate::tools::fetched::{self, Turn};
 use crate::tools::{http, plugin_cache};
 
 pub struct CacheRequest {
@@ -27,6 +28,7 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
         local(&shelf, &request, &mut report)?;
     }
     plugins(&dirs.plugins(), &request, &mut report)?;
+    tools(&dirs.tools(), &request, &mut report)?;
     let provider = providers::find(&request.spec.provider)?;
     // A signal ends the command itself: see `until_signal`.
     if let Some(host) = HostConnection::of(provider, &request.spec, &Interrupt::never())
@@ -92,6 +94,26 @@ fn plugins(dir: &Path, request: &CacheRequest, report: &mut CacheReport) -> Resu
         request,
         report,
     )
+}
+
+/// What `doctor --install-tools` has fetched, all of it or none: one link leads from program to program.
+fn tools(root: &Path, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
+    let mut entries = Vec::new();
+    for path in children(root)?.into_iter().filter(|path| !path.ends_with("bin")) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        entries.push(CacheEntry { kind: CacheKind::Tool, name, bytes: size(&path)?, in_use_by: None });
+    }
+    let used = match request.prune && !request.dry_run && root.exists() {
+        true => !Turn::take_if_free(root)?.map_or(Ok(false), Turn::remove_all)?,
+        false => fetched::is_in_use(root),
+    };
+    if request.prune && !used {
+        report.removed.extend(entries);
+    } else {
+        let in_use_by = used.then(|| "a program that runs".to_owned());
+        report.entries.extend(entries.into_iter().map(|entry| CacheEntry { in_use_by: in_use_by.clone(), ..entry }));
+    }
+    Ok(())
 }
 
 fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>> {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::operation::in_dir;
 use super::terraform_dir;
+use super::user_dirs::fetched_tools;
 use crate::deployment::{DeploymentDir, State, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Operation, Spec};
@@ -26,7 +27,7 @@ pub(super) async fn of(dir: &DeploymentDir) -> Result<Terraform> {
 pub(super) async fn find(spec: &Spec, recorded: Option<&DeploymentDir>) -> Result<Terraform> {
     let used = recorded.and_then(|dir| parse(dir.state().engine.as_ref()));
     let wanted = used.or_else(|| parse(spec.engine.as_ref()));
-    let found = Terraform::find(wanted).await;
+    let found = Terraform::find(wanted, &fetched_tools()).await;
     found.map_err(|error| match (wanted, recorded) {
         (Some(wanted), Some(dir)) => with_other(error, wanted, used.is_some(), dir),
         _ => error,
@@ -39,7 +40,7 @@ fn parse(name: Option<&String>) -> Option<Engine> {
 
 /// The deployment has chosen one that is not here: says how it can go on with the other.
 fn with_other(error: Error, wanted: Engine, used: bool, dir: &DeploymentDir) -> Error {
-    let Error::ToolMissing { tool, needed, install } = error else { return error };
+    let Error::ToolMissing { tool, needed, install, fetched } = error else { return error };
     let switch = match (wanted, used) {
         (Engine::Terraform, _) => Some("exasol init --update --engine tofu"),
         (Engine::Tofu, false) => Some("exasol init --update --engine terraform"),
@@ -51,7 +52,7 @@ fn with_other(error: Error, wanted: Engine, used: bool, dir: &DeploymentDir) -> 
         Some(switch) => format!("{install}, or go on with the other engine: {}", in_dir(switch, dir.named())),
         None => install,
     };
-    Error::ToolMissing { tool, needed: Some(needed), install }
+    Error::ToolMissing { tool, needed: Some(needed), install, fetched }
 }
 
 /// What `init --update --engine` records, and what somebody should know of it.

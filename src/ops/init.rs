@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
-use super::{Context, Given, ReleaseRequest, floors, known, release, render_input, this_machine, update, versions};
+use super::{Confirm, Context, Given, ReleaseRequest, floors, known, release, render_input, this_machine, update, versions};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -30,6 +30,8 @@ pub struct InitRequest<'a> {
     /// Warnings about the command line itself.
     pub warnings: Vec<String>,
     pub create_missing: CreateMissing<'a>,
+    /// Asks whether programs that are missing shall be fetched.
+    pub confirm: Confirm<'a>,
 }
 
 /// What is to be deployed.
@@ -69,7 +71,7 @@ impl Passwords {
 }
 
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
-    let InitRequest { dir, name, spec, release, me, passwords, credentials, mut warnings, create_missing } = request;
+    let InitRequest { dir, name, spec, release, me, passwords, credentials, mut warnings, create_missing, confirm } = request;
     DeploymentDir::check_target(&dir)?;
     let mut spec = match spec {
         Asked::Spec(mut spec) => {
@@ -83,7 +85,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     (provider.validate)(&spec)?;
     floors::check(provider, &spec, None)?;
     release::pin_files(&mut spec, &context.interrupt).await?;
-    let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing).await?;
+    let preflight = preflight::run_or_create(context, provider, &spec, &credentials, create_missing, confirm).await?;
     let (checks, facts, _) = preflight.passed()?;
     if me {
         warnings.push(this_machine::allow(context, provider, &mut spec, &facts).await?);

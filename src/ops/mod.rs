@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod health;
 pub mod info;
 pub mod init;
+pub mod install_tools;
 pub mod license;
 pub mod list;
 pub mod logs;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::blocking::within;
 use super::credentials::{self, Given};
 use super::host::{ACTION_LIMIT, HostConnection};
+use super::install_tools::Order;
+use super::user_dirs::fetched_tools;
 use super::{Confirm, Context, engine, floors};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
@@ -57,7 +59,8 @@ impl Preflight {
                 Ok((provider.preflight)(&input))
             })
         };
-        let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, dir), Ansible::find());
+        let (target, terraform, ansible) =
+            tokio::join!(target, engine::find(spec, dir), Ansible::find(&fetched_tools()));
         let target = target.unwrap_or_else(|error| Outcome { checks: vec![mute(&error)], facts: Options::new() });
         let mut checks: Vec<Check> =
             credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();
@@ -66,12 +69,12 @@ impl Preflight {
         checks.push(requirements::check(
             "terraform",
             "Terraform or OpenTofu",
-            terraform.as_ref().map(|t| format!("{} {}", t.engine.as_str(), t.version)),
+            terraform.as_ref().map(|t| found(t.engine.as_str(), &t.version, t.lease.is_some())),
         ));
         checks.push(requirements::check(
             "ansible",
             "Ansible",
-            ansible.as_ref().map(|a| format!("ansible-core {}", a.version)),
+            ansible.as_ref().map(|a| found("ansible-core", &a.version, a.lease.is_some())),
         ));
         for check in &checks {
             sink.emit(Event::Check(check.clone()));
@@ -102,6 +105,14 @@ impl Preflight {
     }
 }
 
+/// Who put a program there that the user does not have on PATH.
+pub(super) const FETCHED: &str = "installed by exasol";
+
+fn found(name: &str, version: &str, fetched: bool) -> String {
+    let by = if fetched { format!(", {FETCHED}") } else { String::new() };
+    format!("{name} {version}{by}")
+}
+
 /// Tells the checks' thread that nobody waits for it any more: the command was ended by a signal, or its time was up.
 #[derive(Default)]
 struct StopWhenDropped(Arc<AtomicBool>);
@@ -128,7 +139,7 @@ fn known_facts(credentials: Option<&Credentials>, recorded: Option<&State>) -> O
     facts
 }
 
-/// Runs the checks; what is missing and can be created is created first, if it is wished, and all
+/// Runs the checks; what is missing and can be fetched or created is that first, if it is wished, and all
 /// is checked again.
 pub(super) async fn run_or_create(
     context: &Context,
@@ -136,8 +147,12 @@ pub(super) async fn run_or_create(
     spec: &Spec,
     given: &Given,
     create: CreateMissing<'_>,
+    confirm: Confirm<'_>,
 ) -> Result<Preflight> {
-    let preflight = Preflight::run(&context.sink, provider, spec, given, None).await?;
+    let mut preflight = Preflight::run(&context.sink, provider, spec, given, None).await?;
+    if preflight.programs.is_none() && fetch_programs(context, spec, confirm).await? {
+        preflight = Preflight::run(&context.sink, provider, spec, given, None).await?;
+    }
     // Nobody is asked about what is only a warning.
     let missing = preflight.creatable(matches!(create, CreateMissing::Yes));
     let Some(host) = HostConnection::of(provider, spec, &context.interrupt) else { return Ok(preflight) };
@@ -155,6 +170,18 @@ pub(super) async fn run_or_create(
         context.sink.warn(done);
     }
     Preflight::run(&context.sink, provider, spec, given, None).await
+}
+
+/// Offers the programs that are missing to somebody on a terminal. What stands in the way of fetching them is told
+/// with the checks that failed.
+async fn fetch_programs(context: &Context, spec: &Spec, confirm: Confirm<'_>) -> Result<bool> {
+    let Ok(order) = context.interrupt.run(Order::of(spec)).await? else { return Ok(false) };
+    let wished = order.question().is_some_and(|question| confirm(&question) == Some(true));
+    context.interrupt.check()?;
+    if wished {
+        order.fill(context).await?;
+    }
+    Ok(wished)
 }
 
 /// Whether `init` may create a missing pool or network.

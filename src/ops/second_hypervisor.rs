@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::deploy::DeployRequest;
 use super::destroy::DestroyRequest;
-use super::init::{InitRequest, Passwords};
+use super::init::{Asked, InitRequest, Passwords};
 use super::start::StartRequest;
 use super::status::StatusRequest;
 use super::stop::StopRequest;
@@ -86,12 +86,15 @@ async fn life(home: &Path) {
 
     let init = InitRequest {
         dir: dir.clone(),
-        spec,
+        name: None,
+        spec: Asked::Spec(spec),
         release: ReleaseRequest::default(),
+        me: false,
         passwords: Passwords { db: Some(fake::PASSWORD.into()), ..Passwords::default() },
         credentials: Given::new(),
         warnings: Vec::new(),
         create_missing: CreateMissing::Yes,
+        confirm: &|_| None,
     };
     super::init::run(&context, init).await.unwrap();
     let deploy = DeployRequest {
@@ -99,6 +102,8 @@ async fn life(home: &Path) {
         allow_replace: Vec::new(),
         edits: EditPolicy::Refuse,
         offline: true,
+        passwords: Passwords::default(),
+        credentials: Given::new(),
         confirm: None,
     };
     let report = super::deploy::run(&context, deploy).await.unwrap();

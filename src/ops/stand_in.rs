@@ -31,6 +31,7 @@ pub fn run(stand_in: &StandIn, arguments: Vec<OsString>) -> Result<ScriptReport>
             tool: stand_in.program.into(),
             needed: Some("exasol stands in for it, but this is not a file that exasol made".into()),
             install: format!("install {}, or undo what was edited in terraform/", stand_in.program),
+            fetched: false,
         }),
     }
 }

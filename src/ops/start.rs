@@ -11,6 +11,7 @@ use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, mendable, millis, with_operation};
 use super::power::{self, POWER_ON};
+use super::user_dirs::fetched_tools;
 use super::{Context, seed};
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -95,7 +96,7 @@ async fn addresses(work: &mut Work, now: &[Node]) -> Result<()> {
     }
     work.detail(text(&moved));
     let release = artifacts::rehearsal_release()?;
-    let ansible = Ansible::find().await?;
+    let ansible = Ansible::find(&fetched_tools()).await?;
     nodes::prepare(work, now, &release, &ansible).await
 }
 

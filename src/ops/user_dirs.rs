@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::tools::fetched::Fetched;
 
 /// `$XDG_CACHE_HOME/exasol`: what deployments share. Everything in it can be fetched again.
 #[derive(Debug, Clone)]
@@ -25,10 +26,20 @@ impl CacheDirs {
         self.root.join("artifacts")
     }
 
+    /// What `doctor --install-tools` has fetched.
+    pub(super) fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
     /// Terraform's provider plugins (`TF_PLUGIN_CACHE_DIR`).
     pub(super) fn plugins(&self) -> PathBuf {
         self.root.join("plugins")
     }
+}
+
+/// The programs that were fetched for this user.
+pub(super) fn fetched_tools() -> Fetched {
+    CacheDirs::of_user().map_or_else(|_| Fetched::nowhere(), |dirs| Fetched::at(dirs.tools()))
 }
 
 /// `$XDG_STATE_HOME/exasol`: what this tool remembers of what a user did. Nothing depends on it.

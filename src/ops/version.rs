@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use super::blocking::blocking;
+use super::preflight::FETCHED;
+use super::user_dirs::fetched_tools;
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::model::{BuildInfo, CatalogInfo, Component, PinnedProvider, SystemInfo, VersionReport};
@@ -71,8 +73,8 @@ fn system() -> SystemInfo {
 
 async fn engine(engine: Engine) -> Component {
     let name = engine.as_str();
-    match tokio::time::timeout(LIMIT, Terraform::find(Some(engine))).await {
-        Ok(Ok(found)) => Component::found(name, found.version).at(found.program),
+    match tokio::time::timeout(LIMIT, Terraform::find(Some(engine), &fetched_tools())).await {
+        Ok(Ok(found)) => by_whom(Component::found(name, found.version).at(found.program), found.lease.is_some(), None),
         Ok(Err(error)) => missing(name, error),
         Err(_) => late(name),
     }
@@ -80,17 +82,20 @@ async fn engine(engine: Engine) -> Component {
 
 async fn ansible() -> Component {
     const NAME: &str = "ansible-core";
-    match tokio::time::timeout(LIMIT, Ansible::find()).await {
+    match tokio::time::timeout(LIMIT, Ansible::find(&fetched_tools())).await {
         Ok(Ok(found)) => {
-            let component = Component::found(NAME, found.version).at(found.program);
-            match found.python {
-                Some(python) => component.remark(format!("Python {python}")),
-                None => component,
-            }
+            let python = found.python.map(|python| format!("Python {python}"));
+            by_whom(Component::found(NAME, found.version).at(found.program), found.lease.is_some(), python)
         }
         Ok(Err(error)) => missing(NAME, error),
         Err(_) => late(NAME),
     }
+}
+
+/// Says which programs were not there before.
+fn by_whom(component: Component, fetched: bool, remark: Option<String>) -> Component {
+    let remarks: Vec<_> = fetched.then(|| FETCHED.to_owned()).into_iter().chain(remark).collect();
+    if remarks.is_empty() { component } else { component.remark(remarks.join(", ")) }
 }
 
 /// One that is there but too old, or broken, has something to say.
@@ -157,6 +162,7 @@ mod tests {
             tool: "tofu 1.6 or newer".into(),
             needed: Some("/usr/bin/tofu is version 1.5.0".into()),
             install: String::new(),
+            fetched: true,
         };
         let component = missing("tofu", error);
         assert_eq!(component.remark.as_deref(), Some("/usr/bin/tofu is version 1.5.0; needed: tofu 1.6 or newer"));

@@ -12,11 +12,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::ansible_events::{Failure, Line, own_error, parse};
+use super::fetched::{Fetched, Lease};
 use super::lines::Tail;
 use super::process::{Tool, find};
 use super::scratch::Scratch;
 use super::versions;
-use crate::error::{Error, Result};
+use crate::error::{Error, INSTALL_TOOLS, Result};
 use crate::events::EventSink;
 use crate::model::{command_line, ssh_path};
 use crate::signal::Interrupt;
@@ -31,6 +32,7 @@ const MINIMUM: (u32, u32) = (2, 14);
 const MAX_FORKS: usize = 25;
 /// How long an unused connection stays open should we die before we close it.
 const PERSIST: &str = "30s";
+const PLAYBOOK: &str = "ansible-playbook";
 const INSTALL: &str = "install it: pipx install ansible-core (or your distribution's package ansible-core)";
 
 /// A usable Ansible on this machine.
@@ -41,6 +43,8 @@ pub struct Ansible {
     pub version: String,
     /// Version and path of the Python that runs it, as it says them.
     pub python: Option<String>,
+    /// Set where it is not the user's own, but was fetched by us.
+    pub lease: Option<Lease>,
 }
 
 /// One run of a playbook.
@@ -86,15 +90,24 @@ impl PlaybookRun {
 }
 
 impl Ansible {
-    /// The `ansible-playbook` on PATH. Takes about a second: Python has to start.
+    /// The `ansible-playbook` on PATH, else the one that was fetched. Takes about a second: Python has to start.
     /// Error: [`Error::ToolMissing`] with what was found instead.
-    pub async fn find() -> Result<Ansible> {
-        let missing = |found: Option<String>| Error::ToolMissing {
-            tool: format!("ansible-playbook of ansible-core {}.{} or newer", MINIMUM.0, MINIMUM.1),
-            needed: found,
-            install: INSTALL.into(),
+    pub async fn find(fetched: &Fetched) -> Result<Ansible> {
+        let own = match find(PLAYBOOK) {
+            Some(program) => Ansible::at(program, None).await,
+            None => Err(missing(None)),
         };
-        let program = find("ansible-playbook").ok_or_else(|| missing(None))?;
+        match (own, fetched.find(PLAYBOOK)) {
+            (Err(own), Some(found)) => Ansible::at(found.path, Some(found.lease)).await.map_err(|_| own),
+            (own, _) => own,
+        }
+    }
+
+    /// The one at this path.
+    ///
+    /// # Errors
+    /// [`Error::ToolMissing`] where it is too old; [`Error::ToolUnusable`].
+    pub async fn at(program: PathBuf, lease: Option<Lease>) -> Result<Ansible> {
         let private = PrivateDir::make()?;
         let settings = private.path("ansible.cfg");
         std::fs::write(&settings, "").map_err(Error::io(format!("cannot write {}", settings.display())))?;
@@ -103,9 +116,9 @@ impl Ansible {
         let said = output.stdout_text();
         let python = said.lines().find_map(|line| line.trim().strip_prefix("python version = ")).map(str::to_owned);
         match said.lines().find_map(version).filter(|_| output.success()) {
-            Some((number, version)) if number >= MINIMUM => Ok(Ansible { program, version, python }),
+            Some((number, version)) if number >= MINIMUM => Ok(Ansible { program, version, python, lease }),
             Some((_, version)) => Err(missing(Some(format!("{} is of version {version}", program.display())))),
-            None => Err(versions::unusable(&program, &output, format!("or {INSTALL}"))),
+            None => Err(versions::unusable(&program, &output, format!("or run {INSTALL_TOOLS}, or {INSTALL}"))),
         }
     }
 
@@ -153,7 +166,19 @@ impl Ansible {
         if let Some(lock) = &run.lock {
             tool = tool.inherit_fd(lock)?;
         }
+        if let Some(lease) = &self.lease {
+            tool = lease.lend(tool)?;
+        }
         Ok(tool)
+    }
+}
+
+fn missing(found: Option<String>) -> Error {
+    Error::ToolMissing {
+        tool: format!("ansible-playbook of ansible-core {}.{} or newer", MINIMUM.0, MINIMUM.1),
+        needed: found,
+        install: INSTALL.into(),
+        fetched: true,
     }
 }
 

@@ -41,7 +41,7 @@ fn an_error_tells_failures_first_and_ansibles_own_words_else() {
 /// A deployment directory with this repository's settings and plugin, whose nodes are this machine.
 /// None where Ansible is not installed; the parser's tests run everywhere.
 async fn directory(playbook: &str) -> Option<(Ansible, tempfile::TempDir)> {
-    let Ok(ansible) = Ansible::find().await else {
+    let Ok(ansible) = Ansible::find(&Fetched::nowhere()).await else {
         return None;
     };
     let dir = tempfile::tempdir().unwrap();

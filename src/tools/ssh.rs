@@ -118,6 +118,7 @@ fn missing(tool: &str) -> Error {
         tool: tool.into(),
         needed: None,
         install: "install the OpenSSH client: apt install openssh-client, or dnf install openssh-clients".into(),
+        fetched: false,
     }
 }
 

@@ -324,6 +324,9 @@ impl Workdir {
 
     fn bare_tool(&self) -> Result<Tool> {
         let mut tool = self.scratch.lend(base_tool(&self.terraform.program).cwd(&self.dir))?;
+        if let Some(lease) = &self.terraform.lease {
+            tool = lease.lend(tool)?;
+        }
         for name in &self.without_env {
             tool = tool.without_env(name);
         }

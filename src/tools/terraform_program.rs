@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::fetched::{Fetched, Lease};
 use super::process::{Tool, find};
 use super::versions;
 use crate::error::{Error, Result};
@@ -80,24 +81,27 @@ pub struct Terraform {
     pub program: PathBuf,
     /// As it calls itself: `1.11.4`.
     pub version: String,
+    /// Set where it is not the user's own, but was fetched by us.
+    pub lease: Option<Lease>,
 }
 
 impl Terraform {
-    /// The engine asked for, or the first one that is new enough: Terraform, then OpenTofu.
+    /// The engine asked for, or the first one that is new enough: Terraform, then OpenTofu. The user's own come
+    /// before one that was fetched.
     /// Error: [`Error::ToolMissing`] with what was found instead.
-    pub async fn find(wanted: Option<Engine>) -> Result<Terraform> {
+    pub async fn find(wanted: Option<Engine>, fetched: &Fetched) -> Result<Terraform> {
         let candidates = match wanted {
             Some(engine) => vec![engine],
             None => vec![Engine::Terraform, Engine::Tofu],
         };
         let (mut old, mut unusable) = (Vec::new(), None);
-        for engine in &candidates {
-            let Some(program) = find(engine.as_str()) else { continue };
-            match version_of(&program, *engine).await {
-                Ok(version) if versions::number(&version) >= Some(engine.minimum()) => {
-                    return Ok(Terraform { engine: *engine, program, version });
-                }
-                Ok(version) => old.push(format!("{} is version {version}", program.display())),
+        let own = candidates.iter().filter_map(|engine| Some((*engine, find(engine.as_str())?, None)));
+        let fetched = candidates.iter().filter_map(|engine| Some((*engine, fetched.find(engine.as_str())?)));
+        let fetched = fetched.map(|(engine, found)| (engine, found.path, Some(found.lease)));
+        for (engine, program, lease) in own.chain(fetched) {
+            match Terraform::at(engine, program, lease).await {
+                Ok(found) if versions::number(&found.version) >= Some(engine.minimum()) => return Ok(found),
+                Ok(found) => old.push(format!("{} is version {}", found.program.display(), found.version)),
                 Err(error) => unusable = unusable.or(Some(error)),
             }
         }
@@ -108,7 +112,17 @@ impl Terraform {
                 "install {}",
                 candidates.iter().rev().map(|engine| engine.install_page()).collect::<Vec<_>>().join(" or ")
             ),
+            fetched: candidates.contains(&Engine::Tofu),
         }))
+    }
+
+    /// The one at this path, however old it is.
+    ///
+    /// # Errors
+    /// [`Error::ToolUnusable`].
+    pub async fn at(engine: Engine, program: PathBuf, lease: Option<Lease>) -> Result<Terraform> {
+        let version = version_of(&program, engine).await?;
+        Ok(Terraform { engine, program, version, lease })
     }
 }
 

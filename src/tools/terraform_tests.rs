@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::events::{Event, ItemState};
+use crate::tools::fetched::Fetched;
 use crate::tools::plan::Protected;
 
 const CONFIG: &str = r#"
@@ -41,7 +42,7 @@ struct Bench {
 
 impl Bench {
     async fn with(config: &str) -> Option<Bench> {
-        let Ok(terraform) = Terraform::find(None).await else {
+        let Ok(terraform) = Terraform::find(None, &Fetched::nowhere()).await else {
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
@@ -125,7 +126,7 @@ async fn a_plan_that_hangs_is_made_once_more_and_an_apply_is_ended() {
         esac";
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let terraform = Terraform { engine: Engine::Terraform, program, version: "1.11.4".into() };
+    let terraform = Terraform { engine: Engine::Terraform, program, version: "1.11.4".into(), lease: None };
     let limits = Limits { plan: Duration::from_secs(1), apply: Duration::from_millis(100) };
     let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never()).unwrap().limits(limits);
     assert!(workdir.plan().await.unwrap().is_empty() && dir.path().join("hung").exists());

@@ -20,6 +20,7 @@ mod health;
 mod house;
 mod image;
 mod init;
+mod install_tools;
 mod lab_libvirt;
 mod lifecycle;
 mod list;

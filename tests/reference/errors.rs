@@ -37,7 +37,12 @@ fn samples() -> Vec<Error> {
         Error::BrokenState { file: dir().join("deployment.json"), why: "cannot be read: EOF at line 1".into() },
         Error::EditedFiles { files: vec!["terraform/main.tf".into()] },
         Error::Preflight { checks: vec![Check::failed("pool_active", "storage pool 'default'", "it is not running")] },
-        Error::ToolMissing { tool: "tofu 1.6 or newer".into(), needed: None, install: "how to install it".into() },
+        Error::ToolMissing {
+            tool: "tofu 1.6 or newer".into(),
+            needed: None,
+            install: "how to install it".into(),
+            fetched: false,
+        },
         Error::ToolUnusable {
             program: "/usr/bin/ansible-playbook".into(),
             command: "ansible-playbook --version".into(),

@@ -19,6 +19,7 @@ use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
+use super::user_dirs::fetched_tools;
 use super::{Confirm, Context, Given, Passwords, mend, plan, recorded, render_input, seed, terraform_dir};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
@@ -153,7 +154,7 @@ async fn tell_nodes(work: &mut Work) -> Result<()> {
     work.begin(INSTALL.id);
     work.detail("they lack settings of this version: only these are applied, and the database keeps running");
     let told = async {
-        let ansible = Ansible::find().await?;
+        let ansible = Ansible::find(&fetched_tools()).await?;
         nodes::prepare(work, &nodes, &release, &ansible).await
     };
     told.await
