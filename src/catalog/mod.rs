@@ -21,5 +21,5 @@ pub use providers::{
     InstanceType, default_instance_type, default_region, instance_type, instance_types, provider_table, region,
     regions, rehearsal_default,
 };
-pub use tools::{AnsiblePin, FilePin, OpenTofuPin, ToolPins, parse_tools, tools};
+pub use tools::{AnsiblePin, FilePin, ToolPins, parse_tools, tools};
 pub use versions::{find_among, find_version, is_rehearsal, of_spec, parse_catalog, unknown, versions};

@@ -105,7 +105,18 @@ pub(super) fn request<'a>(dir: &Path, matches: &ArgMatches, confirm: Confirm<'a>
         let asked = changes(&other, matches, provider)?;
         let UpdateRequest { name, changes, release, me, passwords, credentials, warnings, .. } = asked;
         let spec = Asked::Like(spec, changes);
-        return Ok(InitRequest { dir, name, spec, release, me, passwords, credentials, warnings, create_missing, confirm });
+        return Ok(InitRequest {
+            dir,
+            name,
+            spec,
+            release,
+            me,
+            passwords,
+            credentials,
+            warnings,
+            create_missing,
+            confirm,
+        });
     }
     let spec::Wanted { spec, release, me, credentials, mut warnings, file } = spec::wanted(matches)?;
     let name = spec::name(matches, file.as_ref())?;

@@ -39,7 +39,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     }
     // What cannot be listed now is an error of the operation itself, recorded there; the question needs no list then.
     let listed = doomed.unwrap_or_default();
-    confirm(context, &request, &about.name, &listed)?;
+    confirm(context, &request, &id, &listed)?;
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         believe(&work.dir, work.cluster.provider, work.from)?;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
-use super::{Confirm, Context, Given, ReleaseRequest, floors, known, release, render_input, this_machine, update, versions};
+use super::{
+    Confirm, Context, Given, ReleaseRequest, floors, known, release, render_input, this_machine, update, versions,
+};
 use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
@@ -71,7 +73,8 @@ impl Passwords {
 }
 
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {
-    let InitRequest { dir, name, spec, release, me, passwords, credentials, mut warnings, create_missing, confirm } = request;
+    let InitRequest { dir, name, spec, release, me, passwords, credentials, mut warnings, create_missing, confirm } =
+        request;
     DeploymentDir::check_target(&dir)?;
     let mut spec = match spec {
         Asked::Spec(mut spec) => {

@@ -36,8 +36,8 @@ pub mod version;
 pub mod versions;
 
 mod access;
-mod aftermath;
 mod account;
+mod aftermath;
 mod apply;
 mod blocking;
 mod boot;

@@ -59,8 +59,8 @@ impl Preflight {
                 Ok((provider.preflight)(&input))
             })
         };
-        let (target, terraform, ansible) =
-            tokio::join!(target, engine::find(spec, dir), Ansible::find(&fetched_tools()));
+        let fetched = fetched_tools();
+        let (target, terraform, ansible) = tokio::join!(target, engine::find(spec, dir), Ansible::find(&fetched));
         let target = target.unwrap_or_else(|error| Outcome { checks: vec![mute(&error)], facts: Options::new() });
         let mut checks: Vec<Check> =
             credentials.iter().map(|c| c.as_ref().map_or_else(Clone::clone, Credentials::check)).collect();

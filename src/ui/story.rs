@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::events::{Event, ItemState, StepInfo, StepOutcome, Unit};
-use crate::model::Operation;
+use crate::model::{ChangeAction, Operation};
 
 /// Between an operation's first and last event.
 #[derive(Default)]
@@ -137,7 +137,9 @@ impl Story {
         match event {
             Event::StepProgress { total, unit: Unit::Resources, .. } => running.resources.1 = *total,
             Event::StepDetail { message, .. } => running.said = Some(message.clone()),
-            Event::Resource { state: ItemState::Done, action, .. } if *action != ChangeAction::Read => running.resources.0 += 1,
+            Event::Resource { state: ItemState::Done, action, .. } if *action != ChangeAction::Read => {
+                running.resources.0 += 1
+            }
             Event::Task { name, node, state, .. } => {
                 let row = running.nodes.entry(node.clone()).or_default();
                 match state {
