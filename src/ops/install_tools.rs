@@ -356,7 +356,12 @@ mod tests {
 
     #[test]
     fn the_question_says_what_from_where_and_how_large() {
-        insta::assert_snapshot!(order(true, Some(("3.11", false))).question().unwrap(), @"");
+        insta::assert_snapshot!(order(true, Some(("3.11", false))).question().unwrap(), @r"
+        OpenTofu 1.12.6, about 35 MB from github.com
+        ansible-core 2.19.14 with what it needs (9 packages), about 9 MB from PyPI (or the index that pip is set to), for Python 3.11 (/usr/bin/python3)
+        pip, about 2 MB from files.pythonhosted.org, because this Python has none
+        Fetch this into /home/me/.cache/exasol/tools? It needs no root, and changes nothing else.
+        ");
         let tofu = order(true, None).question().unwrap();
         assert!(!tofu.contains("ansible") && !tofu.contains("pip"), "{tofu}");
         let ansible = order(false, Some(("3.9", true))).question().unwrap();

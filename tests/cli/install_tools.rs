@@ -153,7 +153,7 @@ fn doctor<'a>(world: &'a World, words: &str) -> crate::support::Call<'a> {
 }
 
 fn install(world: &World) -> Answer {
-    doctor(world, "--install-tools --yes").run()
+    doctor(world, "--install-tools --yes --json").run()
 }
 
 fn tools(world: &World) -> PathBuf {
@@ -167,8 +167,11 @@ fn read(world: &World, name: &str) -> String {
 #[test]
 fn what_is_missing_is_fetched_and_used() {
     let (world, server) = bare();
-    let before = doctor(&world, "").run().code(4);
-    assert_eq!(before.stdout.matches("exasol doctor --install-tools\n").count(), 2, "{}", before.stdout);
+    let before = doctor(&world, "--json").run().code(4).json();
+    for id in ["terraform", "ansible"] {
+        let check = before["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap();
+        assert_eq!(check["fix"][0], "exasol doctor --install-tools");
+    }
     let answer = install(&world).code(0);
     answer.says("tofu 1.12.6, installed by exasol").says("ansible-core 2.19.14, installed by exasol");
     assert_eq!(server.requests().len(), 1);
@@ -185,7 +188,7 @@ fn what_is_missing_is_fetched_and_used() {
         assert_eq!(component["remark"], "installed by exasol");
     }
     // The second time there is nothing to do.
-    install(&world).code(0).says("unchanged");
+    install(&world).code(0).says(r#""outcome":"unchanged""#);
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -207,7 +210,8 @@ fn they_are_listed_with_the_cache_and_go_with_it() {
     used.lock_shared().unwrap();
     let kept = cache("prune");
     assert_eq!(names(&kept["entries"]), both);
-    assert_eq!(kept["entries"][0]["in_use_by"], "a program that runs");
+    let tool = kept["entries"].as_array().unwrap().iter().find(|entry| entry["kind"] == "tool").unwrap();
+    assert_eq!(tool["in_use_by"], "a program that runs");
     drop(used);
     assert_eq!(names(&cache("prune --dry-run")["removed"]), both);
     assert!(tools(&world).exists());
@@ -220,22 +224,21 @@ fn they_are_listed_with_the_cache_and_go_with_it() {
 fn what_the_user_has_is_left_alone() {
     let world = World::complete();
     let server = serving(&world);
-    let answer = install(&world).code(0).says("terraform 1.11.4").never_says("installed by exasol");
-    drop(answer);
+    install(&world).code(0).says("terraform 1.11.4").never_says("installed by exasol");
     assert!(server.requests().is_empty() && !tools(&world).exists() && read(&world, "venv-calls").is_empty());
     // Only what is too old.
     world.fake("terraform", "echo '{\"terraform_version\":\"1.4.0\"}'");
-    install(&world).code(0).says("tofu 1.12.6, installed by exasol").says("ok       Ansible: ansible-core 2.19.0\n");
+    install(&world).code(0).says("tofu 1.12.6, installed by exasol").says("ansible-core 2.19.0").never_says("2.19.14");
     assert!(read(&world, "venv-calls").is_empty());
     // As soon as it is there, the user's own is taken.
     world.fake("tofu", "echo '{\"terraform_version\":\"1.9.0\"}'");
-    doctor(&world, "").run().code(0).says("tofu 1.9.0").never_says("installed by exasol");
+    doctor(&world, "--json").run().code(0).says("tofu 1.9.0").never_says("installed by exasol");
 }
 
 #[test]
 fn nothing_is_fetched_unasked() {
     let (world, server) = bare();
-    let answer = doctor(&world, "--install-tools").run().code(2);
+    let answer = doctor(&world, "--install-tools --json").run().code(2);
     answer.says("OpenTofu 1.12.6, about 1 MB from 127.0.0.1").says("--install-tools --yes");
     world.exasol("doctor --yes").run().code(2).says("--install-tools");
     world.init("").run().code(4).says("exasol doctor --install-tools").never_says("Fetch");
