@@ -68,7 +68,7 @@ pub async fn run(context: &Context, spec: &Spec, consent: Consent<'_>) -> Result
     let wished = match consent {
         Consent::Given => true,
         Consent::Ask(confirm) => confirm(&question).ok_or_else(|| Error::Usage {
-            message: format!("this fetches programs, and nobody can be asked: {}", question.replace('\n', " ")),
+            message: format!("nobody can be asked whether to fetch this: {}", order.lines().join("; ")),
             hint: Some(format!("say it beforehand: {INSTALL_TOOLS} --yes")),
         })?,
     };
@@ -86,8 +86,14 @@ impl Order {
         Ok(Order { root, opentofu, ansible, pip: pins.pip })
     }
 
-    /// What would be fetched, from where and how large it is; None: nothing is missing.
+    /// What would be fetched, from where and how large it is, and whether it may be; None: nothing is missing.
     pub(super) fn question(&self) -> Option<String> {
+        let lines = self.lines();
+        let last = format!("Fetch this into {}? It needs no root, and changes nothing else.", self.root.display());
+        (!lines.is_empty()).then(|| format!("{}\n{last}", lines.join("\n")))
+    }
+
+    fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Wanted::Fetch((version, file)) = &self.opentofu {
             lines.push(format!("OpenTofu {version}, about {} from {}", megabytes(file.bytes), host(&file.url)));
@@ -106,8 +112,7 @@ impl Order {
                 lines.push(format!("pip, about {size} from {host}, because this Python has none"));
             }
         }
-        let last = format!("Fetch this into {}? It needs no root, and changes nothing else.", self.root.display());
-        (!lines.is_empty()).then(|| format!("{}\n{last}", lines.join("\n")))
+        lines
     }
 
     /// Fetches it. Two at once take turns, and the second finds it done.
