@@ -254,8 +254,9 @@ mod tests {
         locked.check_allowed(Operation::Deploy).unwrap();
         locked.begun(Phase::Destroyed).unwrap();
         locked.check_allowed(Operation::Destroy).unwrap();
-        let error = locked.check_allowed(Operation::Deploy).unwrap_err();
-        assert_eq!(error.hint().unwrap(), "next: exasol init -d NEW_DIR");
+        locked.check_allowed(Operation::Deploy).unwrap();
+        let hint = locked.check_allowed(Operation::Start).unwrap_err().hint().unwrap();
+        assert!(hint.starts_with("next: exasol deploy -d /"), "{hint}");
         locked.begun(Phase::DestroyFailed).unwrap();
         let hint = locked.check_allowed(Operation::Deploy).unwrap_err().hint().unwrap();
         assert!(hint.starts_with("next: exasol destroy -d /"), "{hint}");
