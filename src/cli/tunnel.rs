@@ -31,16 +31,18 @@ fn port(name: &'static str, help: &'static str) -> Arg {
 }
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let wish = |service: &str, port: &str, other: &str| {
-        let port = matches.get_one::<u16>(port).copied();
-        let wanted = port.is_some() || is_set(matches, service) || !is_set(matches, other);
-        wanted.then(|| port.map_or(LocalPort::Any, LocalPort::Exactly))
+    let port = |name: &str| matches.get_one::<u16>(name).copied();
+    let asked = |service: &str, local: &str| is_set(matches, service) || port(local).is_some();
+    let all = !asked("sql", "sql-port") && !asked("admin-ui", "admin-ui-port");
+    let wish = |service: &str, local: &str| {
+        let wanted = all || asked(service, local);
+        wanted.then(|| port(local).map_or(LocalPort::Any, LocalPort::Exactly))
     };
     let request = TunnelRequest {
         dir: globals.deployment_dir.clone(),
         node: matches.get_one::<String>("node").cloned().unwrap_or_default(),
-        sql: wish("sql", "sql-port", "admin-ui"),
-        admin_ui: wish("admin-ui", "admin-ui-port", "sql"),
+        sql: wish("sql", "sql-port"),
+        admin_ui: wish("admin-ui", "admin-ui-port"),
     };
     let mut open = |report: &TunnelReport| {
         ui.result(report)?;

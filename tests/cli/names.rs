@@ -2,18 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Call, World};
+use crate::support::World;
 
 /// Another deployment of the same world.
 fn another(world: &World, directory: &str, more: &str) -> PathBuf {
     let dir = world.path(directory);
     world.init(more).env("EXASOL_DEPLOYMENT_DIR", &dir).run().code(0);
     dir
-}
-
-/// A command without a directory of its own.
-fn anywhere<'a>(world: &'a World, words: &str) -> Call<'a> {
-    world.exasol(words).env("EXASOL_DEPLOYMENT_DIR", "")
 }
 
 #[test]
@@ -41,10 +36,10 @@ fn a_name_is_recorded_shown_and_taken_instead_of_the_directory() {
 fn without_a_name_the_directory_has_it_also_after_a_move() {
     let world = World::complete();
     let dir = another(&world, "first", "");
-    assert_eq!(anywhere(&world, "status --json -d first").run().code(0).json()["name"], "first");
+    assert_eq!(world.exasol("status --json -d first").run().code(0).json()["name"], "first");
     assert!(std::fs::read_to_string(dir.join("deployment.json")).unwrap().find("\"name\": \"first\"").is_none());
     std::fs::rename(&dir, world.path("second")).unwrap();
-    assert_eq!(anywhere(&world, "status --json -d second").run().code(0).json()["name"], "second");
+    assert_eq!(world.exasol("status --json -d second").run().code(0).json()["name"], "second");
 }
 
 #[test]

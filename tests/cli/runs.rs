@@ -23,7 +23,7 @@ fn cluster() -> Option<Cluster> {
 
 fn call<'a>(cluster: &'a Cluster, options: &[&'a str], script: &'a str) -> Call<'a> {
     let words = RUN.into_iter().chain(options.iter().copied()).chain(["--", "sh", "-c", script]);
-    cluster.account(cluster.world.exasol_with(words))
+    cluster.account(cluster.world.exasol_with(words)).env("EXASOL_DB_PASSWORD", PASSWORD)
 }
 
 fn runs(cluster: &Cluster) -> PathBuf {
