@@ -81,7 +81,9 @@ def ready(world):
     answer = world.exasol("status", "--json").expect(0)
     assert answer.json()["status"] == "database_ready", answer.text
     assert world.ours() == {"ours-node", "ours-disk"} and world.power() == "running", world.ours()
-    world.exasol("sql", "-c", "SELECT 1").expect(0)
+    # On a busy machine the stand-in for the database may take longer than a session waits.
+    answers = (world.exasol("sql", "-c", "SELECT 1") for _ in range(3))
+    assert any(answer.code == 0 for answer in answers)
 
 
 def gone(world):

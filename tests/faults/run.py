@@ -63,13 +63,14 @@ def may_listen():
 def run(options, seed, folder):
     import table
     from world import World
+    from writes import counted
 
     binary = pathlib.Path(folder) / "exasol"
     shutil.copy(options.exasol, binary)
     shim = pathlib.Path(folder) / "shim.so"
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", shim, HERE / "shim.c", "-ldl"], check=True)
     worlds = [World(folder, number, binary, shim) for number in range(options.j)]
-    cases = table.table(seed, table.counted(worlds[0]))
+    cases = table.table(seed, counted(worlds[0]))
     if options.quick:
         cases = table.quick(cases, seed)
     if options.only:
