@@ -53,7 +53,7 @@ fn what_was_destroyed_is_no_place_to_connect_to() {
     for words in ["info --json", "ssh n11 --json", "sql --json -c 1"] {
         let json = world.exasol(words).run().code(3).json();
         assert_eq!(json["error"]["code"], "not_yet", "{words}: {json}");
-        assert!(json["error"]["hint"].as_str().unwrap().contains("exasol init"), "{words}: {json}");
+        assert!(json["error"]["hint"].as_str().unwrap().contains("exasol deploy -d"), "{words}: {json}");
     }
     let json = world.exasol("status --json").run().code(0).json();
     assert_eq!((&json["status"], &json["nodes"][0]["vm"]), (&"destroyed".into(), &"absent".into()));

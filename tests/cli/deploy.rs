@@ -414,8 +414,8 @@ fn a_destroyed_directory_keeps_only_state_logs_and_readme() {
     world.exasol("destroy --auto-approve").run().code(0);
     let names: Vec<_> = world.files().iter().map(|(p, _)| p.file_name().unwrap().to_owned()).collect();
     assert_eq!(names, ["README.md", "deployment.json"]);
-    world.exasol("deploy").run().code(3).says("exasol init");
-    world.init("").run().code(3);
+    // The directory is deployed anew, and not described anew.
+    world.init("").run().code(3).says("exasol deploy -d");
 }
 
 #[test]

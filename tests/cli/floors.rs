@@ -91,5 +91,9 @@ fn an_update_keeps_what_is_recorded_and_takes_nothing_new_that_is_too_small() {
 fn a_rehearsal_has_no_such_floor_until_it_is_to_become_a_database() {
     let world = World::complete().initialized();
     world.exasol("init --update --db-version exasol-2025.1.8").run().code(2).says("--libvirt-memory: '1'");
-    world.exasol("init --update --db-version exasol-2025.1.8 --libvirt-memory 4").run().code(0).says(WARNING);
+    world
+        .exasol("init --update --db-version exasol-2025.1.8 --libvirt-memory 4 --root-volume-size 50")
+        .run()
+        .code(0)
+        .says(WARNING);
 }
