@@ -162,11 +162,11 @@ fn an_operation_keeps_its_debug_messages() {
     for told in [
         "DEBUG",
         "operation begins operation=deploy from=initialized",
-        "step begins step=\"plan\"",
+        "step begins step=\"preflight\"",
         "program started",
         "program ended",
         "state written",
-        "step ends step=\"plan\" outcome=",
+        "step ends step=\"preflight\" outcome=Done",
         "operation ends operation=deploy ok=",
         "terraform",
     ] {
