@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::model::{DeploymentId, ImageLocation, Machine, NodePlan, Options, Outcome, Power, Spec};
 
 pub static PROVIDER: Provider = Provider {
-    name: "dummy",
+    // Not the name of the cloud that docs/adding-a-provider.md adds.
+    name: "dummy-host",
     title: "Dummy hypervisor",
     templates: |_| Vec::new(),
     options: &[],
@@ -79,7 +80,7 @@ impl World {
     /// A new one, and a spec of one node in it.
     pub fn new(name: &str) -> (Self, Spec) {
         let spec = serde_json::from_value(serde_json::json!({
-            "provider": "dummy", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
+            "provider": PROVIDER.name, "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
             "data_volumes_per_node": 1, "root_volume_size": 2, "options": {"world": name},
         }));
         let world = Self::default();
