@@ -27,6 +27,8 @@ pub(super) fn begin(context: &Context, root: &Path, passwords: &Passwords, given
     let version = recorded::version(&dir)?.clone();
     let secrets = (passwords.clone(), given.clone());
     let new = init::new_deployment(provider, (before.name, before.spec), &version, secrets, Options::new())?;
+    // What was put back by hand since would be taken for files that somebody edited.
+    dir.remove_after_destroy()?;
     // The state comes last: until then it is destroyed, and this begins again.
     dir.write_secrets(&new.secrets)?;
     dir.renewed(new.state)?;
