@@ -17,7 +17,7 @@ fn logged() -> World {
     write(
         "events.jsonl",
         &[
-            r#"{"at":"2026-01-02T03:00:00.000Z","event":"operation_started","operation":"deploy","deployment":"exasol-01020304","directory":"d","steps":[{"id":"apply","title":"create"},{"id":"boot","title":"wait"}]}"#,
+            r#"{"at":"2026-01-02T03:00:00.000Z","event":"operation_started","operation":"deploy","deployment":"exasol-01020304","name":"demo","directory":"d","provider":"libvirt","nodes":2,"db_version":"rehearsal","rehearsal":true,"steps":[{"id":"apply","title":"create"},{"id":"boot","title":"wait"}]}"#,
             r#"{"at":"2026-01-02T03:00:01.000Z","event":"step_started","step":"apply"}"#,
             r#"{"at":"2026-01-02T03:00:03.000Z","event":"step_finished","step":"apply","outcome":"done","elapsed_ms":2000,"detail":null}"#,
             r#"{"at":"2026-01-02T03:00:04.000Z","event":"step_started","step":"boot"}"#,
@@ -36,7 +36,7 @@ fn lines_of_all_files_come_in_the_order_of_time() {
     let world = logged();
     let before = world.files();
     let shown = world.exasol("logs").run().code(0).never_says("console of n11").stdout;
-    let words = ["exasol-01020304", "begins", "2 to add", "done 2.0s", "192.0.2.12", "failed after"];
+    let words = ["deploy demo", "begins", "2 to add", "done 2.0s", "192.0.2.12", "failed after"];
     let places: Vec<_> =
         words.iter().map(|word| shown.find(word).unwrap_or_else(|| panic!("{word}: {shown}"))).collect();
     assert!(places.is_sorted(), "{shown}");
@@ -50,7 +50,7 @@ fn a_node_has_its_console_and_a_step_its_lines() {
     let node = world.exasol("logs --node n12").run().code(0).says("192.0.2.12").says("\\u{1b}[2Jcloud-init of n12");
     assert!(!node.stdout.contains("n11") && !node.stdout.contains("2 to add"), "{}", node.stdout);
     let step = world.exasol("logs --step apply").run().code(0).says("2 to add").says("done 2.0s");
-    assert!(!step.stdout.contains("boot") && !step.stdout.contains("exasol-01020304"), "{}", step.stdout);
+    assert!(!step.stdout.contains("boot") && !step.stdout.contains("deploy demo"), "{}", step.stdout);
     world.exasol("logs --step apply --node n12").run().code(0).never_says("cloud-init");
 }
 
