@@ -52,8 +52,11 @@ pub struct Aftermath {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{flag}: '{value}' is not valid: {allowed}{}", suggestion.as_deref().map(|s| format!("; did you mean '{s}'?")).unwrap_or_default())]
-    InvalidValue { flag: String, value: String, allowed: String, suggestion: Option<String> },
+    #[error("{flag}: '{value}' {problem}{}", suggestion.as_deref().map(|s| format!(". Did you mean {s}?")).unwrap_or_default())]
+    InvalidValue { flag: String, value: String, problem: String, suggestion: Option<String> },
+    /// Several of the values that were given are wrong, each with an error of its own: two or more.
+    #[error("{} values are wrong", .0.len())]
+    Several(Vec<Error>),
     /// A wrong combination or a missing flag: the text names flags and what to do.
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
@@ -66,7 +69,7 @@ pub enum Error {
     DirectoryNotEmpty { dir: PathBuf, found: String },
     #[error("{} was made by the Bash deployer (.exasol.json); this tool does not change it", dir.display())]
     BashDeployment { dir: PathBuf },
-    #[error("{operation} cannot run while the deployment is {phase}")]
+    #[error("{}", wrong_phase(*operation, *phase))]
     WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
     /// The deployment does not have this yet: it has no nodes, or no logs.
     #[error("{message}")]
@@ -146,9 +149,9 @@ impl Error {
         move |source| Error::Io { context, source }
     }
 
-    /// A value of an option that is not allowed, where nothing can be suggested.
-    pub fn invalid(flag: impl Into<String>, value: impl Into<String>, allowed: impl Into<String>) -> Error {
-        InvalidValue::new(flag, value, allowed).into()
+    /// A value of an option that is wrong (`problem`: "must be …"), where nothing can be suggested.
+    pub fn invalid(flag: impl Into<String>, value: impl Into<String>, problem: impl Into<String>) -> Error {
+        InvalidValue::new(flag, value, problem).into()
     }
 
     pub fn other(message: impl Into<String>) -> Error {
@@ -159,6 +162,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::InvalidValue { .. } => "invalid_value",
+            Error::Several(_) => "invalid_values",
             Error::Usage { .. } => "usage",
             Error::NotADeployment { .. } => "not_a_deployment",
             Error::AlreadyInitialized { .. } => "already_initialized",
@@ -196,7 +200,7 @@ impl Error {
     /// The process's exit status, as in the README.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::InvalidValue { .. } | Error::Usage { .. } => 2,
+            Error::InvalidValue { .. } | Error::Several(_) | Error::Usage { .. } => 2,
             Error::NotADeployment { .. }
             | Error::AlreadyInitialized { .. }
             | Error::DirectoryNotEmpty { .. }
@@ -235,6 +239,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::InvalidValue { .. } => None,
+            Error::Several(errors) => joined_hints(errors),
             Error::Usage { hint, .. } | Error::NotYet { hint, .. } => hint.clone(),
             Error::NotADeployment { similar: Some(name), .. } => Some(format!("did you mean -d {}?", quote(name))),
             Error::NotADeployment { similar: None, .. } => {
@@ -295,6 +300,40 @@ impl Error {
     }
 }
 
+/// What the exit codes mean, that of a signal apart.
+pub const EXIT_CODES: [(u8, &str); 6] = [
+    (0, "done, healthy"),
+    (1, "the operation failed; health found a problem; time is up for status --wait"),
+    (2, "wrong usage, or a value that is not valid"),
+    (3, "wrong directory or phase"),
+    (4, "a tool, permission, credential or resource is missing; a check of doctor failed"),
+    (75, "another operation holds the lock"),
+];
+
+/// What 128 + n means.
+pub const ENDED_BY_SIGNAL: &str = "ended by signal n, after the tools were stopped in order and the state was saved";
+
+impl Error {
+    /// None where there are none; one stays what it is.
+    pub fn several(mut errors: Vec<Error>) -> Option<Error> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(Error::Several(errors)),
+        }
+    }
+}
+
+/// Each hint once.
+fn joined_hints(errors: &[Error]) -> Option<String> {
+    let mut hints: Vec<String> = Vec::new();
+    for hint in errors.iter().filter_map(Error::hint) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    (!hints.is_empty()).then(|| hints.join("\n"))
+}
+
 impl From<Interrupted> for Error {
     fn from(interrupted: Interrupted) -> Self {
         Error::Interrupted { signal: interrupted.signal }
@@ -310,8 +349,18 @@ impl From<anyhow::Error> for Error {
 
 impl From<InvalidValue> for Error {
     fn from(invalid: InvalidValue) -> Self {
-        let InvalidValue { flag, value, allowed, suggestion } = invalid;
-        Error::InvalidValue { flag, value, allowed, suggestion }
+        let InvalidValue { flag, value, problem, suggestion } = invalid;
+        Error::InvalidValue { flag, value, problem, suggestion }
+    }
+}
+
+fn wrong_phase(operation: Operation, phase: Phase) -> String {
+    match phase {
+        Phase::Initialized => format!("the cluster has not been deployed yet: there is nothing to {operation}"),
+        Phase::Destroyed if operation != Operation::Deploy => {
+            format!("the cluster was destroyed: there is nothing to {operation}")
+        }
+        phase => format!("{operation} cannot run while the deployment is {phase}"),
     }
 }
 
@@ -375,12 +424,12 @@ mod tests {
         let error = Error::InvalidValue {
             flag: "--db-version".into(),
             value: "rehersal".into(),
-            allowed: "one of default, rehearsal".into(),
+            problem: "must be one of default, rehearsal".into(),
             suggestion: Some("rehearsal".into()),
         };
         assert_eq!(
             error.to_string(),
-            "--db-version: 'rehersal' is not valid: one of default, rehearsal; did you mean 'rehearsal'?"
+            "--db-version: 'rehersal' must be one of default, rehearsal. Did you mean rehearsal?"
         );
         assert_eq!(error.exit_code(), 2);
     }

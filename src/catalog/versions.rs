@@ -131,7 +131,7 @@ mod tests {
     fn an_unknown_version_is_answered_with_the_nearest_one() {
         let error = find_version("rehersal").unwrap_err();
         assert_eq!(error.suggestion.as_deref(), Some("rehearsal"));
-        assert!(error.allowed.contains("exasol-2025.1.8-local"));
+        assert!(error.problem.contains("exasol-2025.1.8-local"));
         assert_eq!(find_version("oracle").unwrap_err().suggestion, None);
     }
 

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::named;
 use crate::ui::{ColorChoice, Flags, Format};
 
@@ -19,6 +20,9 @@ pub(super) struct Globals {
     pub result_file: Option<PathBuf>,
 }
 
+const DIR: &str = "deployment-dir";
+const DEPLOYMENT: &str = "deployment";
+
 /// Adds the global options to the root command.
 pub(super) fn add(command: Command) -> Command {
     let global = |name: &'static str, help: &'static str| {
@@ -26,7 +30,7 @@ pub(super) fn add(command: Command) -> Command {
     };
     command
         .arg(
-            global("deployment-dir", "The deployment's directory, or its name")
+            global(DIR, "The deployment's directory, or its name")
                 .short('d')
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
@@ -35,12 +39,12 @@ pub(super) fn add(command: Command) -> Command {
                 .default_value("."),
         )
         .arg(
-            global("output", "Format of results and events")
+            global("output", "Output format of results and events")
                 .value_name("FORM")
                 .value_parser(["text", "json"])
                 .default_value("text"),
         )
-        .arg(global("json", "Short for --output json").action(ArgAction::SetTrue))
+        .arg(global("json", "Same as --output json").action(ArgAction::SetTrue))
         .arg(
             global("result", "Also write the result, or the error, as JSON to this file")
                 .value_name("FILE")
@@ -69,13 +73,42 @@ pub(super) fn add(command: Command) -> Command {
         )
 }
 
+/// The deployment as a word of its own, for commands that take no other: `exasol status demo`.
+pub(super) fn with_deployment(command: Command) -> Command {
+    let takes_words = command.get_positionals().next().is_some();
+    if takes_words || command.has_subcommands() {
+        return command.mut_subcommands(|sub| if takes_words { sub } else { with_deployment(sub) });
+    }
+    command.arg(
+        Arg::new(DEPLOYMENT)
+            .value_name("DIR")
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(clap::ValueHint::DirPath)
+            .help("The deployment: its directory or its name, the same as -d DIR"),
+    )
+}
+
+/// The directory that was given as a word; a second one by -d would be ignored.
+fn deployment_word(matches: &ArgMatches) -> Result<Option<PathBuf>> {
+    let Some(word) = matches.try_get_one::<PathBuf>(DEPLOYMENT).ok().flatten() else { return Ok(None) };
+    let typed = matches.value_source(DIR) == Some(ValueSource::CommandLine);
+    let other = matches.get_one::<PathBuf>(DIR).filter(|dir| typed && *dir != word);
+    match other {
+        None => Ok(Some(word.clone())),
+        Some(dir) => Err(Error::Usage {
+            message: format!("two deployments are named: {} and {}", word.display(), dir.display()),
+            hint: Some("name one of them".into()),
+        }),
+    }
+}
+
 impl Globals {
     /// With the directory of the deployment that is there, if its name was typed.
     pub(super) fn there(&self) -> Result<Self> {
         Ok(Self { deployment_dir: named::find(&self.deployment_dir)?, ..self.clone() })
     }
 
-    pub(super) fn read(matches: &ArgMatches) -> Self {
+    pub(super) fn read(matches: &ArgMatches) -> Result<Self> {
         // clap copies global values down: the innermost matches know what was given after the command.
         let mut inner = matches;
         while let Some((_, next)) = inner.subcommand() {
@@ -83,8 +116,12 @@ impl Globals {
         }
         let text = |name: &str| inner.get_one::<String>(name).cloned();
         let json = inner.get_flag("json") || text("output").as_deref() == Some("json");
-        Self {
-            deployment_dir: inner.get_one::<PathBuf>("deployment-dir").cloned().unwrap_or_else(|| PathBuf::from(".")),
+        let dir = match deployment_word(inner)? {
+            Some(word) => Some(word),
+            None => inner.get_one::<PathBuf>(DIR).cloned(),
+        };
+        Ok(Self {
+            deployment_dir: dir.unwrap_or_else(|| PathBuf::from(".")),
             flags: Flags {
                 format: if json { Format::Json } else { Format::Text },
                 color: match text("color").as_deref() {
@@ -98,6 +135,6 @@ impl Globals {
             // clap has let only the names of levels pass.
             result_file: inner.get_one::<PathBuf>("result").cloned(),
             log_level: text("log-level").and_then(|level| level.parse().ok()),
-        }
+        })
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn command() -> Command {
             simple("prune", "Empty the cache, and remove the base images that no node uses from the pool", examples)
                 .arg(uri())
                 .arg(pool())
-                .arg(flag("dry-run", "Only list what would be removed")),
+                .arg(flag("dry-run", "Only list what would be removed").alias("plan")),
         )
 }
 

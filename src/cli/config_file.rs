@@ -70,7 +70,7 @@ impl ConfigFile {
         match self.get(key) {
             None => Ok(None),
             Some((toml::Value::String(text), _)) => Ok(Some(text.clone())),
-            Some((other, label)) => Err(Error::invalid(label, other.to_string(), "a text")),
+            Some((other, label)) => Err(Error::invalid(label, other.to_string(), "must be a text")),
         }
     }
 }
@@ -78,21 +78,21 @@ impl ConfigFile {
 /// The table with its keys as flags are written.
 fn recognized(table: toml::Table, known: &[String], place: &str) -> Result<toml::Table> {
     let mut found = toml::Table::new();
+    let mut errors = Vec::new();
     for (key, value) in table {
         let name = key.replace('_', "-");
         if !known.contains(&name) {
-            return Err(Error::InvalidValue {
+            errors.push(Error::InvalidValue {
                 flag: format!("key in {place}"),
                 value: key,
-                allowed: "the options of exasol init, without dashes in front".into(),
+                problem: "is no option of exasol init".into(),
                 suggestion: closest(&name, known.iter().map(String::as_str)),
             });
-        }
-        if found.insert(name.clone(), value).is_some() {
-            return Err(usage(format!("--config: {name} is given twice in {place}")));
+        } else if found.insert(name.clone(), value).is_some() {
+            errors.push(usage(format!("--config: {name} is given twice in {place}")));
         }
     }
-    Ok(found)
+    Error::several(errors).map_or(Ok(found), Err)
 }
 
 fn usage(message: String) -> Error {
@@ -113,7 +113,7 @@ mod tests {
         )
         .err()
         .unwrap();
-        assert!(error.to_string().contains("did you mean 'cluster-size'?"), "{error}");
+        assert!(error.to_string().contains("Did you mean cluster-size?"), "{error}");
         assert_eq!(error.exit_code(), 2);
     }
 
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn an_unknown_key_in_a_table_is_an_error_for_every_provider() {
         let error = with_sections("[hetzner]\nhetzner-locaton = 'fsn1'\n").err().unwrap().to_string();
-        assert!(error.contains("[hetzner] of c.toml") && error.contains("'hetzner-location'"), "{error}");
+        assert!(error.contains("[hetzner] of c.toml") && error.contains("hetzner-location?"), "{error}");
         let foreign = with_sections("[libvirt]\nhetzner-location = 'fsn1'\n").err().unwrap().to_string();
         assert!(foreign.contains("[libvirt] of c.toml"), "{foreign}");
     }

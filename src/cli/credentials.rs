@@ -4,13 +4,14 @@
 use clap::{ArgMatches, Command};
 
 use super::config_file::ConfigFile;
+use super::options;
 use super::secret_args::{self, file_flag};
 use crate::error::{Error, Result};
 use crate::model::{SecretDef, env_name};
 use crate::ops::Given;
 use crate::providers::{self, Provider};
 
-fn secrets_of(provider: &Provider) -> &'static [SecretDef] {
+pub(super) fn secrets_of(provider: &Provider) -> &'static [SecretDef] {
     // The rows are static: so are their secrets.
     provider.cloud().map_or(&[], |cloud| cloud.secrets)
 }
@@ -26,7 +27,7 @@ pub(super) fn add(mut command: Command) -> Command {
             let variables: Vec<_> =
                 [env_name(secret.flag)].into_iter().chain(secret.env.iter().map(|v| (*v).into())).collect();
             let help = format!("File with the {}; - is stdin [env: {}]", secret.what, variables.join(", "));
-            command = secret_args::add(command, secret.flag, help, format!("Options of {}", provider.title));
+            command = secret_args::add(command, secret.flag, help, options::group(provider));
         }
     }
     command
@@ -64,12 +65,7 @@ pub(super) fn read(
                 });
             }
             if value.is_empty() {
-                return Err(super::options::invalid(
-                    &format!("--{}", secret.flag),
-                    "",
-                    "a text that is not empty".into(),
-                    None,
-                ));
+                return Err(options::invalid(&format!("--{}", secret.flag), "", "must not be empty".into(), None));
             }
             given.insert(secret.flag.to_owned(), value);
         }

@@ -21,7 +21,7 @@ pub(super) fn command() -> Command {
         "Create the machines and install the database; resume after a failure",
         "  exasol deploy -d demo\n  exasol deploy -d demo --plan\n  exasol deploy -d demo --json | tail -1",
     );
-    manner(command.arg(flag("plan", "Only show what would be created; change nothing")))
+    manner(command.arg(flag("plan", "Only show what would be created; change nothing").visible_alias("dry-run")))
 }
 
 /// Adds how a deployment is deployed.
@@ -34,14 +34,14 @@ pub(super) fn manner(command: Command) -> Command {
                 .action(ArgAction::Append)
                 .help("Let the plan delete or replace this node's machine; repeatable"),
         )
-        .arg(flag("overwrite-edits", "Overwrite generated files that were edited by hand").conflicts_with("keep-edits"))
-        .arg(flag("keep-edits", "Keep generated files as they were edited by hand"))
+        .arg(flag("overwrite-edits", "Overwrite generated files even if you edited them").conflicts_with("keep-edits"))
+        .arg(flag("keep-edits", "Keep generated files as you edited them"))
         .arg(yes())
         .arg(offline())
 }
 
 pub(super) fn yes() -> Arg {
-    flag("yes", "Do not ask before creating something that costs money").short('y').visible_alias("auto-approve")
+    flag("yes", "Create billable resources without asking").short('y').visible_alias("auto-approve")
 }
 
 pub(super) fn offline() -> Arg {

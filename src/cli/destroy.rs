@@ -15,8 +15,8 @@ pub(super) fn command() -> Command {
         "Remove everything that the deployment created, and check that nothing is left",
         "  exasol destroy -d demo --dry-run\n  exasol destroy -d demo\n  exasol destroy -d demo --yes",
     )
-    .arg(flag("yes", "Do not ask for confirmation").short('y').visible_alias("auto-approve"))
-    .arg(flag("dry-run", "Only list what would be removed"))
+    .arg(flag("yes", "Destroy without asking").short('y').visible_alias("auto-approve"))
+    .arg(flag("dry-run", "Only list what would be removed").visible_alias("plan"))
 }
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

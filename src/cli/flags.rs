@@ -6,8 +6,11 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use jiff::SignedDuration;
 
+use crate::providers;
+
+/// A command with examples, one or more lines that begin with two spaces. What else is to be said is its `after_help`.
 pub(super) fn simple(name: &'static str, about: &'static str, examples: &'static str) -> Command {
-    Command::new(name).about(about).after_help(format!("Examples:\n{examples}"))
+    Command::new(name).about(about).before_help(format!("Examples:\n{examples}"))
 }
 
 pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
@@ -20,15 +23,16 @@ pub(super) fn probe_timeout() -> Arg {
         .value_name("SECONDS")
         .value_parser(value_parser!(u64).range(1..=600))
         .default_value("5")
-        .help("Time limit of each probe")
+        .help("Give up on each check after this many seconds")
 }
 
 pub(super) fn provider_arg() -> Arg {
     // Not a clap list of values: the table's own error suggests the nearest name.
-    Arg::new("cloud-provider")
-        .long("cloud-provider")
-        .value_name("PROVIDER")
-        .help("Where to deploy: libvirt or a cloud (see --list-providers) [default: libvirt]")
+    Arg::new("cloud-provider").long("cloud-provider").alias("provider").value_name("PROVIDER").help(format!(
+        "Where to deploy: {} [default: {}]",
+        providers::names().join(", "),
+        providers::DEFAULT
+    ))
 }
 
 pub(super) fn name_arg() -> Arg {

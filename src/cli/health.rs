@@ -21,10 +21,11 @@ pub(super) fn command() -> Command {
         "health",
         "Examine every layer of every node; exit with 1 if something is broken",
         "  exasol health -d demo\n  exasol health -d demo --json | jq '.issues[].type'\n  \
-           exasol health -d demo --wait-for healthy --timeout 20m\n  exasol health -d demo --repair\n\n\
-         Exit codes: 0 nothing is broken (there may be warnings), 1 something is broken,\n  \
-         3 there are no nodes to examine, 4 ssh is missing. Every run adds a line to\n  \
-         logs/health.jsonl in the deployment directory.",
+           exasol health -d demo --wait-for healthy --timeout 20m\n  exasol health -d demo --repair",
+    )
+    .after_help(
+        "Exit codes: 0 nothing is broken (there may be warnings), 1 something is broken, 3 there are no nodes to \
+         examine, 4 ssh is missing. Every run adds a line to logs/health.jsonl in the deployment directory.",
     )
     .arg(
         Arg::new("wait-for")
@@ -44,7 +45,7 @@ pub(super) fn command() -> Command {
     )
     .arg(flag(
         "repair",
-        "Repair what can be derived: addresses, ssh/, inventory, certificate, and a recorded phase that is wrong",
+        "Rewrite local records (addresses, SSH config, inventory, certificate, phase) to match what is really there",
     ))
     .arg(
         Arg::new("probe-timeout")
@@ -52,7 +53,7 @@ pub(super) fn command() -> Command {
             .value_name("SECONDS")
             .value_parser(value_parser!(u64).range(1..=600))
             .default_value("5")
-            .help("Time limit of each probe from this machine"),
+            .help("Give up on each check from this machine after this many seconds"),
     )
 }
 

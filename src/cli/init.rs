@@ -18,18 +18,12 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     let command = simple(
         "init",
-        "Check the target and create a deployment directory",
-        "  exasol init --cloud-provider libvirt -d demo\n  \
-           exasol init --cloud-provider libvirt --db-version rehearsal -d demo\n  \
-           exasol init --cloud-provider libvirt --cluster-size 3 \\\n      \
-               --data-volumes-per-node 2 --libvirt-network new -d trio\n  \
-           exasol init --config cluster.toml -d prod\n  \
-           exasol init --like prod --cluster-size 1 -d test\n  \
-           exasol init --cloud-provider libvirt --show-permissions\n  \
-           exasol init --update --allowed-cidr 192.0.2.0/24 -d prod\n\n\
-         Every option can also be set by an environment variable: --cluster-size by\n\
-         EXASOL_CLUSTER_SIZE. The command line overrides the environment, and the\n\
-         environment overrides the file of --config.",
+        "Create a deployment directory (check the target first, create no machines)",
+        "  exasol init -d trial --db-version rehearsal\n  \
+           exasol init -d prod --cluster-size 3 --libvirt-memory 16\n  \
+           exasol init -d prod --config prod.toml\n  \
+           exasol init -d test --like prod --cluster-size 1\n  \
+           exasol init -d prod --update --allowed-cidr 192.0.2.0/24",
     );
     description(command)
         .arg(
@@ -53,9 +47,9 @@ pub(super) fn description(command: Command) -> Command {
         .value_parser(value_parser!(PathBuf))
         .value_hint(clap::ValueHint::DirPath)
         .help("Take all options from this deployment (directory or name); further options override them");
-    let command = command.arg(provider_arg()).arg(config_arg()).arg(name_arg()).arg(like);
-    let command = command.arg(flag("create-missing", "Create or start a missing storage pool or network"));
-    passwords::add(credentials::add(options::add(command)))
+    let command = credentials::add(options::add(command.arg(provider_arg())));
+    let command = command.arg(name_arg()).arg(like).arg(config_arg());
+    passwords::add(command.arg(flag("create-missing", "Create or start a missing storage pool or network")))
 }
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

@@ -14,12 +14,10 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     let examples = "  exasol license show -d prod\n  exasol license upload 1234.exasol_license -d prod";
     simple("license", "Show the database's license, or upload one", examples)
-        .after_help(format!(
-            "Examples:\n{examples}\n\n\
-             Every installation begins with a license for 10 GiB of raw data. For more\n\
-             data you need a license from Exasol. upload sends the file to confd by standard\n\
-             input."
-        ))
+        .after_help(
+            "Every installation begins with a license for 10 GiB of raw data. For more data you need a license from \
+             Exasol. upload sends the file to confd by standard input.",
+        )
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(simple("show", "Show the license's fields, as confd reports them", "  exasol license show -d prod"))

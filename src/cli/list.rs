@@ -15,10 +15,13 @@ pub(super) fn command() -> Command {
     simple(
         "list",
         "List all known deployments, each with its live status",
-        "  exasol list\n  exasol list --json\n  exasol list --prune\n\n\
-         init adds a deployment to the list. If it was moved, or created by an older\n\
-         version, the next command that changes it (such as deploy) adds it.",
+        "  exasol list\n  exasol list --json\n  exasol list --prune",
     )
+    .after_help(
+        "init adds a deployment to the list. If it was moved, or created by an older version, the next command that \
+         changes it (such as deploy) adds it.",
+    )
+    .aliases(["ls", "ps"])
     .arg(probe_timeout())
     .arg(flag("prune", "Drop deployments whose directory is gone from the list; remove nothing else"))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use super::flags::simple;
 use crate::error::{Error, Result};
@@ -68,12 +69,57 @@ fn pages(tree: Command) -> Result<Vec<(String, String)>> {
     Ok(pages)
 }
 
+/// The page of a command with its own options, or with those of all commands.
+fn of_page(command: &Command, global: bool) -> Man {
+    let command = command.clone().mut_args(|arg| compact(arg, global));
+    Man::new(command).source(concat!("exasol ", env!("CARGO_PKG_VERSION"))).manual("Exasol deployment")
+}
+
+/// Possible values stand in the text; clap_mangen gives each a paragraph.
+fn compact(arg: Arg, global: bool) -> Arg {
+    let hidden = arg.is_hide_set() || arg.is_global_set() != global;
+    let values: Vec<_> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    let listed = !values.is_empty() && arg.get_action().takes_values() && !arg.is_hide_possible_values_set();
+    let arg = match arg.get_help().filter(|_| listed).map(ToString::to_string) {
+        Some(help) => arg.help(format!("{help}: {}", values.join(", "))),
+        None => arg,
+    };
+    arg.hide(hidden).hide_possible_values(true)
+}
+
+/// In the order of a manual page, the examples before what every page says.
+fn sections(own: &Man, global: &Man, command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    own.render_title(page)?;
+    own.render_name_section(page)?;
+    own.render_synopsis_section(page)?;
+    own.render_description_section(page)?;
+    own.render_options_section(page)?;
+    if command.has_subcommands() {
+        own.render_subcommands_section(page)?;
+    }
+    let text = |text: Option<&clap::builder::StyledStr>| text.map(ToString::to_string).unwrap_or_default();
+    let examples = text(command.get_before_help());
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]).control("nf", []);
+    for line in examples.lines().skip(1) {
+        roff.text([roman(line.trim_start())]);
+    }
+    roff.control("fi", []);
+    if let Some(notes) = command.get_after_help() {
+        roff.control("SH", ["NOTES"]);
+        for line in text(Some(notes)).lines() {
+            roff.text([roman(line)]);
+        }
+    }
+    roff.to_writer(page)?;
+    global.render_options_section(page)
+}
+
 fn add_page(command: &Command, pages: &mut Vec<(String, String)>) -> Result<()> {
+    let (own, global) = (of_page(command, false), of_page(command, true));
     let mut page = Vec::new();
-    let man =
-        Man::new(command.clone()).source(concat!("exasol ", env!("CARGO_PKG_VERSION"))).manual("Exasol deployment");
-    man.render(&mut page).map_err(Error::io("a manual page"))?;
+    sections(&own, &global, command, &mut page).map_err(Error::io("a manual page"))?;
     let text = String::from_utf8(page).map_err(|_| Error::other("the page is not UTF-8"))?;
-    pages.push((man.get_filename(), text));
+    pages.push((own.get_filename(), text));
     command.get_subcommands().try_for_each(|sub| add_page(sub, pages))
 }

@@ -17,13 +17,17 @@ mod destroy;
 mod doctor;
 mod environment;
 mod flags;
+mod guesses;
 mod health;
+mod help;
 mod info;
 mod init;
 mod license;
 mod list;
+mod live;
 mod logs;
 mod man;
+mod mistakes;
 mod open;
 mod options;
 mod passwords;
@@ -60,14 +64,20 @@ pub fn main() -> ExitCode {
     // Everything that we or our tools write may hold secrets: nobody else reads it, whatever the
     // caller's umask. Files meant for others get their mode explicitly.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    if let Some(code) = stand_in::run() {
+    if let Some(code) = stand_in::run().or_else(completions::answer) {
         return code;
     }
-    let matches = match commands::tree().try_get_matches() {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let asked = help::Asked::read(&words);
+    let matches = match help::laid_out(commands::tree(), asked, help::width()).try_get_matches_from(&typed) {
         Ok(matches) => matches,
-        Err(error) => return usage_error(&error),
+        Err(error) => return usage_error(&error, asked, &words),
     };
-    let globals = args::Globals::read(&matches);
+    let globals = match args::Globals::read(&matches) {
+        Ok(globals) => globals,
+        Err(error) => return refused(&error, &words),
+    };
     let ui =
         Ui::new(Settings::resolve(globals.flags, &Environment::read())).with_result_file(globals.result_file.clone());
     start_tracing(&globals, &ui);
@@ -79,35 +89,46 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// clap's own errors: its text for people, our object for programs, and always exit 2.
-fn usage_error(error: &clap::Error) -> ExitCode {
+/// What was asked for instead of a command's work (help, the version), or why the words are refused: exit 2.
+fn usage_error(error: &clap::Error, asked: help::Asked, words: &[String]) -> ExitCode {
     use clap::error::ErrorKind;
-    let informative = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let args = || std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
-    let (json, result_file) = (wants_json(args()), result_file(args()));
-    if !informative && (json || result_file.is_some()) {
-        let text = error.render().to_string();
-        let mut parts = text.trim_start_matches("error: ").splitn(2, "\n\n");
-        let message = parts.next().unwrap_or_default().trim().to_owned();
-        let hint = parts.next().map(|rest| rest.trim().to_owned());
-        let format = if json { Format::Json } else { Format::Text };
-        let ui = Ui::new(Settings::resolve(Flags { format, ..Flags::default() }, &Environment::read()));
-        ui.with_result_file(result_file).error(&Error::Usage { message, hint });
-        return ExitCode::from(2);
+    if asked.full && error.kind() == ErrorKind::DisplayHelp {
+        let ui = Ui::new(Settings::resolve(Flags::default(), &Environment::read()));
+        let text = error.render();
+        let text = if ui.settings().stdout_colors { text.ansi().to_string() } else { text.to_string() };
+        return match help::show(text, &ui) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(error.exit_code()),
+        };
     }
+    let code = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !wants_json(words) => ExitCode::from(2),
+        _ => {
+            return refused(&mistakes::refusal(error, &commands::tree(), words), words);
+        }
+    };
     // A reader that closes the pipe has read enough. That is not an error.
     let _ = error.print();
-    ExitCode::from(if informative { 0 } else { 2 })
+    code
 }
 
-fn wants_json(args: impl Iterator<Item = String>) -> bool {
-    let args: Vec<_> = args.take_while(|a| a != "--").collect();
-    args.iter().any(|a| a == "--json" || a == "--output=json")
+/// The words are wrong: nothing was begun, and what they say about the output's format need not have been parsed.
+fn refused(error: &Error, words: &[String]) -> ExitCode {
+    let format = if wants_json(words) { Format::Json } else { Format::Text };
+    let ui = Ui::new(Settings::resolve(Flags { format, ..Flags::default() }, &Environment::read()));
+    ui.with_result_file(result_file(words)).error(error);
+    ExitCode::from(2)
+}
+
+fn wants_json(words: &[String]) -> bool {
+    let args: Vec<_> = words.iter().take_while(|word| *word != "--").collect();
+    args.iter().any(|a| *a == "--json" || *a == "--output=json")
         || args.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
 }
 
-fn result_file(args: impl Iterator<Item = String>) -> Option<PathBuf> {
-    let args: Vec<_> = args.take_while(|a| a != "--").collect();
+fn result_file(words: &[String]) -> Option<PathBuf> {
+    let args: Vec<_> = words.iter().take_while(|word| *word != "--").collect();
     let beside = args.windows(2).find(|pair| pair[0] == "--result").map(|pair| pair[1].as_str());
     let within = args.iter().find_map(|arg| arg.strip_prefix("--result="));
     let typed = beside.or(within).map(PathBuf::from);
@@ -142,7 +163,7 @@ mod tests {
 
     #[test]
     fn json_is_recognized_before_parsing_succeeds() {
-        let says = |line: &str| wants_json(line.split(' ').map(str::to_owned));
+        let says = |line: &str| wants_json(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert!(says("exasol --json status"));
         assert!(says("exasol status --output json"));
         assert!(says("exasol status --output=json"));
@@ -152,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_result_s_file_is_known_before_parsing_succeeds() {
-        let file = |line: &str| result_file(line.split(' ').map(str::to_owned));
+        let file = |line: &str| result_file(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(file("exasol status --result r.json"), Some("r.json".into()));
         assert_eq!(file("exasol --result=r.json stat"), Some("r.json".into()));
         assert_eq!(file("exasol ssh n11 -- tool --result=r.json"), None);

@@ -1,6 +1,8 @@
 //! The options that describe a deployment: one table row each, from which flag, environment
 //! variable, configuration key, help text and range check are made.
 
+use std::ops::RangeInclusive;
+
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
@@ -20,6 +22,8 @@ const fn with_default(def: OptionDef, default: &'static str) -> OptionDef {
 
 /// The engine when none is asked for.
 pub(super) const ANY_ENGINE: &str = "auto";
+/// What an option counts that takes a number of them.
+const GIGABYTES: &str = "GB";
 const ROOT_VOLUME_SIZE: &str = "root-volume-size";
 
 /// Options that all providers share.
@@ -72,7 +76,7 @@ pub(super) const COMMON: &[OptionDef] = &[
         "50",
     ),
     option("instance-type", "TYPE", OptionKind::Text, "Machine type; on libvirt: small, medium or large"),
-    option("owner", "TEXT", OptionKind::Text, "Owner of the deployment; written into the machines' metadata"),
+    option("owner", "TEXT", OptionKind::Text, "Owner tag to put on the machines"),
     option(
         "allowed-cidr",
         "CIDR",
@@ -90,7 +94,7 @@ pub(super) const COMMON: &[OptionDef] = &[
             "engine",
             "ENGINE",
             OptionKind::Choice(&[ANY_ENGINE, "terraform", "tofu"]),
-            "Program that creates the machines (auto takes the first that is installed)",
+            "Terraform or OpenTofu; auto takes whichever is installed",
         ),
         ANY_ENGINE,
     ),
@@ -116,10 +120,28 @@ impl Owner {
     fn title(self) -> Option<String> {
         match self {
             Owner::All => None,
-            Owner::Clouds => Some("Options of all clouds".into()),
-            Owner::One(owner) => Some(format!("Options of {}", owner.title)),
+            Owner::Clouds => Some(OF_CLOUDS.into()),
+            Owner::One(owner) => Some(group(owner)),
         }
     }
+}
+
+/// What the options of all clouds stand below in help texts.
+const OF_CLOUDS: &str = "Options of all clouds";
+
+/// What a provider's own options stand below in help texts.
+pub(super) fn group(provider: &Provider) -> String {
+    format!("Options of {}", provider.title)
+}
+
+/// Whether the options below this heading are those of some providers only.
+pub(super) fn is_of_providers(heading: &str) -> bool {
+    heading == OF_CLOUDS || providers::ALL.iter().any(|provider| heading == group(provider))
+}
+
+/// Whether the options below this heading are the provider's.
+pub(super) fn is_of(heading: &str, provider: &Provider) -> bool {
+    heading == group(provider) || (heading == OF_CLOUDS && provider.is_cloud())
 }
 
 /// Every option that some command takes, each once.
@@ -234,21 +256,13 @@ impl Sources<'_> {
         self.is_typed(def) || self.file.is_some_and(|f| f.get(def.flag).is_some())
     }
 
-    /// Refuses options that the provider does not have: they would be ignored.
-    pub(super) fn refuse_foreign(&self, provider: &Provider) -> Result<()> {
-        if let Some((def, owner)) = all().find(|(def, owner)| !owner.has(provider) && self.is_asked_for(def)) {
-            let owner = match owner {
-                Owner::One(owner) => owner.name,
-                Owner::Clouds | Owner::All => "the clouds",
-            };
-            return Err(Error::Usage {
-                message: format!("--{} belongs to {owner}, not to {}", def.flag, provider.name),
-                hint: Some("leave it out, or choose the other provider with --cloud-provider".into()),
-            });
-        }
+    /// Options that the provider does not have: they would be ignored.
+    pub(super) fn foreign(&self, provider: &Provider) -> Vec<Error> {
+        let strange = all().filter(|(def, owner)| !owner.has(provider) && self.is_asked_for(def));
+        let mut errors: Vec<_> = strange.map(|(def, owner)| foreign(def, owner, provider)).collect();
         let root_size = COMMON.iter().find(|def| def.flag == ROOT_VOLUME_SIZE);
         if provider.has_fixed_root_disk() && root_size.is_some_and(|d| self.is_asked_for(d)) {
-            return Err(Error::Usage {
+            errors.push(Error::Usage {
                 message: format!(
                     "--{ROOT_VOLUME_SIZE}: on {} the machine type decides how big the root disk is",
                     provider.name
@@ -256,7 +270,18 @@ impl Sources<'_> {
                 hint: Some("leave it out, and choose --instance-type".into()),
             });
         }
-        Ok(())
+        errors
+    }
+}
+
+fn foreign(def: &OptionDef, owner: Owner, provider: &Provider) -> Error {
+    let owner = match owner {
+        Owner::One(owner) => owner.name,
+        Owner::Clouds | Owner::All => "the clouds",
+    };
+    Error::Usage {
+        message: format!("--{} belongs to {owner}, not to {}", def.flag, provider.name),
+        hint: Some("leave it out, or choose the other provider with --cloud-provider".into()),
     }
 }
 
@@ -283,7 +308,7 @@ fn toml_texts(def: &OptionDef, label: &str, value: &toml::Value) -> Result<Vec<S
         toml::Value::Integer(i) => Ok(i.to_string()),
         toml::Value::Float(f) => Ok(f.to_string()),
         toml::Value::Boolean(b) => Ok(b.to_string()),
-        other => Err(invalid(label, &other.to_string(), allowed(def), None)),
+        other => Err(invalid(label, &other.to_string(), problem(def), None)),
     };
     match (def.kind, value) {
         (OptionKind::List, toml::Value::Array(items)) => items.iter().map(one).collect(),
@@ -298,24 +323,28 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
         OptionKind::Flag => match text {
             "true" | "1" | "yes" => Ok(Value::Bool(true)),
             "false" | "0" | "no" | "" => Ok(Value::Bool(false)),
-            _ => Err(invalid(label, text, allowed(def), None)),
+            _ => Err(invalid(label, text, problem(def), None)),
         },
-        OptionKind::Integer { min, max } => text
-            .parse::<u64>()
-            .ok()
-            .filter(|n| (min..=max).contains(n))
-            .map(Value::from)
-            .ok_or_else(|| invalid(label, text, allowed(def), None)),
+        OptionKind::Integer { min, max } => {
+            let range = min..=max;
+            let number = number(def, text).filter(|n| range.contains(n));
+            number.map(Value::from).ok_or_else(|| invalid(label, text, problem(def), meant(text, &range)))
+        }
         OptionKind::Choice(choices) if !choices.contains(&text) => {
-            Err(invalid(label, text, allowed(def), closest(text, choices.iter().copied())))
+            Err(invalid(label, text, problem(def), closest(text, choices.iter().copied())))
         }
         OptionKind::Text | OptionKind::Path | OptionKind::PathOrUrl if text.is_empty() => {
-            Err(invalid(label, text, "a text that is not empty".into(), None))
+            Err(invalid(label, text, "must not be empty".into(), None))
         }
         OptionKind::Path => absolute(text).map(Value::String),
         OptionKind::PathOrUrl if !text.contains("://") => absolute(text).map(Value::String),
         OptionKind::Text | OptionKind::PathOrUrl | OptionKind::Choice(_) => Ok(Value::String(text.to_owned())),
     }
+}
+
+/// The option's value if nobody gives one.
+pub(super) fn default(def: &OptionDef) -> Option<Value> {
+    def.default.and_then(|text| parse(def, def.flag, &[text.to_owned()]).ok())
 }
 
 /// Makes a path absolute, because the deployment is used from other working directories later.
@@ -324,19 +353,42 @@ fn absolute(path: &str) -> Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
-fn allowed(def: &OptionDef) -> String {
+/// Where gigabytes are counted, `16`, `16G`, `16 GB` and `16GiB` are the same.
+fn number(def: &OptionDef, text: &str) -> Option<u64> {
+    let (digits, unit) = split_number(text);
+    let known = unit.is_empty() || (def.value_name == GIGABYTES && ["g", "gb", "gib"].contains(&unit.as_str()));
+    digits.parse().ok().filter(|_| known)
+}
+
+/// The digits in front, and what follows them in small letters.
+fn split_number(text: &str) -> (&str, String) {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start().to_lowercase())
+}
+
+/// The number in front of something that looks like a unit.
+fn meant(text: &str, range: &RangeInclusive<u64>) -> Option<String> {
+    let (digits, unit) = split_number(text);
+    let is_unit = !unit.is_empty() && unit.chars().all(char::is_alphabetic);
+    digits.parse().ok().filter(|number| is_unit && range.contains(number)).map(|number: u64| number.to_string())
+}
+
+fn problem(def: &OptionDef) -> String {
     match def.kind {
-        OptionKind::Integer { min, max } => format!("a whole number from {min} to {max}"),
-        OptionKind::Choice(choices) => format!("one of {}", choices.join(", ")),
-        OptionKind::Flag => "true or false".into(),
-        OptionKind::List | OptionKind::Text => "a text".into(),
-        OptionKind::Path => "a file's path".into(),
-        OptionKind::PathOrUrl => "a path or a URL".into(),
+        OptionKind::Integer { min, max } if def.value_name == GIGABYTES => {
+            format!("must be a whole number of GB, {min} to {max}")
+        }
+        OptionKind::Integer { min, max } => format!("must be a whole number, {min} to {max}"),
+        OptionKind::Choice(choices) => format!("must be one of {}", choices.join(", ")),
+        OptionKind::Flag => "must be true or false".into(),
+        OptionKind::List | OptionKind::Text => "must be a text".into(),
+        OptionKind::Path => "must be a file's path".into(),
+        OptionKind::PathOrUrl => "must be a path or a URL".into(),
     }
 }
 
-pub(super) fn invalid(flag: &str, value: &str, allowed: String, suggestion: Option<String>) -> Error {
-    Error::InvalidValue { flag: flag.to_owned(), value: value.to_owned(), allowed, suggestion }
+pub(super) fn invalid(flag: &str, value: &str, problem: String, suggestion: Option<String>) -> Error {
+    Error::InvalidValue { flag: flag.to_owned(), value: value.to_owned(), problem, suggestion }
 }
 
 #[cfg(test)]
@@ -368,15 +420,24 @@ mod tests {
     fn an_error_names_the_place_the_value_came_from() {
         for wrong in ["0", "-1", "abc", "1.5", "65", "99999999999999999999"] {
             let error = get(size(), &format!("init --cluster-size {wrong}"), &[], None).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("--cluster-size: '{wrong}' is not valid: a whole number from 1 to 64")
-            );
+            assert_eq!(error.to_string(), format!("--cluster-size: '{wrong}' must be a whole number, 1 to 64"));
         }
         let error = get(size(), "init", &[("EXASOL_CLUSTER_SIZE", "x")], None).unwrap_err();
         assert!(error.to_string().starts_with("EXASOL_CLUSTER_SIZE: 'x'"), "{error}");
         let error = get(size(), "init", &[], Some("cluster-size = 1.5")).unwrap_err();
         assert!(error.to_string().starts_with("cluster-size in c.toml: '1.5'"), "{error}");
+    }
+
+    #[test]
+    fn gigabytes_may_be_called_by_their_name() {
+        let disk = find("data-volume-size").unwrap();
+        for typed in ["16", "16GB", "16G", "16 GiB", "16gb"] {
+            assert_eq!(parse(disk, "x", &[typed.to_owned()]).unwrap(), Value::from(16), "{typed}");
+        }
+        let refused = |def: &OptionDef, typed: &str| parse(def, "x", &[typed.to_owned()]).unwrap_err().to_string();
+        assert_eq!(refused(disk, "16XB"), "x: '16XB' must be a whole number of GB, 1 to 65536. Did you mean 16?");
+        assert_eq!(refused(disk, "99999TB"), "x: '99999TB' must be a whole number of GB, 1 to 65536");
+        assert_eq!(refused(size(), "3GB"), "x: '3GB' must be a whole number, 1 to 64. Did you mean 3?");
     }
 
     #[test]

@@ -17,10 +17,11 @@ pub(super) fn command() -> Command {
         "report",
         "Write one HTML page about the deployment: picture, health, timeline; no secrets",
         "  exasol report -d demo\n  exasol report -d demo --output-file demo.html\n  \
-           exasol report -d demo --offline\n\n\
-         Any browser opens it, without a network. It works in every phase and changes\n\
-         nothing. Passwords, keys and tokens are masked. Read the page before you send it.\n\
-         exasol support collects the logs themselves.",
+           exasol report -d demo --offline",
+    )
+    .after_help(
+        "Any browser opens it, without a network. It works in every phase and changes nothing. Passwords, keys and \
+         tokens are masked. Read the page before you send it. exasol support collects the logs themselves.",
     )
     .arg(
         Arg::new("output-file")

@@ -23,12 +23,13 @@ pub(super) fn command() -> Command {
         "  exasol run --db-version rehearsal -- pytest\n  \
            exasol run --config cluster.toml --logs logs --yes -- ci/test.sh\n  \
            exasol run --db-version rehearsal -- exasol sql -c 'SELECT 1'\n  \
-           exasol run --clean\n\n\
-         The command gets EXASOL_DSN, EXASOL_HOST, EXASOL_HOSTS, EXASOL_PORT,\n\
-         EXASOL_USER, EXASOL_PASSWORD, EXASOL_FINGERPRINT and EXASOL_ADMIN_UI in its\n\
-         environment, and EXASOL_DEPLOYMENT_DIR for exasol itself. The cluster is\n\
-         destroyed if the command fails or a signal comes, too. The exit code is the\n\
-         command's; if the command succeeds and destroy fails, that of destroy.",
+           exasol run --clean",
+    )
+    .after_help(
+        "The command gets EXASOL_DSN, EXASOL_HOST, EXASOL_HOSTS, EXASOL_PORT, EXASOL_USER, EXASOL_PASSWORD, \
+         EXASOL_FINGERPRINT and EXASOL_ADMIN_UI in its environment, and EXASOL_DEPLOYMENT_DIR for exasol itself. The \
+         cluster is destroyed if the command fails or a signal comes, too. The exit code is the command's; if the \
+         command succeeds and destroy fails, that of destroy.",
     )
     .override_usage("exasol run [OPTIONS] -- CMD [ARG]...");
     init::description(command)

@@ -30,7 +30,9 @@ pub(super) fn typed(matches: &ArgMatches, name: &str, warnings: &mut Vec<String>
     }
     let value = get(name);
     if value.is_some() {
-        warnings.push(format!("--{name} puts the secret where every user can read it; use --{name}-file"));
+        warnings.push(format!(
+            "--{name} on the command line is visible to every user (ps, shell history); use --{name}-file"
+        ));
     }
     Ok(value.cloned())
 }

@@ -35,8 +35,7 @@ pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted<Spec>> {
     let file = file.map(|file| file.of(provider.name));
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
-    sources.refuse_foreign(provider)?;
-    let spec = spec(&sources, provider)?;
+    let spec = checked(&sources, provider)?;
     let release = release(&sources, &|_| true)?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
     let me = asks_for_me(&sources)?;
@@ -78,7 +77,8 @@ pub(super) fn of_releases(matches: &ArgMatches) -> Result<ReleaseRequest> {
 /// The spec of a command that has only some of the options.
 pub(super) fn of_options(matches: &ArgMatches) -> Result<Spec> {
     let provider = provider(matches, None)?;
-    spec(&Sources { matches, env: &env, file: None }, provider)
+    let (spec, errors) = spec(&Sources { matches, env: &env, file: None }, provider);
+    Error::several(errors).map_or(Ok(spec), Err)
 }
 
 /// The provider that was named, or the default one.
@@ -132,20 +132,39 @@ fn env(name: &str) -> Result<Option<String>> {
     Ok(environment::text(name)?.filter(|v| !v.is_empty()))
 }
 
-fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
-    let small = implied(sources, provider)?;
-    let mut common = Options::new();
-    for def in options::COMMON {
-        common.extend(sources.get_or(def, small(def))?.map(|value| (def.key.to_owned(), value)));
+/// The spec, or everything that is wrong about what was asked for.
+fn checked(sources: &Sources, provider: &Provider) -> Result<Spec> {
+    let (spec, wrong) = spec(sources, provider);
+    let mut errors = sources.foreign(provider);
+    errors.extend(wrong);
+    // What only the provider knows to be wrong is told along; alone it is told by whoever asks for the spec.
+    if !errors.is_empty()
+        && let Err(error) = (provider.validate)(&spec)
+    {
+        errors.push(error);
     }
-    let mut own = Options::new();
-    for def in options::of(provider) {
-        own.extend(sources.get_or(def, small(def))?.map(|value| (def.key.to_owned(), value)));
-    }
+    Error::several(errors).map_or(Ok(spec), Err)
+}
+
+/// The spec, and what is wrong; an option with a wrong value has its default.
+fn spec(sources: &Sources, provider: &Provider) -> (Spec, Vec<Error>) {
+    let small = implied(sources, provider);
+    let mut errors = Vec::new();
+    let mut read = |def: &OptionDef| {
+        let value = sources.get_or(def, small(def)).unwrap_or_else(|error| {
+            errors.push(error);
+            options::default(def)
+        });
+        value.map(|value| (def.key.to_owned(), value))
+    };
+    let common: Options = options::COMMON.iter().filter_map(&mut read).collect();
+    let own: Options = options::of(provider).filter_map(&mut read).collect();
+    let (allowed_cidrs, wrong) = cidrs(common.get("allowed-cidr"));
+    errors.extend(wrong);
     let number =
         |key: &str| common.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
     let text = |key: &str| common.get(key).and_then(Value::as_str).map(str::to_owned);
-    Ok(Spec {
+    let spec = Spec {
         provider: provider.name.into(),
         cluster_size: number("cluster-size"),
         db_version: text("db-version").unwrap_or_default(),
@@ -155,43 +174,46 @@ fn spec(sources: &Sources, provider: &Provider) -> Result<Spec> {
         root_volume_size: number("root-volume-size"),
         instance_type: text("instance-type"),
         owner: text("owner"),
-        allowed_cidrs: cidrs(common.get("allowed-cidr"))?,
+        allowed_cidrs,
         multicast_overlay: common.get("enable-multicast-overlay").and_then(Value::as_bool).unwrap_or(false),
         engine: text("engine").filter(|engine| engine != options::ANY_ENGINE),
         options: own,
-    })
+    };
+    (spec, errors)
+}
+
+/// The networks, and what is wrong about the others.
+fn cidrs(value: Option<&Value>) -> (Vec<ipnet::IpNet>, Vec<Error>) {
+    let texts =
+        value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).filter(|text| *text != ME);
+    let (good, wrong): (Vec<_>, Vec<_>) = texts.map(cidr).partition(Result::is_ok);
+    (good.into_iter().filter_map(Result::ok).collect(), wrong.into_iter().filter_map(Result::err).collect())
 }
 
 /// What a rehearsal implies: small nodes. A machine type that was asked for says itself how big a node is.
-fn implied(sources: &Sources, provider: &Provider) -> Result<impl Fn(&OptionDef) -> Option<String>> {
-    let value = |flag: &str| options::find(flag).map_or(Ok(None), |def| sources.get(def));
-    let version = value("db-version")?;
+fn implied(sources: &Sources, provider: &Provider) -> impl Fn(&OptionDef) -> Option<String> + use<> {
+    let value = |flag: &str| options::find(flag).and_then(|def| sources.get(def).ok().flatten());
+    let version = value("db-version");
     let is_rehearsal = version.as_ref().and_then(Value::as_str).is_some_and(catalog::is_rehearsal);
-    let has_type = value("instance-type")?.is_some();
+    let has_type = value("instance-type").is_some();
     let (name, own) = (provider.name, provider.options);
-    Ok(move |def: &OptionDef| {
+    move |def: &OptionDef| {
         let is_size_of_type = has_type && own.iter().any(|own| own.flag == def.flag);
         (is_rehearsal && !is_size_of_type).then(|| catalog::rehearsal_default(name, def.flag)).flatten()
-    })
+    }
 }
 
 /// A bare address means a network that has only this address.
-fn cidrs(value: Option<&Value>) -> Result<Vec<ipnet::IpNet>> {
-    let texts = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    texts
-        .filter(|text| *text != ME)
-        .map(|text| {
-            let net = text.parse::<ipnet::IpNet>().ok();
-            let net = net.or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from));
-            let net = net.ok_or_else(|| {
-                invalid("--allowed-cidr", text, "a network such as 192.0.2.0/24 or 2001:db8::/32, or 'me'".into(), None)
-            })?;
-            if net.trunc() == net {
-                return Ok(net);
-            }
-            Err(invalid("--allowed-cidr", text, "a network without host bits".into(), Some(net.trunc().to_string())))
-        })
-        .collect()
+fn cidr(text: &str) -> Result<ipnet::IpNet> {
+    let net = text.parse::<ipnet::IpNet>().ok();
+    let net = net.or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from));
+    let problem = "must be a network such as 192.0.2.0/24 or 2001:db8::/32, or 'me'";
+    let net = net.ok_or_else(|| invalid("--allowed-cidr", text, problem.into(), None))?;
+    if net.trunc() == net {
+        return Ok(net);
+    }
+    let suggestion = Some(net.trunc().to_string());
+    Err(invalid("--allowed-cidr", text, "must be a network without host bits".into(), suggestion))
 }
 
 /// What somebody asked to change in a deployment on that provider: `init --update`.
@@ -207,8 +229,7 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
     let file = file.map(|file| file.of(provider.name));
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
-    sources.refuse_foreign(provider)?;
-    let mut asked = spec(&sources, provider)?;
+    let mut asked = checked(&sources, provider)?;
     let given = |flag: &str| options::COMMON.iter().any(|def| def.flag == flag && sources.is_given(def));
     let mut changes: Vec<SpecChange> = [
         ("cluster-size", SpecChange::ClusterSize(asked.cluster_size)),
@@ -249,7 +270,7 @@ mod tests {
         let matches = options::add(command).get_matches_from(format!("init {line}").split(' '));
         let nothing = |_: &str| Ok(None);
         let sources = Sources { matches: &matches, env: &nothing, file: None };
-        spec(&sources, provider(&matches, None).unwrap()).unwrap()
+        spec(&sources, provider(&matches, None).unwrap()).0
     }
 
     #[test]

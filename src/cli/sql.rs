@@ -17,13 +17,21 @@ pub(super) fn command() -> Command {
     simple(
         "sql",
         "Run SQL statements as user sys; open a shell if standard input is a terminal",
-        "  exasol sql -d demo\n  exasol sql -d demo -c 'SELECT 1'\n  \
+        "  exasol sql -d demo\n  exasol sql -d demo 'SELECT 1'\n  \
            exasol sql -d demo -c 'OPEN SCHEMA s; SELECT * FROM t' --format csv\n  \
-           exasol sql -d demo --node n12 < script.sql\n\n\
-         A statement ends with a semicolon. A script or a function ends with a line that\n\
-         has only a slash (/). The first error ends the run with exit code 1; the shell\n\
-         goes on. The shell's command \\? lists all of its commands. Its history leaves\n\
-         out statements that may contain a password.",
+           exasol sql -d demo --node n12 < script.sql",
+    )
+    .after_help(
+        "A statement ends with a semicolon. A script or a function ends with a line that has only a slash (/). The \
+         first error ends the run with exit code 1; the shell goes on. The shell's command \\? lists all of its \
+         commands. Its history leaves out statements that may contain a password.",
+    )
+    .aliases(["connect", "console"])
+    .arg(
+        Arg::new("statement")
+            .value_name("STATEMENT")
+            .conflicts_with("command")
+            .help("Statements, in quotes; the same as --command"),
     )
     .arg(
         Arg::new("command")
@@ -59,7 +67,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
         timeout: Duration::from_secs(matches.get_one::<u64>("timeout").copied().unwrap_or(300)),
     };
     let format = text("format").and_then(SqlFormat::named).unwrap_or_default();
-    let script = match text("command") {
+    let script = match text("command").or(text("statement")) {
         Some(script) => script.to_owned(),
         None if std::io::stdin().is_terminal() => return shell(request, format, ui),
         None => {

@@ -14,7 +14,7 @@ pub(super) fn command() -> Command {
         "ssh",
         "Open a shell on a node, or run a command there",
         "  exasol ssh -d demo\n  exasol ssh -d demo n12\n  exasol ssh -d demo n11-cos\n  \
-           exasol ssh -d demo n11 -- lsblk",
+           exasol ssh -d demo n11 lsblk -f",
     )
     .arg(
         Arg::new("node")
@@ -22,7 +22,14 @@ pub(super) fn command() -> Command {
             .default_value("n11")
             .help("A node (n11, n12, …) or its COS container (n11-cos)"),
     )
-    .arg(Arg::new("command").value_name("CMD").last(true).num_args(0..).help("Command and arguments, after --"))
+    .alias("shell")
+    .arg(
+        Arg::new("command")
+            .value_name("CMD")
+            .num_args(0..)
+            .trailing_var_arg(true)
+            .help("Command to run there, with its arguments"),
+    )
 }
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

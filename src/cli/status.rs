@@ -16,7 +16,7 @@ pub(super) fn command() -> Command {
     let phases: Vec<_> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
     simple(
         "status",
-        "Show the recorded phase, and what live probes find",
+        "Show the cluster's current state, checked live",
         "  exasol status -d demo\n  exasol status -d demo --json\n  \
            exasol status -d demo --wait database_ready --timeout 20m\n  exasol status -d demo --watch",
     )
@@ -29,7 +29,7 @@ pub(super) fn command() -> Command {
             .value_parser(phases)
             .hide_possible_values(true)
             .conflicts_with("watch")
-            .help("Wait for this status, e.g. database_ready or stopped; exit with 1 after --timeout"),
+            .help("Wait until the cluster reaches this status: database_ready, stopped, … (exit 1 on timeout)"),
     )
     .arg(
         Arg::new("timeout")

@@ -16,11 +16,11 @@ pub(super) fn command() -> Command {
         "support",
         "Write one archive for a bug report: versions, logs, states; no secrets",
         "  exasol support -d demo\n  exasol support -d demo --file report.tar.gz\n  \
-           exasol support -d demo --no-nodes\n\n\
-         It works in every phase, during a running operation and with broken files. It\n\
-         changes nothing. Passwords, keys and tokens are masked. Read the archive before\n\
-         you send it:\n  \
-           tar -xzf ARCHIVE",
+           exasol support -d demo --no-nodes",
+    )
+    .after_help(
+        "It works in every phase, during a running operation and with broken files. It changes nothing. Passwords, \
+         keys and tokens are masked. Read the archive before you send it: tar -xzf ARCHIVE",
     )
     .arg(
         Arg::new("file")

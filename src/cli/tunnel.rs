@@ -15,10 +15,9 @@ pub(super) fn command() -> Command {
         "tunnel",
         "Forward a node's SQL and Admin UI ports to this machine through SSH, until Ctrl-C",
         "  exasol tunnel -d demo\n  exasol tunnel -d demo n12 --sql\n  \
-           exasol tunnel -d demo --admin-ui --admin-ui-port 9443\n\n\
-         Without --sql and --admin-ui, both ports are forwarded. Only programs on this\n\
-         machine reach them.",
+           exasol tunnel -d demo --admin-ui --admin-ui-port 9443",
     )
+    .after_help("Without --sql and --admin-ui, both ports are forwarded. Only programs on this machine reach them.")
     .arg(Arg::new("node").value_name("NODE").default_value("n11").help("The node"))
     .arg(flag("sql", "Forward the SQL port"))
     .arg(flag("admin-ui", "Forward the Admin UI"))

@@ -17,9 +17,11 @@ pub(super) fn command() -> Command {
         "Create a deployment directory and deploy it: init and deploy in one; resume after a failure",
         "  exasol up --db-version rehearsal -d demo\n  \
            exasol up --config cluster.toml -d prod\n  \
-           exasol up -d prod\n\n\
-         It takes the options of init and of deploy. If the directory has a deployment,\n\
-         up continues it; to change its options, use exasol init --update.",
+           exasol up -d prod",
+    )
+    .after_help(
+        "It takes the options of init and of deploy. If the directory has a deployment, up continues it; to change its \
+         options, use exasol init --update.",
     );
     deploy::manner(init::description(command))
 }

@@ -14,9 +14,9 @@ pub(super) fn command() -> Command {
     let command = simple(
         "versions",
         "List the database releases that init can use",
-        "  exasol versions\n  exasol versions --check\n  exasol versions --catalog ours.toml --json\n\n\
-         Any other X.Y.Z can be named as well: exasol init --db-version X.Y.Z.",
-    );
+        "  exasol versions\n  exasol versions --check\n  exasol versions --catalog ours.toml --json",
+    )
+    .after_help("Any other X.Y.Z can be named as well: exasol init --db-version X.Y.Z.");
     options::add_one(command, "catalog")
         .arg(flag("check", "Ask the server which of these releases it has, and which newer ones"))
 }

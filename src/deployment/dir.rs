@@ -149,17 +149,14 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 pub(super) fn not_a_directory(path: &Path) -> Error {
-    Error::invalid("--deployment-dir", path.display().to_string(), "a directory")
+    let problem = if path.exists() { "is a file, not a directory" } else { "must be a directory" };
+    Error::invalid("--deployment-dir", path.display().to_string(), problem)
 }
 
 /// `ssh/config` has to name the directory, and not every name can be written there.
 pub(super) fn check_name(root: &Path) -> Result<()> {
     ssh_path(root).map(drop).map_err(|why| {
-        Error::invalid(
-            "--deployment-dir",
-            root.display().to_string(),
-            format!("it {why}, and ssh cannot use such a path"),
-        )
+        Error::invalid("--deployment-dir", root.display().to_string(), format!("{why}, and ssh cannot use such a path"))
     })
 }
 

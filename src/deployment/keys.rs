@@ -84,7 +84,7 @@ pub fn check_password(flag: &str, password: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::invalid(flag, found, format!("1 to {PASSWORD_MAX_BYTES} bytes of UTF-8, no line break, no NUL")))
+    Err(Error::invalid(flag, found, format!("must be 1 to {PASSWORD_MAX_BYTES} bytes of UTF-8, no line break, no NUL")))
 }
 
 fn pem(key: &PrivateKey) -> Result<String> {

@@ -54,7 +54,7 @@ impl Check {
         Self::new(id, title, CheckStatus::Skipped, because)
     }
 
-    /// Adds a mending command (one a call, in the order in which they are to be run).
+    /// Adds a command that fixes it (one a call, in the order in which they are to be run).
     pub fn fix(mut self, command: impl Into<String>) -> Self {
         self.fix.push(command.into());
         self

@@ -7,14 +7,14 @@ pub struct InvalidValue {
     /// The flag or variable: `--db-version`.
     pub flag: String,
     pub value: String,
-    /// What is possible: "one of default, rehearsal".
-    pub allowed: String,
+    /// What is wrong, said of the value: "must be one of default, rehearsal".
+    pub problem: String,
     pub suggestion: Option<String>,
 }
 
 impl InvalidValue {
-    pub fn new(flag: impl Into<String>, value: impl Into<String>, allowed: impl Into<String>) -> Self {
-        Self { flag: flag.into(), value: value.into(), allowed: allowed.into(), suggestion: None }
+    pub fn new(flag: impl Into<String>, value: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { flag: flag.into(), value: value.into(), problem: problem.into(), suggestion: None }
     }
 
     /// The answer to a `value` that is none of `names`; suggests the nearest.
@@ -23,14 +23,14 @@ impl InvalidValue {
         Self {
             flag: flag.to_owned(),
             value: value.to_owned(),
-            allowed: format!("one of {}", names.join(", ")),
+            problem: format!("must be one of {}", names.join(", ")),
             suggestion: closest(value, names.iter().copied()),
         }
     }
 
     /// What is possible beside the names: ", or any release".
     pub fn also(mut self, more: &str) -> Self {
-        self.allowed.push_str(more);
+        self.problem.push_str(more);
         self
     }
 }

@@ -19,8 +19,8 @@ pub fn check_name(name: &str) -> Result<(), InvalidValue> {
     Err(InvalidValue {
         flag: "--name".into(),
         value: name.to_owned(),
-        allowed: format!(
-            "1 to {LONGEST} letters, digits, '-', '_' and '.'; the first is a letter or a digit, and no id such as \
+        problem: format!(
+            "must be 1 to {LONGEST} letters, digits, '-', '_' and '.'; the first is a letter or a digit, and no id such as \
              exasol-0123abcd"
         ),
         suggestion: None,

@@ -39,6 +39,25 @@ words! {
 }
 
 impl Phase {
+    /// What there is in this phase, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Phase::Initialized => "The directory is there; no machine is",
+            Phase::DeployInProgress => "deploy is at work",
+            Phase::DeploymentFailed => "deploy failed; the next one continues there",
+            Phase::DatabaseConnectionFailed => "The database is installed, but SQL did not answer",
+            Phase::DatabaseReady => "SQL answered on every node",
+            Phase::StopInProgress => "stop is at work",
+            Phase::Stopped => "The database is stopped, the machines are off",
+            Phase::StopFailed => "stop failed; part of the cluster may still run",
+            Phase::StartInProgress => "start is at work",
+            Phase::StartFailed => "start failed; part of the cluster may run",
+            Phase::DestroyInProgress => "destroy is at work",
+            Phase::DestroyFailed => "destroy failed; something is left",
+            Phase::Destroyed => "Nothing is left of the cluster",
+        }
+    }
+
     pub fn is_in_progress(self) -> bool {
         matches!(
             self,

@@ -37,9 +37,9 @@ pub(super) fn check(provider: &Provider, spec: &Spec, recorded: Option<&Spec>) -
 }
 
 fn too_small(flag: String, value: String, least: u64, of_what: &str, spec: &Spec) -> Error {
-    let allowed =
+    let problem =
         format!("{} needs {least} GB or more {of_what}; smaller nodes are for --db-version rehearsal", spec.db_version);
-    Error::invalid(flag, value, allowed)
+    Error::invalid(flag, value, problem)
 }
 
 /// The same for whoever wants every finding at once.
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn a_database_gets_four_gb_and_thirty_of_disk_at_least() {
         let text = refused(&libvirt(3, 50), None).unwrap();
-        assert!(text.starts_with("--libvirt-memory: '3' is not valid: exasol-2025.1.8 needs 4 GB or more"), "{text}");
+        assert!(text.starts_with("--libvirt-memory: '3' is too small: exasol-2025.1.8 needs 4 GB or more"), "{text}");
         assert!(text.contains("--db-version rehearsal"));
         let text = refused(&libvirt(4, 29), None).unwrap();
-        assert!(text.starts_with("--root-volume-size: '29' is not valid: exasol-2025.1.8 needs 30 GB"), "{text}");
+        assert!(text.starts_with("--root-volume-size: '29' is too small: exasol-2025.1.8 needs 30 GB"), "{text}");
         assert_eq!(refused(&libvirt(4, 30), None), None);
         let provider = providers::find("libvirt").unwrap();
         assert_eq!(refusal(provider, &libvirt(4, 30)), None);

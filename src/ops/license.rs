@@ -48,7 +48,7 @@ pub async fn upload(context: &Context, request: UploadRequest) -> Result<License
 }
 
 fn read(path: &Path) -> Result<String> {
-    let invalid = |why: String| Error::invalid(ARGUMENT, path.display().to_string(), why);
+    let invalid = |why: String| Error::invalid(ARGUMENT, path.display().to_string(), format!("cannot be used: {why}"));
     let unread = |error: std::io::Error| invalid(format!("it cannot be read: {error}"));
     let found = fs::metadata(path).map_err(unread)?;
     if !found.is_file() || found.len() > MAX_BYTES {

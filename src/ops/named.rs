@@ -30,6 +30,11 @@ pub fn find(typed: &Path) -> Result<PathBuf> {
     }
 }
 
+/// Names and directories of those that were not destroyed.
+pub(super) fn living() -> Vec<(String, PathBuf)> {
+    all().into_iter().filter(|known| !known.destroyed).map(|known| (known.name, known.directory)).collect()
+}
+
 /// A name as it would be typed; None for a path.
 fn word(typed: &Path) -> Option<&str> {
     let text = typed.to_str()?;

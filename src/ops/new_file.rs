@@ -37,7 +37,7 @@ impl NewFile {
             Err(error) => Err(Error::InvalidValue {
                 flag: flag.into(),
                 value: target.display().to_string(),
-                allowed: format!("a new file in a folder that can be written ({error})"),
+                problem: format!("must be a new file in a folder that can be written ({error})"),
                 suggestion: None,
             }),
         }
@@ -64,7 +64,7 @@ fn exists(flag: &str, target: &Path) -> Error {
     Error::InvalidValue {
         flag: flag.into(),
         value: target.display().to_string(),
-        allowed: "it exists already, and nothing is overwritten: name a new file".into(),
+        problem: "exists already, and nothing is overwritten: name a new file".into(),
         suggestion: None,
     }
 }

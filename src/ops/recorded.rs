@@ -12,7 +12,7 @@ use crate::providers::{self, Provider};
 /// [`Error::BrokenState`]: nobody has typed that name now, and another version of `exasol` may know it.
 pub(super) fn provider(dir: &DeploymentDir) -> Result<&'static Provider> {
     providers::find(&dir.state().spec.provider).map_err(|error| match error {
-        Error::InvalidValue { value, allowed, .. } => broken(dir, "provider", &value, &allowed),
+        Error::InvalidValue { value, problem, .. } => broken(dir, "provider", &value, &problem),
         other => other,
     })
 }
@@ -23,7 +23,7 @@ pub(super) fn provider(dir: &DeploymentDir) -> Result<&'static Provider> {
 /// As those of [`provider`].
 pub(super) fn version(dir: &DeploymentDir) -> Result<&DbVersion> {
     let find = catalog::of_spec(&dir.state().spec);
-    find.map_err(|InvalidValue { value, allowed, .. }| broken(dir, "version", &value, &allowed))
+    find.map_err(|InvalidValue { value, problem, .. }| broken(dir, "version", &value, &problem))
 }
 
 /// Whether it has a stand-in in the place of a database.
@@ -31,7 +31,7 @@ pub(super) fn is_rehearsal(dir: &DeploymentDir) -> bool {
     version(dir).is_ok_and(|version| version.rehearsal)
 }
 
-fn broken(dir: &DeploymentDir, what: &str, value: &str, allowed: &str) -> Error {
-    let why = format!("names the {what} '{value}', which this program does not know: {allowed}");
+fn broken(dir: &DeploymentDir, what: &str, value: &str, problem: &str) -> Error {
+    let why = format!("names the {what} '{value}', which this program does not know: it {problem}");
     Error::BrokenState { file: dir.root().join("deployment.json"), why }
 }

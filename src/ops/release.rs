@@ -152,7 +152,7 @@ fn with_parts(mut version: DbVersion, asked: &ReleaseRequest) -> Result<DbVersio
             return Err(Error::invalid(
                 flag,
                 sum.clone(),
-                "a SHA-256: 64 hexadecimal digits, as sha256sum prints them",
+                "must be a SHA-256: 64 hexadecimal digits, as sha256sum prints them",
             ));
         }
         artifact.pin(sum.to_ascii_lowercase(), HashOrigin::Given);
@@ -196,7 +196,7 @@ fn checked_c4(c4: &str) -> Result<&str> {
     if catalog::is_c4_version(c4) {
         return Ok(c4);
     }
-    Err(Error::invalid("--c4-version", c4, "a version of c4, such as 4.28.7"))
+    Err(Error::invalid("--c4-version", c4, "must be a version of c4, such as 4.28.7"))
 }
 
 /// Another c4 than the one that goes with a release of a catalogue.

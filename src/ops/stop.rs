@@ -123,7 +123,7 @@ async fn refuse_halted(work: &Work) -> Result<()> {
     let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(spec, plan).ok()).collect();
     let again = in_dir("exasol stop", work.dir.root());
     Err(Error::other(format!(
-        "{} is {}; let go on, it was paused again, so it cannot shut down: mend that and run {again}, or cut it off as if \
+        "{} is {}; let go on, it was paused again, so it cannot shut down: fix that and run {again}, or cut it off as if \
          its plug were pulled ({}) and then run {again}",
         first.node,
         first.state(),

@@ -83,7 +83,7 @@ fn local(wish: LocalPort, usual: u16, flag: &str) -> Result<SocketAddr> {
         LocalPort::Exactly(port) => free(port).map_err(|error| Error::InvalidValue {
             flag: flag.into(),
             value: port.to_string(),
-            allowed: format!("a port that is free on 127.0.0.1 ({error})"),
+            problem: format!("must be a port that is free on 127.0.0.1 ({error})"),
             suggestion: None,
         }),
     }

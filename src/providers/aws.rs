@@ -59,11 +59,15 @@ fn validate(spec: &Spec) -> Result<()> {
         return Err(Error::invalid(
             "--instance-type",
             target.instance_type,
-            "a machine type of the Nitro generation: on older types the disks cannot be told apart",
+            "must be a machine type of the Nitro generation: on older types the disks cannot be told apart",
         ));
     }
     if let Some(owner) = spec.owner.as_ref().filter(|owner| owner.chars().count() > OWNER_MAX) {
-        return Err(Error::invalid("--owner", owner.clone(), format!("at most {OWNER_MAX} characters, as AWS's tags")));
+        return Err(Error::invalid(
+            "--owner",
+            owner.clone(),
+            format!("is too long: at most {OWNER_MAX} characters, as AWS's tags"),
+        ));
     }
     cloud::at_least("--root-volume-size", spec.root_volume_size, ROOT_MIN_GB)
 }

@@ -59,7 +59,7 @@ fn not_reserved(network: &str) -> Result<()> {
         Some(reserved) => Err(Error::invalid(
             "--network-cidr",
             network,
-            format!("a network that does not overlap {reserved}, which DigitalOcean uses itself"),
+            format!("must be a network that does not overlap {reserved}, which DigitalOcean uses itself"),
         )),
     }
 }

@@ -36,6 +36,7 @@ pub static PROVIDER: Provider = Provider {
         },
         base_image: |_, _| Ok(crate::model::BaseImage { location: ImageLocation::File("image".into()), sha256: None }),
         check_image: |_, _, _| Ok(None),
+        existing: |_, _| Ok(Vec::new()),
         default_image: || None,
         sizes: &[],
         no_more_terraforms: &[],

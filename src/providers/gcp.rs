@@ -128,7 +128,7 @@ fn zone(spec: &Spec, facts: &Options, target: &Target) -> Result<String> {
     if let Some(zone) = text(&spec.options, "zone") {
         return inside(zone)
             .then(|| zone.to_owned())
-            .ok_or_else(|| Error::invalid(ZONE, zone, format!("a zone of {region}, such as {region}-b")));
+            .ok_or_else(|| Error::invalid(ZONE, zone, format!("must be a zone of {region}, such as {region}-b")));
     }
     let listed = target.region_facts.and_then(|facts| facts.get("zone")?.as_str());
     let known = text(facts, "zone").filter(|zone| inside(zone)).or(listed);
@@ -150,7 +150,7 @@ fn check_project(project: &str) -> Result<()> {
         Error::invalid(
             PROJECT,
             project,
-            "a project's id, not its name or number: 6 to 30 lower-case letters, digits and '-'",
+            "must be a project's id, not its name or number: 6 to 30 lower-case letters, digits and '-'",
         )
     })
 }

@@ -47,9 +47,11 @@ fn network_zone(spec: &Spec, target: &Target) -> Result<String> {
     let given = spec.options.get("network_zone").and_then(Value::as_str);
     let known = target.region_facts.and_then(|facts| facts.get("network_zone")?.as_str());
     match (given, known) {
-        (Some(given), Some(known)) if given != known => {
-            Err(Error::invalid("--hetzner-network-zone", given, format!("{} is in {known}", target.region)))
-        }
+        (Some(given), Some(known)) if given != known => Err(Error::invalid(
+            "--hetzner-network-zone",
+            given,
+            format!("is not the zone of {}, which is in {known}", target.region),
+        )),
         (Some(zone), _) | (None, Some(zone)) => Ok(zone.to_owned()),
         (None, None) => Err(Error::Usage {
             message: format!("the network zone of {} is not known", target.region),

@@ -15,6 +15,9 @@ pub type Variables = Vec<(String, String)>;
 pub struct Hypervisor {
     /// Opens a connection to the hypervisor that the spec names.
     pub open: fn(&Spec) -> Result<Box<dyn Host>>,
+    /// What is there for the option with that key, on the hypervisor at that address, else on the usual one: pools,
+    /// networks. Nothing for other options.
+    pub existing: fn(&str, Option<&str>) -> Result<Vec<String>>,
     /// The image that nodes boot from, with what `init` recorded.
     pub base_image: fn(&Spec, &Options) -> Result<BaseImage>,
     /// Why the local file cannot be used as that image; reads its headers only.

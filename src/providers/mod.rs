@@ -165,8 +165,13 @@ pub fn find(name: &str) -> Result<&'static Provider> {
     if name == dummy_host::PROVIDER.name {
         return Ok(&dummy_host::PROVIDER);
     }
-    ALL.iter().copied().find(|p| p.name == name).ok_or_else(|| {
-        let names: Vec<_> = ALL.iter().map(|p| p.name).collect();
-        InvalidValue::none_of("--cloud-provider", name, &names).into()
-    })
+    ALL.iter()
+        .copied()
+        .find(|p| p.name == name)
+        .ok_or_else(|| InvalidValue::none_of("--cloud-provider", name, &names()).into())
+}
+
+/// The names of all providers.
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|provider| provider.name).collect()
 }

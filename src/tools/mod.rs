@@ -14,6 +14,7 @@ mod follow;
 pub mod http;
 mod lines;
 mod outcome;
+pub mod pager;
 pub mod plan;
 pub mod plugin_cache;
 pub mod process;

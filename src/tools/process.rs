@@ -309,6 +309,12 @@ impl Tool {
         Error::Io { context: format!("cannot run {name}"), source: self.command().exec() }
     }
 
+    /// As [`Tool::exec`], with the file as the program's standard input.
+    pub(super) fn exec_reading(self, file: File) -> Error {
+        let name = self.program.display().to_string();
+        Error::Io { context: format!("cannot run {name}"), source: self.command().stdin(file).exec() }
+    }
+
     /// Everything but stdio and process group.
     fn command(self) -> Command {
         let mut command = Command::new(&self.program);

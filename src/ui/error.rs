@@ -76,6 +76,7 @@ fn simple(page: &mut Page, error: &Error) {
     match root(error) {
         Error::Preflight { checks } => preflight(page, checks),
         Error::Tool(failure) => tool(page, failure),
+        Error::Several(errors) => several(page, errors),
         cause => page.paragraph(Tone::Bad, "error:", &cause.to_string()),
     }
     let (_, exists, next) = now(error);
@@ -168,6 +169,13 @@ fn words(root: &Error) -> String {
     match text.char_indices().nth(WORDS) {
         Some((end, _)) if matches!(root, Error::Tool(_)) => format!("{}…", &text[..end]),
         _ => text,
+    }
+}
+
+fn several(page: &mut Page, errors: &[Error]) {
+    page.headline(Tone::Bad, "error:", &format!("{} are wrong", count(errors.len(), "value")));
+    for error in errors {
+        page.paragraph(Tone::Strong, " ", &error.to_string());
     }
 }
 
@@ -332,23 +340,50 @@ mod tests {
         error: 2 of 3 checks failed
           failed   storage pool 'default' is active
                      cause: it is not running
-                     mend:  virsh pool-start default
+                     fix:   virsh pool-start default
           failed   ansible-core is installed
                      cause: not found on PATH
-                     mend:  sudo apt-get install ansible-core
+                     fix:   sudo apt-get install ansible-core
         hint: fix what failed and run the command again; exasol doctor shows all checks
         ");
     }
 
     #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let wrong = |flag: &str, suggestion: Option<&str>| Error::InvalidValue {
+            flag: flag.into(),
+            value: "16XB".into(),
+            problem: "must be a whole number of GB, 1 to 16384".into(),
+            suggestion: suggestion.map(str::to_owned),
+        };
+        let foreign = Error::Usage { message: "--x belongs to y".into(), hint: Some("leave it out".into()) };
+        let error = Error::Several(vec![
+            wrong("--libvirt-memory", Some("16")),
+            wrong("EXASOL_ROOT_VOLUME_SIZE", None),
+            foreign,
+        ]);
+        insta::assert_snapshot!(text(&error), @r"
+        error: 3 values are wrong
+          --libvirt-memory: '16XB' must be a whole number of GB, 1 to 16384. Did you mean 16?
+          EXASOL_ROOT_VOLUME_SIZE: '16XB' must be a whole number of GB, 1 to 16384
+          --x belongs to y
+        hint: leave it out
+        ");
+        let json: serde_json::Value = serde_json::from_str(&super::super::json::error(&error)).unwrap();
+        assert_eq!(json["error"]["errors"].as_array().unwrap().len(), 3);
+        assert_eq!(json["error"]["errors"][2]["code"], "usage");
+        assert_eq!(json["error"]["exit_code"], 2);
+    }
+
+    #[test]
     fn the_ways_out_of_a_wrong_phase_are_said_once() {
         let error = Error::WrongPhase {
-            operation: Operation::Deploy,
+            operation: Operation::Stop,
             phase: crate::model::Phase::Destroyed,
             next: vec!["exasol init -d NEW".into()],
         };
         insta::assert_snapshot!(text(&error), @r"
-        error: deploy cannot run while the deployment is destroyed
+        error: the cluster was destroyed: there is nothing to stop
         next: exasol init -d NEW
         ");
     }

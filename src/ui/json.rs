@@ -44,6 +44,7 @@ pub(super) fn error(error: &Error) -> String {
         ("checks", failed_checks(error)),
         ("tool", tool(error)),
         ("machine", machine(error)),
+        ("errors", several(error)),
     ];
     object.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     line(&json!({ "schema": SCHEMA, "error": object }))
@@ -66,6 +67,12 @@ fn tool(error: &Error) -> Option<Value> {
         // A path need not be UTF-8, and then serde would fail.
         "log": log.as_ref().map(|log| log.to_string_lossy()),
     }))
+}
+
+fn several(error: &Error) -> Option<Value> {
+    let Error::Several(errors) = root(error) else { return None };
+    let one = |error: &Error| json!({ "code": error.code(), "message": error.to_string(), "hint": error.hint() });
+    Some(errors.iter().map(one).collect())
 }
 
 fn machine(error: &Error) -> Option<Value> {

@@ -161,7 +161,7 @@ impl Page {
         if check.is_failed() || !check.fix.is_empty() {
             self.push(&format!("  {word}  {title}"));
             self.check_details("cause:", [check.detail.as_str()]);
-            self.check_details("mend: ", check.fix.iter().map(String::as_str));
+            self.check_details("fix:  ", check.fix.iter().map(String::as_str));
             if check.creatable.is_some() {
                 self.check_details("or:   ", ["let init do it with --create-missing"]);
             }
@@ -227,7 +227,7 @@ mod tests {
           ok       libvirt answers: 9.0.0 at qemu:///system
           failed   storage pool 'default' is active
                      cause: it exists, but is not running
-                     mend:  virsh pool-start default
+                     fix:   virsh pool-start default
                             virsh pool-autostart default
                      or:    let init do it with --create-missing
           skipped  the pool has room: the pool is not active

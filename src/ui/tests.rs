@@ -183,7 +183,7 @@ fn a_warning_check_of_an_operation_is_told_with_what_mends_it() {
     let seen = ui(TEXT);
     emit(&seen, sample_events::deploy_events());
     let expected =
-        "warning: KVM runs guests: it does not here: emulation is slow\n         mend: sudo chmod 660 /dev/kvm\n";
+        "warning: KVM runs guests: it does not here: emulation is slow\n         fix: sudo chmod 660 /dev/kvm\n";
     assert!((seen.err)().contains(expected), "{}", (seen.err)());
 }
 

@@ -67,7 +67,7 @@ fn a_typed_token_is_kept_where_nobody_reads_it_and_one_of_the_environment_is_not
 fn regions_and_machine_types_are_held_against_the_catalogue() {
     let world = World::complete();
     let call = |more: &str| init(&world, more).env("HCLOUD_TOKEN", TOKEN).run();
-    call("--hetzner-location nbg2").code(2).says("did you mean 'nbg1'?").says("--allow-unlisted");
+    call("--hetzner-location nbg2").code(2).says("Did you mean nbg1?").says("--allow-unlisted");
     call("--instance-type cpx33").code(2).says("--instance-type");
     call("--data-volume-size 9").code(2).says("10 GB or more");
     call("--root-volume-size 50").code(2).says("--instance-type");

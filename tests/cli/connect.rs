@@ -76,6 +76,10 @@ fn ssh_gets_our_configuration_the_node_and_the_command() {
     assert!(answer.stdout.trim().ends_with("-- n11 ls /tmp"), "{}", answer.stdout);
     let text = std::fs::read_to_string(&config).unwrap();
     assert!(text.contains("StrictHostKeyChecking yes") && text.contains("127.0.0.9"), "{text}");
+    let plain = world.exasol("ssh n11 ls /tmp").run().code(0);
+    assert_eq!(plain.stdout, world.exasol("ssh n11 -- ls /tmp").run().code(0).stdout);
+    let dashed = world.exasol("ssh n11 ls -l --json").run().code(0).says("-l");
+    assert!(dashed.stdout.contains("--json"), "{}", dashed.stdout);
     world.exasol("ssh n13").run().code(2).says("'n13'").says("n11-cos");
 }
 

@@ -44,9 +44,9 @@ fn doctor<'a>(world: &'a World, more: &str) -> Call<'a> {
 #[test]
 fn sizes_below_what_a_database_needs_are_refused_with_flag_value_and_what_is_allowed() {
     let world = World::complete();
-    let memory = "--libvirt-memory: '3' is not valid: exasol-2025.1.8 needs 4 GB or more of memory a node";
+    let memory = "--libvirt-memory: '3' is too small: exasol-2025.1.8 needs 4 GB or more of memory a node";
     init(&world, "--libvirt-memory 3").run().code(2).says(memory).says("--db-version rehearsal");
-    let root = "--root-volume-size: '29' is not valid: exasol-2025.1.8 needs 30 GB or more on a root disk";
+    let root = "--root-volume-size: '29' is too small: exasol-2025.1.8 needs 30 GB or more on a root disk";
     init(&world, "--libvirt-memory 4 --root-volume-size 29").run().code(2).says(root);
     assert!(!world.deployment().exists());
     doctor(&world, "--libvirt-memory 3").run().code(4).says(memory);

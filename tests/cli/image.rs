@@ -158,7 +158,7 @@ fn a_file_that_nodes_could_not_boot_from_is_refused_before_anything_is_written()
         std::fs::write(world.path(name), content).unwrap();
         let path = world.path(name).display().to_string();
         let answer = world.init_with_image(&path).run().code(4).says(words);
-        assert!(answer.stderr.contains("mend:"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("fix:"), "{}", answer.stderr);
         assert!(!world.deployment().exists(), "{name}");
     }
 }

@@ -69,9 +69,9 @@ fn programs_get_the_lines_as_they_are_stored() {
 #[test]
 fn what_is_not_there_is_named_with_what_is() {
     let world = logged();
-    world.exasol("logs --step aply").run().code(2).says("one of apply, boot").says("did you mean 'apply'?");
+    world.exasol("logs --step aply").run().code(2).says("one of apply, boot").says("Did you mean apply?");
     world.exasol("logs --node n13").run().code(2).says("one of n11, n12");
-    world.exasol("logs --operation depoly").run().code(2).says("did you mean 'deploy'?");
+    world.exasol("logs --operation depoly").run().code(2).says("Did you mean deploy?");
     let json = world.exasol("logs --operation stop --json").run().code(3).json();
     assert_eq!(json["error"]["code"], "not_yet");
     assert!(json["error"]["hint"].as_str().unwrap().contains("exasol logs --list"), "{json}");

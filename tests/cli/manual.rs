@@ -10,17 +10,22 @@ fn has(program: &str) -> bool {
     ["/usr/bin", "/bin"].iter().any(|dir| std::path::Path::new(dir).join(program).exists())
 }
 
+/// What the program offers to bash for this line, whose last word is being typed.
+fn offered(world: &World, line: &str) -> Vec<String> {
+    let words: Vec<&str> = ["--"].into_iter().chain(line.split(' ')).collect();
+    let index = (words.len() - 2).to_string();
+    let asked = world.exasol_with(words).env("EXASOL_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", &index);
+    let answer = asked.env("_CLAP_IFS", "\n").run().code(0);
+    assert_eq!(answer.stderr, "", "{line}");
+    answer.stdout.lines().map(str::to_owned).collect()
+}
+
 #[test]
-fn every_shell_gets_a_script_that_knows_commands_and_providers() {
+fn every_shell_gets_a_script_that_asks_this_program() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = world.exasol(&format!("completions {shell}")).run().code(0).stdout;
-        // clap's scripts for the last two complete no values.
-        let values: &[&str] =
-            if matches!(shell, "elvish" | "powershell") { &[] } else { &["hetzner", "rehearsal", "tofu"] };
-        for word in ["deploy", "cluster-size"].iter().chain(values) {
-            assert!(script.contains(word), "{shell}: {word}");
-        }
+        assert!(script.contains("EXASOL_COMPLETE") && script.contains("exasol"), "{shell}: {script}");
     }
     world.exasol("completions tcsh").run().code(2).says("tcsh").says("elvish");
     world.exasol("completions").run().code(2).says("SHELL");
@@ -29,22 +34,53 @@ fn every_shell_gets_a_script_that_knows_commands_and_providers() {
 }
 
 #[test]
-fn bash_completes_a_command_and_a_value() {
+fn commands_options_and_their_values_are_offered() {
+    let world = World::new();
+    assert_eq!(offered(&world, "exasol dep"), ["deploy"]);
+    assert_eq!(offered(&world, "exasol init --engine to"), ["tofu"]);
+    assert_eq!(offered(&world, "exasol init --cloud-provider d"), ["digitalocean"]);
+    assert_eq!(offered(&world, "exasol status --wait database_r"), ["database_ready"]);
+    assert!(offered(&world, "exasol init --db-version r").contains(&"rehearsal".to_owned()));
+    assert!(offered(&world, "exasol init --cluster-").contains(&"--cluster-size".to_owned()));
+    let secrets = offered(&world, "exasol init --db-pass");
+    assert_eq!(secrets, ["--db-password-file"], "a secret by value is never offered");
+}
+
+#[test]
+fn what_exists_is_offered() {
+    let world = World::complete().initialized();
+    assert_eq!(offered(&world, "exasol ssh n"), ["n11"]);
+    assert!(offered(&world, "exasol status depl").iter().any(|word| word.trim_end_matches('/') == "deployment"));
+    assert!(offered(&world, "exasol status -d depl").iter().any(|word| word.trim_end_matches('/') == "deployment"));
+    let uri = crate::support::TEST_URI;
+    assert_eq!(offered(&world, &format!("exasol init --libvirt-uri {uri} --libvirt-pool def")), ["default-pool"]);
+    assert_eq!(offered(&world, &format!("exasol init --libvirt-uri {uri} --libvirt-network def")), ["default"]);
+}
+
+#[test]
+fn what_cannot_be_found_out_is_left_out_without_a_word() {
+    let world = World::new();
+    for line in
+        ["exasol ssh -d nowhere n", "exasol logs --step b", "exasol init --libvirt-uri nonsense --libvirt-pool d"]
+    {
+        assert_eq!(offered(&world, line), [""; 0], "{line}");
+    }
+    let unknown = world.exasol("-- exasol dep").env("EXASOL_COMPLETE", "nosuchshell").run().code(0);
+    assert_eq!(unknown.stdout + &unknown.stderr, "");
+}
+
+#[test]
+fn bash_asks_by_its_script() {
     let world = World::new();
     let script = world.path("completion");
     std::fs::write(&script, world.exasol("completions bash").run().code(0).stdout).unwrap();
-    let complete = |words: &str| {
-        let program = format!(
-            ". {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _exasol exasol \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; echo \"${{COMPREPLY[@]}}\"",
-            script.display()
-        );
-        let output = Command::new("bash").args(["-c", &program]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert_eq!(complete("exasol dep").trim(), "deploy");
-    assert_eq!(complete("exasol init --engine to").trim(), "tofu");
-    assert!(complete("exasol init --cloud-provider d").contains("digitalocean"));
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_exasol"), world.path("bin/exasol")).unwrap();
+    let program = format!(
+        ". {}; COMP_WORDS=(exasol dep); COMP_CWORD=1; _clap_complete_exasol exasol dep exasol; echo \"${{COMPREPLY[@]}}\"",
+        script.display()
+    );
+    let output = Command::new("/bin/bash").args(["-c", &program]).env("PATH", world.path("bin")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "deploy");
 }
 
 #[test]
@@ -71,9 +107,12 @@ fn the_main_page_goes_to_standard_output_and_all_pages_into_a_folder() {
         let mode = std::fs::metadata(world.path("pages").join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644, "{name}");
     }
-    assert!(!files.iter().any(|name| name.contains("help")), "{files:?}");
     let init = std::fs::read_to_string(world.path("pages/exasol-init.1")).unwrap();
     assert!(init.contains("cluster\\-size") && !init.contains("db\\-password\\fR <VALUE>"));
+    let sections: Vec<_> = init.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+    let at = |name: &str| sections.iter().position(|section| section.trim_matches('"') == name).unwrap();
+    assert!(at("OPTIONS") < at("EXAMPLES") && at("EXAMPLES") < at("GLOBAL OPTIONS"), "{sections:?}");
+    assert!(!init.contains("Possible values:") && init.contains("error, warn, info, debug, trace"), "{init}");
 }
 
 #[test]

@@ -51,11 +51,11 @@ fn a_folder_whose_name_is_not_utf_8_costs_no_result() {
 #[test]
 fn misspelt_names_get_a_suggestion() {
     let world = World::complete();
-    world.exasol("init --cloud-provider libvrit").run().code(2).says("did you mean 'libvirt'?");
-    world.exasol("init --db-version rehersal").run().code(2).says("did you mean 'rehearsal'?");
+    world.exasol("init --cloud-provider libvrit").run().code(2).says("Did you mean libvirt?");
+    world.exasol("init --db-version rehersal").run().code(2).says("Did you mean rehearsal?");
     world.exasol("init --clutser-size 2").run().code(2).says("--cluster-size");
     std::fs::write(world.path("c.toml"), "cluster-sice = 2\n").unwrap();
-    world.exasol("init --config c.toml").run().code(2).says("did you mean 'cluster-size'?");
+    world.exasol("init --config c.toml").run().code(2).says("Did you mean cluster-size?");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn an_option_that_cannot_be_honoured_is_an_error() {
 #[test]
 fn networks_with_host_bits_get_the_network_suggested() {
     let world = World::complete();
-    world.init("--allowed-cidr 10.0.0.1/8").run().code(2).says("did you mean '10.0.0.0/8'?");
+    world.init("--allowed-cidr 10.0.0.1/8").run().code(2).says("Did you mean 10.0.0.0/8?");
     world.init("--allowed-cidr nonsense").run().code(2).says("--allowed-cidr").says("'nonsense'");
 }
 
@@ -167,4 +167,124 @@ fn a_name_in_the_state_that_nobody_knows_is_the_files_fault_not_the_flags() {
         world.exasol("status").run().code(0);
         world.edit_state(|state| *state = world_state.clone());
     }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let world = World::complete();
+    std::fs::write(world.path("c.toml"), "root-volume-size = 1\n").unwrap();
+    let call = || {
+        let words = "init --cluster-size 0 --config c.toml --allowed-cidr nonsense --allowed-cidr 10.0.0.1/8";
+        world.exasol(words).env("EXASOL_DATA_VOLUME_SIZE", "16XB")
+    };
+    let answer = call().run().code(2).says("5 values are wrong");
+    let answer = answer.says("--cluster-size: '0'").says("EXASOL_DATA_VOLUME_SIZE: '16XB'").says("Did you mean 16?");
+    answer.says("root-volume-size in c.toml: '1'").says("'nonsense'").says("Did you mean 10.0.0.0/8?");
+    let json = world.exasol("init --json --cluster-size 0 --data-volumes-per-node 0").run().code(2).json();
+    assert_eq!(json["error"]["code"], "invalid_values");
+    assert_eq!(json["error"]["errors"].as_array().unwrap().len(), 2);
+    assert!(!world.deployment().exists());
+}
+
+#[test]
+fn options_of_another_provider_are_told_together_with_what_this_one_refuses() {
+    let world = World::complete();
+    let answer = world.exasol("init --cloud-provider hetzner --libvirt-memory 4 --data-volume-size 5").run().code(2);
+    answer.says("--libvirt-memory belongs to libvirt").says("--data-volume-size: '5' must be 10 GB or more");
+}
+
+#[test]
+fn sizes_may_have_their_unit() {
+    let world = World::complete();
+    world.init("--data-volume-size 16GB --root-volume-size 8GiB").run().code(0);
+    assert_eq!(world.state()["spec"]["data_volume_size"], 16);
+    assert_eq!(world.state()["spec"]["root_volume_size"], 8);
+}
+
+#[test]
+fn a_deployment_is_named_by_a_word_as_well() {
+    let world = World::complete().initialized();
+    let dir = world.deployment();
+    let dir = dir.display();
+    for words in ["status", "info", "logs --list", "destroy --dry-run", "stop", "health"] {
+        let by_option = world.exasol(&format!("{words} -d {dir}")).run();
+        let by_word = world.exasol(&format!("{words} {dir}")).env("EXASOL_DEPLOYMENT_DIR", "elsewhere").run();
+        assert_eq!(by_word.code, by_option.code, "{words}: {by_word:?}");
+    }
+    world.exasol(&format!("status {dir} -d {dir}")).run().code(0);
+    world.exasol(&format!("status {dir} -d elsewhere")).run().code(2).says("two deployments are named");
+}
+
+#[test]
+fn a_plan_is_asked_for_by_either_word() {
+    let world = World::complete().initialized();
+    for words in ["deploy --plan", "deploy --dry-run"] {
+        world.exasol(words).run().code(0);
+        assert_eq!(world.state()["phase"], "initialized", "{words}");
+    }
+    for words in ["destroy --plan", "destroy --dry-run"] {
+        world.exasol(words).run().code(0);
+        assert_eq!(world.state()["phase"], "initialized", "{words}");
+    }
+}
+
+#[test]
+fn a_statement_needs_no_option() {
+    let world = World::complete().initialized();
+    world.exasol_with(["sql", "SELECT 1"]).run().code(3).says("exasol deploy");
+    world.exasol_with(["sql", "SELECT", "1"]).run().code(2).says("quotes");
+    world.exasol_with(["connect", "SELECT 1"]).run().code(3);
+    world.exasol("ps").run().code(0);
+}
+
+#[test]
+fn a_wrong_word_gets_the_right_one_and_never_a_dangerous_one() {
+    let world = World::new();
+    world.exasol("restart").run().code(2).says("exasol stop -d DIR && exasol start -d DIR").never_says("destroy");
+    world.exasol("init --memory 4").run().code(2).says("--libvirt-memory");
+    world.exasol("init --password x").run().code(2).says("--db-password-file").never_says("--db-password?");
+    let json = world.exasol("init --json --nodes 3").run().code(2).json();
+    assert!(json["error"]["hint"].as_str().unwrap().contains("--cluster-size"), "{json}");
+}
+
+#[test]
+fn help_has_topics() {
+    let world = World::new();
+    world.exasol("help").run().code(0).says("deploy").says("version");
+    world.exasol("help states").run().code(0).says("database_connection_failed").says("exasol start");
+    world.exasol("help exit-codes").run().code(0).says("75").says("128 + n");
+    world.exasol("help env").run().code(0).says("EXASOL_DEPLOYMENT_DIR").says("LIBVIRT_DEFAULT_URI").says("NO_COLOR");
+    world.exasol("help options").run().code(0).says("--log-level LEVEL").says("EXASOL_LOG_LEVEL");
+    world.exasol("help cache prune").run().code(0).says("exasol cache prune").says("--dry-run");
+    world.exasol("help init hetzner").run().code(0).says("--hetzner-location").never_says("--aws-region");
+    world.exasol("help statse").run().code(2).says("did you mean states?");
+    let json = world.exasol("help states --json").run().code(0).json();
+    assert!(json["text"].as_str().unwrap().contains("stopped"));
+}
+
+#[test]
+fn every_file_of_a_deployment_is_explained() {
+    let world = World::complete().initialized();
+    let help = world.exasol("help files").run().code(0).stdout;
+    for entry in std::fs::read_dir(world.deployment()).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(help.contains(&name), "{name}: {help}");
+    }
+}
+
+#[test]
+fn long_help_is_paged_where_people_read_it() {
+    let world = World::new();
+    world.fake("pages", "echo a pager has it; cat");
+    let mut seen = world.exasol("init --help").env("PAGER", "pages").on_a_terminal();
+    seen.exp_string("a pager has it").unwrap();
+    seen.exp_string("--cluster-size").unwrap();
+    for pager in ["", "cat", "missing"] {
+        let mut seen = world.exasol("init --help").env("PAGER", pager).on_a_terminal();
+        let all = seen.exp_eof().unwrap();
+        assert!(all.contains("--cluster-size") && !all.contains("a pager has it"), "{pager}: {all}");
+    }
+    let mut short = world.exasol("init -h").env("PAGER", "pages").on_a_terminal();
+    assert!(!short.exp_eof().unwrap().contains("a pager has it"));
+    world.exasol("init --help").env("PAGER", "pages").env("TERM", "xterm").run().code(0).never_says("a pager has it");
 }

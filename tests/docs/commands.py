@@ -58,15 +58,20 @@ def split(line):
 
 
 class Help:
-    """What `--help` of the program and of its commands lists."""
+    """What the program's help lists: all commands, the options of all of them, and everything about each."""
 
     def __init__(self, binary):
         self.binary = binary
 
     @functools.cache
     def text(self, *command):
+        if not command:
+            return "Commands:\n" + self._said("help", "commands").split("\n\n", 1)[1] + self._said("help", "options")
+        return self._said(*command, "--help", "all")
+
+    def _said(self, *words):
         done = subprocess.run(
-            [self.binary, *command, "--help"],
+            [self.binary, *words],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         )
         return done.stdout if done.returncode == 0 else None

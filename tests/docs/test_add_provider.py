@@ -144,7 +144,7 @@ class AddProvider(unittest.TestCase):
         self.assertIn("Dummy Cloud", listed.stdout)
         shown = self.exasol("init", "--cloud-provider", "dummy", "--show-permissions")
         self.assertEqual(json.loads(shown.stdout)["provider"], "dummy")
-        self.assertIn("--dummy-zone", self.exasol("init", "--help").stdout)
+        self.assertIn("--dummy-zone", self.exasol("init", "--help", "dummy").stdout)
         config = (self.copy / "docs" / "reference" / "config.md").read_text()
         self.assertIn("`dummy-zone`", config)
 

@@ -6,9 +6,9 @@ use super::markdown::{code, codes, prose, table};
 use crate::cli::commands;
 
 pub(super) fn page() -> String {
-    let mut root = commands::tree().disable_help_subcommand(true);
+    let mut root = commands::tree();
     root.build();
-    let mut text = "# Commands\n\nWhat `exasol --help` and `exasol COMMAND --help` say, on one page.\n\n".to_owned();
+    let mut text = "# Commands\n\nWhat `exasol help` and `exasol COMMAND --help all` say, on one page.\n\n".to_owned();
     let rows: Vec<_> = root
         .get_subcommands()
         .map(|sub| {
@@ -35,8 +35,8 @@ fn describe(command: &Command, text: &mut String) {
     *text += &format!("## {name}\n\n{}.\n\n", about(command));
     *text += &format!("```text\n{}\n```\n\n", usage.trim_start_matches("Usage: "));
     *text += &options(command, false);
-    if let Some(after) = command.get_after_help() {
-        *text += &format!("```text\n{}\n```\n\n", after.to_string().trim_end());
+    for said in [command.get_before_help(), command.get_after_help()].into_iter().flatten() {
+        *text += &format!("```text\n{}\n```\n\n", said.to_string().trim_end());
     }
     command.get_subcommands().for_each(|sub| describe(sub, text));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::markdown::{code, codes, prose, table};
-use crate::error::{Error, ToolFailure};
+use crate::error::{ENDED_BY_SIGNAL, EXIT_CODES, Error, ToolFailure};
 use crate::model::{Check, Operation, Phase};
 
 /// One of each, with values as they could be.
@@ -14,13 +14,14 @@ fn samples() -> Vec<Error> {
         Error::InvalidValue {
             flag: "--cluster-size".into(),
             value: "0".into(),
-            allowed: "a whole number from 1 to 64".into(),
+            problem: "must be a whole number, 1 to 64".into(),
             suggestion: None,
         },
         Error::Usage {
             message: "--refresh: libvirt is asked by every status anyway".into(),
             hint: Some("leave it out".into()),
         },
+        Error::Several(vec![Error::other("one"), Error::other("another")]),
         Error::NotADeployment { dir: dir(), similar: None },
         Error::AlreadyInitialized { dir: dir(), deployment: "exasol-1a2b3c4d".into(), phase: Phase::Initialized },
         Error::DirectoryNotEmpty { dir: dir(), found: "notes.txt".into() },
@@ -53,7 +54,7 @@ fn samples() -> Vec<Error> {
         Error::LibvirtUnreachable {
             uri: "qemu:///system".into(),
             cause: "Permission denied".into(),
-            fix: vec!["the command that mends it here".into()],
+            fix: vec!["the command that fixes it here".into()],
         },
         Error::Locked { holder: None },
         Error::Tool(Box::new(ToolFailure {
@@ -134,21 +135,15 @@ pub(super) fn exit_codes() -> String {
     let mut by_exit: BTreeMap<u8, Vec<&'static str>> = BTreeMap::new();
     let lasting = samples().into_iter().filter(|error| !matches!(error, Error::Interrupted { .. }));
     lasting.for_each(|error| by_exit.entry(error.exit_code()).or_default().push(error.code()));
-    let meaning = |exit: u8| match exit {
-        1 => "the operation failed; `health` found a problem; time is up for `status --wait`",
-        2 => "wrong usage, or a value that is not valid",
-        3 => "wrong directory or phase",
-        4 => "a tool, permission, credential or resource is missing; a check of `doctor` failed",
-        75 => "another operation holds the lock",
-        _ => panic!("exit code {exit} has no meaning here"),
-    };
-    let mut rows = vec![vec!["0".to_owned(), "done, healthy".to_owned(), String::new()]];
-    rows.extend(by_exit.iter().map(|(exit, all)| vec![exit.to_string(), meaning(*exit).into(), codes(all)]));
-    rows.push(vec![
-        "128 + n".into(),
-        "ended by signal n, after the tools were stopped in order and the state was saved".into(),
-        code("interrupted"),
-    ]);
+    let mut rows: Vec<_> = EXIT_CODES
+        .iter()
+        .map(|(exit, meaning)| {
+            let errors = by_exit.remove(exit).map(|all| codes(&all)).unwrap_or_default();
+            vec![exit.to_string(), prose(meaning), errors]
+        })
+        .collect();
+    assert!(by_exit.is_empty(), "exit codes without a meaning: {by_exit:?}");
+    rows.push(vec!["128 + n".into(), prose(ENDED_BY_SIGNAL), code("interrupted")]);
     let mut text = "# Exit codes\n\n".to_owned();
     text += &table(&["Exit code", "Meaning", "[Error codes](errors.md)"], &rows);
     text += "`exasol ssh n11 -- CMD` ends as `ssh` ends: with the exit code of `CMD`, or 255 where there was no connection.\n";

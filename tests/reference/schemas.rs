@@ -138,6 +138,17 @@ fn error() -> Value {
         /// Of `machine_dead`.
         #[serde(skip_serializing_if = "Option::is_none")]
         machine: Option<Machine>,
+        /// Of `invalid_values`: each of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        errors: Option<Vec<Wrong>>,
+    }
+    /// One of several wrong values.
+    #[derive(JsonSchema)]
+    #[allow(dead_code)]
+    struct Wrong {
+        code: String,
+        message: String,
+        hint: Option<String>,
     }
     /// What is behind a failure.
     #[derive(JsonSchema)]

@@ -64,7 +64,7 @@ impl Pair {
 }
 
 fn invalid(flag: &str, path: &Path, why: impl Into<String>) -> Error {
-    Error::invalid(flag, path.display().to_string(), why)
+    Error::invalid(flag, path.display().to_string(), format!("cannot be used: {}", why.into()))
 }
 
 fn read(flag: &str, path: &Path) -> Result<Vec<u8>> {

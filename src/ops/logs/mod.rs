@@ -128,10 +128,18 @@ fn chosen(dir: &DeploymentDir, request: &LogsRequest) -> Result<LogFolder> {
         false => Err(Error::InvalidValue {
             flag: "--operation".into(),
             value: wanted.clone(),
-            allowed: format!("one of {}, or a name from --list", operations.join(", ")),
+            problem: format!("must be one of {}, or a name from --list", operations.join(", ")),
             suggestion: closest(wanted, operations.iter().chain(folders.iter().map(|f| &f.name)).map(String::as_str)),
         }),
     }
+}
+
+/// The steps of the last operation: nothing where none has begun.
+pub fn steps(dir: &DeploymentDir) -> Result<Vec<String>> {
+    let Some(last) = dir.log_folders()?.pop() else { return Ok(Vec::new()) };
+    let mut files = Files::of(last.path, Vec::new(), None);
+    files.read()?;
+    Ok(files.steps().to_vec())
 }
 
 /// `logs --list`: the operations whose logs are kept.

@@ -203,7 +203,7 @@ fn no_program(name: &str) -> Error {
     InvalidValue {
         flag: "CMD".into(),
         value: name.to_owned(),
-        allowed: "a program on PATH, or a program's path; nothing was created".into(),
+        problem: "must be a program on PATH, or a program's path; nothing was created".into(),
         suggestion: None,
     }
     .into()

@@ -56,17 +56,21 @@ pub(super) static PROVIDER: Provider =
 fn validate(spec: &Spec) -> Result<()> {
     let target = Target::of(spec, &Options::new())?;
     if let Some(id) = spec.options.get("subscription").and_then(Value::as_str).filter(|id| !identity::is_uuid(id)) {
-        return Err(Error::invalid(SUBSCRIPTION, id, "a UUID, as `az account list` shows them"));
+        return Err(Error::invalid(SUBSCRIPTION, id, "must be a UUID, as `az account list` shows them"));
     }
     if spot(spec) && fact(&target, "spot").and_then(toml::Value::as_bool) == Some(false) {
-        return Err(Error::invalid("--azure-spot-instance", &target.instance_type, "a size that is not burstable"));
+        return Err(Error::invalid(
+            "--azure-spot-instance",
+            &target.instance_type,
+            "must be a size that is not burstable",
+        ));
     }
     if let Some(most) = fact(&target, "max_data_disks").and_then(toml::Value::as_integer)
         && i64::from(spec.data_volumes_per_node) > most
     {
         let number = spec.data_volumes_per_node.to_string();
-        let allowed = format!("{most} or fewer with {}", target.instance_type);
-        return Err(Error::invalid("--data-volumes-per-node", &number, &allowed));
+        let problem = format!("must be {most} or fewer with {}", target.instance_type);
+        return Err(Error::invalid("--data-volumes-per-node", &number, &problem));
     }
     cloud::owner_within(spec, TAG_MAX)?;
     cloud::at_least("--root-volume-size", spec.root_volume_size, ROOT_MIN_GB)

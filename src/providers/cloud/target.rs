@@ -66,7 +66,7 @@ impl Target {
             return Err(Error::InvalidValue {
                 flag: "--instance-type".into(),
                 value: instance_type,
-                allowed: format!("{} runs on {}, but this type is {arch}", spec.db_version, wanted.unwrap_or_default()),
+                problem: format!("is {arch}, but {} runs on {}", spec.db_version, wanted.unwrap_or_default()),
                 suggestion: wanted.and_then(|wanted| default_type(provider, wanted).ok()),
             });
         }
@@ -101,7 +101,7 @@ fn network_option(spec: &Spec) -> Result<Option<Ipv4Net>> {
             "--network-cidr",
             text,
             format!(
-                "a private IPv4 network of /16 to /28 with room for {} nodes from its address .{FIRST_HOST} on, e.g. \
+                "must be a private IPv4 network of /16 to /28 with room for {} nodes from its address .{FIRST_HOST} on, e.g. \
             10.77.0.0/24",
                 spec.cluster_size
             ),
@@ -117,7 +117,7 @@ fn reachable_by_ipv4(spec: &Spec) -> Result<()> {
     Err(Error::invalid(
         "--allowed-cidr",
         spec.allowed_cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        "at least one IPv4 network: nodes are reached by IPv4, also by this deployer",
+        "must have at least one IPv4 network: nodes are reached by IPv4, also by this deployer",
     ))
 }
 
@@ -144,7 +144,7 @@ pub(in crate::providers) fn at_least(flag: &str, size_gb: u32, least_gb: u32) ->
     if size_gb >= least_gb {
         return Ok(());
     }
-    Err(Error::invalid(flag, size_gb.to_string(), format!("{least_gb} GB or more on this cloud")))
+    Err(Error::invalid(flag, size_gb.to_string(), format!("must be {least_gb} GB or more on this cloud")))
 }
 
 /// # Errors
@@ -153,16 +153,18 @@ pub(in crate::providers) fn at_most(flag: &str, number: u32, most: u32, of: &str
     if number <= most {
         return Ok(());
     }
-    Err(Error::invalid(flag, number.to_string(), format!("{most} {of} or fewer on this cloud")))
+    Err(Error::invalid(flag, number.to_string(), format!("must be {most} {of} or fewer on this cloud")))
 }
 
 /// # Errors
 /// Exit code 2 for an owner who is longer than a tag's value may be.
 pub(in crate::providers) fn owner_within(spec: &Spec, characters: usize) -> Result<()> {
     match &spec.owner {
-        Some(owner) if owner.chars().count() > characters => {
-            Err(Error::invalid("--owner", owner.clone(), format!("at most {characters} characters: it becomes a tag")))
-        }
+        Some(owner) if owner.chars().count() > characters => Err(Error::invalid(
+            "--owner",
+            owner.clone(),
+            format!("is too long: at most {characters} characters, because it becomes a tag"),
+        )),
         _ => Ok(()),
     }
 }

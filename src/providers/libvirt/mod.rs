@@ -54,6 +54,7 @@ pub static PROVIDER: Provider = Provider {
         open: |spec| Ok(Box::new(connection::Libvirt::open(spec)?)),
         base_image: |spec, facts| Options::from_spec(spec)?.image.on(&facts::Facts::from_map(facts)?.architecture),
         check_image: preflight::downloaded_image,
+        existing: connection::existing,
         sizes: &["options.memory", "options.vcpus"],
         no_more_terraforms: &["libvirt_cloudinit_disk"],
         cut_off: machines::cut_off,

@@ -245,13 +245,13 @@ impl Options {
                 "--libvirt-network",
                 &format!("new:{range}"),
                 format!(
-                    "a range with room for {} nodes from its address .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
+                    "must be a range with room for {} nodes from its address .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
                     spec.cluster_size
                 ),
             ));
         }
         if spec.owner.as_deref().is_some_and(|owner| owner.chars().any(char::is_control)) {
-            return Err(Error::invalid("--owner", "…", "text without control characters"));
+            return Err(Error::invalid("--owner", "…", "must be text without control characters"));
         }
         Ok(options)
     }
@@ -288,7 +288,11 @@ fn network(value: &str) -> Result<WantedNetwork> {
             let range =
                 range.filter(|r| r.trunc() == *r && (8..=28).contains(&r.prefix_len()) && r.network().is_private());
             range.map(|r| WantedNetwork::Own(Some(r))).ok_or_else(|| {
-                Error::invalid(flag, value, "new:CIDR with a private IPv4 network of /8 to /28, e.g. new:10.77.0.0/24")
+                Error::invalid(
+                    flag,
+                    value,
+                    "must be new:CIDR with a private IPv4 network of /8 to /28, e.g. new:10.77.0.0/24",
+                )
             })
         }
         _ => named(flag, value).map(WantedNetwork::Named),
@@ -300,7 +304,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
     let Some(location) = location else { return Ok(WantedImage::Default { sha256 }) };
     let flag = "--libvirt-image";
     if location.is_empty() || location.chars().any(char::is_control) {
-        return Err(Error::invalid(flag, &shown_address(location), "a path or an https:// address"));
+        return Err(Error::invalid(flag, &shown_address(location), "must be a path or an https:// address"));
     }
     let location = match location.split_once("://") {
         None => ImageLocation::File(PathBuf::from(location)),
@@ -315,7 +319,11 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
             });
         }
         Some(_) => {
-            return Err(Error::invalid(flag, &shown_address(location), "a path, an https:// or a file:/// address"));
+            return Err(Error::invalid(
+                flag,
+                &shown_address(location),
+                "must be a path, an https:// or a file:/// address",
+            ));
         }
     };
     // Images of others: an address without checksum is pinned at its first download.
@@ -327,7 +335,7 @@ fn checksum(value: &str) -> Result<String> {
     if ok {
         Ok(value.to_ascii_lowercase())
     } else {
-        Err(Error::invalid("--libvirt-image-sha256", value, "64 hexadecimal digits"))
+        Err(Error::invalid("--libvirt-image-sha256", value, "must be 64 hexadecimal digits"))
     }
 }
 
@@ -370,7 +378,7 @@ mod tests {
         spec.instance_type = Some("mediun".into());
         let error = Options::from_spec(&spec).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("did you mean 'medium'?"), "{error}");
+        assert!(error.to_string().contains("Did you mean medium?"), "{error}");
     }
 
     #[test]

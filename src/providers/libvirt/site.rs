@@ -44,7 +44,7 @@ fn address(value: &str) -> Result<Uri> {
     // It may hold a password.
     let shown = if value.contains('@') { shown_address(value) } else { value.to_owned() };
     let uri = Uri::parse(value).ok_or_else(|| {
-        Error::invalid(flag, &shown, "an address such as qemu:///system or qemu+ssh://user@host/system")
+        Error::invalid(flag, &shown, "must be an address such as qemu:///system or qemu+ssh://user@host/system")
     })?;
     match uri.check() {
         Ok(()) => Ok(uri),
@@ -61,6 +61,6 @@ pub(super) fn named(flag: &str, value: &str) -> Result<String> {
     if ok {
         Ok(value.to_owned())
     } else {
-        Err(Error::invalid(flag, value, "a name without '/' that does not begin with '-'"))
+        Err(Error::invalid(flag, value, "must be a name without '/' that does not begin with '-'"))
     }
 }

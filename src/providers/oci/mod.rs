@@ -112,11 +112,15 @@ fn validate(spec: &Spec) -> Result<()> {
         ("--oci-user-ocid", "user", &["user"]),
     ] {
         if let Some(ocid) = option(spec, key).filter(|ocid| !is_ocid(ocid, kinds)) {
-            return Err(Error::invalid(flag, ocid, format!("an OCID such as ocid1.{}.oc1..aaaa…", kinds[0])));
+            return Err(Error::invalid(flag, ocid, format!("must be an OCID such as ocid1.{}.oc1..aaaa…", kinds[0])));
         }
     }
     if let Some(fingerprint) = option(spec, "fingerprint").filter(|f| !is_fingerprint(f)) {
-        return Err(Error::invalid("--oci-fingerprint", fingerprint, "16 pairs of hex digits with colons between"));
+        return Err(Error::invalid(
+            "--oci-fingerprint",
+            fingerprint,
+            "must be 16 pairs of hex digits with colons between",
+        ));
     }
     cloud::at_least("--data-volume-size", spec.data_volume_size, VOLUME_MIN_GB)?;
     cloud::at_least("--root-volume-size", spec.root_volume_size, VOLUME_MIN_GB)?;
@@ -135,7 +139,7 @@ fn rules_fit(spec: &Spec) -> Result<()> {
     Err(Error::invalid(
         "--allowed-cidr",
         &count,
-        format!("fewer networks: they need {rules} rules, a group has {RULES_MAX}"),
+        format!("must be fewer networks: they need {rules} rules, a group has {RULES_MAX}"),
     ))
 }
 

@@ -28,7 +28,7 @@ impl Shape {
             return Err(Error::invalid(
                 "--instance-type",
                 &target.instance_type,
-                "SHAPE:OCPUS:GB for a flexible shape, e.g. VM.Standard.E5.Flex:2:16; the shape alone for others",
+                "must be SHAPE:OCPUS:GB for a flexible shape, e.g. VM.Standard.E5.Flex:2:16; the shape alone for others",
             ));
         }
         Ok(Self { name: parts[0].to_owned(), size })

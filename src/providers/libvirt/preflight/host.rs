@@ -69,7 +69,8 @@ fn architecture(host: &HostInfo, spec: &Spec) -> Check {
             Check::failed("architecture", title, detail).fix("see the versions there are: exasol init --list-versions")
         }
         Err(unknown) => {
-            let mut check = Check::failed("architecture", title, format!("unknown version: {}", unknown.allowed));
+            let mut check =
+                Check::failed("architecture", title, format!("the version is unknown: it {}", unknown.problem));
             check.exit_code = 2;
             check
         }
