@@ -72,13 +72,18 @@ fn every_phase_has_a_page() {
 #[test]
 fn machines_are_asked_and_their_trouble_is_shown() {
     let world = with_nodes("database_ready");
+    // Only the first has a host key.
+    world.edit_state(|state| {
+        state["spec"]["cluster_size"] = 1.into();
+        state["nodes"] = json!([node(0)]);
+    });
     let before = world.files();
     let (json, html) = written(&world, "--probe-timeout 2");
     assert_eq!(world.files(), before, "nothing is changed");
     assert!(!world.deployment().join("logs/health.jsonl").exists(), "this look is not remembered");
     assert_eq!(json["missing"], json!([]), "{json}");
     assert!(
-        html.contains("n12: missing;") && html.contains("machine_missing") && html.contains("asked now, in"),
+        html.contains("n11: missing;") && html.contains("machine_missing") && html.contains("asked now, in"),
         "{html}"
     );
     assert!(html.contains("Every layer of every node"));
@@ -167,9 +172,10 @@ fn no_secret_of_a_deployment_is_in_it_and_no_text_is_markup() {
     });
     world.fake("terraform", &format!("echo '{{\"terraform_version\":\"1.11.4{}\"}}'", "</td><script>"));
     let answer = world.exasol("report --output-file page.html --json").run().code(0);
-    let html = std::fs::read_to_string(world.path("page.html")).unwrap() + &answer.stdout + &answer.stderr;
+    let html = std::fs::read_to_string(world.path("page.html")).unwrap();
     assert!(html.contains("[masked: db_password]") && html.contains("&lt;script&gt;"));
     assert!(!html.contains("<script") && html.matches("</title>").count() == html.matches("<title").count());
+    let html = html + &answer.stdout + &answer.stderr;
     // As they are, and as HTML writes them.
     let escaped = |text: &str| {
         text.replace('&', "&amp;")

@@ -32,14 +32,13 @@ fn end_of_history(dir: &DeploymentDir) -> std::io::Result<Vec<u8>> {
 
 /// What was found now, or else what was recorded last.
 pub(super) fn of(answers: &Answers, recorded: &[Value]) -> Health {
-    let why =
-        answers.missing.first().map(|missing| format!(" {}: {}.", missing.name, missing.value)).unwrap_or_default();
+    let why = answers.missing.first().map(|missing| format!("; {}", missing.value)).unwrap_or_default();
     let (found, source) = match (&answers.health, recorded.first()) {
         (found @ Value::Object(_), _) => {
             (found, format!("asked now, in {}", duration(found["checked_in_ms"].as_u64().unwrap_or_default())))
         }
-        (_, Some(last)) => (last, format!("recorded by exasol health on {}.{why}", moment(text(last, "at")))),
-        (_, None) => (&Value::Null, format!("nothing is recorded.{why}")),
+        (_, Some(last)) => (last, format!("recorded by exasol health on {}{why}", moment(text(last, "at")))),
+        (_, None) => (&Value::Null, format!("nothing is recorded{why}")),
     };
     let rows = list(&found["nodes"]).map(row).collect::<Vec<_>>();
     let issues = list(&found["issues"]).map(issue).collect::<Vec<_>>();
@@ -135,7 +134,7 @@ mod tests {
 
         let health = of(&Answers::default(), &recorded);
         assert_eq!((health.tone, &health.summary[..]), (Tone::Good, "healthy"));
-        assert_eq!(health.source, "recorded by exasol health on 2 Jan 2026, 03:04:05 UTC.");
+        assert_eq!(health.source, "recorded by exasol health on 2 Jan 2026, 03:04:05 UTC");
         assert!(health.layers.is_empty() && health.looks.len() == 1);
         assert_eq!(of(&Answers::default(), &[]).summary, "not known");
     }

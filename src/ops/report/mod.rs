@@ -71,7 +71,7 @@ pub async fn run(context: &Context, request: ReportRequest) -> Result<HtmlReport
     let missing = page.missing.into_iter().map(|Fact { name, value }| MissingEvidence { what: name, why: value });
     Ok(HtmlReport {
         file,
-        deployment: page.title,
+        deployment: dir.state().id.to_string(),
         bytes,
         operations: page.runs.len(),
         missing: missing.collect(),
@@ -104,13 +104,13 @@ fn content(
     };
     missing.extend(runs.missing);
     Page {
-        title: dir.state().id.to_string(),
+        title: cleaner.text(&dir.name()),
         made_at: made_at.to_owned(),
         exasol: env!("CARGO_PKG_VERSION").to_owned(),
         tone,
         status,
         reason,
-        facts: tables::facts(&state, &folder(dir, cleaner), recorded::is_rehearsal(dir)),
+        facts: tables::facts(&state, recorded::is_rehearsal(dir)),
         running: running(&answers.status["operation"]),
         trouble: trouble(&state["last_error"]),
         next: strings(&answers.status["next"]),
@@ -123,11 +123,6 @@ fn content(
         spec: tables::spec(&state["spec"]),
         missing,
     }
-}
-
-/// The directory's own name: where it is, is nobody's business.
-fn folder(dir: &DeploymentDir, cleaner: &Cleaner) -> String {
-    cleaner.text(&dir.root().file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// What `status` says, or else what is recorded.

@@ -96,12 +96,15 @@ impl Open {
 
     fn node(&mut self, name: &str, event: &Value, at: u64) {
         let took = event["elapsed_ms"].as_u64().unwrap_or_default();
-        let from = at.saturating_sub(took).max(self.from);
+        let kind = text(event, "event");
+        // It was on its way there since the step's beginning.
+        let waited = matches!(kind, "step_detail" | "node_waiting" | "machine_dead");
+        let from = if waited { self.from } else { at.saturating_sub(took).max(self.from) };
         let doing = self.nodes.entry(name.to_owned()).or_insert_with(|| Doing::since(from));
         (doing.from, doing.to) = (doing.from.min(from), doing.to.max(at));
         let state = text(event, "state");
         let ended = matches!(state, "done" | "changed" | "failed");
-        match text(event, "event") {
+        match kind {
             "task" if ended => doing.tasks += 1,
             "resource" if ended => doing.resources += 1,
             "step_detail" => {
@@ -109,7 +112,11 @@ impl Open {
                 doing.said =
                     Some(message.strip_prefix(name).unwrap_or(message).trim_start_matches([' ', ':']).to_owned());
             }
-            "machine_dead" => doing.trouble = true,
+            "node_waiting" => doing.said = Some(text(event, "waits_for").to_owned()),
+            "machine_dead" => {
+                doing.trouble = true;
+                doing.said = Some("the machine is dead".to_owned());
+            }
             _ => {}
         }
         doing.failed += usize::from(state == "failed");
@@ -119,6 +126,7 @@ impl Open {
         let (tone, outcome) = match self.outcome.as_deref() {
             Some("unchanged") => (Tone::Quiet, "nothing to do"),
             Some("failed") => (Tone::Bad, "failed"),
+            Some("stopped") => (Tone::Warning, "stopped"),
             Some(_) => (Tone::Good, "done"),
             None if running => (Tone::Active, "running"),
             None => (Tone::Bad, "interrupted"),
@@ -225,7 +233,8 @@ mod tests {
         assert_eq!(run.not_reached, ["log in"]);
         let [boot, prepare] = &run.steps[..] else { panic!("{:?}", run.steps) };
         assert_eq!((&boot.title[..], boot.from_ms, boot.ms, boot.tone), ("wait for nodes", 1000, 10_000, Tone::Good));
-        assert_eq!((&boot.nodes[0].node[..], &boot.nodes[0].words[..]), ("n11", "has the address 192.0.2.7"));
+        let n11 = &boot.nodes[0];
+        assert_eq!((&n11.words[..], n11.from_ms, n11.ms), ("has the address 192.0.2.7", 1000, 4000));
         assert_eq!((prepare.tone, prepare.ms), (Tone::Bad, 6000));
         let n12 = &prepare.nodes[0];
         assert_eq!((&n12.words[..], n12.from_ms, n12.ms, n12.tone), ("2 tasks, 1 failed", 12_000, 4000, Tone::Bad));

@@ -2,8 +2,8 @@ use serde_json::Value;
 
 use crate::render::page::{Component, Fact, moment};
 
-/// What stands on top. `folder`: the directory's name.
-pub(super) fn facts(state: &Value, folder: &str, rehearsal: bool) -> Vec<Fact> {
+/// What stands on top.
+pub(super) fn facts(state: &Value, rehearsal: bool) -> Vec<Fact> {
     let spec = &state["spec"];
     let database = match rehearsal {
         true => format!("{} (no database)", shown(&spec["db_version"])),
@@ -11,7 +11,7 @@ pub(super) fn facts(state: &Value, folder: &str, rehearsal: bool) -> Vec<Fact> {
     };
     let moment_of = |key: &str| moment(state[key].as_str().unwrap_or_default());
     let all = [
-        ("Directory", folder.to_owned()),
+        ("Id", shown(&state["id"])),
         ("Provider", shown(&spec["provider"])),
         ("Database", database),
         ("Nodes", shown(&spec["cluster_size"])),

@@ -11,8 +11,9 @@ const NODE: u32 = 28;
 const AXIS: u32 = 22;
 /// What lasts no time can still be seen; per cent.
 const LEAST: f64 = 0.5;
-/// They fit beside a duration on a telephone.
+/// A step's and a node's fit beside a duration on a telephone.
 const LABEL: usize = 34;
+const NODE_LABEL: usize = 38;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Chart<'a> {
@@ -78,7 +79,7 @@ impl<'a> Chart<'a> {
                     is_node: true,
                     took: duration(node.ms),
                     words: format!("{title}, {label}, {}", duration(node.ms)),
-                    label: short(&label, LABEL),
+                    label: short(&label, NODE_LABEL),
                     tone: node.tone,
                     from: percent(node.from_ms, total),
                     width: width(node.from_ms, node.ms, total),
