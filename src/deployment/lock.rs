@@ -37,14 +37,9 @@ impl Lock {
     /// [`Error::Locked`] at once if somebody else holds it.
     pub(super) fn take(path: &Path) -> Result<Lock> {
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path)
-                .map_err(Error::io(format!("cannot open {}", path.display())))?;
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let file = open(path, &mut options)?;
             if !try_lock(&file).map_err(Error::io(format!("cannot lock {}", path.display())))? {
                 return Err(Error::Locked { holder: read_holder(path)? });
             }
@@ -72,14 +67,34 @@ impl Lock {
 
 /// Asks for the state of the lock on `path`, never takes it.
 pub(super) fn status(path: &Path) -> Result<LockStatus> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(LockStatus::Free),
-        Err(e) => return Err(Error::io(format!("cannot open {}", path.display()))(e)),
-    };
+    if path.symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        return Ok(LockStatus::Free);
+    }
+    let file = open(path, OpenOptions::new().read(true))?;
     match is_locked(&file).map_err(Error::io(format!("cannot ask for the lock {}", path.display())))? {
         true => Ok(LockStatus::Held(read_holder(path)?)),
         false => Ok(LockStatus::Free),
+    }
+}
+
+/// Opens the file itself. The holder is written into it, so nothing is followed to a file of somebody else; and to open
+/// a pipe would wait for another process.
+fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
+    let strange = |why: &str| Error::BrokenState {
+        file: path.to_path_buf(),
+        why: format!("is {why}, not a file: remove it, and the next command makes it again"),
+    };
+    let file =
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(|e| match e.raw_os_error() {
+            Some(libc::ELOOP) => strange("a symbolic link"),
+            Some(libc::EISDIR) => strange("a folder"),
+            _ => Error::io(format!("cannot open {}", path.display()))(e),
+        })?;
+    let kind = file.metadata().map_err(Error::io(format!("cannot read {}", path.display())))?.file_type();
+    match kind.is_file() {
+        true => Ok(file),
+        false if kind.is_dir() => Err(strange("a folder")),
+        false => Err(strange("something else")),
     }
 }
 
@@ -160,6 +175,29 @@ mod tests {
         drop(first);
         assert_eq!(status(&path).unwrap(), LockStatus::Free);
         Lock::take(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let other = dir.path().join("of somebody else");
+        fs::write(&other, "theirs").unwrap();
+        let refused = || {
+            assert!(matches!(Lock::take(&path).unwrap_err(), Error::BrokenState { .. }));
+            assert!(matches!(status(&path).unwrap_err(), Error::BrokenState { .. }));
+            fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
+        };
+        for target in [&other, &dir.path().join("nowhere")] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            refused();
+        }
+        fs::create_dir(&path).unwrap();
+        refused();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        refused();
+        assert_eq!(fs::read(other).unwrap(), b"theirs");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
