@@ -132,6 +132,14 @@ impl Locked {
         })
     }
 
+    /// Terraform's state has things in it. Recorded once.
+    pub fn made_something(&mut self) -> Result<()> {
+        match self.state().made_something {
+            true => Ok(()),
+            false => self.update(|state| state.made_something = true),
+        }
+    }
+
     /// `terraform` or `tofu`: what is applied now.
     pub fn applying(&mut self, engine: &str) -> Result<()> {
         self.update(|state| state.engine = Some(engine.to_owned()))
@@ -155,6 +163,14 @@ impl Locked {
 
 /// How far the database is.
 impl Locked {
+    /// Its installation begins. Recorded once.
+    pub fn install_begins(&mut self) -> Result<()> {
+        match self.state().install_begun {
+            true => Ok(()),
+            false => self.update(|state| state.install_begun = true),
+        }
+    }
+
     /// Its installation has succeeded, with these private addresses by node.
     pub fn installed(&mut self, told: BTreeMap<String, IpAddr>) -> Result<()> {
         self.update(|state| {

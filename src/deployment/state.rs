@@ -61,6 +61,9 @@ pub struct State {
     /// The database's installation has succeeded once: its configuration stays what it was.
     #[serde(default)]
     pub installed: bool,
+    /// It has begun at least once: there may be a database with the recorded passwords.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub install_begun: bool,
     /// `init --update` has changed something that no deploy has applied yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub update_pending: bool,
@@ -70,6 +73,9 @@ pub struct State {
     /// `terraform` or `tofu`, whichever the last apply was made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// Terraform has recorded things in its state: one that is gone was lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made_something: bool,
     /// Names of what the apply that runs now is making, without data disks; after a kill, what it may have
     /// made without a word in Terraform's state. None of it was there before, so none holds anything older.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -109,9 +115,11 @@ impl State {
             seen_from: BTreeSet::new(),
             nodes_form: None,
             installed: false,
+            install_begun: false,
             update_pending: false,
             ever_ready: false,
             engine: None,
+            made_something: false,
             creating: BTreeSet::new(),
             own_passwords: BTreeSet::new(),
             rendered: BTreeMap::new(),

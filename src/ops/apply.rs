@@ -46,19 +46,26 @@ pub(super) async fn run(
     work.sink.emit(Event::StepProgress { step: APPLY.id, done: 0, total: Some(total), unit: Unit::Resources });
     work.dir.applying(engine)?;
     prepare(work, &planned).await?;
+    let applied = apply(work, &terraform, allow_replace).await;
+    if terraform_dir::resources(&work.dir.terraform_dir()).is_some_and(|made| !made.is_empty()) {
+        work.dir.made_something()?;
+    }
+    applied?;
+    forget_creating(work)
+}
+
+async fn apply(work: &mut Work, terraform: &Workdir, allow_replace: &[String]) -> Result<()> {
     // Only of Terraform: a hypervisor that does not answer would not answer the second time.
     match terraform.apply().await {
         Err(Error::Timeout { limit_s, .. }) => {
             work.sink
                 .warn(format!("Terraform's provider was ended after {limit_s} s without a result: trying once more"));
-            if let Some(planned) = plan(work, &terraform, allow_replace).await? {
-                prepare(work, &planned).await?;
-                terraform.apply().await?;
-            }
+            let Some(planned) = plan(work, terraform, allow_replace).await? else { return Ok(()) };
+            prepare(work, &planned).await?;
+            terraform.apply().await
         }
-        result => result?,
+        result => result,
     }
-    forget_creating(work)
 }
 
 /// What has to be there before the plan is applied. What it makes is recorded until all of it is in Terraform's

@@ -55,6 +55,10 @@ enum File {
 }
 
 fn read(file: &Path) -> File {
+    // To open a pipe would wait for another process.
+    if file.metadata().is_ok_and(|there| !there.is_file()) {
+        return File::Unreadable;
+    }
     match std::fs::read_to_string(file) {
         Ok(text) if text.trim().is_empty() => File::Absent,
         Ok(text) => serde_json::from_str(&text).map_or(File::Unreadable, File::State),
@@ -112,10 +116,11 @@ impl Doubt {
 
 /// None: what the state file tells is what exists.
 pub(super) fn doubt(dir: &DeploymentDir) -> Option<Doubt> {
-    doubt_in(&dir.terraform_dir(), !dir.state().nodes.is_empty())
+    let state = dir.state();
+    doubt_in(&dir.terraform_dir(), state.made_something || !state.nodes.is_empty())
 }
 
-fn doubt_in(terraform_dir: &Path, has_nodes: bool) -> Option<Doubt> {
+fn doubt_in(terraform_dir: &Path, made_something: bool) -> Option<Doubt> {
     let state = current(terraform_dir);
     let is_newer = match (read(&terraform_dir.join("errored.tfstate")), &state) {
         (File::Absent, _) => false,
@@ -126,7 +131,7 @@ fn doubt_in(terraform_dir: &Path, has_nodes: bool) -> Option<Doubt> {
     match state {
         File::Unreadable => Some(Doubt::Unreadable),
         _ if is_newer => Some(Doubt::Errored),
-        File::Absent if has_nodes => Some(Doubt::Lost),
+        File::Absent if made_something => Some(Doubt::Lost),
         File::Absent => match read(&terraform_dir.join("terraform.tfstate.backup")) {
             File::Absent => None,
             File::State(before) if before.resources.is_empty() => None,
@@ -250,7 +255,7 @@ mod tests {
 
     #[test]
     fn only_a_state_that_can_be_read_tells_that_nothing_exists() {
-        // State, errored state, backup, whether nodes are recorded; the doubt.
+        // State, errored state, backup, whether it is recorded that something was made; the doubt.
         let table = [
             ("", "", "", false, None),
             ("", "", "", true, Some(Doubt::Lost)),
@@ -266,15 +271,15 @@ mod tests {
             (r#"{"version":4}"#, "", "", false, Some(Doubt::Unreadable)),
             (r#"{"serial":1,"lineage":"x","encrypted_data":"eA=="}"#, "", "", false, Some(Doubt::Unreadable)),
         ];
-        for (state, errored, backup, has_nodes, expected) in table {
+        for (state, errored, backup, made, expected) in table {
             let folder = tempfile::tempdir().unwrap();
             for (name, text) in
                 [("terraform.tfstate", state), ("errored.tfstate", errored), ("terraform.tfstate.backup", backup)]
             {
                 std::fs::write(folder.path().join(name), text).unwrap();
             }
-            let told = format!("{state} {errored} {backup} {has_nodes}");
-            assert_eq!(doubt_in(folder.path(), has_nodes), expected, "{told}");
+            let told = format!("{state} {errored} {backup} {made}");
+            assert_eq!(doubt_in(folder.path(), made), expected, "{told}");
             let unreadable = expected == Some(Doubt::Unreadable);
             assert_eq!((resources(folder.path()).is_none(), names(folder.path()).is_none()), (unreadable, unreadable));
         }

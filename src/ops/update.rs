@@ -94,7 +94,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     }
     let given = passwords.given();
     let mut secrets = locked.secrets()?;
-    changed.extend(change_secrets(&mut secrets, passwords, credentials, state.installed)?);
+    changed.extend(change_secrets(&mut secrets, passwords, credentials, Install::of(&state))?);
     add_host_keys(&mut secrets, &state, &spec)?;
     if let Some(name) = name.filter(|name| state.name.as_ref() != Some(name)) {
         // No deploy need apply it.
@@ -142,7 +142,7 @@ pub(super) async fn differences_from(context: &Context, request: &UpdateRequest)
     }));
     if dir.has_secrets() {
         let (passwords, credentials) = (request.passwords.clone(), request.credentials.clone());
-        found.extend(change_secrets(&mut dir.secrets()?, passwords, credentials, false)?);
+        found.extend(change_secrets(&mut dir.secrets()?, passwords, credentials, Install::NotBegun)?);
     }
     Ok(found)
 }
@@ -291,12 +291,31 @@ fn flag(provider: &Provider, option: &str) -> String {
     }
 }
 
+/// How far the database's installation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Install {
+    NotBegun,
+    /// There may be a database with the recorded passwords.
+    Begun,
+    Done,
+}
+
+impl Install {
+    fn of(state: &State) -> Install {
+        match (state.installed, state.install_begun) {
+            (true, _) => Install::Done,
+            (false, true) => Install::Begun,
+            (false, false) => Install::NotBegun,
+        }
+    }
+}
+
 /// Returns what changed, without values.
 fn change_secrets(
     secrets: &mut Secrets,
     passwords: Passwords,
     credentials: Given,
-    installed: bool,
+    install: Install,
 ) -> Result<Vec<OptionChange>> {
     let mut changed = Vec::new();
     let mut note = |option: &str| {
@@ -304,8 +323,8 @@ fn change_secrets(
     };
     if let Some(password) = passwords.db.filter(|p| *p != secrets.db_password || secrets.next_db_password.is_some()) {
         note("db_password");
-        // The database knows the old one until deploy has told it.
-        if installed {
+        // The database, if there is one, knows the old one until deploy has told it.
+        if install != Install::NotBegun {
             secrets.next_db_password = Some(password).filter(|p| *p != secrets.db_password);
         } else {
             secrets.db_password = password;
@@ -317,7 +336,7 @@ fn change_secrets(
         secrets.host_password = password;
     }
     if let Some(password) = passwords.adminui.filter(|p| *p != secrets.adminui_password) {
-        if installed {
+        if install == Install::Done {
             return Err(Error::Usage {
                 message: "--adminui-password: the Admin UI is installed, and keeps its own password".into(),
                 hint: Some("change it in the Admin UI; exasol info shows where that is".into()),

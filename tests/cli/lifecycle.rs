@@ -7,7 +7,7 @@ use deployer::deployment::transitions::{self, Cause};
 use deployer::model::{Operation, Phase};
 
 use crate::cluster::Cluster;
-use crate::database::{Answer, Database, refusal};
+use crate::database::{Answer, Database, PASSWORD, refusal};
 
 const OPERATIONS: [(Operation, &str); 6] = [
     (Operation::Deploy, "deploy"),
@@ -278,6 +278,36 @@ fn the_password_is_changed_only_at_the_database_whose_certificate_the_node_shows
     cluster.tell("fingerprint", &right);
     // The fake goes on with the old one.
     cluster.exasol("deploy").run().code(1).says("the password of sys was changed");
+}
+
+#[test]
+fn a_state_that_was_lost_after_a_failure_is_not_taken_for_nothing() {
+    let Some(cluster) = Cluster::initialized() else { return };
+    // Terraform has made a machine, and then its address was not to be had.
+    let outputs = std::fs::read_to_string(cluster.world.path("home/outputs")).unwrap();
+    cluster.tell("outputs", "{}");
+    cluster.exasol("deploy").run().code(1);
+    let state = cluster.world.deployment().join("terraform/terraform.tfstate");
+    let kept = std::fs::read(&state).unwrap();
+    std::fs::remove_file(&state).unwrap();
+    let destroyed = cluster.exasol("destroy --yes").run().code(1);
+    destroyed.says("gone or empty, although something was made");
+    cluster.exasol("deploy").run().code(1).says("it might exist already");
+    std::fs::write(&state, kept).unwrap();
+    cluster.tell("outputs", &outputs);
+    cluster.exasol("destroy --yes").run().code(0);
+}
+
+#[test]
+fn a_password_that_a_half_installed_database_may_have_is_not_forgotten() {
+    let Some(cluster) = Cluster::initialized() else { return };
+    cluster.tell("fails", "ansible-playbook");
+    cluster.exasol("deploy").run().code(1);
+    assert_eq!(cluster.world.state()["install_begun"], true);
+    cluster.exasol("init --update --db-password-file -").stdin("the next one").run().code(0);
+    let secrets = std::fs::read(cluster.world.deployment().join("secrets.json")).unwrap();
+    let secrets: serde_json::Value = serde_json::from_slice(&secrets).unwrap();
+    assert_eq!((&secrets["db_password"], &secrets["next_db_password"]), (&PASSWORD.into(), &"the next one".into()));
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) async fn install(
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
         ("EXASOL_ARCHIVE_FILE".into(), release.archive.path.display().to_string()),
     ];
+    // A run that is killed when it has just installed the database leaves one with these passwords.
+    work.dir.install_begins()?;
     work.changes();
     let played = ansible.run_playbook(run, &work.sink, &work.interrupt).await;
     played.map_err(|error| with_directory(error, work.dir.root()))?;
@@ -75,6 +77,7 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     run.secrets.extend(proxy::secrets(&proxy::of_environment()));
     run.nodes = nodes.len();
     run.ssh_lines = work.access.shared_way()?.into_iter().collect();
+    run.keep_secrets = work.access.route().is_some();
     Ok(run)
 }
 
