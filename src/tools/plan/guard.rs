@@ -49,8 +49,8 @@ impl Plan {
                 "only exasol destroy deletes data disks: undo the change of options that asks for this".to_owned()
             }
             (true, false) => {
-                let mut names: Vec<_> = nodes.iter().filter_map(|change| change.node()).collect();
-                names.dedup();
+                // Changes come ordered by address: a node's are not beside each other.
+                let names: BTreeSet<_> = nodes.iter().filter_map(|change| change.node()).collect();
                 let flags: Vec<_> = names.iter().map(|name| format!("--allow-replace {name}")).collect();
                 format!("if you accept to lose these nodes: exasol deploy {}", flags.join(" "))
             }

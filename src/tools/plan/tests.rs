@@ -160,6 +160,16 @@ fn the_hint_names_the_flag_for_nodes_and_none_for_disks() {
     let nodes_only = Protected { data_disks: &[], ..IN_FIXTURES };
     assert!(hint_of(REPLACE, nodes_only).ends_with("--allow-replace n11 --allow-replace n12"));
     assert!(!hint_of(REPLACE, IN_FIXTURES).contains("--allow-replace"));
+    let changes = ["node", "root"].map(|name| ["n11", "n12"].map(|node| replaced(name, node)));
+    let json = serde_json::json!({"format_version": "1.2", "resource_changes": changes.concat()});
+    let hint = hint_of(json.to_string().as_bytes(), PROTECTED);
+    assert!(hint.ends_with("exasol deploy --allow-replace n11 --allow-replace n12"), "{hint}");
+}
+
+fn replaced(name: &str, node: &str) -> Value {
+    let kind = if name == "node" { "libvirt_domain" } else { "libvirt_volume" };
+    serde_json::json!({"address": format!("{kind}.{name}[\"{node}\"]"), "mode": "managed", "type": kind,
+        "name": name, "index": node, "change": {"actions": ["delete", "create"]}})
 }
 
 #[test]
