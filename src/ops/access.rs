@@ -71,6 +71,8 @@ impl Access {
         let way = self.shared_way()?;
         let is_last = self.route.is_none() || way.is_some();
         let ssh = Ssh::new(&self.config)?.with_lines(way);
+        // To a hypervisor the user's own configuration leads, with programs that may want a token.
+        let ssh = if self.route.is_none() { ssh.without_secrets() } else { ssh };
         let place = render::ssh_place(&self.root)?;
         let ssh = if has_lines(&self.config, &place) { ssh } else { ssh.with_lines(place) };
         // A connection to the hypervisor may be opened later, and is to be shared then.

@@ -30,6 +30,9 @@ const SHORT: Duration = Duration::from_secs(120);
 const MINIMUM: (u32, u32) = (2, 14);
 /// More at once than this does not make a workstation faster.
 const MAX_FORKS: usize = 25;
+/// Of one run's failures, and of what it printed beside events; everything is in its log.
+const MAX_KEPT: usize = 1000;
+const MAX_KEPT_CHARS: usize = 10_000;
 /// How long an unused connection stays open should we die before we close it.
 const PERSIST: &str = "30s";
 const PLAYBOOK: &str = "ansible-playbook";
@@ -62,6 +65,8 @@ pub struct PlaybookRun {
     pub nodes: usize,
     /// Lines of ssh's configuration that are in force instead of those in `ssh/config`.
     pub ssh_lines: Vec<String>,
+    /// Whether the way to the nodes may need what is secret in our environment.
+    pub keep_secrets: bool,
     /// The file to which the events are appended.
     pub log: PathBuf,
     lock: Option<OwnedFd>,
@@ -77,6 +82,7 @@ impl PlaybookRun {
             secrets: Vec::new(),
             nodes: 1,
             ssh_lines: Vec::new(),
+            keep_secrets: false,
             log: log.into(),
             lock: None,
         }
@@ -111,7 +117,7 @@ impl Ansible {
         let private = PrivateDir::make()?;
         let settings = private.path("ansible.cfg");
         std::fs::write(&settings, "").map_err(Error::io(format!("cannot write {}", settings.display())))?;
-        let tool = private.surround(Tool::new(&program).arg("--version"), &settings)?;
+        let tool = private.surround(Tool::new(&program).arg("--version").without_secrets(), &settings)?;
         let output = tool.output(SHORT).await?;
         let said = output.stdout_text();
         let python = said.lines().find_map(|line| line.trim().strip_prefix("python version = ")).map(str::to_owned);
@@ -153,6 +159,7 @@ impl Ansible {
             .private_files()
             // On a busy machine Ansible 2.19 was seen to swallow a SIGINT in the moment in which it forks.
             .insistent();
+        let tool = if run.keep_secrets { tool } else { tool.without_secrets() };
         let mut tool = private
             .surround(tool, &ansible.join("ansible.cfg"))?
             .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"), &run.ssh_lines)?);
@@ -189,6 +196,13 @@ fn version(line: &str) -> Option<((u32, u32), String)> {
     Some((versions::number(version)?, version.to_owned()))
 }
 
+/// What nodes and modules print has no end by itself.
+fn keep(kept: &mut Vec<String>, text: &str) {
+    if kept.len() < MAX_KEPT {
+        kept.push(text.chars().take(MAX_KEPT_CHARS).collect());
+    }
+}
+
 /// A run's events, as far as its error needs them.
 #[derive(Default)]
 struct Story {
@@ -196,7 +210,7 @@ struct Story {
     failures: Vec<String>,
     /// What failed tasks printed.
     output: Tail,
-    /// What Ansible printed beside events.
+    /// What Ansible printed beside events, to begin with.
     text: Vec<String>,
 }
 
@@ -206,7 +220,7 @@ impl Story {
             Line::Task(event) => sink.emit(event.into()),
             Line::Failure(event, Failure { text, output }) => {
                 sink.emit(event.into());
-                self.failures.push(text);
+                keep(&mut self.failures, &text);
                 output.iter().for_each(|line| self.output.push(line));
             }
             Line::Warning(message) => sink.warn(message),
@@ -214,7 +228,7 @@ impl Story {
             Line::Text(text) => {
                 let text = self.hide(text);
                 self.output.push(&text);
-                self.text.push(text);
+                keep(&mut self.text, &text);
             }
         }
     }
@@ -282,7 +296,7 @@ impl PrivateDir {
         let (Some(ssh), Ok(sockets)) = (find("ssh"), std::fs::read_dir(self.path(SOCKETS))) else { return };
         for socket in sockets.flatten() {
             let Ok(option) = control_path(&socket.path()) else { continue };
-            let exit = Tool::new(&ssh).args(["-F", "/dev/null", "-o", &option, "-O", "exit", "all"]);
+            let exit = Tool::new(&ssh).without_secrets().args(["-F", "/dev/null", "-o", &option, "-O", "exit", "all"]);
             let _ = exit.output(Duration::from_secs(2)).await;
         }
     }

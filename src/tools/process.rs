@@ -34,7 +34,7 @@ use super::lines::tail_of;
 pub use super::outcome::{Finished, Output};
 use super::scratch;
 use crate::error::{Error, Result};
-use crate::model::command_line;
+use crate::model::{command_line, names_a_secret};
 use crate::signal::{self, Interrupt};
 
 /// How often a followed file is read while the program lives. Its end is noticed at once.
@@ -61,6 +61,7 @@ pub struct Tool {
     env: Vec<(OsString, OsString)>,
     secret_env: Vec<(OsString, OsString)>,
     unset: Vec<&'static str>,
+    keep_secrets: bool,
     cwd: Option<PathBuf>,
     stdin: Option<Vec<u8>>,
     log: Option<PathBuf>,
@@ -68,6 +69,7 @@ pub struct Tool {
     private_files: bool,
     insistent: bool,
     limit: Option<Duration>,
+    is_progress: fn(&str) -> bool,
 }
 
 impl Tool {
@@ -79,6 +81,7 @@ impl Tool {
             secret_env: Vec::new(),
             // Our own, with people's passwords: a program that needs one is given it.
             unset: vec!["EXASOL_"],
+            keep_secrets: true,
             cwd: None,
             stdin: None,
             log: None,
@@ -86,6 +89,7 @@ impl Tool {
             private_files: false,
             insistent: false,
             limit: None,
+            is_progress: |_| false,
         }
     }
 
@@ -129,6 +133,12 @@ impl Tool {
 
     pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cwd = Some(dir.into());
+        self
+    }
+
+    /// Keeps keys and tokens of our own environment from a program that needs none of them.
+    pub fn without_secrets(mut self) -> Self {
+        self.keep_secrets = false;
         self
     }
 
@@ -179,6 +189,13 @@ impl Tool {
         self
     }
 
+    /// Lets the time of [`Tool::limit`] begin anew with every line of which this is true: a limit for one of many things
+    /// that the program does, not for all of them together.
+    pub fn limit_from(mut self, is_progress: fn(&str) -> bool) -> Self {
+        self.is_progress = is_progress;
+        self
+    }
+
     /// The program's file name.
     pub fn name(&self) -> String {
         self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
@@ -201,17 +218,23 @@ impl Tool {
         let (output, mut follower) = self.open_output()?;
         let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
         let (limit, insistent, log) = (self.limit, self.insistent, self.log.clone());
+        let is_progress = self.is_progress;
         let stdin = self.input()?;
         let mut child = self.spawn(stdin, output.into(), errors.into(), Signal::INT)?;
         // Ours are closed now; the program's copies are the only ones.
 
-        let started = Instant::now();
-        let (mut passed_on, mut passed_on_at) = (0, started);
+        let mut since = Instant::now();
+        let (mut passed_on, mut passed_on_at) = (0, since);
         let status = loop {
             if let Ok(status) = tokio::time::timeout(FOLLOW_EVERY, child.wait()).await {
                 break status?;
             }
-            follower.read(on_line)?;
+            follower.read(&mut |line| {
+                if is_progress(line) {
+                    since = Instant::now();
+                }
+                on_line(line);
+            })?;
             if interrupt.pressed().level > u32::from(passed_on) {
                 // One level a turn: two signals at the same moment would arrive as one.
                 passed_on += 1;
@@ -221,7 +244,7 @@ impl Tool {
                 passed_on_at = Instant::now();
                 child.pass_on(passed_on);
             }
-            if let Some(limit) = limit.filter(|limit| started.elapsed() >= *limit) {
+            if let Some(limit) = limit.filter(|limit| since.elapsed() >= *limit) {
                 child.end().await;
                 follower.finish(on_line)?;
                 return Err(timeout(command, limit, follower.tail.last()));
@@ -320,7 +343,9 @@ impl Tool {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
         for (name, _) in std::env::vars_os() {
-            if self.unset.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            let text = name.to_string_lossy();
+            let is_secret = !self.keep_secrets && names_a_secret(&text);
+            if is_secret || self.unset.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(name);
             }
         }

@@ -19,13 +19,15 @@ pub struct Ssh {
     config: PathBuf,
     /// Lines that go before those of the configuration.
     lines: Vec<String>,
+    /// Whether the way there may need what is secret in our environment.
+    keep_secrets: bool,
 }
 
 impl Ssh {
     /// Error: [`Error::ToolMissing`].
     pub fn new(config: impl Into<PathBuf>) -> Result<Ssh> {
         let program = find("ssh").ok_or_else(|| missing("ssh"))?;
-        Ok(Ssh { program, config: config.into(), lines: Vec::new() })
+        Ok(Ssh { program, config: config.into(), lines: Vec::new(), keep_secrets: true })
     }
 
     /// With lines that are in force instead of those in the configuration.
@@ -34,10 +36,16 @@ impl Ssh {
         self
     }
 
+    /// For nodes that are reached straight: no program on the way needs our keys and tokens.
+    pub fn without_secrets(mut self) -> Ssh {
+        self.keep_secrets = false;
+        self
+    }
+
     /// For tests: another program in the place of ssh.
     #[cfg(test)]
     pub(super) fn fake(program: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Ssh {
-        Ssh { program: program.into(), config: config.into(), lines: Vec::new() }
+        Ssh { program: program.into(), config: config.into(), lines: Vec::new(), keep_secrets: true }
     }
 
     /// Runs a script of `sh` on a node and captures what it prints. The script goes in by stdin: it
@@ -109,6 +117,7 @@ impl Ssh {
 
     fn configured(&self, program: PathBuf) -> Tool {
         let tool = Tool::new(program).arg("-F").arg(&self.config);
+        let tool = if self.keep_secrets { tool } else { tool.without_secrets() };
         self.lines.iter().fold(tool, |tool, line| tool.arg("-o").arg(line))
     }
 }

@@ -54,6 +54,8 @@ impl Progress {
 const SESSION: &str = "exasol: session";
 /// Begins the line with the address from which the node sees this session come.
 const FROM: &str = "exasol: from ";
+/// Lines of cloud-init's report that are kept: it is some tens long.
+const MAX_REPORT: usize = 1000;
 /// Exit status 0 and 2 of cloud-init are "done" and "done with warnings"; without cloud-init there
 /// is nothing to wait for. Source: `cloud-init status --help`, "Return codes".
 ///
@@ -208,7 +210,7 @@ impl<'a> Watch<'a> {
             } else if let Some(address) = line.strip_prefix(FROM) {
                 // A link-local address has its device behind it.
                 from = address.split('%').next().and_then(|address| address.parse().ok());
-            } else if in_session {
+            } else if in_session && report.len() < MAX_REPORT {
                 report.push(line.to_owned());
             }
         };

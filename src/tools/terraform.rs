@@ -20,7 +20,7 @@ use super::plan::{Plan, PriorState};
 use super::plugin_cache::{LOCK_FILE, Turn};
 use super::process::Tool;
 use super::scratch::Scratch;
-use super::terraform_events::{Diagnostic, Line, Said, parse};
+use super::terraform_events::{Diagnostic, Line, Said, is_progress, parse};
 pub use super::terraform_program::{Engine, Terraform};
 use super::terraform_program::{base_tool, json_in, log_variables, read_json};
 use crate::error::{Error, Result};
@@ -73,7 +73,8 @@ impl Terraform {
 /// A plan that does not hang but is slow gets its time at the second attempt.
 const PATIENCE: u32 = 10;
 
-/// How long a run may take before its provider is thought to hang.
+/// How long a run may take for one resource before its provider is thought to hang: from its beginning, or from the last
+/// resource that began or was done.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub plan: Duration,
@@ -393,7 +394,7 @@ impl Workdir {
 }
 
 fn within(tool: Tool, limit: Option<Duration>) -> Tool {
-    limit.into_iter().fold(tool, Tool::limit)
+    limit.into_iter().fold(tool, Tool::limit).limit_from(is_progress)
 }
 
 #[cfg(test)]

@@ -83,6 +83,13 @@ struct Resource {
     addr: String,
 }
 
+/// Whether something got done. That Terraform itself lives, which it tells every 10 s of a resource whose provider hangs,
+/// is no progress.
+pub(super) fn is_progress(line: &str) -> bool {
+    const KINDS: [&str; 5] = ["refresh_start", "refresh_complete", "apply_start", "apply_complete", "apply_errored"];
+    serde_json::from_str::<RawLine>(line).is_ok_and(|raw| KINDS.contains(&raw.kind.as_str()))
+}
+
 /// Reads one line.
 pub(super) fn parse(line: &str) -> Line {
     let Ok(raw) = serde_json::from_str::<RawLine>(line) else {

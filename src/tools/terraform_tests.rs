@@ -134,6 +134,27 @@ async fn a_plan_that_hangs_is_made_once_more_and_an_apply_is_ended() {
 }
 
 #[tokio::test]
+async fn an_apply_that_gets_on_may_take_longer_than_one_resource() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("terraform");
+    let script = "#!/bin/sh
+        for each in 1 2 3 4 5 6 7 8; do
+            sleep 0.3
+            echo '{\"@message\":\"x\",\"type\":\"'$(cat kind)'\",\"hook\":{\"resource\":{\"addr\":\"a.b\"},\"action\":\"create\"}}'
+        done";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let terraform = Terraform { engine: Engine::Terraform, program, version: "1.11.4".into(), lease: None };
+    let limits = Limits { plan: Duration::from_secs(60), apply: Duration::from_secs(2) };
+    let workdir = terraform.workdir(dir.path(), EventSink::silent(), Interrupt::never()).unwrap().limits(limits);
+    std::fs::write(dir.path().join("kind"), "apply_complete").unwrap();
+    workdir.apply().await.unwrap();
+    // That it waits for its provider is said every 10 s.
+    std::fs::write(dir.path().join("kind"), "apply_progress").unwrap();
+    assert!(matches!(workdir.apply().await, Err(Error::Timeout { .. })));
+}
+
+#[tokio::test]
 async fn a_failure_tells_terraforms_own_cause_first() {
     let config = r#"resource "terraform_data" "x" {
         provisioner "local-exec" { command = "echo the disk is full; exit 28" }

@@ -8,11 +8,9 @@ use serde_json::Value;
 
 use super::super::credentials;
 use crate::deployment::DeploymentDir;
+use crate::model::names_a_secret;
 use crate::providers;
 
-/// A variable with one of these in its name has a secret as its value.
-const VARIABLES: [&str; 9] =
-    ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "PRIVATE", "CREDENTIAL", "ACCESS_KEY", "API_KEY"];
 /// A shorter value of a variable is no secret but a word: `TOKEN=yes`.
 const VARIABLE_FROM: usize = 6;
 
@@ -30,7 +28,7 @@ pub(in crate::ops) fn known(root: &Path, dir: Option<&DeploymentDir>) -> Known {
     keys(root, &mut known.secrets);
     for (name, value) in std::env::vars_os() {
         let (name, value) = (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned());
-        if VARIABLES.iter().any(|part| name.to_ascii_uppercase().contains(part)) && value.len() >= VARIABLE_FROM {
+        if names_a_secret(&name) && value.len() >= VARIABLE_FROM {
             add(&name, &value, &mut known.secrets);
         }
     }
