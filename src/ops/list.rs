@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
+use super::blocking::blocking;
 use super::operation::{in_dir, millis};
 use super::status::{self, StatusRequest};
 use super::{Context, known};
@@ -25,6 +27,8 @@ pub struct ListRequest {
 const MISSING: &str = "missing";
 /// The directory, or the entry, cannot be read.
 const BROKEN: &str = "broken";
+/// Something did not answer in time.
+const UNKNOWN: &str = "unknown";
 /// What is left after a deadline for reading files and putting results together.
 const SLACK: Duration = Duration::from_millis(500);
 
@@ -42,20 +46,18 @@ pub async fn run(context: &Context, request: ListRequest) -> Result<DeploymentsR
     };
     let entries = index.as_ref().map(Index::entries).transpose()?.unwrap_or_default();
     let mut pruned = Vec::new();
+    let read = join_all(entries.into_iter().map(async |(name, entry)| match entry {
+        Ok(entry) => rows_within(request.deadline, entry).await,
+        Err(error) => vec![Row::Fixed(Box::new(unreadable(&name, &error)), None)],
+    }));
     let mut looks = Vec::new();
-    for (name, entry) in entries {
-        let found = match entry {
-            Ok(entry) => rows(entry),
-            Err(error) => vec![Row::Fixed(Box::new(unreadable(&name, &error)), None)],
-        };
-        for row in found {
-            match (row, &index) {
-                (Row::Fixed(row, directory), Some(index)) if request.prune => match drop_row(index, &row, directory)? {
-                    true => pruned.push(*row),
-                    false => looks.push(Row::Fixed(row, None)),
-                },
-                (row, _) => looks.push(row),
-            }
+    for row in context.interrupt.run(read).await?.into_iter().flatten() {
+        match (row, &index) {
+            (Row::Fixed(row, directory), Some(index)) if request.prune => match drop_row(index, &row, directory)? {
+                true => pruned.push(*row),
+                false => looks.push(Row::Fixed(row, None)),
+            },
+            (row, _) => looks.push(row),
         }
     }
     let asked = join_all(looks.into_iter().map(|row| look(context, row, request.deadline)));
@@ -70,6 +72,23 @@ enum Row {
     /// Nobody need be asked. With the directory that the index is told to forget.
     Fixed(Box<KnownDeployment>, Option<PathBuf>),
     Ask(Box<KnownDeployment>),
+}
+
+/// As [`rows`]: a directory on a network file system whose server has gone is waited for no longer than a machine.
+async fn rows_within(limit: Duration, entry: IndexEntry) -> Vec<Row> {
+    let silent = KnownDeployment {
+        name: entry.deployment.to_string(),
+        directory: entry.directory.clone(),
+        provider: entry.provider.clone(),
+        created: Some(entry.created.clone()),
+        status: UNKNOWN.into(),
+        reason: format!("its directory could not be read within {} s", limit.as_secs()),
+        ..KnownDeployment::default()
+    };
+    match timeout(limit, blocking(move || Ok(rows(entry)))).await {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(_)) | Err(_) => vec![Row::Fixed(Box::new(silent), None)],
+    }
 }
 
 /// One row for each directory that has, or should have, the deployment.
@@ -148,7 +167,7 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
         Row::Ask(row) => *row,
     };
     let request = StatusRequest { deadline, ..StatusRequest::usual(&row.directory) };
-    let asked = tokio::time::timeout(deadline + SLACK, status::run(context, &request)).await;
+    let asked = timeout(deadline + SLACK, status::run(context, &request)).await;
     match asked {
         Ok(Ok(report)) => {
             row.status = report.status;
@@ -166,7 +185,7 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
             row.reason = error.to_string();
         }
         Err(_) => {
-            row.status = "unknown".into();
+            row.status = UNKNOWN.into();
             row.reason = format!("no answer within {} s", deadline.as_secs());
         }
     }
