@@ -147,7 +147,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<()> {
         work.unchanged("Terraform has made nothing");
         return Ok(());
     }
-    let terraform = workdir::of(work, &engine::of(&work.dir).await?).await?;
+    let terraform = workdir::of(work, &engine::of_work(work).await?).await?;
     terraform.init().await?;
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
     // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.

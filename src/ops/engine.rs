@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use super::operation::in_dir;
+use super::operation::{Work, in_dir};
 use super::terraform_dir;
 use super::user_dirs::fetched_tools;
 use crate::deployment::{DeploymentDir, State, transitions};
@@ -20,6 +20,11 @@ use crate::tools::terraform::{Engine, Terraform};
 /// For operations that did not look for programs before.
 pub(super) async fn of(dir: &DeploymentDir) -> Result<Terraform> {
     find(&dir.state().spec, Some(dir)).await
+}
+
+/// As [`of`], until a signal comes.
+pub(super) async fn of_work(work: &Work) -> Result<Terraform> {
+    work.interrupt.run(of(&work.dir)).await?
 }
 
 /// # Errors

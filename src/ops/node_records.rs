@@ -49,7 +49,7 @@ pub(super) struct Outputs {
 }
 
 pub(super) async fn from_outputs(work: &Work, plans: &[NodePlan]) -> Result<Outputs> {
-    let outputs = workdir::of(work, &engine::of(&work.dir).await?).await?.outputs().await?;
+    let outputs = workdir::of(work, &engine::of_work(work).await?).await?.outputs().await?;
     let state = work.dir.state();
     let nodes = plans.iter().map(|plan| node_from(&outputs, plan, overlay_ip(state, plan))).collect::<Result<_>>()?;
     Ok(Outputs { nodes, image_id: outputs.get("image_id").cloned() })

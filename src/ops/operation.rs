@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
 use crate::model::{DbVersion, LastError, Operation, Phase, quote};
 use crate::signal::{Interrupt, Interrupted};
+use crate::tools::scratch;
 
 /// A running operation: the locked directory, its log, and the step in which it is.
 pub(super) struct Work {
@@ -171,6 +172,8 @@ pub(super) async fn with_operation<T>(
     dir.check_allowed(operation)?;
     let cluster = Cluster::of(&dir, &context.interrupt)?;
     let access = Access::through(cluster.provider, &dir)?;
+    // Also where nothing is run that would need such a folder, as in the destroy of what was never made.
+    scratch::sweep_once();
     let log = dir.start_log(operation)?;
     let events = log.clone();
     let sink = context.sink.logged(move |event| {

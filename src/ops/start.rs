@@ -96,7 +96,7 @@ async fn addresses(work: &mut Work, now: &[Node]) -> Result<()> {
     }
     work.detail(text(&moved));
     let release = artifacts::rehearsal_release()?;
-    let ansible = Ansible::find(&fetched_tools()).await?;
+    let ansible = work.interrupt.run(Ansible::find(&fetched_tools())).await??;
     nodes::prepare(work, now, &release, &ansible).await
 }
 

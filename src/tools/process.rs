@@ -68,6 +68,7 @@ pub struct Tool {
     inherit: Vec<OwnedFd>,
     private_files: bool,
     insistent: bool,
+    expendable: bool,
     limit: Option<Duration>,
     is_progress: fn(&str) -> bool,
 }
@@ -88,6 +89,7 @@ impl Tool {
             inherit: Vec::new(),
             private_files: false,
             insistent: false,
+            expendable: false,
             limit: None,
             is_progress: |_| false,
         }
@@ -183,6 +185,12 @@ impl Tool {
         self
     }
 
+    /// Nothing is lost if the program is killed: a [`Tool::run`] that is given up kills its group.
+    pub fn expendable(mut self) -> Self {
+        self.expendable = true;
+        self
+    }
+
     /// Ends a [`Tool::run`] that takes longer: SIGTERM to the group, then SIGKILL.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -211,7 +219,7 @@ impl Tool {
     ///
     /// An exit status other than 0 is not an error here. Errors: [`Error::Interrupted`] when
     /// something was pressed before it began; [`Error::Timeout`]; [`Error::Io`].
-    /// Dropping the future passes one SIGINT on.
+    /// Dropping the future passes one SIGINT on, or kills what is [`Tool::expendable`].
     pub async fn run(mut self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
         interrupt.check()?;
         let (tool, command) = (self.name(), self.command_text());
@@ -220,7 +228,8 @@ impl Tool {
         let (limit, insistent, log) = (self.limit, self.insistent, self.log.clone());
         let is_progress = self.is_progress;
         let stdin = self.input()?;
-        let mut child = self.spawn(stdin, output.into(), errors.into(), Signal::INT)?;
+        let on_drop = if self.expendable { Signal::KILL } else { Signal::INT };
+        let mut child = self.spawn(stdin, output.into(), errors.into(), on_drop)?;
         // Ours are closed now; the program's copies are the only ones.
 
         let mut since = Instant::now();

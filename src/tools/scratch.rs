@@ -45,8 +45,7 @@ impl Scratch {
     /// # Errors
     /// [`Error::Io`] of the last place that was tried.
     pub fn make() -> Result<Scratch> {
-        static SWEPT: Once = Once::new();
-        SWEPT.call_once(|| places().iter().for_each(|place| sweep(place)));
+        sweep_once();
         in_first_place(Scratch::make_in)
     }
 
@@ -84,6 +83,12 @@ impl AsFd for Scratch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
     }
+}
+
+/// Removes what killed processes of this user have left; once in the life of this process.
+pub fn sweep_once() {
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| places().iter().for_each(|place| sweep(place)));
 }
 
 /// A temporary file for this user only, where such folders are made.

@@ -214,7 +214,7 @@ impl<'a> Watch<'a> {
                 report.push(line.to_owned());
             }
         };
-        let session = ssh.quiet(&self.target.node).arg("sh -s").stdin(SCRIPT);
+        let session = ssh.quiet(&self.target.node).arg("sh -s").stdin(SCRIPT).expendable();
         let finished = session.run(&Interrupt::never(), &mut on_line).await?;
         match finished.status.code() {
             Some(0) => {

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::alias::Alias;
 use super::plan::{Plan, PriorState};
 use super::plugin_cache::{LOCK_FILE, Turn};
-use super::process::Tool;
+use super::process::{Output, Tool};
 use super::scratch::Scratch;
 use super::terraform_events::{Diagnostic, Line, Said, is_progress, parse};
 pub use super::terraform_program::{Engine, Terraform};
@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::events::EventSink;
 use crate::signal::Interrupt;
 
-/// For commands that only read local files.
+/// For commands that work on local files.
 const SHORT: Duration = Duration::from_secs(120);
 /// The saved plan's name in the Terraform folder. It holds secrets and is removed after use.
 const PLAN_FILE: &str = "saved.tfplan";
@@ -192,7 +192,7 @@ impl Workdir {
             valid: bool,
             diagnostics: Vec<Diagnostic>,
         }
-        let output = self.tool(&["validate", "-json"])?.output(SHORT).await?;
+        let output = self.read(self.tool(&["validate", "-json"])?).await?;
         let answer: Answer = match read_json(&output.stdout, "validate -json") {
             Ok(answer) => answer,
             Err(_) => return Err(output.into_error(Vec::new())),
@@ -267,14 +267,14 @@ impl Workdir {
     /// The outputs' values by name; none if there is no state yet. Sensitive ones are included.
     pub async fn outputs(&self) -> Result<Map<String, Value>> {
         #[derive(Deserialize)]
-        struct Output {
+        struct Typed {
             value: Value,
         }
         let outputs: Map<String, Value> = self.ask(&["output", "-json"]).await?;
         outputs
             .into_iter()
             .map(|(name, output)| {
-                let output: Output = serde_json::from_value(output)
+                let output: Typed = serde_json::from_value(output)
                     .map_err(|_| Error::other(format!("cannot read Terraform's output '{name}'")))?;
                 Ok((name, output.value))
             })
@@ -308,13 +308,18 @@ impl Workdir {
     }
 
     async fn show(&self, plan_file: &str) -> Result<Plan> {
-        let output = self.tool(&["show", "-json", plan_file])?.output(SHORT).await?.ok()?;
+        let output = self.read(self.tool(&["show", "-json", plan_file])?).await?.ok()?;
         Plan::parse(json_in(&output.stdout))
     }
 
     async fn ask<T: for<'de> Deserialize<'de>>(&self, args: &[&str]) -> Result<T> {
-        let output = self.tool(args)?.output(SHORT).await?.ok()?;
+        let output = self.read(self.tool(args)?).await?.ok()?;
         read_json(&output.stdout, &args.join(" "))
+    }
+
+    /// For commands that only read local files: a signal ends them at once.
+    async fn read(&self, tool: Tool) -> Result<Output> {
+        self.interrupt.run(tool.output(SHORT)).await?
     }
 
     fn tool(&self, args: &[&str]) -> Result<Tool> {

@@ -154,7 +154,7 @@ async fn tell_nodes(work: &mut Work) -> Result<()> {
     work.begin(INSTALL.id);
     work.detail("they lack settings of this version: only these are applied, and the database keeps running");
     let told = async {
-        let ansible = Ansible::find(&fetched_tools()).await?;
+        let ansible = work.interrupt.run(Ansible::find(&fetched_tools())).await??;
         nodes::prepare(work, &nodes, &release, &ansible).await
     };
     told.await

@@ -26,7 +26,7 @@ pub(in crate::ops) async fn apply(work: &mut Work, powered: bool) -> Result<()> 
     let files =
         render_input::terraform(work.cluster.provider, work.dir.state(), &secrets, &work.cluster.nodes, powered)?;
     work.dir.write_files(&files, work.cluster.edits)?;
-    let terraform = engine::of(&work.dir).await?;
+    let terraform = engine::of_work(work).await?;
     apply::run(work, &terraform, &[], async |_, _| Ok(())).await
 }
 
@@ -46,7 +46,7 @@ async fn refuse_edits_that_keep_it_on(work: &Work, power: &TerraformPower) -> Re
 
 /// Whether Terraform's provider says of every machine that it is off.
 pub(super) async fn all_off(work: &Work, power: &TerraformPower) -> Result<bool> {
-    let terraform = workdir::of(work, &engine::of(&work.dir).await?).await?;
+    let terraform = workdir::of(work, &engine::of_work(work).await?).await?;
     terraform.init().await?;
     let seen = terraform.refreshed().await?;
     Ok(in_prior_state(&seen, power, &work.cluster.nodes).iter().all(|machine| machine.power == Power::Off))

@@ -102,7 +102,7 @@ fn given_to_terraform(dir: Option<&DeploymentDir>, secrets: &mut Vec<(String, St
     let given = dir.secrets().map(|secrets| secrets.cloud).unwrap_or_default();
     let Some(Ok(found)) = credentials::find(provider, &dir.state().spec, &given, None) else { return };
     for (name, value) in found.env {
-        let secret = VARIABLES.iter().chain(&["KEY"]).any(|part| name.to_ascii_uppercase().contains(part));
+        let secret = names_a_secret(name) || name.to_ascii_uppercase().contains("KEY");
         if let Some(value) = value.filter(|value| secret && value.len() >= VARIABLE_FROM) {
             add(name, &value, secrets);
         }
