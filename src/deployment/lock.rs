@@ -194,7 +194,7 @@ mod tests {
         }
         fs::create_dir(&path).unwrap();
         refused();
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path.as_path(), rustix::fs::Mode::RWXU).unwrap();
         refused();
         assert_eq!(fs::read(other).unwrap(), b"theirs");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
