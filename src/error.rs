@@ -367,12 +367,10 @@ fn wrong_phase(operation: Operation, phase: Phase) -> String {
 fn preflight_message(checks: &[Check]) -> String {
     let failed: Vec<_> = checks.iter().filter(|c| c.is_failed()).collect();
     match failed.as_slice() {
-        [one] => format!("{}: {}", one.title, one.detail),
-        many => format!(
-            "{} checks failed: {}",
-            many.len(),
-            many.iter().map(|c| c.title.as_str()).collect::<Vec<_>>().join("; ")
-        ),
+        [one] => one.finding(),
+        many => {
+            format!("{} checks failed: {}", many.len(), many.iter().map(|c| c.subject()).collect::<Vec<_>>().join("; "))
+        }
     }
 }
 

@@ -1,20 +1,21 @@
 //! `doctor`: its arguments, and how they become a request.
 
-use clap::{ArgMatches, Command};
+use clap::{ArgGroup, ArgMatches, Command};
 
 use super::args::Globals;
 use super::flags::{config_arg, flag, is_set, provider_arg, simple};
 use super::runtime::until_signal;
 use super::{credentials, deploy, options, spec};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::DoctorReport;
 use crate::ops::doctor;
 use crate::ops::install_tools::{self, Consent};
-use crate::ui::Ui;
+use crate::ui::{Format, Ui};
 
 pub(super) fn command() -> Command {
     let command = simple(
         "doctor",
-        "Run every preflight check of a provider; change nothing",
+        "Run every preflight check of a provider; change nothing without --fix",
         "  exasol doctor\n  exasol doctor --cloud-provider libvirt --cluster-size 4\n  \
            exasol doctor --libvirt-uri qemu+ssh://me@server/system --json\n  exasol doctor --install-tools",
     )
@@ -25,23 +26,55 @@ pub(super) fn command() -> Command {
         "install-tools",
         "First fetch OpenTofu and ansible-core for this user, if they are missing; needs no root",
     ))
-    .arg(flag("yes", "Do not ask before fetching").short('y').requires("install-tools"));
+    .arg(flag("fix", "Show the commands that fix what was found, ask, run them, and check again"))
+    .arg(flag("yes", "Do not ask before fetching or fixing").short('y').requires("changes"))
+    .group(ArgGroup::new("changes").args(["install-tools", "fix"]).multiple(true));
     credentials::add(options::add(command))
 }
 
 pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let spec::Wanted { spec, release, credentials, warnings, .. } = spec::wanted(matches)?;
+    let wanted = spec::wanted(matches)?;
+    let (fix, yes) = (is_set(matches, "fix"), is_set(matches, "yes"));
     let offline = is_set(matches, "offline");
-    let confirm = |question: &str| ui.confirm(question);
-    let consent = if is_set(matches, "yes") { Consent::Given } else { Consent::Ask(&confirm) };
-    let install = is_set(matches, "install-tools").then_some(consent);
-    let report = until_signal(ui, async |context| {
-        warnings.into_iter().for_each(|warning| context.sink.warn(warning));
-        if let Some(consent) = install {
-            install_tools::run(context, &spec, consent).await?;
+    if fix && !yes && !ui.settings().terminal {
+        return Err(Error::Usage {
+            message: "--fix asks before it runs anything, and nobody is here to answer".into(),
+            hint: Some("on a terminal: exasol doctor --fix; without asking: exasol doctor --fix --yes".into()),
+        });
+    }
+    if is_set(matches, "install-tools") {
+        let confirm = |question: &str| ui.confirm(question);
+        let consent = if yes { Consent::Given } else { Consent::Ask(&confirm) };
+        until_signal(ui, async |context| install_tools::run(context, &wanted.spec, consent).await)?;
+    }
+    let check = || {
+        let spec::Wanted { spec, release, credentials, warnings, .. } = &wanted;
+        until_signal(ui, async |context| {
+            warnings.iter().for_each(|warning| context.sink.warn(warning.clone()));
+            doctor::run(context, spec.clone(), release, credentials, offline).await
+        })
+    };
+    let mut report = check()?;
+    if fix && !report.fix.is_empty() {
+        // Programs that read JSON get one result: the last.
+        if ui.settings().format == Format::Text {
+            ui.result(&report)?;
         }
-        doctor::run(context, spec, &release, &credentials, offline).await
-    })?;
+        let question = format!("Run {}?", if report.fix.len() == 1 { "this command" } else { "these commands" });
+        if yes || ui.confirm(&question) == Some(true) {
+            for command in &report.fix {
+                ui.note(&format!("$ {command}"));
+                until_signal(ui, async |_| doctor::fix(command).await)?;
+            }
+            report = check()?;
+        } else if ui.settings().format == Format::Text {
+            return Ok(exit_code(&report));
+        }
+    }
     ui.result(&report)?;
-    Ok(if report.ok { 0 } else { 4 })
+    Ok(exit_code(&report))
+}
+
+fn exit_code(report: &DoctorReport) -> u8 {
+    if report.ok { 0 } else { 4 }
 }

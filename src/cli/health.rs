@@ -57,6 +57,25 @@ pub(super) fn command() -> Command {
     )
 }
 
+/// A cluster that is not well answers slowly: c4 may take a minute while a node is gone. A person should see that
+/// something happens.
+async fn tell_that_it_works<T>(ui: &Ui, nodes: &str) -> T {
+    let mut waited = FIRST_WORD;
+    let mut text = format!("checking {nodes}: machine, SSH, disks, services, database …");
+    loop {
+        tokio::time::sleep(if waited == FIRST_WORD { FIRST_WORD } else { NEXT_WORD }).await;
+        if ui.settings().terminal {
+            ui.note(&text);
+        }
+        waited += NEXT_WORD;
+        text = format!("still checking {nodes}, for {} s …", waited.as_secs());
+    }
+}
+
+/// After this time a silence is felt, and is told how long it lasts.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+const NEXT_WORD: Duration = Duration::from_secs(15);
+
 /// The directory's own layer is no state of a cluster that one could wait for.
 fn layers() -> impl Iterator<Item = (&'static str, Layer)> {
     Layer::ALL.into_iter().filter(|layer| *layer != Layer::Record).map(|layer| (layer.as_str(), layer))
@@ -73,7 +92,13 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
         wait: upto.map(|layer| (layer, limit)),
         repair: is_set(matches, "repair"),
     };
-    let report = with_runtime(ui, async |context| health::run(context, request).await)?;
+    let nodes = health::node_names(&globals.deployment_dir).join(", ");
+    let report = with_runtime(ui, async |context| {
+        tokio::select! {
+            report = health::run(context, request) => report,
+            never = tell_that_it_works(ui, &nodes) => never,
+        }
+    })?;
     ui.result(&report)?;
     Ok(u8::from(!report.works_up_to(upto.unwrap_or(Layer::Record))))
 }

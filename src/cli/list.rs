@@ -15,7 +15,7 @@ pub(super) fn command() -> Command {
     simple(
         "list",
         "List all known deployments, each with its live status",
-        "  exasol list\n  exasol list --json\n  exasol list --prune",
+        "  exasol list\n  exasol list --all --json\n  exasol list --prune",
     )
     .after_help(
         "init adds a deployment to the list. If it was moved, or created by an older version, the next command that \
@@ -23,12 +23,17 @@ pub(super) fn command() -> Command {
     )
     .aliases(["ls", "ps"])
     .arg(probe_timeout())
+    .arg(flag("all", "List destroyed deployments too"))
     .arg(flag("prune", "Drop deployments whose directory is gone from the list; remove nothing else"))
 }
 
 pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let seconds = matches.get_one::<u64>("probe-timeout").copied().unwrap_or(5);
-    let request = ListRequest { deadline: Duration::from_secs(seconds), prune: is_set(matches, "prune") };
+    let request = ListRequest {
+        deadline: Duration::from_secs(seconds),
+        prune: is_set(matches, "prune"),
+        all: is_set(matches, "all"),
+    };
     let report = with_runtime(ui, async |context| list::run(context, request).await)?;
     ui.result(&report)?;
     Ok(0)

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::model::{Operation, Phase, quote};
+use crate::model::{Operation, Phase, in_dir};
 
 /// The operations that may run from `phase`. `destroy` always may: it works half-created, and a
 /// second one finds nothing to do.
@@ -128,7 +128,7 @@ pub struct Next {
 impl Next {
     /// The command for the deployment in `dir`, as it can be pasted into a shell.
     pub fn at(&self, dir: &Path) -> String {
-        format!("{} -d {}", self.command, quote(&dir.to_string_lossy()))
+        in_dir(self.command, dir)
     }
 
     pub const fn run(operation: Operation, why: &'static str) -> Next {
@@ -153,7 +153,7 @@ impl Next {
 pub fn next_commands(phase: Phase, running: bool) -> Vec<Next> {
     use Operation::{Deploy, Destroy, Start, Stop};
     if running {
-        return vec![Next::look("exasol status", "shows when it is done")];
+        return vec![Next::look("exasol logs --follow", "shows what it does, until it is done")];
     }
     match phase {
         Phase::Initialized => vec![Next::run(Deploy, "creates the cluster")],
@@ -167,11 +167,9 @@ pub fn next_commands(phase: Phase, running: bool) -> Vec<Next> {
             vec![Next::run(Deploy, "tries to connect again"), Next::run(Destroy, "removes the cluster")]
         }
         Phase::DatabaseReady => {
-            vec![Next::look("exasol info", "shows how to connect"), Next::run(Destroy, "removes the cluster")]
+            vec![Next::look("exasol info", "shows how to connect"), Next::look("exasol sql", "opens an SQL shell")]
         }
-        Phase::Stopped => {
-            vec![Next::run(Start, "starts the cluster"), Next::run(Destroy, "removes the cluster")]
-        }
+        Phase::Stopped => vec![Next::run(Start, "starts the cluster")],
         Phase::StopInProgress | Phase::StopFailed => {
             vec![Next::run(Stop, "tries to stop it again"), Next::run(Start, "starts the cluster")]
         }
@@ -290,7 +288,7 @@ mod tests {
     fn a_refusal_names_what_to_run_instead() {
         match allowed(Operation::Deploy, Phase::Stopped).unwrap_err() {
             Error::WrongPhase { operation: Operation::Deploy, phase: Phase::Stopped, next } => {
-                assert_eq!(next, ["exasol start", "exasol destroy"]);
+                assert_eq!(next, ["exasol start"]);
             }
             other => panic!("{other}"),
         }

@@ -22,6 +22,10 @@ pub struct Check {
     pub creatable: Option<String>,
 }
 
+/// Verbs with which a title begins to claim something.
+const CLAIMS: [&str; 11] =
+    [" is ", " are ", " answers", " runs ", " gives ", " starts ", " holds ", " opens ", " can be ", " has ", " must "];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +70,24 @@ impl Check {
         self
     }
 
+    /// What was checked, without the claim: "storage pool 'default'" of "storage pool 'default' is active", which a
+    /// failure disproves. A check that passed keeps its claim.
+    pub fn subject(&self) -> &str {
+        if self.status == CheckStatus::Ok {
+            return &self.title;
+        }
+        // A name in quotes may have any words.
+        let unquoted = |at: &usize| self.title[..*at].matches('\'').count() % 2 == 0;
+        let claim =
+            CLAIMS.iter().flat_map(|verb| self.title.match_indices(verb)).map(|(at, _)| at).filter(unquoted).min();
+        claim.map_or(self.title.as_str(), |at| &self.title[..at])
+    }
+
+    /// What is true: "storage pool 'default': it exists, but is not running".
+    pub fn finding(&self) -> String {
+        format!("{}: {}", self.subject(), self.detail)
+    }
+
     pub fn is_failed(&self) -> bool {
         self.status == CheckStatus::Failed
     }
@@ -76,4 +98,20 @@ impl Check {
 pub struct Outcome {
     pub checks: Vec<Check>,
     pub facts: super::Options,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_does_not_say_the_opposite_first() {
+        let failed = |title: &str| Check::failed("x", title, "no").finding();
+        assert_eq!(failed("storage pool 'default' is active"), "storage pool 'default': no");
+        assert_eq!(failed("hypervisor qemu:///system answers"), "hypervisor qemu:///system: no");
+        assert_eq!(failed("KVM runs guests"), "KVM: no");
+        assert_eq!(failed("storage pool 'what is it' has room"), "storage pool 'what is it': no");
+        assert_eq!(failed("Terraform or OpenTofu"), "Terraform or OpenTofu: no");
+        assert_eq!(Check::ok("x", "KVM runs guests", "a probe ran").finding(), "KVM runs guests: a probe ran");
+    }
 }

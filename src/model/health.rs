@@ -56,6 +56,9 @@ pub struct Issue {
     pub node: Option<String>,
     pub layer: Layer,
     pub severity: Severity,
+    /// The node whose error explains this one; absent for a cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows_from: Option<String>,
     pub detail: String,
     /// What to do, in words.
     pub hint: String,
@@ -83,12 +86,20 @@ pub struct NodeHealth {
     pub layers: BTreeMap<Layer, LayerState>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    /// No error among the issues.
+    Healthy,
+    Problems,
+}
+
 /// `health`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HealthReport {
-    /// `healthy`: no error among the issues; else `problems`.
-    pub status: &'static str,
+    pub status: HealthStatus,
     /// Its id.
     pub deployment: String,
     /// What people call it.

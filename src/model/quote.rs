@@ -1,5 +1,7 @@
 //! Words for a POSIX shell: for commands that a remote shell reads, and for text that people copy.
 
+use std::path::Path;
+
 /// `word` as one shell word: as it is when nothing in it is special, else in single quotes.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
@@ -19,6 +21,15 @@ where
     words.into_iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
+/// A command for the deployment in `root`, as it can be pasted into a shell. Who is in the directory names none,
+/// unless the environment names another.
+pub fn in_dir(command: &str, root: &Path) -> String {
+    if root == Path::new(".") && std::env::var_os("EXASOL_DEPLOYMENT_DIR").is_none() {
+        return command.to_owned();
+    }
+    format!("{command} -d {}", quote(&root.to_string_lossy()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -30,6 +41,13 @@ mod tests {
         assert_eq!(command_line(["ssh", "-F", "/a b/config", "n11", ""]), "ssh -F '/a b/config' n11 ''");
         assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!(quote("qemu:///system"), "qemu:///system");
+    }
+
+    #[test]
+    fn commands_can_be_pasted() {
+        assert_eq!(in_dir("exasol status", Path::new("a/b")), "exasol status -d a/b");
+        assert_eq!(in_dir("exasol status", Path::new("it's")), r"exasol status -d 'it'\''s'");
+        assert_eq!(in_dir("exasol status", Path::new(".")), "exasol status");
     }
 
     /// What a shell would make of it: quotes removed, nothing else special inside.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shown_path;
 use super::words::words;
-use super::{Check, Phase, Power, Probe};
+use super::{Check, NodeSize, Phase, Power, Probe, Status};
 
 /// The version of every JSON result's form.
 pub const SCHEMA: u32 = 1;
@@ -95,7 +95,8 @@ pub struct PermissionsReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatusReport {
     /// The phase, `interrupted`, or what the probes have shown.
-    pub status: String,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub status: Status,
     pub phase: Phase,
     /// When the phase and the other recorded facts were written; RFC 3339, UTC.
     pub recorded_at: String,
@@ -104,20 +105,56 @@ pub struct StatusReport {
     pub deployment: String,
     /// What people call it.
     pub name: String,
+    #[serde(serialize_with = "shown_path::one")]
+    #[cfg_attr(test, schemars(with = "PathBuf"))]
+    pub directory: PathBuf,
     pub provider: String,
     pub db_version: String,
     pub rehearsal: bool,
     pub cluster_size: u32,
+    /// What one node has; absent for a machine type that the catalogue does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_size: Option<NodeSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Who may reach SSH, SQL and the Admin UI. Empty: everybody.
+    pub allowed_cidrs: Vec<String>,
     pub nodes: Vec<NodeStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Holder>,
+    /// Where the operation that runs is, or where the last one was when it ended badly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepAt>,
+    /// When the last operation ended, or was heard of last; RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// When the cluster was last seen to work: by `deploy`, `start` or `health`; RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<String>,
     /// `init --update` has changed something that no deploy has applied yet.
     pub update_pending: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
     /// Commands to run next.
     pub next: Vec<String>,
+    /// What each of them does.
+    #[serde(skip)]
+    pub next_does: Vec<&'static str>,
     pub checked_in_ms: u64,
+}
+
+/// A step of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StepAt {
+    pub id: String,
+    /// For people: "install Exasol".
+    pub title: String,
+    /// From 1.
+    pub number: usize,
+    pub of: usize,
+    /// RFC 3339, UTC.
+    pub since: String,
 }
 
 impl StatusReport {
@@ -221,8 +258,26 @@ pub struct DestroyReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorReport {
     pub provider: String,
+    /// For how much it was checked: "3 nodes on libvirt: 16 GB, 4 CPUs and 150 GB of disk each; exasol-2025.1.8".
+    pub wanted: String,
     pub ok: bool,
     pub checks: Vec<Check>,
+    /// The commands among the advice of failed checks and warnings, in the order in which they are to be run. Those
+    /// that have to be chosen between are not among them.
+    pub fix: Vec<String>,
+}
+
+/// `info --for`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ClientReport {
+    /// Its id.
+    pub deployment: String,
+    /// What people call it.
+    pub name: String,
+    pub client: String,
+    /// As the client takes it: code, a connection string, or lines for a shell.
+    pub text: String,
 }
 
 /// `info`.
@@ -233,6 +288,12 @@ pub struct InfoReport {
     pub deployment: String,
     /// What people call it.
     pub name: String,
+    /// The command for what one client needs.
+    #[serde(skip)]
+    pub clients: String,
+    /// The command that shows the passwords.
+    #[serde(skip)]
+    pub show_password: String,
     pub rehearsal: bool,
     pub db_version: String,
     /// Where the files come from, and their checksums. Absent if this binary contains the files.
@@ -268,6 +329,8 @@ pub struct InfoReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeploymentsReport {
     pub deployments: Vec<KnownDeployment>,
+    /// Destroyed ones, which only `--all` lists.
+    pub destroyed_hidden: usize,
     /// What `--prune` has removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pruned: Vec<KnownDeployment>,
@@ -278,7 +341,7 @@ pub struct DeploymentsReport {
 }
 
 /// A directory that contains a deployment, or should contain one.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KnownDeployment {
     /// Its id.
@@ -296,10 +359,14 @@ pub struct KnownDeployment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_size: Option<u32>,
     /// As `status` has it; or `missing`, `broken`, `unknown`.
-    pub status: String,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     pub reason: String,
+    /// As `status` has it; RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,

@@ -101,6 +101,7 @@ impl Spec {
 
 /// What one node gets, once instance type and explicit options are resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeSize {
     pub memory_mb: u64,
     pub vcpus: u32,

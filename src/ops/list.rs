@@ -1,19 +1,20 @@
 //! `list`: every deployment that the index knows, and how it is now. Asks all of them at the same
 //! time, as `status` asks one; writes nothing but, with `--prune`, the index.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::blocking::blocking;
 use super::operation::{in_dir, millis};
 use super::status::{self, StatusRequest};
 use super::{Context, known};
 use crate::deployment::{Found, Index, IndexEntry, find_deployment};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, DeploymentsReport, KnownDeployment};
+use crate::model::{DeploymentId, DeploymentsReport, KnownDeployment, Phase, Status};
 use crate::providers;
 
 pub struct ListRequest {
@@ -21,14 +22,10 @@ pub struct ListRequest {
     pub deadline: Duration,
     /// Drops what has no directory any more.
     pub prune: bool,
+    /// Also lists destroyed deployments.
+    pub all: bool,
 }
 
-/// The directory that an entry names has gone.
-const MISSING: &str = "missing";
-/// The directory, or the entry, cannot be read.
-const BROKEN: &str = "broken";
-/// Something did not answer in time.
-const UNKNOWN: &str = "unknown";
 /// What is left after a deadline for reading files and putting results together.
 const SLACK: Duration = Duration::from_millis(500);
 
@@ -46,48 +43,85 @@ pub async fn run(context: &Context, request: ListRequest) -> Result<DeploymentsR
     };
     let entries = index.as_ref().map(Index::entries).transpose()?.unwrap_or_default();
     let mut pruned = Vec::new();
-    let read = join_all(entries.into_iter().map(async |(name, entry)| match entry {
-        Ok(entry) => rows_within(request.deadline, entry).await,
-        Err(error) => vec![Row::Fixed(Box::new(unreadable(&name, &error)), None)],
-    }));
     let mut looks = Vec::new();
-    for row in context.interrupt.run(read).await?.into_iter().flatten() {
-        match (row, &index) {
-            (Row::Fixed(row, directory), Some(index)) if request.prune => match drop_row(index, &row, directory)? {
-                true => pruned.push(*row),
-                false => looks.push(Row::Fixed(row, None)),
-            },
-            (row, _) => looks.push(row),
+    let deadline = request.deadline;
+    let found = join_all(entries.into_iter().map(|(name, entry)| async move {
+        match entry {
+            Ok(entry) => found(entry, deadline, rows).await,
+            Err(error) => vec![Row::Fixed(Box::new(unreadable(&name, &error)), None)],
+        }
+    }));
+    for rows in context.interrupt.run(found).await? {
+        for row in rows {
+            match (row, &index) {
+                (Row::Gone(row, directory), Some(index)) if request.prune => {
+                    drop_row(index, &row, Some(directory))?;
+                    pruned.push(*row);
+                }
+                (Row::Gone(..), _) => {}
+                (Row::Fixed(row, directory), Some(index)) if request.prune => match drop_row(index, &row, directory)? {
+                    true => pruned.push(*row),
+                    false => looks.push(Row::Fixed(row, None)),
+                },
+                (row, _) => looks.push(row),
+            }
         }
     }
     let asked = join_all(looks.into_iter().map(|row| look(context, row, request.deadline)));
     let answers = context.interrupt.run(asked).await?;
     let mut deployments: Vec<_> = answers.into_iter().flatten().collect();
+    let all = deployments.len();
+    deployments.retain(|row| request.all || row.status != Phase::Destroyed.into());
+    let destroyed_hidden = all - deployments.len();
     deployments.sort_by(|a, b| (&a.created, &a.name, &a.directory).cmp(&(&b.created, &b.name, &b.directory)));
-    Ok(DeploymentsReport { next: next(&deployments), deployments, pruned, warnings, checked_in_ms: millis(since) })
+    let next = next(&deployments, destroyed_hidden);
+    Ok(DeploymentsReport { next, deployments, destroyed_hidden, pruned, warnings, checked_in_ms: millis(since) })
 }
 
 /// A line of the list, before anybody was asked.
 enum Row {
     /// Nobody need be asked. With the directory that the index is told to forget.
     Fixed(Box<KnownDeployment>, Option<PathBuf>),
+    /// Nothing is missing: not worth a line, but the index may forget the directory.
+    Gone(Box<KnownDeployment>, PathBuf),
     Ask(Box<KnownDeployment>),
 }
 
-/// As [`rows`]: a directory on a network file system whose server has gone is waited for no longer than a machine.
-async fn rows_within(limit: Duration, entry: IndexEntry) -> Vec<Row> {
-    let silent = KnownDeployment {
-        name: entry.deployment.to_string(),
-        directory: entry.directory.clone(),
+/// The rows of an entry. A directory on a file system that does not answer must not keep the others waiting: the
+/// thread that looks there is left alone.
+async fn found(
+    entry: IndexEntry,
+    deadline: Duration,
+    rows: impl FnOnce(IndexEntry) -> Vec<Row> + Send + 'static,
+) -> Vec<Row> {
+    let silent =
+        KnownDeployment { status: Status::Unknown, reason: silence(deadline), ..known(&entry, &entry.directory) };
+    let looked = timeout(deadline, spawn_blocking(move || rows(entry))).await;
+    looked.ok().and_then(|looked| looked.ok()).unwrap_or_else(|| vec![Row::Fixed(Box::new(silent), None)])
+}
+
+fn silence(deadline: Duration) -> String {
+    format!("its directory does not answer within {} s", deadline.as_secs())
+}
+
+/// What an entry tells by itself.
+fn known(entry: &IndexEntry, directory: &Path) -> KnownDeployment {
+    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
+    KnownDeployment {
+        deployment: entry.deployment.to_string(),
+        name: name.unwrap_or_else(|| entry.deployment.to_string()),
+        directory: directory.to_owned(),
         provider: entry.provider.clone(),
+        db_version: None,
+        rehearsal: false,
+        cluster_size: None,
+        status: Status::Unknown,
+        phase: None,
+        reason: String::new(),
+        since: None,
         created: Some(entry.created.clone()),
-        status: UNKNOWN.into(),
-        reason: format!("its directory could not be read within {} s", limit.as_secs()),
-        ..KnownDeployment::default()
-    };
-    match timeout(limit, blocking(move || Ok(rows(entry)))).await {
-        Ok(Ok(rows)) => rows,
-        Ok(Err(_)) | Err(_) => vec![Row::Fixed(Box::new(silent), None)],
+        copies: Vec::new(),
+        next: Vec::new(),
     }
 }
 
@@ -98,14 +132,7 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
     let here: Vec<_> = all.iter().zip(&found).filter(|(_, f)| matches!(f, Found::Here)).map(|(d, _)| d).collect();
     let mut rows = Vec::new();
     for (directory, found) in all.iter().zip(&found) {
-        let mut row = KnownDeployment {
-            deployment: entry.deployment.to_string(),
-            name: entry.deployment.to_string(),
-            directory: directory.clone(),
-            provider: entry.provider.clone(),
-            created: Some(entry.created.clone()),
-            ..KnownDeployment::default()
-        };
+        let mut row = known(&entry, directory);
         match found {
             Found::Here => {
                 row.copies = here.iter().filter(|other| **other != directory).map(|d| (*d).clone()).collect();
@@ -113,11 +140,10 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
             }
             // Destroyed and removed, or a copy that has gone: nothing is missing.
             Found::Gone(_) if entry.destroyed || !here.is_empty() => {
-                row.status = String::new();
-                rows.push(Row::Fixed(Box::new(row), Some(directory.clone())));
+                rows.push(Row::Gone(Box::new(row), directory.clone()));
             }
             Found::Gone(other) => {
-                row.status = MISSING.into();
+                row.status = Status::Missing;
                 row.reason = match other {
                     Some(id) => format!("the directory holds another deployment, {id}"),
                     None => "there is no deployment any more; if it was moved, exasol deploy in the new directory \
@@ -127,7 +153,7 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
                 rows.push(Row::Fixed(Box::new(row), Some(directory.clone())));
             }
             Found::Broken(error) => {
-                row.status = BROKEN.into();
+                row.status = Status::Broken;
                 row.reason = error.to_string();
                 rows.push(Row::Fixed(Box::new(row), None));
             }
@@ -141,9 +167,18 @@ fn unreadable(name: &str, error: &Error) -> KnownDeployment {
     KnownDeployment {
         deployment: name.to_owned(),
         name: name.to_owned(),
-        status: BROKEN.into(),
+        directory: PathBuf::new(),
+        provider: String::new(),
+        db_version: None,
+        rehearsal: false,
+        cluster_size: None,
+        status: Status::Broken,
+        phase: None,
         reason: error.to_string(),
-        ..KnownDeployment::default()
+        since: None,
+        created: None,
+        copies: Vec::new(),
+        next: Vec::new(),
     }
 }
 
@@ -160,19 +195,23 @@ fn is_unreadable(row: &KnownDeployment) -> bool {
     row.directory.as_os_str().is_empty()
 }
 
-/// None: nothing worth a row.
 async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDeployment> {
     let mut row = match row {
-        Row::Fixed(row, _) => return (!row.status.is_empty()).then_some(*row),
+        Row::Gone(..) => return None,
+        Row::Fixed(row, _) => return Some(*row),
         Row::Ask(row) => *row,
     };
     let request = StatusRequest { deadline, ..StatusRequest::usual(&row.directory) };
-    let asked = timeout(deadline + SLACK, status::run(context, &request)).await;
-    match asked {
-        Ok(Ok(report)) => {
+    let context = context.clone();
+    // In a thread of its own: a read from a file system that does not answer cannot be given up.
+    let here = Handle::current();
+    let asking = spawn_blocking(move || here.block_on(status::run(&context, &request)));
+    match timeout(deadline + SLACK, asking).await {
+        Ok(Ok(Ok(report))) => {
             row.status = report.status;
             row.reason = report.reason;
             row.name = report.name;
+            row.since = report.last_error.map(|error| error.at).or(report.since);
             row.provider = report.provider;
             row.phase = Some(report.phase);
             row.db_version = Some(report.db_version);
@@ -180,28 +219,52 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
             row.cluster_size = Some(report.cluster_size);
             row.next = report.next;
         }
-        Ok(Err(error)) => {
-            row.status = BROKEN.into();
+        Ok(Ok(Err(error))) => {
+            row.status = Status::Broken;
             row.reason = error.to_string();
         }
-        Err(_) => {
-            row.status = UNKNOWN.into();
-            row.reason = format!("no answer within {} s", deadline.as_secs());
+        Ok(Err(_)) | Err(_) => {
+            row.status = Status::Unknown;
+            row.reason = silence(deadline);
         }
     }
     Some(row)
 }
 
-fn next(deployments: &[KnownDeployment]) -> Vec<String> {
-    if deployments.is_empty() {
+fn next(deployments: &[KnownDeployment], destroyed: usize) -> Vec<String> {
+    if deployments.is_empty() && destroyed == 0 {
         return vec![format!("exasol init --cloud-provider {} -d DIR", providers::DEFAULT)];
     }
     let mut next = Vec::new();
-    if deployments.iter().any(|row| row.status == MISSING || is_unreadable(row)) {
+    if deployments.iter().any(|row| row.status == Status::Missing || is_unreadable(row)) {
         next.push("exasol list --prune".to_owned());
     }
-    if let Some(row) = deployments.iter().find(|row| row.status == BROKEN && !is_unreadable(row)) {
+    if let Some(row) = deployments.iter().find(|row| row.status == Status::Broken && !is_unreadable(row)) {
         next.push(in_dir("exasol status", &row.directory));
     }
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_directory_that_does_not_answer_is_a_row_of_its_own() {
+        let entry: IndexEntry = serde_json::from_value(serde_json::json!({
+            "schema": 1, "deployment": "exasol-0001abff", "directory": "/mnt/dead/duo", "provider": "libvirt",
+            "created": "2026-01-02T03:04:05Z",
+        }))
+        .unwrap();
+        // As a file on a dead NFS mount: nothing ever comes.
+        let (_keep, never) = std::sync::mpsc::channel::<()>();
+        let hung = move |_| {
+            let _ = never.recv();
+            Vec::new()
+        };
+        let rows = found(entry, Duration::from_millis(1), hung).await;
+        let [Row::Fixed(row, None)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+        assert_eq!((row.status, row.name.as_str()), (Status::Unknown, "duo"));
+        assert!(row.reason.contains("does not answer"), "{}", row.reason);
+    }
 }

@@ -15,7 +15,8 @@ use crate::deployment::transitions;
 use crate::deployment::{DeploymentDir, Locked, OpLog, Trouble};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink, StepInfo, StepOutcome};
-use crate::model::{DbVersion, LastError, Operation, Phase, quote};
+pub(super) use crate::model::in_dir;
+use crate::model::{DbVersion, LastError, Operation, Phase};
 use crate::signal::{Interrupt, Interrupted};
 use crate::tools::scratch;
 
@@ -265,15 +266,9 @@ fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Resul
     work.dir.ended(phase, trouble)
 }
 
-/// Completes a command that `status` or an error names with the directory it is for.
-pub(super) fn in_dir(command: &str, root: &Path) -> String {
-    format!("{command} -d {}", quote(&root.to_string_lossy()))
-}
-
 /// What a node's script says, whose commands do not know the deployment's directory.
 pub(super) fn mendable(said: &str, root: &Path) -> String {
-    let there = quote(&root.to_string_lossy());
-    said.replace("exasol ssh ", &format!("exasol ssh -d {there} "))
+    said.replace("exasol ssh ", &format!("{} ", in_dir("exasol ssh", root)))
 }
 
 /// What deploy `does`, as words and the first command in them: from some phases start has to come before.
@@ -293,9 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_can_be_pasted() {
-        assert_eq!(in_dir("exasol status", Path::new("a/b")), "exasol status -d a/b");
-        assert_eq!(in_dir("exasol status", Path::new("it's")), r"exasol status -d 'it'\''s'");
+    fn commands_of_a_node_get_the_directory() {
         let said = "waiting: n11=c. exasol ssh n11-cos -- confd_client db_stop; exasol ssh n11-cos -- true";
         let expected =
             "waiting: n11=c. exasol ssh -d a/b n11-cos -- confd_client db_stop; exasol ssh -d a/b n11-cos -- true";

@@ -3,7 +3,7 @@
 use crate::catalog;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{DbVersion, InvalidValue};
+use crate::model::{DbVersion, InvalidValue, NodeSize};
 use crate::providers::{self, Provider};
 
 /// The deployment's provider.
@@ -29,6 +29,12 @@ pub(super) fn version(dir: &DeploymentDir) -> Result<&DbVersion> {
 /// Whether it has a stand-in in the place of a database.
 pub(super) fn is_rehearsal(dir: &DeploymentDir) -> bool {
     version(dir).is_ok_and(|version| version.rehearsal)
+}
+
+/// What one node has, by what is recorded; None where nothing tells it.
+pub(super) fn node_size(dir: &DeploymentDir) -> Option<NodeSize> {
+    let state = dir.state();
+    (provider(dir).ok()?.size)(&state.spec, &state.facts).ok()?
 }
 
 fn broken(dir: &DeploymentDir, what: &str, value: &str, problem: &str) -> Error {

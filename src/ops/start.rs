@@ -91,7 +91,7 @@ async fn addresses(work: &mut Work, now: &[Node]) -> Result<()> {
         return Ok(());
     }
     if !work.version()?.rehearsal {
-        let again = in_dir("exasol start", work.dir.root());
+        let again = in_dir("exasol start", work.dir.named());
         return Err(Error::other(refusal(&text(&moved), &keep(work, &moved), &again)));
     }
     work.detail(text(&moved));
@@ -183,8 +183,8 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                 hint: Some(format!(
                     "examine the nodes: {}; the services' own messages: {} -- sudo journalctl -u c4 -u \
                     c4_cloud_command",
-                    in_dir("exasol health", work.dir.root()),
-                    in_dir(&format!("exasol ssh {}", first.plan.name), work.dir.root())
+                    in_dir("exasol health", work.dir.named()),
+                    in_dir(&format!("exasol ssh {}", first.plan.name), work.dir.named())
                 )),
             });
         }

@@ -121,7 +121,7 @@ async fn refuse_halted(work: &Work) -> Result<()> {
     let spec = &work.dir.state().spec;
     let plans = work.cluster.nodes.iter().filter(|plan| halted.iter().any(|m| m.node == plan.name));
     let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(spec, plan).ok()).collect();
-    let again = in_dir("exasol stop", work.dir.root());
+    let again = in_dir("exasol stop", work.dir.named());
     Err(Error::other(format!(
         "{} is {}; let go on, it was paused again, so it cannot shut down: fix that and run {again}, or cut it off as if \
          its plug were pulled ({}) and then run {again}",

@@ -36,7 +36,7 @@ const MAX_KEPT_CHARS: usize = 10_000;
 /// How long an unused connection stays open should we die before we close it.
 const PERSIST: &str = "30s";
 const PLAYBOOK: &str = "ansible-playbook";
-const INSTALL: &str = "install it: pipx install ansible-core (or your distribution's package ansible-core)";
+const INSTALL: &str = "pipx install ansible-core   # or your distribution's package ansible-core";
 
 /// A usable Ansible on this machine.
 #[derive(Debug, Clone)]

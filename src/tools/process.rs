@@ -313,6 +313,28 @@ impl Tool {
         }
     }
 
+    /// Runs a program that people see and may have to answer: it stays in our process group, so that it may read the
+    /// terminal (sudo asks for a password there) and gets Ctrl-C itself. What it prints goes to our standard error.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] for another exit status than 0; [`Error::Timeout`]; [`Error::Io`]. Dropping the future kills it.
+    pub async fn run_on_terminal(self, limit: Duration) -> Result<()> {
+        let (tool, command) = (self.name(), self.command_text());
+        let context = format!("cannot run {}", self.program.display());
+        let output =
+            std::io::stderr().as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate a descriptor"))?;
+        let mut inner = tokio::process::Command::from(self.command());
+        let mut child = inner.stdout(output).kill_on_drop(true).spawn().map_err(Error::io(context.clone()))?;
+        match tokio::time::timeout(limit, child.wait()).await {
+            Err(_) => Err(timeout(command, limit, None)),
+            Ok(Err(error)) => Err(Error::io(context)(error)),
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => {
+                Err(Output { status, stdout: Vec::new(), stderr: Vec::new(), tool, command }.into_error(Vec::new()))
+            }
+        }
+    }
+
     /// Starts a program for as long as somebody talks to it by its stdin and stdout; dropped, its group is killed.
     pub(super) fn converse(self, stderr: Stdio) -> Result<Child> {
         self.spawn(Stdio::piped(), Stdio::piped(), stderr, Signal::KILL)

@@ -338,10 +338,10 @@ mod tests {
         ];
         insta::assert_snapshot!(text(&Error::Preflight { checks }), @r"
         error: 2 of 3 checks failed
-          failed   storage pool 'default' is active
+          failed   storage pool 'default'
                      cause: it is not running
                      fix:   virsh pool-start default
-          failed   ansible-core is installed
+          failed   ansible-core
                      cause: not found on PATH
                      fix:   sudo apt-get install ansible-core
         hint: fix what failed and run the command again; exasol doctor shows all checks

@@ -18,6 +18,7 @@ mod json;
 mod line_editor;
 mod live;
 mod log;
+mod look;
 mod page;
 mod plain;
 mod prompt;
@@ -33,6 +34,7 @@ mod settings;
 mod story;
 mod stream;
 mod style;
+mod table;
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -52,6 +54,7 @@ pub use report::Report;
 pub use settings::{ColorChoice, Environment, Flags, Format, Settings};
 
 use drawer::Drawer;
+use look::Look;
 use page::Page;
 use sanitize::{clean, clean_output};
 use screen::Screen;
@@ -137,7 +140,7 @@ impl Ui {
             Format::Json => json::result(to_json(report)?),
             Format::Text => {
                 report.warnings().iter().for_each(|warning| self.warning(warning));
-                page(report, self.settings().stdout_colors)
+                page(report, self.look())
             }
         };
         self.print(&text)
@@ -148,6 +151,19 @@ impl Ui {
         let Some(file) = &self.result_file else { return Ok(()) };
         let written = result_file::write(file, &json::result(to_json(report)?));
         written.map_err(Error::io(format!("the result could not be written to {}", file.display())))
+    }
+
+    /// How standard output is looked at, now: a window may have another size than before.
+    fn look(&self) -> Look {
+        let settings = self.settings();
+        let reported = settings.stdout_terminal.then(|| console::Term::stdout().size_checked()).flatten();
+        Look {
+            colors: settings.stdout_colors,
+            columns: reported.and_then(|(_, columns)| Look::columns(columns)),
+            verbose: settings.verbose,
+            home: std::env::home_dir(),
+            now: jiff::ZonedDateTime::now(),
+        }
     }
 
     /// A result set in the form that `sql --format` asks for; JSON if `--output json` does.
@@ -328,8 +344,8 @@ impl Ui {
     }
 }
 
-fn page<R: Report + ?Sized>(report: &R, colors: bool) -> String {
-    let mut page = Page::new(colors);
+fn page<R: Report + ?Sized>(report: &R, look: Look) -> String {
+    let mut page = Page::with(look);
     report.text(&mut page);
     page.into_text()
 }

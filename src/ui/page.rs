@@ -1,48 +1,58 @@
 //! A text for people, built line by line. Every value is made harmless on its way in.
+//!
+//! On a terminal, sentences are wrapped at words, and tables made to fit. Commands and values are never broken, because
+//! people copy them. Elsewhere a line is a line.
 
-use comfy_table::{CellAlignment, Table};
 use console::measure_text_width;
+use textwrap::core::display_width;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use crate::model::{Check, CheckStatus};
 
+use super::look::Look;
 use super::sanitize::{clean, clean_output};
 use super::style::{Paint, Tone};
-
-/// Space between two columns.
-const GAP: u16 = 2;
+use super::table;
+pub(super) use super::table::{Cell, Column};
 
 pub struct Page {
     text: String,
     paint: Paint,
-}
-
-/// A column's heading and the side to which its cells lean.
-pub(super) struct Column<'a> {
-    pub heading: &'a str,
-    pub right: bool,
-}
-
-impl<'a> Column<'a> {
-    pub fn left(heading: &'a str) -> Self {
-        Self { heading, right: false }
-    }
-
-    pub fn right(heading: &'a str) -> Self {
-        Self { heading, right: true }
-    }
+    look: Look,
 }
 
 impl Page {
+    /// For a stream that is no terminal, or of which nobody knows how wide it is.
     pub(super) fn new(colors: bool) -> Self {
-        Self { text: String::new(), paint: Paint::new(colors) }
+        Self::with(Look { colors, ..Look::default() })
+    }
+
+    pub(super) fn with(look: Look) -> Self {
+        Self { text: String::new(), paint: Paint::new(look.colors), look }
+    }
+
+    pub(super) fn look(&self) -> &Look {
+        &self.look
     }
 
     pub(super) fn into_text(self) -> String {
         self.text
     }
 
+    /// A value or a command: never wrapped.
     pub(super) fn line(&mut self, text: &str) {
         self.push(&clean(text));
+    }
+
+    /// A sentence; where it is wrapped, the other lines are indented by so much.
+    pub(super) fn sentence(&mut self, text: &str, indent: usize) {
+        self.wrapped(&clean(text), indent);
+    }
+
+    /// As [`Page::sentence`], in a tone.
+    pub(super) fn toned(&mut self, tone: Tone, text: &str) {
+        let lines: Vec<_> = self.wrap(&clean(text), 0).iter().map(|line| self.paint.paint(tone, line)).collect();
+        lines.iter().for_each(|line| self.push(line));
     }
 
     /// A text of this program's own, as it is: a script, for example.
@@ -53,16 +63,25 @@ impl Page {
     /// A line whose first words carry its meaning: `database_ready`, `error:`.
     pub(super) fn headline(&mut self, tone: Tone, words: &str, rest: &str) {
         let words = self.paint.paint(tone, &clean(words));
-        self.push(&format!("{words} {}", clean(rest)));
+        self.wrapped(&format!("{words} {}", clean(rest)), 0);
+    }
+
+    /// A sentence after a mark in a tone: `  ✗ the daemon is not running`.
+    pub(super) fn marked(&mut self, tone: Tone, mark: &str, text: &str, indent: usize) {
+        let mark = self.paint.paint(tone, mark);
+        let mut lines = text.lines().map(clean_output);
+        self.wrapped(&format!("  {mark} {}", lines.next().unwrap_or_default()), indent);
+        lines.for_each(|line| self.wrapped(&format!("{}{line}", " ".repeat(indent)), indent));
     }
 
     /// A headline whose rest may have several lines (a program's diagnostic): the others are indented.
     pub(super) fn paragraph(&mut self, tone: Tone, label: &str, text: &str) {
         let mut lines = text.lines().map(clean_output).filter(|line| !line.is_empty());
-        self.headline(tone, label, &lines.next().unwrap_or_default());
-        let indent = " ".repeat(label.chars().count() + 1);
+        let width = display_width(label) + 1;
+        let label = self.paint.paint(tone, &clean(label));
+        self.wrapped(&format!("{label} {}", lines.next().unwrap_or_default()), width);
         for line in lines {
-            self.push(&format!("{indent}{line}"));
+            self.wrapped(&format!("{}{line}", " ".repeat(width)), width);
         }
     }
 
@@ -131,20 +150,21 @@ impl Page {
         }
     }
 
-    /// Rows below headings, without lines around them and never wrapped.
+    /// Rows below headings, without lines around them.
     pub(super) fn table(&mut self, columns: &[Column], rows: &[Vec<String>]) {
-        let mut table = Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(columns.iter().map(|column| clean(column.heading).into_owned()).collect::<Vec<_>>());
-        table.add_rows(rows.iter().map(|row| row.iter().map(|cell| clean(cell).into_owned()).collect::<Vec<_>>()));
-        for (column, shown) in columns.iter().zip(table.column_iter_mut()) {
-            shown.set_padding((0, GAP));
-            if column.right {
-                shown.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        for line in table.lines() {
-            self.push(line.trim_end());
+        let cells: Vec<Vec<_>> = rows.iter().map(|row| row.iter().cloned().map(Cell::from).collect()).collect();
+        self.cells(columns, &cells);
+    }
+
+    /// As [`Page::table`], with colors.
+    pub(super) fn cells(&mut self, columns: &[Column], rows: &[Vec<Cell>]) {
+        let harmless = |cell: &Cell| Cell { text: clean(&cell.text).into_owned(), tone: cell.tone };
+        let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(harmless).collect()).collect();
+        // The headings may come from a database.
+        let headings: Vec<_> = columns.iter().map(|column| clean(column.heading).into_owned()).collect();
+        let columns: Vec<_> = columns.iter().zip(&headings).map(|(column, heading)| column.headed(heading)).collect();
+        for line in table::lines(&columns, &rows, self.look.columns, self.paint) {
+            self.push(&line);
         }
     }
 
@@ -157,16 +177,15 @@ impl Page {
             CheckStatus::Skipped => (Tone::Faint, "skipped"),
         };
         let word = self.paint.paint(tone, &format!("{word:7}"));
-        let title = clean(&check.title).into_owned();
         if check.is_failed() || !check.fix.is_empty() {
-            self.push(&format!("  {word}  {title}"));
+            self.push(&format!("  {word}  {}", clean(check.subject())));
             self.check_details("cause:", [check.detail.as_str()]);
             self.check_details("fix:  ", check.fix.iter().map(String::as_str));
             if check.creatable.is_some() {
                 self.check_details("or:   ", ["let init do it with --create-missing"]);
             }
         } else {
-            self.push(&format!("  {word}  {title}: {}", clean(&check.detail)));
+            self.push(&format!("  {word}  {}", clean(&check.finding())));
         }
     }
 
@@ -176,6 +195,24 @@ impl Page {
             let label = if index == 0 { label } else { "      " };
             self.push(&format!("             {label} {}", clean_output(line)));
         }
+    }
+
+    fn wrapped(&mut self, line: &str, indent: usize) {
+        for line in self.wrap(line, indent) {
+            self.push(&line);
+        }
+    }
+
+    /// A clean line at its words; colors in it take no room.
+    fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
+        let Some(width) = self.look.text_width() else { return vec![line.to_owned()] };
+        let indent = " ".repeat(indent);
+        let options = Options::new(width)
+            .break_words(false)
+            .word_separator(WordSeparator::AsciiSpace)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .subsequent_indent(&indent);
+        textwrap::wrap(line, options).into_iter().map(|line| line.into_owned()).collect()
     }
 
     fn push(&mut self, line: &str) {
@@ -225,12 +262,26 @@ mod tests {
         });
         insta::assert_snapshot!(text, @r"
           ok       libvirt answers: 9.0.0 at qemu:///system
-          failed   storage pool 'default' is active
+          failed   storage pool 'default'
                      cause: it exists, but is not running
                      fix:   virsh pool-start default
                             virsh pool-autostart default
                      or:    let init do it with --create-missing
-          skipped  the pool has room: the pool is not active
+          skipped  the pool: the pool is not active
+        ");
+    }
+
+    #[test]
+    fn sentences_are_wrapped_at_words_and_commands_are_not() {
+        let mut page = Page::with(Look { columns: Some(40), colors: true, ..Look::default() });
+        page.paragraph(Tone::Bad, "error:", "the storage pool 'default' is not running, and --libvirt-pool names it");
+        page.next(&["exasol deploy -d /home/eva/clusters/of/the/team/prod --libvirt-pool default"]);
+        let bare: Vec<_> = page.into_text().lines().map(clean_output).collect();
+        insta::assert_snapshot!(bare.join("\n"), @r"
+        error: the storage pool 'default' is not
+               running, and --libvirt-pool names
+               it
+        next: exasol deploy -d /home/eva/clusters/of/the/team/prod --libvirt-pool default
         ");
     }
 

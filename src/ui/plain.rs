@@ -190,7 +190,7 @@ impl Lines {
 /// A check's warning, and below it the commands that fix the cause.
 pub(super) fn check_warning(check: &Check) -> Option<String> {
     let fix: String = check.fix.iter().map(|command| format!("\nfix: {command}")).collect();
-    (check.status == CheckStatus::Warning).then(|| format!("{}: {}{fix}", check.title, check.detail))
+    (check.status == CheckStatus::Warning).then(|| format!("{}{fix}", check.finding()))
 }
 
 /// What happens after a signal: the first lets everything end in order.

@@ -78,54 +78,103 @@ pub fn html_report() -> HtmlReport {
 
 pub fn status_ready() -> StatusReport {
     StatusReport {
-        status: "database_ready".into(),
+        status: Phase::DatabaseReady.into(),
         phase: Phase::DatabaseReady,
-        recorded_at: "2026-01-02T03:00:00Z".into(),
-        update_pending: false,
-        reason: "SQL answers on every node".into(),
+        recorded_at: "2026-01-02T00:04:05Z".into(),
+        reason: "SQL answers on 2 of 2 nodes".into(),
         deployment: ID.into(),
         name: NAME.into(),
+        directory: "/home/eva/demo".into(),
         provider: "libvirt".into(),
         db_version: "rehearsal".into(),
         rehearsal: true,
         cluster_size: 2,
+        node_size: Some(NodeSize { memory_mb: 1536, vcpus: 1 }),
+        instance_type: None,
+        allowed_cidrs: vec![],
+        update_pending: true,
         nodes: vec![
-            node("n11", Power::Running, Some("192.168.122.71"), Probe::ok(31), Probe::ok(44)),
-            node("n12", Power::Running, Some("192.168.122.172"), Probe::ok(33), Probe::ok(40)),
+            node("n11", Power::Running, Some("192.168.122.71"), Probe::ok(3), Probe::ok(41)),
+            node("n12", Power::Running, Some("192.168.122.172"), Probe::ok(4), Probe::ok(40)),
         ],
         operation: None,
+        step: None,
+        since: Some("2026-01-02T00:04:05.000Z".into()),
+        last_good: Some("2026-01-02T00:04:05.000Z".into()),
         last_error: None,
-        next: vec!["exasol info".into(), "exasol sql -c 'SELECT 1'".into()],
+        next: vec!["exasol info -d demo".into(), "exasol sql -d demo".into()],
+        next_does: vec!["shows how to connect", "opens an SQL shell"],
         checked_in_ms: 412,
+    }
+}
+
+/// One machine of two is off.
+pub fn status_degraded() -> StatusReport {
+    let mut report = status_ready();
+    report.status = Status::Degraded;
+    report.reason = "n12 is off".into();
+    report.update_pending = false;
+    report.nodes[1].vm = Power::Off;
+    report.nodes[1].ssh = Probe::not_probed("its machine is off");
+    report.nodes[1].sql = Probe::not_probed("its machine is off");
+    report.last_good = Some("2026-01-02T01:14:00Z".into());
+    report.next = vec!["exasol start -d demo".into(), "exasol health -d demo".into()];
+    report.next_does = vec!["switches on and connects what was lost", "examines every layer of every node"];
+    report
+}
+
+/// An operation is at work.
+pub fn status_running() -> StatusReport {
+    StatusReport {
+        status: Phase::DeployInProgress.into(),
+        phase: Phase::DeployInProgress,
+        reason: "an operation is running".into(),
+        update_pending: false,
+        nodes: vec![node("n11", Power::Absent, None, Probe::not_probed("no address is known"), Probe::not_probed("x"))],
+        operation: Some(Holder {
+            operation: "deploy".into(),
+            pid: 8598,
+            host: "desk".into(),
+            since: "2026-01-02T01:57:00Z".into(),
+        }),
+        step: Some(StepAt {
+            id: "install".into(),
+            title: "install Exasol".into(),
+            number: 7,
+            of: 10,
+            since: "2026-01-02T01:58:30.000Z".into(),
+        }),
+        next: vec!["exasol logs --follow -d demo".into()],
+        next_does: vec!["shows what it does, until it is done"],
+        ..status_ready()
     }
 }
 
 pub fn status_interrupted() -> StatusReport {
     let refused = Probe { state: ProbeState::Refused, reason: Some("connection refused".into()), ms: 2 };
     StatusReport {
-        status: "interrupted".into(),
+        status: Status::Interrupted,
         phase: Phase::DeployInProgress,
-        reason: "deploy was ended before it was done".into(),
+        reason:
+            "deploy was begun, but nothing is working on it any more; now: n12 is missing; SQL answers on 0 of 2 nodes"
+                .into(),
         rehearsal: false,
         db_version: "exasol-2025.1.8".into(),
+        allowed_cidrs: vec!["192.0.2.0/24".into()],
         nodes: vec![
             node("n11", Power::Running, Some("192.168.122.71"), refused, Probe::not_probed("SSH does not answer")),
             node("n12", Power::Missing, None, Probe::not_probed("no machine"), Probe::not_probed("no machine")),
         ],
-        operation: Some(Holder {
-            operation: "terraform".into(),
-            pid: 4711,
-            host: "desk".into(),
-            since: "2026-01-02T03:04:05Z".into(),
-        }),
+        step: status_running().step,
         last_error: Some(LastError {
             operation: "deploy".into(),
             code: "tool_failed".into(),
             message: "terraform failed (exit status 1): pool is full\n  on main.tf line 3".into(),
-            at: "2026-01-02T03:00:00Z".into(),
+            at: "2026-01-02T01:48:00Z".into(),
             log: Some("logs/20260102T025900Z-deploy".into()),
         }),
         next: vec!["exasol deploy".into(), "exasol destroy".into()],
+        next_does: vec!["resumes where it was interrupted", "removes what exists"],
         checked_in_ms: 5000,
         ..status_ready()
     }
@@ -244,13 +293,25 @@ pub fn destroy_dry_run() -> DestroyReport {
 }
 
 pub fn doctor() -> DoctorReport {
-    DoctorReport { provider: "libvirt".into(), ok: false, checks: checks() }
+    DoctorReport {
+        provider: "libvirt".into(),
+        wanted: "1 node on libvirt: 4 GB, 2 CPUs and 150 GB of disk; exasol-2025.1.8".into(),
+        ok: false,
+        checks: checks(),
+        fix: vec![
+            "virsh --connect qemu:///system pool-start default".into(),
+            "sudo chmod 660 /dev/kvm".into(),
+            "sudo chgrp kvm /dev/kvm".into(),
+        ],
+    }
 }
 
 pub fn info() -> InfoReport {
     InfoReport {
         deployment: ID.into(),
         name: NAME.into(),
+        clients: "exasol info --for pyexasol -d demo   (or dbeaver, exaplus, jdbc, odbc, env)".into(),
+        show_password: "exasol info --show-password -d demo".into(),
         rehearsal: true,
         db_version: "rehearsal".into(),
         release: None,
@@ -263,12 +324,21 @@ pub fn info() -> InfoReport {
         certificate_fingerprint: Some(FINGERPRINT.into()),
         license: Some("10 GiB of raw data built in; yours: exasol license show".into()),
         jdbc: format!("jdbc:exa:192.168.122.71/{FINGERPRINT}:8563;user=sys"),
-        odbc: format!("DRIVER=EXASolution;EXAHOST=192.168.122.71/{FINGERPRINT}:8563;UID=sys"),
+        odbc: format!("DRIVER={{Exasol}};EXAHOST=192.168.122.71/{FINGERPRINT}:8563;UID=sys"),
         dsn: "192.168.122.71:8563".into(),
         admin_ui: "https://192.168.122.71:8443".into(),
         admin_ui_password: None,
         ssh: "exasol ssh n11".into(),
         tunnel: None,
+    }
+}
+
+pub fn info_for_env() -> ClientReport {
+    ClientReport {
+        deployment: ID.into(),
+        name: "demo".into(),
+        client: "env".into(),
+        text: "export EXASOL_HOST=192.168.122.71\nexport EXASOL_PORT=8563\n".into(),
     }
 }
 
@@ -296,15 +366,28 @@ pub fn sql_rows() -> SqlReport {
 }
 
 pub fn deployments() -> DeploymentsReport {
-    let known = |id: &str, name: &str, directory: &str, status: &str, reason: &str| KnownDeployment {
+    let known = |id: &str, directory: &str, status: Status, reason: &str| KnownDeployment {
         deployment: id.into(),
-        name: name.into(),
+        name: directory.rsplit('/').next().unwrap_or(id).into(),
         directory: directory.into(),
         provider: "libvirt".into(),
-        status: status.into(),
+        db_version: None,
+        rehearsal: false,
+        cluster_size: None,
+        status,
+        phase: None,
         reason: reason.into(),
+        since: None,
         created: Some("2025-08-05T10:00:00Z".into()),
-        ..KnownDeployment::default()
+        copies: Vec::new(),
+        next: Vec::new(),
+    };
+    let failed = KnownDeployment {
+        provider: "hetzner".into(),
+        cluster_size: Some(3),
+        phase: Some(Phase::DeploymentFailed),
+        since: Some("2026-01-02T01:00:00Z".into()),
+        ..known("exasol-00000004", "/srv/clusters/of/the/analytics/team/prod", Phase::DeploymentFailed.into(), "no")
     };
     let ready = KnownDeployment {
         db_version: Some("rehearsal".into()),
@@ -313,21 +396,27 @@ pub fn deployments() -> DeploymentsReport {
         phase: Some(Phase::DatabaseReady),
         copies: vec!["/home/eva/demo copy".into()],
         next: vec!["exasol info -d /home/eva/demo".into()],
-        ..known(ID, NAME, "/home/eva/demo", "database_ready", "every node answers")
+        ..known("exasol-0001abff", "/home/eva/demo", Phase::DatabaseReady.into(), "every node answers")
     };
     let unreadable = KnownDeployment {
-        deployment: "exasol-00000003".into(),
-        name: "exasol-00000003".into(),
-        status: "broken".into(),
-        reason: "deployments.d/exasol-00000003.json is no entry of the index".into(),
-        ..KnownDeployment::default()
+        directory: "".into(),
+        provider: String::new(),
+        created: None,
+        ..known(
+            "exasol-00000003",
+            "exasol-00000003",
+            Status::Broken,
+            "deployments.d/exasol-00000003.json is no entry of the index",
+        )
     };
     DeploymentsReport {
         deployments: vec![
             ready,
-            known("exasol-00000002", "exasol-00000002", "/tmp/gone\u{1b}[2J", "missing", "no deployment is there"),
+            failed,
+            known("exasol-00000002", "/tmp/gone\u{1b}[2J", Status::Missing, "no deployment is there"),
             unreadable,
         ],
+        destroyed_hidden: 2,
         pruned: vec![],
         warnings: vec![],
         next: vec!["exasol list --prune".into()],
@@ -338,7 +427,8 @@ pub fn deployments() -> DeploymentsReport {
 pub fn deployments_none() -> DeploymentsReport {
     DeploymentsReport {
         deployments: vec![],
-        pruned: vec![deployments().deployments.remove(1)],
+        destroyed_hidden: 0,
+        pruned: vec![deployments().deployments.remove(2)],
         warnings: vec!["nothing is known".into()],
         next: vec!["exasol init --cloud-provider libvirt -d DIR".into()],
         checked_in_ms: 1,
@@ -361,14 +451,19 @@ pub fn health() -> HealthReport {
         node: Some(node.into()),
         layer,
         severity,
+        follows_from: None,
         detail: detail.into(),
         hint: hint.into(),
         command: Some(hint.into()),
     };
+    let follows = |node: &str, layer, kind: &str, detail: &str| Issue {
+        follows_from: Some("n12".into()),
+        ..issue(kind, node, layer, Severity::Error, detail, "exasol start -d demo")
+    };
     let start = "exasol start -d demo";
     let free = "900 MiB of 49000 MiB are free on /";
     HealthReport {
-        status: "problems",
+        status: HealthStatus::Problems,
         deployment: ID.into(),
         name: NAME.into(),
         phase: Phase::DatabaseReady,
@@ -377,10 +472,17 @@ pub fn health() -> HealthReport {
             NodeHealth { name: "n11".into(), layers: n11 },
             NodeHealth { name: "n12".into(), layers: layers(LayerState::Error, LayerState::Unknown) },
         ],
-        issue_count: 2,
+        issue_count: 4,
         issues: vec![
-            issue("space_low", "n11", Layer::Space, Severity::Warning, free, "exasol ssh n11 -d demo -- df -h /"),
             issue("machine_off", "n12", Layer::Vm, Severity::Error, "its machine is off", start),
+            issue("space_low", "n11", Layer::Space, Severity::Warning, free, "exasol ssh n11 -d demo -- df -h /"),
+            follows(
+                "n11",
+                Layer::Cluster,
+                "not_at_stage_d",
+                "it is at stage c: the container is up, the database is not",
+            ),
+            follows("n11", Layer::Sql, "sql_refused", "nothing listens on the SQL port"),
         ],
         repaired: vec!["ssh/config".into()],
         operation: None,

@@ -1,6 +1,7 @@
 //! The `Ui` as commands use it: which text goes where.
 
 use crate::events::{Event, Stamped};
+use crate::model::StatusReport;
 
 use super::*;
 
@@ -59,6 +60,7 @@ fn schema_of(sample: &str) -> &str {
         "deployments" => "list",
         "start" | "stop" => "power",
         "html" => "report",
+        "info" if sample == "info_for_env" => "info-for",
         command => command,
     }
 }
@@ -71,7 +73,7 @@ macro_rules! report_snapshots {
             let (text, json) = shown.split_once("--- json").unwrap();
             schema::assert_fits(schema_of(stringify!($name)), &serde_json::from_str(json).unwrap());
             for line in text.lines().filter(|line| line.starts_with("  ") && !line.contains("jdbc") && !line.contains("DRIVER")) {
-                assert!(line.chars().count() <= 80 || line.contains("exasol info"), "wider than 80 columns: {line}");
+                assert!(line.chars().count() <= 80 || line.contains("exasol "), "wider than 80 columns: {line}");
             }
             insta::assert_snapshot!(shown);
         }
@@ -79,9 +81,63 @@ macro_rules! report_snapshots {
 }
 
 report_snapshots! {
-    health status_ready status_interrupted status_two_addresses init deploy start stop plan destroy destroy_dry_run
-    doctor info info_with_password sql_rows sql_without_rows cache_list cache_prune version
-    providers versions deployments deployments_none support html_report license certificate
+    health status_ready status_degraded status_running status_interrupted status_two_addresses init deploy start stop
+    plan destroy destroy_dry_run doctor info info_for_env info_with_password sql_rows sql_without_rows cache_list
+    cache_prune version providers versions deployments deployments_none support html_report license certificate
+}
+
+/// A report on a terminal of that width, at three in the morning, without colors.
+fn on_terminal(report: &impl Report, columns: usize) -> String {
+    let now = "2026-01-02T02:00:00Z".parse::<jiff::Timestamp>().unwrap();
+    let look = Look {
+        columns: Some(columns),
+        home: Some("/home/eva".into()),
+        now: now.to_zoned_datetime(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))),
+        ..Look::default()
+    };
+    page(report, look)
+}
+
+macro_rules! views {
+    ($($name:ident)*) => {
+        mod views {
+            use super::*;
+
+            $(#[test]
+            fn $name() {
+                let shown = [80, 200, 40].map(|width| {
+                    format!("{0}\n{1}", "=".repeat(width), on_terminal(&samples::$name(), width))
+                });
+                insta::assert_snapshot!(shown.join(""));
+            })*
+        }
+    };
+}
+
+views! { status_ready status_degraded status_running status_interrupted health deployments doctor info }
+
+#[test]
+fn words_are_whole_and_commands_can_be_copied() {
+    let report = samples::status_interrupted();
+    for width in [40, 60, 80] {
+        let shown = on_terminal(&report, width);
+        for word in report.reason.split_whitespace() {
+            assert!(shown.contains(word), "{word} is broken at {width}: {shown}");
+        }
+        let wide: Vec<_> = shown.lines().filter(|line| line.chars().count() > width).collect();
+        assert!(wide.iter().all(|line| line.starts_with("fix:") || line.starts_with("logs:")), "{width}: {wide:?}");
+    }
+}
+
+#[test]
+fn colors_tell_the_state() {
+    let colored = |report: &StatusReport| page(report, Look { colors: true, ..Look::default() });
+    assert!(colored(&samples::status_ready()).starts_with("\u{1b}[32mdemo: ready."));
+    assert!(colored(&samples::status_degraded()).starts_with("\u{1b}[33m\u{1b}[1mdemo: degraded."));
+    assert!(colored(&samples::status_interrupted()).starts_with("\u{1b}[31m\u{1b}[1mdemo: deploy was interrupted"));
+    let mut stopped = samples::status_ready();
+    stopped.status = crate::model::Phase::Stopped.into();
+    assert!(colored(&stopped).starts_with("\u{1b}[2mdemo: stopped."));
 }
 
 #[test]
@@ -182,8 +238,7 @@ fn outside_an_operation_only_warnings_are_told() {
 fn a_warning_check_of_an_operation_is_told_with_what_mends_it() {
     let seen = ui(TEXT);
     emit(&seen, sample_events::deploy_events());
-    let expected =
-        "warning: KVM runs guests: it does not here: emulation is slow\n         fix: sudo chmod 660 /dev/kvm\n";
+    let expected = "warning: KVM: it does not here: emulation is slow\n         fix: sudo chmod 660 /dev/kvm\n";
     assert!((seen.err)().contains(expected), "{}", (seen.err)());
 }
 

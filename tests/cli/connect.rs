@@ -35,6 +35,28 @@ fn info_has_what_drivers_want_and_the_password_only_when_asked() {
 }
 
 #[test]
+fn a_client_gets_what_it_takes_and_a_shell_can_read_it() {
+    let world = ready();
+    let upper = FINGERPRINT.to_uppercase();
+    let password =
+        world.exasol("info --show-password --json").run().code(0).json()["password"].as_str().unwrap().to_owned();
+    for client in ["pyexasol", "dbeaver", "exaplus", "jdbc", "odbc", "env"] {
+        let hidden = world.exasol(&format!("info --for {client}")).run().code(0).never_says(&password);
+        assert!(hidden.stdout.contains(&upper), "{client}: {}", hidden.stdout);
+        let json = world.exasol(&format!("info --for {client} --json")).run().code(0).json();
+        assert_eq!((json["client"].as_str(), json["text"].as_str()), (Some(client), Some(hidden.stdout.as_str())));
+    }
+    let env = world.exasol("info --for env --show-password").run().code(0).stdout;
+    let script = format!(
+        "{env}\nprintf '%s|' \"$EXASOL_DSN\" \"$EXASOL_HOST\" \"$EXASOL_PORT\" \"$EXASOL_USER\" \"$EXASOL_PASSWORD\""
+    );
+    let shell = std::process::Command::new("sh").args(["-euc", &script]).output().unwrap();
+    let expected = format!("127.0.0.9/{upper}:8563|127.0.0.9|8563|sys|{password}|");
+    assert_eq!(String::from_utf8(shell.stdout).unwrap(), expected);
+    world.exasol("info --for sqlplus").run().code(2).says("pyexasol");
+}
+
+#[test]
 fn a_cluster_that_does_not_answer_is_not_called_ready() {
     let world = ready();
     let json = world.exasol("status --json").run().code(0).json();

@@ -54,7 +54,7 @@ fn every_issue_is_counted_and_a_look_leaves_a_line() {
     assert_eq!(json["nodes"][0]["layers"]["vm"], "error");
     assert_eq!(json["nodes"][0]["layers"]["disks"], "unknown");
     assert_eq!(world.files(), before, "only the history is written");
-    world.exasol("health").run().code(1).says("problems:").says("machine does not exist").says("exasol deploy -d");
+    world.exasol("health").run().code(1).says(": problems.").says("machine does not exist").says("exasol deploy -d");
     let next = json["next"][0].as_str().unwrap();
     assert_eq!(next, format!("exasol deploy -d {}", world.deployment().display()), "a command and nothing else");
     let lines = history(&world);

@@ -43,7 +43,7 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn without_a_deployment_the_command_that_makes_one_is_named() {
     let world = World::new();
-    world.exasol("list").run().code(0).says("no deployment is known").says("exasol init");
+    world.exasol("list").run().code(0).says("No deployment is known").says("exasol init");
     assert!(list(&world).is_empty());
     assert!(!world.path("state/exasol").exists(), "list writes nothing");
 }
@@ -66,7 +66,7 @@ fn every_deployment_is_listed_with_its_live_status() {
     let live = [&row(&world.deployment())["status"], &status["status"]];
     assert!(live.iter().all(|status| **status == "degraded" || **status == "database_ready"), "{live:?}");
     assert_eq!(row(&world.deployment())["deployment"], status["deployment"]);
-    world.exasol("list").run().code(0).says("STATUS").says("initialized").says("rehearsal: no database");
+    world.exasol("list").run().code(0).says("STATUS").says("not deployed").says("libvirt, rehearsal");
 }
 
 #[test]
@@ -182,7 +182,11 @@ fn one_broken_deployment_is_one_row_with_its_reason() {
 fn a_destroyed_deployment_is_listed_for_as_long_as_its_directory_is_there() {
     let world = World::complete().initialized();
     world.exasol("destroy --yes").run().code(0);
-    assert_eq!(list(&world)[0]["status"], "destroyed");
+    world.exasol("list").run().code(0).says("1 destroyed, not shown (--all)");
+    let json = world.exasol("list --json").run().code(0).json();
+    assert_eq!((json["deployments"].as_array().unwrap().len(), &json["destroyed_hidden"]), (0, &1.into()));
+    let all = world.exasol("list --all --json").run().code(0).json();
+    assert_eq!(all["deployments"][0]["status"], "destroyed");
     std::fs::remove_dir_all(world.deployment()).unwrap();
     assert!(list(&world).is_empty());
     world.exasol("list --prune").run().code(0);

@@ -13,6 +13,7 @@ mod connect;
 mod database;
 mod deploy;
 mod display;
+mod doctor;
 mod engine;
 mod environment;
 mod floors;

@@ -34,6 +34,7 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
         "up" => "deploy",
         "init" if given("--show-permissions") => "permissions",
         "deploy" if given("--plan") => "plan",
+        "info" if given("--for") => "info-for",
         "stop" | "start" => "power",
         "completions" => "script",
         "man" if given("--dir") => "written",

@@ -35,6 +35,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<CleanReport>("clean", "exasol run --clean"),
         result::<DoctorReport>("doctor", "exasol doctor"),
         result::<InfoReport>("info", "exasol info"),
+        result::<ClientReport>("info-for", "exasol info --for"),
         result::<TunnelReport>("tunnel", "exasol tunnel"),
         result::<OpenReport>("open", "exasol open"),
         result::<SqlReport>("sql", "exasol sql"),

@@ -117,7 +117,7 @@ impl Findings<'_> {
     fn add(&mut self, layer: Layer, severity: Severity, kind: impl Into<String>, detail: String, hint: Hint) {
         let node = Some(self.node.to_owned());
         let Hint { text: hint, command } = hint;
-        self.issues.push(Issue { kind: kind.into(), node, layer, severity, detail, hint, command });
+        self.issues.push(Issue { kind: kind.into(), node, layer, severity, follows_from: None, detail, hint, command });
     }
 
     fn error(&mut self, layer: Layer, kind: impl Into<String>, detail: impl Into<String>, hint: impl Into<Hint>) {
@@ -440,6 +440,7 @@ pub(super) fn record(root: &Path, recorded: Phase, running: bool, nodes: &[NodeS
         node: None,
         layer: Layer::Record,
         severity: Severity::Warning,
+        follows_from: None,
         detail,
         hint: hint.text,
         command: hint.command,

@@ -6,9 +6,11 @@
 //! | `mod` | the story: look, wait, repair, remember |
 //! | `examine` | probes and sessions, all nodes at once |
 //! | `facts` | pure: what a node printed |
+//! | `cause` | pure: which issues follow from others |
 //! | `judge` | pure: from facts to layers and issues |
 //! | `repair` | under the lock: addresses, rendered files, certificate, phase |
 
+mod cause;
 mod examine;
 mod facts;
 mod judge;
@@ -23,7 +25,7 @@ use super::operation::{in_dir, millis};
 use super::{Context, node_records, recorded, ssh_files, status};
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
-use crate::model::{HealthReport, Issue, Layer, Phase};
+use crate::model::{HealthReport, HealthStatus, Issue, Layer, Phase};
 use examine::Findings;
 
 pub struct HealthRequest {
@@ -54,6 +56,12 @@ pub async fn run(context: &Context, request: HealthRequest) -> Result<HealthRepo
         remember(context, &request, &report);
         return Ok(report);
     }
+}
+
+/// Their names, for somebody who waits; none where the directory cannot be read.
+pub fn node_names(root: &Path) -> Vec<String> {
+    let dir = DeploymentDir::open(root).ok();
+    dir.map(|dir| dir.state().nodes.iter().map(|node| node.plan.name.clone()).collect()).unwrap_or_default()
 }
 
 /// Before there are nodes, and after, there is nothing to examine.
@@ -93,8 +101,9 @@ async fn found(
     let Findings { statuses, nodes, mut issues } = context.interrupt.run(examine::nodes(dir, root, deadline)).await??;
     let state = dir.state();
     issues.extend(judge::record(root, state.phase, running, &statuses, &repair::files(dir)?));
+    cause::order(&mut issues);
     let mut report = HealthReport {
-        status: "healthy",
+        status: HealthStatus::Healthy,
         deployment: state.id.to_string(),
         name: dir.name(),
         phase: state.phase,
@@ -111,7 +120,7 @@ async fn found(
         checked_in_ms: 0,
     };
     if !report.is_healthy() {
-        report.status = "problems";
+        report.status = HealthStatus::Problems;
     }
     report.next = next(root, running, &report.issues);
     Ok(report)
@@ -120,7 +129,7 @@ async fn found(
 /// What to run about the lowest layer that a command can mend: what is above it may follow from it.
 fn next(root: &Path, running: bool, issues: &[Issue]) -> Vec<String> {
     if running {
-        return vec![in_dir("exasol status", root)];
+        return vec![in_dir("exasol logs --follow", root)];
     }
     let commands = issues.iter().filter(|issue| issue.command.is_some());
     let lowest = commands.min_by_key(|issue| (std::cmp::Reverse(issue.severity), issue.layer));

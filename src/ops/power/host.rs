@@ -124,7 +124,7 @@ async fn advised(work: &Work, host: &HostConnection, error: Error) -> Error {
     let plans = work.cluster.nodes.iter().filter(|plan| on.contains(&plan.name));
     let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(host.spec(), plan).ok()).collect();
     let hint = (!commands.is_empty()).then(|| {
-        let again = in_dir("exasol stop", work.dir.root());
+        let again = in_dir("exasol stop", work.dir.named());
         let commands = commands.join("\n");
         format!("the guest does not shut down by itself; this cuts its power:\n{commands}\n{again}")
     });

@@ -112,7 +112,7 @@ fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
     Err(Error::other(format!(
         "the machine of {} does not exist any more: {} makes it again, with its data disks where they are still there",
         missing.join(", "),
-        in_dir("exasol deploy", work.dir.root())
+        in_dir("exasol deploy", work.dir.named())
     )))
 }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Context;
+use super::operation::in_dir;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::SqlReport;
@@ -49,7 +50,7 @@ pub async fn run(
     if statements.is_empty() {
         return Err(Error::Usage {
             message: "there is no statement to run".into(),
-            hint: Some("exasol sql -c 'SELECT 1'".into()),
+            hint: Some(in_dir("exasol sql -c 'SELECT 1'", dir.named())),
         });
     }
     let connecting = connect::connect(&dir, request.node.as_deref());

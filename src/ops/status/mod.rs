@@ -1,6 +1,7 @@
 //! `status`: the recorded phase and what live probes prove, within one deadline. Writes nothing,
 //! takes no lock, and needs neither Terraform nor Ansible (`--refresh` aside).
 
+mod history;
 mod next;
 mod probes;
 mod refresh;
@@ -16,7 +17,8 @@ use super::operation::millis;
 use super::recorded;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
-use crate::model::{NodePlan, StatusReport};
+use crate::model::{NodePlan, Phase, StatusReport};
+use history::History;
 pub(super) use probes::{moved_to, nodes};
 use verdict::Verdict;
 
@@ -52,8 +54,17 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
     let verdict = Verdict::of(state.phase, &lock, &nodes);
     let running = matches!(lock, LockStatus::Held(_));
     let next = next::commands(state.phase, running, state.update_pending, &nodes);
-    let next = next.iter().map(|next| next.at(&request.dir)).collect();
+    let history = History::of(&dir);
     Ok(StatusReport {
+        name: dir.name(),
+        directory: dir.root().to_owned(),
+        node_size: recorded::node_size(&dir),
+        instance_type: state.spec.instance_type.clone(),
+        allowed_cidrs: state.spec.allowed_cidrs.iter().map(ToString::to_string).collect(),
+        step: history.step.filter(|_| verdict.status != Phase::DatabaseReady.into()),
+        since: history.since,
+        last_good: history.last_good,
+        next_does: next.iter().map(|next| next.why).collect(),
         status: verdict.status,
         phase: state.phase,
         recorded_at: state.updated_at.clone(),
@@ -71,7 +82,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         },
         update_pending: state.update_pending,
         last_error: state.last_error.clone(),
-        next,
+        next: next.iter().map(|next| next.at(&request.dir)).collect(),
         checked_in_ms: millis(since),
     })
 }
@@ -86,7 +97,7 @@ pub async fn wait_for(
     let since = Instant::now();
     loop {
         let report = run(context, request).await?;
-        if report.status == wished {
+        if report.status.as_str() == wished {
             return Ok(Ok(report));
         }
         match until_next_look(limit, since.elapsed()) {

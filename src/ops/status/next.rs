@@ -27,6 +27,10 @@ pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes:
     if nodes.iter().any(is_lost) && transitions::allowed(Operation::Deploy, phase).is_ok() {
         put_first(&mut next, Next::run(Operation::Deploy, "creates the lost machines again"));
     }
+    let failed = phase.is_in_progress() || phase.as_str().ends_with("_failed");
+    if failed {
+        next.push(Next::look("exasol logs", "shows what the tools printed"));
+    }
     if update_pending && transitions::allowed(Operation::Deploy, phase).is_ok() {
         put_first(&mut next, Next::run(Operation::Deploy, "applies the changed options"));
     }
@@ -55,6 +59,8 @@ fn mending(nodes: &[NodeStatus]) -> Vec<Next> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::testing;
     use super::*;
     use crate::model::Probe;
@@ -94,6 +100,10 @@ mod tests {
                 for (ready, pending) in [(true, true), (true, false), (false, true), (false, false)] {
                     let next = commands(phase, false, pending, &[node(vm, ready)]);
                     assert!(!next.is_empty());
+                    for command in next.iter().map(|next| next.at(Path::new("demo"))) {
+                        let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
+                        assert!(crate::cli::accepts(&words), "{command}");
+                    }
                     for operation in next.iter().filter_map(|next| next.operation) {
                         assert!(transitions::allowed(operation, phase).is_ok(), "{operation} from {phase}");
                     }

@@ -1,27 +1,28 @@
 //! What phase, lock and probes together mean: one word and its reason.
 
 use crate::deployment::LockStatus;
-use crate::model::{NodeStatus, Phase, Power, ProbeState};
+use crate::model::{NodeStatus, Phase, Power, ProbeState, Status};
 
 pub(super) struct Verdict {
-    pub status: String,
+    pub status: Status,
     pub reason: String,
 }
 
 impl Verdict {
     pub fn of(phase: Phase, lock: &LockStatus, nodes: &[NodeStatus]) -> Self {
-        let verdict = |status: &str, reason: String| Self { status: status.to_owned(), reason };
+        let verdict = |reason: String| Self { status: phase.into(), reason };
         if let (true, LockStatus::Free) = (phase.is_in_progress(), lock) {
             let doing = phase.as_str().trim_end_matches("_in_progress");
-            return verdict("interrupted", format!("{doing} was begun, but nothing is working on it any more"));
+            let reason = format!("{doing} was begun, but nothing is working on it any more; now: {}", seen(nodes));
+            return Self { status: Status::Interrupted, reason };
         }
         match phase {
             Phase::DatabaseReady => Self::of_ready(nodes),
             Phase::Stopped => Self::of_stopped(nodes),
-            Phase::Initialized => verdict(phase.as_str(), "nothing has been created yet".into()),
-            Phase::Destroyed => verdict(phase.as_str(), "everything has been removed".into()),
-            _ if phase.is_in_progress() => verdict(phase.as_str(), "an operation is running".into()),
-            _ => verdict(phase.as_str(), format!("recorded by the last operation; now: {}", seen(nodes))),
+            Phase::Initialized => verdict("nothing has been created yet".into()),
+            Phase::Destroyed => verdict("everything has been removed".into()),
+            _ if phase.is_in_progress() => verdict("an operation is running".into()),
+            _ => verdict(seen(nodes)),
         }
     }
 
@@ -32,43 +33,43 @@ impl Verdict {
         let lost: Vec<_> = nodes.iter().filter(|n| is_lost(n)).map(|n| format!("{} is missing", n.name)).collect();
         let unseen = names(nodes, |n| n.vm == Power::Unknown);
         let (status, reason) = if all_ready(nodes) {
-            (Phase::DatabaseReady.as_str(), format!("stopped was recorded, but: {}", seen(nodes)))
+            (Phase::DatabaseReady.into(), format!("stopped was recorded, but: {}", seen(nodes)))
         } else if on.is_empty() && lost.is_empty() {
             let reason = match unseen.is_empty() {
                 true => "stopped by the last operation".to_owned(),
                 false => format!("recorded by the last operation; the machine of {unseen} could not be asked"),
             };
-            (Phase::Stopped.as_str(), reason)
+            (Phase::Stopped.into(), reason)
         } else {
             let way = "exasol start finds the same, and after that exasol deploy creates it again";
             let mut found: Vec<_> = (!on.is_empty()).then(|| format!("{on} runs")).into_iter().collect();
             found.extend((!lost.is_empty()).then(|| format!("{} ({way})", lost.join("; "))));
-            ("degraded", format!("stopped was recorded, but {}", found.join("; ")))
+            (Status::Degraded, format!("stopped was recorded, but {}", found.join("; ")))
         };
-        Self { status: status.to_owned(), reason }
+        Self { status, reason }
     }
 
     /// A cluster is ready while every node accepts a login and no machine is seen at rest. Which of the two
     /// answers came first must not matter.
     fn of_ready(nodes: &[NodeStatus]) -> Self {
         if all_ready(nodes) {
-            let reason = format!("SQL login on {0} of {0} nodes{1}", nodes.len(), elsewhere(nodes));
-            return Self { status: Phase::DatabaseReady.to_string(), reason };
+            let reason = format!("{}{}", sql_answers(nodes), elsewhere(nodes));
+            return Self { status: Phase::DatabaseReady.into(), reason };
         }
         let off: Vec<_> = nodes.iter().filter(|n| n.vm.is_at_rest() || is_lost(n)).collect();
         let (status, reason) = if off.is_empty() {
             let silent = nodes.iter().filter(|n| !n.sql.is_ok()).map(|n| format!("{}: {}", n.name, why_silent(n)));
             let unreachable =
                 nodes.iter().all(|n| matches!(n.sql.state, ProbeState::Unreachable | ProbeState::Timeout));
-            let status = if unreachable { "unreachable" } else { "degraded" };
+            let status = if unreachable { Status::Unreachable } else { Status::Degraded };
             (status, silent.collect::<Vec<_>>().join("; "))
         } else {
             let why = |n: &NodeStatus| n.vm_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             let each = off.iter().map(|n| format!("{} is {}{}", n.name, n.vm.as_str(), why(n)));
             let all_off = off.len() == nodes.len() && off.iter().all(|n| n.vm == Power::Off);
-            (if all_off { "stopped" } else { "degraded" }, each.collect::<Vec<_>>().join("; "))
+            (if all_off { Phase::Stopped.into() } else { Status::Degraded }, each.collect::<Vec<_>>().join("; "))
         };
-        Self { status: status.to_owned(), reason }
+        Self { status, reason }
     }
 }
 
@@ -91,19 +92,28 @@ fn why_silent(node: &NodeStatus) -> &str {
     of_machine.or(node.sql.reason.as_deref()).unwrap_or(node.sql.state.as_str())
 }
 
-/// How many nodes are on and take logins, and which machines are not where they should be, in words.
+fn sql_answers(nodes: &[NodeStatus]) -> String {
+    let (ok, all) = (nodes.iter().filter(|node| node.sql.is_ok()).count(), nodes.len());
+    format!("SQL answers on {ok} of {all} node{}", if all == 1 { "" } else { "s" })
+}
+
+/// Which machines are not as they should be, and how many nodes take logins, in words.
 fn seen(nodes: &[NodeStatus]) -> String {
-    let all = nodes.len();
-    let count = |what: &dyn Fn(&NodeStatus) -> bool| nodes.iter().filter(|n| what(n)).count();
-    let mut seen = format!("SQL login on {} of {all} nodes", count(&|n| n.sql.is_ok()));
-    if count(&|n| n.vm == Power::Unknown) == 0 {
-        seen = format!("{} of {all} machines run, {seen}", count(&|n| n.vm == Power::Running));
+    if nodes.iter().all(|node| node.vm == Power::Absent) {
+        return "no machine exists".to_owned();
     }
-    let lost = names(nodes, is_lost);
-    if !lost.is_empty() {
-        seen.push_str(&format!("; missing: {lost}"));
+    let off = |node: &&NodeStatus| node.vm.is_at_rest() || node.vm == Power::Absent || is_lost(node);
+    let mut seen: Vec<_> =
+        nodes.iter().filter(off).map(|node| format!("{} is {}", node.name, node.vm.as_str())).collect();
+    if seen.is_empty() && nodes.iter().all(|node| node.vm == Power::Running) {
+        seen.push(if nodes.len() == 1 {
+            "its machine runs".into()
+        } else {
+            format!("all {} machines run", nodes.len())
+        });
     }
-    seen + &elsewhere(nodes)
+    seen.push(sql_answers(nodes));
+    seen.join("; ") + &elsewhere(nodes)
 }
 
 /// A database answers where no machine is known: nothing is lost, and nobody should make it again.
@@ -128,7 +138,7 @@ mod tests {
     }
 
     fn verdict(phase: Phase, lock: &LockStatus, nodes: &[NodeStatus]) -> String {
-        Verdict::of(phase, lock, nodes).status
+        Verdict::of(phase, lock, nodes).status.to_string()
     }
 
     #[test]
@@ -149,14 +159,14 @@ mod tests {
         for vm in [Power::Off, Power::Paused, Power::Crashed] {
             for sql in [ProbeState::Ok, ProbeState::NotProbed] {
                 let found = of(&[node(Power::Running, ProbeState::Ok), node(vm, sql)]);
-                assert_eq!((found.status.as_str(), found.reason), ("degraded", format!("n11 is {}", vm.as_str())));
+                assert_eq!((found.status, found.reason), (Status::Degraded, format!("n11 is {}", vm.as_str())));
             }
         }
-        assert_eq!(of(&[node(Power::Off, ProbeState::Ok)]).status, "stopped");
+        assert_eq!(of(&[node(Power::Off, ProbeState::Ok)]).status.as_str(), "stopped");
         let elsewhere = of(&[node(Power::Missing, ProbeState::Ok)]);
-        assert_eq!(elsewhere.status, "database_ready");
+        assert_eq!(elsewhere.status, Status::from(Phase::DatabaseReady));
         assert!(elsewhere.reason.contains("has no machine for n11"), "{}", elsewhere.reason);
-        assert_eq!(of(&[node(Power::Missing, ProbeState::Unreachable)]).status, "degraded");
+        assert_eq!(of(&[node(Power::Missing, ProbeState::Unreachable)]).status.as_str(), "degraded");
     }
 
     #[test]
@@ -174,9 +184,9 @@ mod tests {
             NodeStatus { name: "n12".into(), ..node(Power::Missing, ProbeState::Timeout) },
         ];
         let of = |phase| Verdict::of(phase, &LockStatus::Free, &lost);
-        assert_eq!(of(Phase::Stopped).status, "degraded");
+        assert_eq!(of(Phase::Stopped).status, Status::Degraded);
         assert!(of(Phase::Stopped).reason.contains("n12 is missing"));
-        assert!(of(Phase::StopFailed).reason.contains("missing: n12"));
+        assert!(of(Phase::StopFailed).reason.contains("n11 is off; n12 is missing; SQL answers on 0 of 2 nodes"));
     }
 
     #[test]

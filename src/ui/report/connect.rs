@@ -1,36 +1,51 @@
 //! `info`.
 
-use crate::model::InfoReport;
+use crate::model::{ClientReport, InfoReport};
 use crate::ui::page::Page;
-use crate::ui::style::Tone;
+use crate::ui::style::{Tone, count};
 
 use super::{Report, version};
 
+/// Digits of a fingerprint that are enough to compare two.
+const SHORT: usize = 16;
+
 impl Report for InfoReport {
     fn text(&self, page: &mut Page) {
-        page.headline(Tone::Strong, &format!("{}:", self.name), &version(&self.db_version, self.rehearsal));
-        let file = format!("in {} (show it: exasol info --show-password)", self.password_file.display());
-        let password = |shown: &Option<String>| shown.clone().unwrap_or_else(|| file.clone());
-        let fingerprint = self.certificate_fingerprint.clone();
+        let is = format!("{}, {}", version(&self.db_version, self.rehearsal), count(self.hosts.len(), "node"));
+        page.headline(Tone::Strong, &format!("{}:", self.name), &is);
+        let hidden = || format!("{} (or see {})", self.show_password, page.look().short(&self.password_file));
+        let password = |shown: &Option<String>| shown.clone().unwrap_or_else(hidden);
+        let fingerprint = match &self.certificate_fingerprint {
+            None => "not known before deploy".to_owned(),
+            Some(print) if page.look().verbose => print.clone(),
+            Some(print) => format!("SHA-256 {}…", print.get(..SHORT).unwrap_or(print)),
+        };
         let mut facts = vec![
-            ("host", self.host.clone()),
             ("hosts", self.hosts.join(", ")),
             ("port", self.port.to_string()),
             ("user", self.user.clone()),
             ("password", password(&self.password)),
-            ("certificate", fingerprint.unwrap_or_else(|| "not known before deploy".into())),
-            ("JDBC", self.jdbc.clone()),
-            ("ODBC", self.odbc.clone()),
-            ("DSN", self.dsn.clone()),
+            ("certificate", fingerprint),
             ("Admin UI", self.admin_ui.clone()),
-            ("its password", password(&self.admin_ui_password)),
-            ("SSH", self.ssh.clone()),
         ];
-        facts.extend(self.license.iter().map(|license| ("license", license.clone())));
-        facts.extend(self.release.iter().flat_map(super::versions::facts));
+        facts.extend(self.admin_ui_password.clone().map(|shown| ("its password", shown)));
+        facts.push(("SSH", self.ssh.clone()));
         if let Some(tunnel) = &self.tunnel {
             facts.push(("tunnel", tunnel.clone()));
         }
+        facts.extend(self.license.iter().map(|license| ("license", license.clone())));
+        if page.look().verbose {
+            facts.extend([("JDBC", self.jdbc.clone()), ("ODBC", self.odbc.clone()), ("DSN", self.dsn.clone())]);
+            facts.extend(self.release.iter().flat_map(super::versions::facts));
+        }
+        facts.push(("clients", self.clients.clone()));
         page.facts(&facts);
+    }
+}
+
+/// Nothing but what the client takes: it is for `eval` and for files.
+impl Report for ClientReport {
+    fn text(&self, page: &mut Page) {
+        self.text.lines().for_each(|line| page.line(line));
     }
 }

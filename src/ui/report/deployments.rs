@@ -1,20 +1,35 @@
 //! `list`.
 
-use crate::model::{DeploymentsReport, KnownDeployment};
-use crate::ui::page::{Column, Page};
+use crate::model::{DeploymentsReport, KnownDeployment, Phase, Status};
+use crate::ui::page::{Cell, Column, Page};
+use crate::ui::style::Tone;
 
-use super::{REHEARSAL, Report};
+use super::status::{is_failure, tone, verb};
+use super::{Report, sentence};
 
 impl Report for DeploymentsReport {
     fn text(&self, page: &mut Page) {
         if self.deployments.is_empty() {
-            page.line("no deployment is known");
+            page.line(if self.destroyed_hidden == 0 { "No deployment is known." } else { "No deployment is left." });
         } else {
-            let columns = ["NAME", "DIRECTORY", "PROVIDER", "VERSION", "NODES", "STATUS", "REASON"].map(Column::left);
-            page.table(&columns, &self.deployments.iter().map(row).collect::<Vec<_>>());
+            let columns = [
+                Column::left("NAME"),
+                Column::left("WHERE").rank(1),
+                Column::right("NODES").rank(2),
+                Column::left("STATUS"),
+                Column::path("DIRECTORY"),
+            ];
+            let rows: Vec<_> = self.deployments.iter().map(|known| row(known, page)).collect();
+            page.cells(&columns, &rows);
+            for known in &self.deployments {
+                remarks(page, known);
+            }
+        }
+        if self.destroyed_hidden > 0 {
+            page.toned(Tone::Faint, &format!("{} destroyed, not shown (--all)", self.destroyed_hidden));
         }
         for row in &self.pruned {
-            page.line(&format!("dropped from the list: {} {}", row.name, row.directory.display()));
+            page.line(&format!("dropped from the list: {} {}", row.deployment, row.directory.display()));
         }
         page.next(&self.next);
     }
@@ -24,21 +39,45 @@ impl Report for DeploymentsReport {
     }
 }
 
-fn row(known: &KnownDeployment) -> Vec<String> {
-    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-    let version = match known.rehearsal {
-        true => REHEARSAL.to_owned(),
-        false => known.db_version.clone().unwrap_or_default(),
+fn row(known: &KnownDeployment, page: &Page) -> Vec<Cell> {
+    let or_dash = |text: String| Cell::from(if text.is_empty() { "-".to_owned() } else { text });
+    let place = if known.rehearsal { format!("{}, rehearsal", known.provider) } else { known.provider.clone() };
+    let directory = match page.look().columns {
+        Some(_) => page.look().short(&known.directory),
+        None => known.directory.display().to_string(),
     };
-    let copies = known.copies.iter().map(|copy| format!("the same deployment is in {}", copy.display()));
-    let reasons = [known.reason.clone()].into_iter().chain(copies).filter(|reason| !reason.is_empty());
     vec![
-        known.name.clone(),
-        or_dash(known.directory.display().to_string()),
-        or_dash(known.provider.clone()),
-        or_dash(version),
+        known.name.clone().into(),
+        or_dash(place),
         or_dash(known.cluster_size.map(|size| size.to_string()).unwrap_or_default()),
-        known.status.clone(),
-        reasons.collect::<Vec<_>>().join("; "),
+        Cell::toned(state(known, page), tone(known.status)),
+        or_dash(directory),
     ]
+}
+
+/// In words; what failed with its age.
+fn state(known: &KnownDeployment, page: &Page) -> String {
+    let ended = |phase: Phase, how: &str| {
+        let ago = known.since.as_ref().map(|at| format!(", {}", page.look().ago(at))).unwrap_or_default();
+        format!("{} {how}{ago}", verb(phase))
+    };
+    match known.status {
+        Status::Phase(Phase::DatabaseReady) => "ready".to_owned(),
+        Status::Phase(Phase::Initialized) => "not deployed".to_owned(),
+        Status::Phase(phase) if phase.is_in_progress() => format!("{} is running", verb(phase)),
+        Status::Phase(phase) if is_failure(known.status) => ended(phase, "failed"),
+        Status::Interrupted => ended(known.phase.unwrap_or(Phase::DeployInProgress), "interrupted"),
+        Status::Unknown => "does not answer".to_owned(),
+        other => other.as_str().to_owned(),
+    }
+}
+
+/// What the table has no room for.
+fn remarks(page: &mut Page, known: &KnownDeployment) {
+    if matches!(known.status, Status::Missing | Status::Broken | Status::Unknown | Status::Degraded) {
+        page.sentence(&format!("  {}: {}", known.name, sentence(&known.reason)), 4);
+    }
+    for copy in &known.copies {
+        page.sentence(&format!("  {}: the same deployment is in {}", known.name, copy.display()), 4);
+    }
 }

@@ -1,12 +1,13 @@
 //! What commands answer, as text for people. JSON is the report itself.
 //!
-//! One file a group of commands; a report is shown in full, whatever the width of the terminal,
-//! and values that people copy are never wrapped.
+//! One file a group of commands. What does not fit the terminal is wrapped or laid out otherwise by the page;
+//! values that people copy are never wrapped.
 
 mod cache;
 mod certificate;
 mod connect;
 mod deployments;
+mod doctor;
 mod health;
 mod html_report;
 mod license;
@@ -34,6 +35,18 @@ pub trait Report: Serialize {
     /// What the user should know beside the result: shown on standard error, part of the JSON.
     fn warnings(&self) -> &[String] {
         &[]
+    }
+}
+
+/// A reason as a sentence: a capital letter, unless it begins with a name such as `n11` or `c4`, and a full stop.
+fn sentence(reason: &str) -> String {
+    let word = reason.split_whitespace().next().unwrap_or_default();
+    let is_name = word.chars().any(|c| !c.is_ascii_lowercase());
+    let mut chars = reason.trim_end_matches('.').chars();
+    match chars.next() {
+        None => String::new(),
+        Some(first) if is_name => format!("{first}{}.", chars.as_str()),
+        Some(first) => format!("{}{}.", first.to_ascii_uppercase(), chars.as_str()),
     }
 }
 

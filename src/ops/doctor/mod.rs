@@ -1,13 +1,18 @@
-//! `doctor`: every preflight check at once; changes nothing.
+//! `doctor`: every preflight check at once; changes nothing. `--fix` runs commands of the advice, after that.
+
+mod remedy;
+
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::preflight::Preflight;
 use super::{Context, Given, ReleaseRequest, account, floors, release};
 use crate::catalog;
-use crate::error::Result;
-use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Spec, quote};
-use crate::providers;
+use crate::error::{Error, Result};
+use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Options, Spec, quote};
+use crate::providers::{self, Provider};
+use crate::tools::process::Tool;
 
 /// `offline`: a cloud is not asked whether it knows the account.
 pub async fn run(
@@ -23,8 +28,40 @@ pub async fn run(
     let Preflight { mut checks, .. } = Preflight::run(&context.sink, provider, &spec, given, None).await?;
     checks.extend(account::check(provider, &spec, given, offline, &context.interrupt).await?);
     checks.extend(floors::refusal(provider, &spec));
-    Ok(DoctorReport { provider: provider.name.into(), ok: !checks.iter().any(Check::is_failed), checks })
+    Ok(DoctorReport {
+        provider: provider.name.into(),
+        wanted: wanted(provider, &spec),
+        ok: !checks.iter().any(Check::is_failed),
+        fix: remedy::commands(&checks),
+        checks,
+    })
 }
+
+/// "3 nodes on libvirt: 16 GB, 4 CPUs and 150 GB of disk each; exasol-2025.1.8"
+fn wanted(provider: &Provider, spec: &Spec) -> String {
+    let nodes = if spec.cluster_size == 1 { "1 node".to_owned() } else { format!("{} nodes", spec.cluster_size) };
+    let size = (provider.size)(spec, &Options::new()).ok().flatten().map(|size| {
+        let cpus = if size.vcpus == 1 { "1 CPU".to_owned() } else { format!("{} CPUs", size.vcpus) };
+        format!("{} GB, {cpus} and ", size.memory_mb as f64 / 1024.0)
+    });
+    let disk = spec.root_volume_size + spec.data_volume_size * spec.data_volumes_per_node;
+    let each = if spec.cluster_size == 1 { "" } else { " each" };
+    format!("{nodes} on {}: {}{disk} GB of disk{each}; {}", provider.name, size.unwrap_or_default(), spec.db_version)
+}
+
+/// Runs one of the report's commands. It has the terminal: sudo may ask for a password there.
+///
+/// # Errors
+/// [`Error::Usage`] for a command that is none of ours; those of the program.
+pub async fn fix(command: &str) -> Result<()> {
+    let refused = || Error::Usage { message: format!("'{command}' is not run by --fix"), hint: None };
+    let words = remedy::words(command).ok_or_else(refused)?;
+    let (program, args) = words.split_first().ok_or_else(refused)?;
+    Tool::new(program).args(args).run_on_terminal(FIX_LIMIT).await
+}
+
+/// Packages may have to be downloaded.
+const FIX_LIMIT: Duration = Duration::from_secs(1800);
 
 /// What `doctor` takes where no version is named.
 const DEFAULT_VERSION: &str = "default";

@@ -1,5 +1,7 @@
 //! `info`: how to connect. Asks nobody: it repeats what deploy recorded.
 
+mod clients;
+
 use std::path::Path;
 
 use super::access::{ADMIN_UI_PORT, Access, SQL_PORT, SQL_USER, ssh_config};
@@ -8,7 +10,8 @@ use super::operation::in_dir;
 use super::recorded;
 use crate::deployment::DeploymentDir;
 use crate::error::Result;
-use crate::model::{InfoReport, ReleaseInfo, command_line};
+use crate::model::{ClientReport, InfoReport, ReleaseInfo, command_line};
+pub use clients::CLIENTS;
 
 pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     let dir = DeploymentDir::open(root)?;
@@ -27,6 +30,12 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     Ok(InfoReport {
         deployment: state.id.to_string(),
         name: dir.name(),
+        clients: format!(
+            "{}   (or {})",
+            in_dir(&format!("exasol info --for {}", CLIENTS[0]), root),
+            CLIENTS[1..].join(", ")
+        ),
+        show_password: in_dir(SHOW_PASSWORD, root),
         rehearsal: recorded::is_rehearsal(&dir),
         db_version: state.spec.db_version.clone(),
         release: recorded::version(&dir).ok().and_then(ReleaseInfo::of),
@@ -42,7 +51,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         license: (!recorded::is_rehearsal(&dir))
             .then(|| format!("10 GiB of raw data built in; yours: {}", in_dir("exasol license show", root))),
         jdbc: format!("jdbc:exa:{pinned};user={SQL_USER}"),
-        odbc: format!("DRIVER=EXASOL;EXAHOST={pinned};UID={SQL_USER}"),
+        odbc: format!("DRIVER={{Exasol}};EXAHOST={pinned};UID={SQL_USER}"),
         dsn: pinned,
         ssh: in_dir("exasol ssh", root),
         tunnel: Access::to(&dir)?.route().and(nodes.first()).map(|node| tunnel(&dir, &node.plan.name)),
@@ -52,6 +61,15 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
 /// The address of the Admin UI on a node.
 pub(super) fn admin_ui(host: impl std::fmt::Display) -> String {
     format!("https://{host}:{ADMIN_UI_PORT}")
+}
+
+const SHOW_PASSWORD: &str = "exasol info --show-password";
+
+/// `--for`: what one of [`CLIENTS`] needs.
+pub fn client(root: &Path, client: &str, show_password: bool) -> Result<ClientReport> {
+    let info = run(root, show_password)?;
+    let text = clients::text(client, &info, &info.show_password);
+    Ok(ClientReport { deployment: info.deployment, name: info.name, client: client.to_owned(), text })
 }
 
 fn tunnel(dir: &DeploymentDir, node: &str) -> String {
