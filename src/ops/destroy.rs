@@ -9,7 +9,7 @@ use super::terraform_dir::Doubt;
 use super::{Confirm, Context, engine, known, recorded, terraform_dir, workdir};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::events::StepInfo;
+use crate::events::{Event, StepInfo, Unit};
 use crate::model::{DestroyReport, Operation, Phase, quote};
 use crate::providers::{Leftover, LeftoverKind, Provider};
 
@@ -143,10 +143,13 @@ fn describe(leftover: &Leftover) -> String {
 async fn terraform_destroy(work: &mut Work) -> Result<()> {
     work.begin(REMOVE.id);
     let dir = work.dir.terraform_dir();
-    if terraform_dir::resources(&dir).is_some_and(|r| r.is_empty()) {
+    let known = terraform_dir::resources(&dir);
+    if known.as_ref().is_some_and(|known| known.is_empty()) {
         work.unchanged("Terraform has made nothing");
         return Ok(());
     }
+    let total = known.map(|known| known.len() as u64);
+    work.sink.emit(Event::StepProgress { step: REMOVE.id, done: 0, total, unit: Unit::Resources });
     let terraform = workdir::of(work, &engine::of_work(work).await?).await?;
     terraform.init().await?;
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of

@@ -221,7 +221,7 @@ fn told(addresses: &[String], machine_types: &[&str]) -> String {
         (_, 1) => "1 machine".to_owned(),
         (_, number) => format!("{number} machines"),
     };
-    if others == 0 { machines } else { format!("{machines}, and {} (disks, networks)", things(others)) }
+    if others == 0 { machines } else { format!("{machines}, and {}", things(others)) }
 }
 
 #[cfg(test)]
@@ -243,7 +243,7 @@ mod tests {
             [r#"libvirt_domain.node["n11"]"#, r#"libvirt_domain.node["n12"]"#, "libvirt_network.own[0]", "k.k"]
         );
         let machines = ["libvirt_domain"];
-        assert_eq!(told(&found, &machines), "the machines of n11, n12, and 2 other things (disks, networks)");
+        assert_eq!(told(&found, &machines), "the machines of n11, n12, and 2 other things");
         assert_eq!(told(&found[..1], &machines), "the machine of n11");
         assert_eq!(told(&found[3..], &machines), "no machine, 1 other thing");
         assert_eq!(told(&[], &machines), "nothing");

@@ -63,7 +63,7 @@ pub(super) fn describe(page: &mut Page, error: &Error) {
             stopped(page, *operation, next, after)
         }
         // What the machines, the tools or the network have done; other errors say all themselves.
-        Error::Operation { now, next, after, .. } if error.exit_code() == 1 => failed(page, error, now, next, after),
+        Error::Operation { now, next, after, .. } if error.exit_code() == 1 => failed(page, error, (now, next, after)),
         _ => simple(page, error),
     }
 }
@@ -114,16 +114,16 @@ fn is_destroy(command: &str) -> bool {
     command.starts_with("exasol destroy")
 }
 
-fn failed(page: &mut Page, error: &Error, now: &str, next: &[String], after: &Aftermath) {
-    let cause = common_cause(error);
+fn failed(page: &mut Page, error: &Error, (now, next, after): (&str, &[String], &Aftermath)) {
     let root = root(error);
-    let words = words(root);
+    // Of a machine that is off it says nothing new that nobody reaches it.
+    let cause = common_cause(error).filter(|cause| after.machines.is_empty() || cause.code != "unreachable");
     match (after.machines.as_slice(), &cause) {
-        ([], None) => page.paragraph(Tone::Bad, "error:", &words),
+        ([], None) => page.paragraph(Tone::Bad, "error:", &words(root, false)),
         (machines, cause) => {
             let sentence = cause.iter().map(|cause| cause.sentence.clone());
             let lines: Vec<_> = machines.iter().cloned().chain(sentence).collect();
-            page.paragraph(Tone::Bad, "error:", &format!("{}\n({words})", lines.join("\n")));
+            page.paragraph(Tone::Bad, "error:", &format!("{}\n{}", lines.join("\n"), words(root, true)));
         }
     }
     if let Error::Tool(failure) = root {
@@ -156,13 +156,16 @@ fn failed(page: &mut Page, error: &Error, now: &str, next: &[String], after: &Af
     page.ways(&rows);
 }
 
-/// The error itself; a tool's own words are not shown for ever.
-fn words(root: &Error) -> String {
+/// The error itself; a tool's own words are not shown for ever. `beside`: the cause stands above it.
+fn words(root: &Error, beside: bool) -> String {
     let text = match root {
         Error::Tool(failure) => {
             let ToolFailure { tool, status, diagnostics, .. } = failure.as_ref();
-            let first = diagnostics.first().map(|first| format!(": {first}")).unwrap_or_default();
-            format!("{tool} failed ({status}){first}")
+            match diagnostics.first() {
+                Some(first) if beside => format!("{tool} says: {first}"),
+                Some(first) => format!("{tool} failed ({status}): {first}"),
+                None => format!("{tool} failed ({status})"),
+            }
         }
         other => other.to_string(),
     };
@@ -230,7 +233,7 @@ mod tests {
                 tail: (1..=25).map(|n| format!("line {n}\u{1b}[0m")).collect(),
                 log: Some("logs/20260102T030405Z-deploy/terraform.jsonl".into()),
             }))),
-            now: "the machine of n11, and 3 other things (disks, networks)".into(),
+            now: "the machine of n11, and 3 other things".into(),
             next: vec!["exasol deploy -d demo".into(), "exasol destroy -d demo".into()],
             after: Box::new(Aftermath {
                 name: "demo".into(),

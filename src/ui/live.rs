@@ -17,6 +17,10 @@ use super::style::{Paint, Tone, count, elapsed, size, span};
 
 /// Names of steps are not wider than this; longer ones push what comes after them.
 const TITLE: usize = 32;
+/// Terminals with fewer columns get shorter lines: names of steps are cut, addresses are left out.
+const NARROW: usize = 60;
+/// Columns of a step's line beside its name: the sign, and the time.
+const BESIDE: usize = 4 + 2 + 7;
 /// Rows of the terminal that are left to what is above the block.
 const ABOVE: usize = 2;
 /// A step that takes so many times its usual time says so.
@@ -44,7 +48,7 @@ static UNICODE: Signs = Signs {
     more: "…",
 };
 static ASCII: Signs =
-    Signs { done: "+", failed: "x", stopped: "#", next: "-", spinner: &["|", "/", "-", "\\"], more: "..." };
+    Signs { done: "+", failed: "x", stopped: "#", next: ".", spinner: &["|", "/", "-", "\\"], more: "..." };
 
 /// Draws one operation.
 pub(super) struct Live {
@@ -135,7 +139,7 @@ impl Live {
             (StepOutcome::Stopped, None) => "stopped".to_owned(),
             (_, detail) => detail.as_deref().map(clean_output).unwrap_or_default(),
         };
-        let line = format!("{}  {:>7}  {detail}", self.title(step), elapsed(ended.took_ms));
+        let line = format!("{}  {:>7}  {detail}", self.title(step, columns), elapsed(ended.took_ms));
         format!("  {} {}\n", self.paint.paint(tone, sign), self.fit(line.trim_end(), columns.saturating_sub(4)))
     }
 
@@ -179,7 +183,7 @@ impl Live {
         };
         let spinner = self.signs.spinner;
         let sign = spinner[usize::try_from(now.as_secs()).unwrap_or(0) % spinner.len()];
-        let line = format!("{}  {:>7}  {note}", self.title(running.step), span(lasts));
+        let line = format!("{}  {:>7}  {note}", self.title(running.step, columns), span(lasts));
         let tone = if slow.is_some() { Tone::Warning } else { Tone::Strong };
         format!("  {} {}", self.paint.paint(tone, sign), self.fit(line.trim_end(), columns.saturating_sub(4)))
     }
@@ -190,13 +194,13 @@ impl Live {
             let said = running.said.iter().map(|said| format!("      {}", clean_output(said)));
             return said.map(|line| self.faint(&line, columns)).collect();
         }
-        let has_addresses = running.nodes.values().any(|row| row.address.is_some());
+        let has_addresses = columns >= NARROW && running.nodes.values().any(|row| row.address.is_some());
         let width = running.nodes.keys().map(String::len).max().unwrap_or(0);
         let rows = running.nodes.iter().map(|(node, row)| {
             let address = match (&row.address, has_addresses) {
-                (Some(address), _) => format!("  {address:15}"),
+                (Some(address), true) => format!("  {address:15}"),
                 (None, true) => format!("  {:15}", "-"),
-                (None, false) => String::new(),
+                (_, false) => String::new(),
             };
             let doing = if row.doing.is_empty() { "waits for the others" } else { &row.doing };
             // What has just begun needs no time.
@@ -215,7 +219,7 @@ impl Live {
 
     /// What is being downloaded or uploaded, perhaps while another step runs.
     fn transfer(&self, running: Option<&str>, columns: usize) -> Option<String> {
-        const BAR: usize = 20;
+        const BAR: usize = 10;
         let transfer = self.story.transfer?;
         let of_another = running != Some(transfer.step);
         let what = if of_another { format!("{}: ", self.story.title(transfer.step)) } else { String::new() };
@@ -226,7 +230,7 @@ impl Live {
             |parts: usize| usize::try_from(u128::from(transfer.done) * parts as u128 / u128::from(total)).unwrap_or(0);
         let done = share(BAR).min(BAR);
         let bar = format!("[{}{}]", "#".repeat(done), "-".repeat(BAR - done));
-        let sizes = format!("{} of {} ({}%)", size(transfer.done), size(total), share(100).min(100));
+        let sizes = format!("{:2}%  {} of {}", share(100).min(100), size(transfer.done), size(total));
         Some(self.faint(&format!("      {what}{bar} {sizes}"), columns))
     }
 
@@ -238,7 +242,7 @@ impl Live {
         to_come
             .map(|step| {
                 let usual = step.usual.map(|usual| format!("  {:>7}  usually {}", "", span(usual))).unwrap_or_default();
-                let line = format!("  {} {}{usual}", self.signs.next, self.title(step.info.id));
+                let line = format!("  {} {}{usual}", self.signs.next, self.title(step.info.id, columns));
                 self.faint(line.trim_end(), columns)
             })
             .collect()
@@ -263,9 +267,13 @@ impl Live {
         self.faint(&line, columns)
     }
 
-    fn title(&self, step: &str) -> String {
-        let width = self.story.steps.iter().map(|step| step.info.title.len()).max().unwrap_or(0).min(TITLE);
-        format!("{:width$}", self.story.title(step))
+    /// Padded so that times are below each other, and short enough that they are seen.
+    fn title(&self, step: &str, columns: usize) -> String {
+        let longest = self.story.steps.iter().map(|step| step.info.title.len()).max().unwrap_or(0);
+        let width = longest.min(TITLE).min(columns.saturating_sub(BESIDE));
+        let title = self.story.title(step);
+        let title = if columns < NARROW { self.fit(title, width) } else { title.to_owned() };
+        format!("{title:width$}")
     }
 
     fn faint(&self, line: &str, columns: usize) -> String {

@@ -211,7 +211,8 @@ impl Ui {
                 return;
             }
         }
-        let mut page = Page::new(self.settings().stderr_colors);
+        let columns = self.screen.columns();
+        let mut page = Page::with(Look { colors: self.settings().stderr_colors, columns, ..self.look() });
         error::describe(&mut page, error);
         let mark = ci::failure(self.settings().ci, &error::title(error), &error.to_string()).unwrap_or_default();
         self.screen.print_err(&(page.into_text() + &mark), self.patience(limit)).ok();

@@ -146,7 +146,7 @@ impl Story {
                     ItemState::Started => (row.doing, row.since) = (name.clone(), now),
                     ItemState::Running => {}
                     ItemState::Failed => row.doing = format!("failed: {name}"),
-                    _ if row.doing == *name => row.doing.clear(),
+                    _ if row.doing == *name => (row.doing, row.since) = (String::new(), now),
                     _ => {}
                 }
             }

@@ -90,16 +90,17 @@ fn a_failure_says_what_exists_what_to_try_and_where_the_details_are() {
     }
     assert!(!told.contains("destroy") && !told.contains("{\""), "{told}");
     // What it names leads there.
-    world.exasol("logs --step plan").run().code(0).says("no such thing");
+    world.exasol("logs --step plan").run().code(0).says("plan         -    failed");
 }
 
 #[test]
 fn a_terminal_gets_a_block_that_is_redrawn_and_nothing_of_it_stays() {
     let world = failing("plan");
-    let mut session = world.exasol("deploy").env("LC_ALL", "C.UTF-8").on_a_terminal();
+    // What is read here is taken for Latin-1; in this locale all signs are ASCII.
+    let mut session = world.exasol("deploy").env("LC_ALL", "C").on_a_terminal();
     let told = session.exp_eof().unwrap();
     assert!(told.contains("Deploying ") && told.contains("Ctrl-C stops safely"), "{told}");
-    assert!(told.contains("✗ plan the infrastructure"), "{told}");
+    assert!(told.contains("x plan the infrastructure"), "{told}");
     assert!(told.rsplit("Ctrl-C stops safely").next().unwrap().contains("error: terraform"), "{told}");
 }
 

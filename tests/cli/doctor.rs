@@ -12,12 +12,15 @@ fn doctor(world: &World, more: &str) -> String {
     )
 }
 
-/// Ansible is not there; what would install it is.
-fn without_ansible() -> World {
+/// libvirt's mock driver starts nothing with its host, and `virsh` would change that.
+fn with_virsh(body: &str) -> World {
     let world = World::complete();
-    std::fs::rename(world.path("bin/ansible-playbook"), world.path("home/ansible-playbook")).unwrap();
-    world.fake("pipx", "echo \"installing $*\"; cp \"$HOME/ansible-playbook\" \"${0%/*}/ansible-playbook\"");
+    world.fake("virsh", &format!("echo \"$*\" >>\"$HOME/virsh-calls\"; {body}"));
     world
+}
+
+fn calls(world: &World) -> String {
+    std::fs::read_to_string(world.path("home/virsh-calls")).unwrap_or_default()
 }
 
 #[test]
@@ -26,34 +29,39 @@ fn passed_checks_are_one_line_and_the_verdict_is_the_last() {
     let short = world.exasol(&doctor(&world, "")).run().code(0);
     assert!(short.stdout.contains("checks passed (all of them: exasol doctor -v)"), "{}", short.stdout);
     assert!(!short.stdout.contains("ansible-core 2.19.0"), "{}", short.stdout);
+    let (_, verdict) = short.stdout.split_once("\nReady: ").unwrap();
+    assert!(verdict.contains("\n  virsh -c test:///default pool-autostart default-pool\n"), "{verdict}");
     world.exasol(&doctor(&world, "-v")).run().code(0).says("ansible-core 2.19.0");
-    let broken = without_ansible();
-    let said = broken.exasol(&doctor(&broken, "")).run().code(4).stdout;
+    world.remove("ansible-playbook");
+    let said = world.exasol(&doctor(&world, "")).run().code(4).stdout;
     let (checks, verdict) = said.split_once("Not ready: 1 problem").unwrap();
-    assert!(checks.contains("✗ Ansible: ansible-playbook was not found on PATH"), "{said}");
-    assert!(verdict.contains("\n  pipx install ansible-core\n"), "{said}");
+    assert!(checks.contains("✗ Ansible: ansible-playbook of ansible-core"), "{said}");
+    assert!(verdict.contains("\n  exasol doctor --install-tools\n"), "{said}");
 }
 
 #[test]
 fn fix_runs_what_it_shows_and_checks_again() {
-    let world = without_ansible();
-    let json = world.exasol(&doctor(&world, "--json")).run().code(4).json();
-    assert!(json["fix"].as_array().unwrap().contains(&"pipx install ansible-core".into()), "{json}");
-    world.exasol(&doctor(&world, "--fix --yes")).run().code(0).says("$ pipx install ansible-core").says("Ready");
-    assert!(world.path("bin/ansible-playbook").exists());
+    let world = with_virsh("echo done");
+    let json = world.exasol(&doctor(&world, "--json")).run().code(0).json();
+    let wanted = "virsh -c test:///default pool-autostart default-pool";
+    assert!(json["fix"].as_array().unwrap().contains(&wanted.into()), "{json}");
+    assert_eq!(calls(&world), "", "it only looks");
+    let answer = world.exasol(&doctor(&world, "--fix --yes")).run().code(0).says(&format!("$ {wanted}"));
+    assert!(calls(&world).contains("-c test:///default pool-autostart default-pool\n"), "{}", calls(&world));
+    assert_eq!(answer.stdout.matches("Ready: ").count(), 2, "before and after: {}", answer.stdout);
 }
 
 #[test]
 fn fix_asks_and_without_anybody_to_answer_it_runs_nothing() {
-    let world = without_ansible();
+    let world = with_virsh("exit 0");
     world.exasol(&doctor(&world, "--fix")).run().code(2).says("nobody is here to answer").says("--yes");
-    assert!(!world.path("bin/ansible-playbook").exists());
     world.exasol(&doctor(&world, "--yes")).run().code(2).says("--fix");
+    assert_eq!(calls(&world), "");
 }
 
 #[test]
 fn a_fix_that_fails_is_told_and_ends_it() {
-    let world = without_ansible();
-    world.fake("pipx", "echo 'no network' >&2; exit 3");
-    world.exasol(&doctor(&world, "--fix --yes")).run().code(1).says("no network").says("pipx");
+    let world = with_virsh("echo 'not allowed' >&2; exit 3");
+    world.exasol(&doctor(&world, "--fix --yes")).run().code(1).says("not allowed").says("virsh");
+    assert_eq!(calls(&world).lines().count(), 1, "{}", calls(&world));
 }

@@ -57,6 +57,11 @@ pub async fn fix(command: &str) -> Result<()> {
     let refused = || Error::Usage { message: format!("'{command}' is not run by --fix"), hint: None };
     let words = remedy::words(command).ok_or_else(refused)?;
     let (program, args) = words.split_first().ok_or_else(refused)?;
+    if program == "exasol" {
+        let this = std::env::current_exe().map_err(Error::io("cannot find this program"))?;
+        // Whoever wants the fix has been asked.
+        return Tool::new(this).args(args).arg("--yes").run_on_terminal(FIX_LIMIT).await;
+    }
     Tool::new(program).args(args).run_on_terminal(FIX_LIMIT).await
 }
 

@@ -7,7 +7,8 @@
 use crate::model::{Check, CheckStatus, command_line};
 
 /// Programs, and the first words after them (options aside) with which they may be run; none: any.
-const PROGRAMS: [(&str, &[&str]); 18] = [
+const PROGRAMS: [(&str, &[&str]); 19] = [
+    ("exasol", &["doctor"]),
     ("pipx", &["install"]),
     ("apt-get", &["install", "update"]),
     ("dnf", &["install"]),
@@ -106,6 +107,7 @@ mod tests {
             "virsh --connect qemu:///system pool-build default   # makes the folder",
             "sudo modprobe kvm_amd",
             "virtlogd -d",
+            "exasol doctor --install-tools",
             "pipx install ansible-core   # or your distribution's package ansible-core",
         ] {
             assert!(words(line).is_some(), "{line}");
@@ -131,6 +133,8 @@ mod tests {
             "rm -rf /",
             "sudo setfacl -m u:libvirt-qemu:x /home/*",
             "ssh -- kvm sudo usermod -aG libvirt me",
+            "# or pipx install ansible-core   # or your distribution's package ansible-core",
+            "exasol destroy --yes",
         ] {
             assert_eq!(words(line), None, "{line}");
         }

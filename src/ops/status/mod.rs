@@ -56,7 +56,6 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
     let next = next::commands(state.phase, running, state.update_pending, &nodes);
     let history = History::of(&dir);
     Ok(StatusReport {
-        name: dir.name(),
         directory: dir.root().to_owned(),
         node_size: recorded::node_size(&dir),
         instance_type: state.spec.instance_type.clone(),

@@ -5,7 +5,7 @@ use super::super::create::Missing;
 use super::Context;
 use crate::model::{Check, quote};
 
-const OFF: &str = "it does not: after a reboot of the host no node would start";
+const OFF: &str = "it does not start by itself: after a reboot of the host no node would start";
 const TRANSIENT: &str = "it has no definition: after a reboot of the host it is gone, and no node would start";
 const DEFINE: &str = "define it, instead of only creating it: CLOUD_SETUP_LIBVIRT.md has the commands";
 
