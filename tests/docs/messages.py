@@ -9,7 +9,7 @@ ANYTHING = "…"
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 CONSTANT = re.compile(r'const (?P<name>[A-Z_]+): &(?:\'static )?str =\s*(?P<text>"(?:[^"\\]|\\.)*");', re.DOTALL)
 CHECK = re.compile(
-    r"(?:Check::(?:ok|warning|failed|skipped)|unanswered|requirements::check)\(\s*\"(?P<id>[a-z_]+)\""
+    r"(?:Check::(?:ok|warning|failed|skipped)|unanswered|\bcheck)\(\s*\"(?P<id>[a-z_]+)\""
     # The list of those that are skipped where the hypervisor cannot be reached.
     r"|^ {8}\(\"(?P<skipped>[a-z_]+)\", ",
     re.MULTILINE,
