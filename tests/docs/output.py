@@ -3,15 +3,26 @@
 import re
 
 ANYTHING = "…"
+# What differs from run to run and from machine to machine: a page shows an example of it.
+DIFFERS = [
+    (re.compile(r"\bexasol-[0-9a-f]{8}\b"), "ID"),
+    (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), "ADDRESS"),
+    (re.compile(r"\b[0-9a-fA-F]{64}\b|\b[0-9A-F]{2}(?::[0-9A-F]{2}){31}\b"), "SHA-256"),
+    (re.compile(r"\b\d{8}T\d{6}Z|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?Z?"), "DATE"),
+    (re.compile(r"\b(?:\d+ ?h )?(?:\d+ ?(?:m|min) )?\d+(?:\.\d+)? ?(?:ms|s|m|min|h)\b"), "TIME"),
+    # A longer value moves what stands beside it.
+    (re.compile(r"(?<=\S) {2,}"), "  "),
+]
 
 
 def difference(expected, printed):
     """None if they agree; else words that show the first expected line that was not found.
 
-    `…` stands for any text within a line; alone on a line, for any number of lines, also none.
+    `…` stands for any text within a line; alone on a line, for any number of lines, also none. One time,
+    address, id or checksum is as good as another.
     """
-    wanted = [line.rstrip() for line in expected.strip("\n").splitlines()]
-    lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+    wanted = [masked(line) for line in expected.strip("\n").splitlines()]
+    lines = [masked(line) for line in printed.strip("\n").splitlines()]
     reach = _match(wanted, lines)
     if reach is None:
         return None
@@ -21,6 +32,12 @@ def difference(expected, printed):
     words = [f"expected line {index + 1}: {line!r}" if line is not None else "expected: the end"]
     words.append(f"printed line {at + 1}: {got!r}" if got is not None else "printed: nothing more")
     return "\n".join(words)
+
+
+def masked(line):
+    for pattern, name in DIFFERS:
+        line = pattern.sub(name, line)
+    return line.rstrip()
 
 
 def _match(wanted, lines):

@@ -145,6 +145,27 @@ class Output(unittest.TestCase):
         ]:
             self.assertIsNone(output.difference(expected, printed), (expected, printed))
 
+    def test_examples_of_what_differs_agree(self):
+        for expected, printed in [
+            ("boot … 50.8s", "boot … 4m 05s"),
+            ("seen ready 3 s ago, checked in 0.7s", "seen ready 1 min ago, checked in 12.0s"),
+            ("hosts  192.168.122.71", "hosts  10.0.0.172"),
+            ("n11  running  192.168.122.71  x", "n11  running  192.168.122.171    x"),
+            ("id  exasol-5963b222", "id  exasol-0123abcd"),
+            ("certificate  " + 32 * "a1", "certificate  " + 32 * "0f"),
+            ("2026-11-29 14:33  deploy", "2027-01-02 03:04  deploy"),
+            ("20261129T143300Z-deploy", "20270102T030405Z-deploy"),
+        ]:
+            self.assertIsNone(output.difference(expected, printed), (expected, printed))
+        for expected, printed in [
+            ("exasol-trial", "exasol-demo"),
+            ("2 nodes", "3 nodes"),
+            ("port 8563", "port 8564"),
+            ("  boot  1.0s", "boot  1.0s"),
+            ("took 1.0s", "took 1.0"),
+        ]:
+            self.assertIsNotNone(output.difference(expected, printed), (expected, printed))
+
     def test_disagreement_is_shown(self):
         for expected, printed, words in [
             ("a\nb", "a\nc", "expected line 2: 'b'\nprinted line 2: 'c'"),
