@@ -106,7 +106,7 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
 }
 
 fn warnings_of(provider: &Provider, spec: &Spec, checks: &[Check]) -> Vec<String> {
-    let mut warnings: Vec<_> = checks.iter().filter(|c| c.status == CheckStatus::Warning).map(floors::text).collect();
+    let mut warnings: Vec<_> = checks.iter().filter(|c| c.status == CheckStatus::Warning).map(Check::finding).collect();
     if spec.allowed_cidrs.is_empty() {
         warnings.push(
             "SSH, SQL and Admin UI will be open to every address that can reach the nodes; \
