@@ -1,6 +1,6 @@
-"""Wrong on purpose: each case breaks one thing, runs one command, and mends it again.
+"""Wrong on purpose: each case breaks one thing, runs one command, and undoes that.
 
-A case must give the documented exit code, the cause, and a command that mends it; and it must
+A case must give the documented exit code, the cause, and a command that fixes it; and it must
 leave the directory as it was.
 """
 
@@ -244,7 +244,7 @@ def init_beside(system, ranges, network, takes, says=()):
 
 @step
 def autostart(system):
-    """A pool and a network that would not come back with their host are told, and mended on request."""
+    """A pool and a network that would not come back with their host are told, and fixed on request."""
     virsh("pool-autostart", "default", "--disable")
     virsh("net-autostart", "default", "--disable")
     doctor = ("doctor", "--db-version", "rehearsal")

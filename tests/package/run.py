@@ -111,7 +111,7 @@ class Test:
         absent = "! ldconfig -p | grep -q libvirt; ! ls /usr/lib/x86_64-linux-gnu/libvirt* 2>/dev/null"
         self.root(absent).expect(0)
         usage = self.reader("exasol --help").expect(0).stdout
-        assert "Usage: exasol" in usage, usage
+        assert "exasol COMMAND -h" in usage and "doctor  " in usage, usage
         version = self.reader("exasol version --verbose").expect(0).stdout
         assert version.startswith("exasol "), version
         doctor = self.reader("exasol doctor --json --db-version rehearsal").expect(4)
