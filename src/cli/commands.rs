@@ -60,7 +60,7 @@ const NEW: [&str; 2] = ["init", "up"];
 pub(super) fn tree() -> Command {
     let root = Command::new("exasol")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Create and run Exasol database clusters on virtual machines: on your own or in a cloud")
+        .about("Create and run Exasol database clusters on virtual machines, here or in a cloud")
         .before_help(
             "Examples:\n  \
              exasol init -d demo --db-version rehearsal\n  \

@@ -77,7 +77,7 @@ impl Check {
             return &self.title;
         }
         // A name in quotes may have any words.
-        let unquoted = |at: &usize| self.title[..*at].matches('\'').count() % 2 == 0;
+        let unquoted = |at: &usize| self.title[..*at].matches('\'').count().is_multiple_of(2);
         let claim =
             CLAIMS.iter().flat_map(|verb| self.title.match_indices(verb)).map(|(at, _)| at).filter(unquoted).min();
         claim.map_or(self.title.as_str(), |at| &self.title[..at])

@@ -32,6 +32,7 @@ mod shown_path;
 mod spec;
 mod ssh_path;
 mod status;
+mod status_report;
 mod version;
 mod versions_report;
 mod ways_report;
@@ -65,6 +66,7 @@ pub use sha256::{hex, is_sha256, sha256_hex};
 pub use spec::{DISKS_MAX, NODES_MAX, NodeSize, Spec, SpecChange};
 pub use ssh_path::ssh_path;
 pub use status::Status;
+pub use status_report::{NodeStatus, StatusReport, StepAt};
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };

@@ -37,8 +37,10 @@ pub(super) fn check(provider: &Provider, spec: &Spec, recorded: Option<&Spec>) -
 }
 
 fn too_small(flag: String, value: String, least: u64, of_what: &str, spec: &Spec) -> Error {
-    let problem =
-        format!("{} needs {least} GB or more {of_what}; smaller nodes are for --db-version rehearsal", spec.db_version);
+    let problem = format!(
+        "is too small: {} needs {least} GB or more {of_what}; smaller nodes are for --db-version rehearsal",
+        spec.db_version
+    );
     Error::invalid(flag, value, problem)
 }
 

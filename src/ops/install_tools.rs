@@ -146,7 +146,7 @@ impl Order {
             blocking(move || unpack::program(&archive, TOFU, &dest)).await?;
             // What does not start here (a folder without exec) is of no use.
             step.context.interrupt.run(Terraform::at(Engine::Tofu, program.clone(), None)).await??;
-            half.is_whole();
+            half.keep();
             turn.put_into_use(TOFU, &program)?;
         }
         Ok(format!("{version} in {}", self.root.display()))
@@ -176,7 +176,7 @@ impl Order {
             venv.install(&pip, &requirements, interrupt, &mut tell).await?;
             let program = venv.program(PLAYBOOK);
             interrupt.run(Ansible::at(program.clone(), None)).await??;
-            half.is_whole();
+            half.keep();
             turn.put_into_use(PLAYBOOK, &program)?;
         }
         Ok(format!("{} in {}", pin.version, self.root.display()))
@@ -274,7 +274,7 @@ impl<'a> Half<'a> {
         Self { path: Some(path) }
     }
 
-    fn is_whole(mut self) {
+    fn keep(mut self) {
         self.path = None;
     }
 }

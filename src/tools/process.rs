@@ -321,8 +321,8 @@ impl Tool {
     pub async fn run_on_terminal(self, limit: Duration) -> Result<()> {
         let (tool, command) = (self.name(), self.command_text());
         let context = format!("cannot run {}", self.program.display());
-        let output =
-            std::io::stderr().as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate a descriptor"))?;
+        let output = rustix::stdio::stderr().try_clone_to_owned();
+        let output = output.map_err(Error::io("cannot duplicate a descriptor"))?;
         let mut inner = tokio::process::Command::from(self.command());
         let mut child = inner.stdout(output).kill_on_drop(true).spawn().map_err(Error::io(context.clone()))?;
         match tokio::time::timeout(limit, child.wait()).await {

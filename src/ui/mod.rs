@@ -27,6 +27,8 @@ mod result_file;
 #[cfg(test)]
 mod sample_events;
 #[cfg(test)]
+mod sample_programs;
+#[cfg(test)]
 mod samples;
 mod sanitize;
 mod screen;

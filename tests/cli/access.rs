@@ -55,8 +55,8 @@ fn doctor_asks_the_cloud_whether_it_knows_the_account() {
     let world = World::complete();
     let doctor = || world.exasol("doctor --cloud-provider hetzner --json").env("HCLOUD_TOKEN", TOKEN);
     let check = |json: &serde_json::Value| {
-        let checks = json["checks"].as_array().unwrap().iter();
-        checks.cloned().find(|check| check["id"] == "account").unwrap()
+        let mut checks = json["checks"].as_array().unwrap().iter();
+        checks.find(|check| check["id"] == "account").cloned().unwrap()
     };
     let good = api(|_| ("200 OK", r#"{"locations": []}"#.into()));
     let json = doctor().env("HCLOUD_ENDPOINT", &good.url).run().code(0).json();
@@ -76,7 +76,7 @@ fn doctor_asks_the_cloud_whether_it_knows_the_account() {
 #[test]
 fn a_cloud_that_is_not_asked_is_said_to_be_so() {
     let world = World::complete();
-    let call = world.exasol("doctor --cloud-provider exoscale --db-version rehearsal");
+    let call = world.exasol("doctor -v --cloud-provider exoscale --db-version rehearsal");
     let call = call.env("EXOSCALE_API_KEY", "EXO0123456789abcdef01234567");
     call.env("EXOSCALE_API_SECRET", "exoSecretOfTheTests0123456789abcdefghijklmn").run().code(0).says("not asked");
 }

@@ -132,6 +132,10 @@ fn every_command_that_status_names_really_works_from_there() {
                 command => cluster.run_next(command),
             };
             assert_eq!(answer.code, Some(0), "{command} from {phase}: {answer:?}");
+            // It only says what has happened.
+            if command.starts_with("exasol logs") {
+                continue;
+            }
             let rests = [Phase::DatabaseReady, Phase::Stopped, Phase::Destroyed];
             assert!(rests.contains(&cluster.phase()), "{command} from {phase} led to {}", cluster.phase());
         }

@@ -32,7 +32,7 @@ fn a_name_is_recorded_shown_and_taken_instead_of_the_directory() {
     world.exasol("list").run().code(0).says("trial").says("plain");
     world.exasol("destroy --dry-run -d trial").run().code(0).says("trial; nothing was changed");
     world.exasol("init --update -d trial --name stage").run().code(0).says("name").says("stage");
-    world.exasol("status -d stage").run().code(0).says("stage (exasol-");
+    world.exasol("status -d stage").run().code(0).says("stage: not deployed yet");
 }
 
 #[test]

@@ -14,7 +14,7 @@ const WIDEST: usize = 100;
 const NARROWEST: usize = 40;
 
 /// What `-h` shows of the commands that describe a deployment.
-const BASIC: [&str; 13] = [
+const BASIC: [&str; 12] = [
     "cloud-provider",
     "cluster-size",
     "db-version",
@@ -23,7 +23,6 @@ const BASIC: [&str; 13] = [
     "root-volume-size",
     "allowed-cidr",
     "name",
-    "like",
     "config",
     "update",
     "yes",

@@ -22,6 +22,9 @@ pub(super) fn rows<A: AsRef<str>, B: AsRef<str>>(rows: &[(A, B)], width: usize) 
 fn row(name: &str, meaning: &str, column: usize, width: usize) -> String {
     let indent = " ".repeat(column);
     let options = Options::new(width).subsequent_indent(&indent).break_words(false);
+    if meaning.is_empty() {
+        return format!("{name}\n");
+    }
     let lines = match name.chars().count() + 2 > column {
         true => format!("{name}\n{}", textwrap::fill(meaning, options.initial_indent(&indent))),
         false => textwrap::fill(meaning, options.initial_indent(&format!("{name:column$}"))),

@@ -3,7 +3,7 @@
 use crate::model::{Issue, Layer, Severity};
 
 /// Marks what follows from an error below it, and puts the causes first, those of the lowest layer before others.
-pub(super) fn order(issues: &mut Vec<Issue>) {
+pub(super) fn order(issues: &mut [Issue]) {
     let causes: Vec<(String, Layer)> = issues.iter().filter(|issue| is_cause(issue)).filter_map(of_node).collect();
     for issue in issues.iter_mut() {
         issue.follows_from = explained(issue, &causes);

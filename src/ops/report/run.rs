@@ -85,7 +85,7 @@ pub(super) fn of(lines: &[LogLine], operation: Operation, started: Timestamp, ru
         not_reached,
         more_notes: notes.len().saturating_sub(NOTES),
         notes: notes.into_iter().take(NOTES).collect(),
-        steps: steps.into_iter().map(|step| step.close(&title, last, running)).collect(),
+        steps: steps.into_iter().map(|step| step.close(title, last, running)).collect(),
     }
 }
 

@@ -243,7 +243,7 @@ impl Options {
         {
             return Err(Error::invalid(
                 "--libvirt-network",
-                &format!("new:{range}"),
+                format!("new:{range}"),
                 format!(
                     "must be a range with room for {} nodes from its address .{FIRST_HOST} on, e.g. new:10.77.0.0/24",
                     spec.cluster_size
@@ -304,7 +304,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
     let Some(location) = location else { return Ok(WantedImage::Default { sha256 }) };
     let flag = "--libvirt-image";
     if location.is_empty() || location.chars().any(char::is_control) {
-        return Err(Error::invalid(flag, &shown_address(location), "must be a path or an https:// address"));
+        return Err(Error::invalid(flag, shown_address(location), "must be a path or an https:// address"));
     }
     let location = match location.split_once("://") {
         None => ImageLocation::File(PathBuf::from(location)),
@@ -321,7 +321,7 @@ fn image(location: Option<&str>, sha256: Option<&str>) -> Result<WantedImage> {
         Some(_) => {
             return Err(Error::invalid(
                 flag,
-                &shown_address(location),
+                shown_address(location),
                 "must be a path, an https:// or a file:/// address",
             ));
         }

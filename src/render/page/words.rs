@@ -7,9 +7,9 @@ pub fn duration(ms: u64) -> String {
     match seconds {
         0 => "under 1 s".to_owned(),
         1..60 => format!("{seconds} s"),
-        60..3600 if seconds % 60 == 0 => format!("{minutes} min"),
+        60..3600 if seconds.is_multiple_of(60) => format!("{minutes} min"),
         60..3600 => format!("{minutes} min {} s", seconds % 60),
-        _ if minutes % 60 == 0 => format!("{hours} h"),
+        _ if minutes.is_multiple_of(60) => format!("{hours} h"),
         _ => format!("{hours} h {} min", minutes % 60),
     }
 }

@@ -1,0 +1,74 @@
+//! Results that tell of the program itself and of what deployments share.
+
+use crate::model::*;
+
+pub fn cache_list() -> CacheReport {
+    CacheReport {
+        directory: "/home/eva/.cache/exasol".into(),
+        entries: vec![
+            CacheEntry {
+                kind: CacheKind::Image,
+                name: "ubuntu-24.04-20250805.img".into(),
+                bytes: 629_145_600,
+                in_use_by: None,
+            },
+            CacheEntry {
+                kind: CacheKind::Volume,
+                name: "exasol-base-3f1a0c2b4d5e".into(),
+                bytes: 2_147_483_648,
+                in_use_by: Some("exasol-0001abff-n11-root".into()),
+            },
+        ],
+        removed: vec![],
+        warnings: vec!["qemu:///system cannot be asked for volumes".into()],
+    }
+}
+
+pub fn cache_prune() -> CacheReport {
+    let CacheReport { directory, mut entries, .. } = cache_list();
+    let kept = entries.split_off(1);
+    CacheReport { directory, entries: kept, removed: entries, warnings: vec![] }
+}
+
+pub fn version() -> VersionReport {
+    VersionReport {
+        exasol: "0.1.0",
+        build: Some(BuildInfo {
+            commit: Some("0c96c19a6c2a4d6f8b0e1c3a5d7f90b2c4e6a801"),
+            target: "x86_64-unknown-linux-gnu",
+            rustc: "rustc 1.91.0 (f8297e351 2026-01-02)",
+        }),
+        system: Some(SystemInfo {
+            os: "Debian GNU/Linux 12 (bookworm)".into(),
+            kernel: "6.1.0-18-amd64".into(),
+            architecture: "x86_64".into(),
+        }),
+        components: vec![
+            Component::found("terraform", "1.11.4").at("/usr/bin/terraform"),
+            Component::missing("tofu", "not found"),
+            Component::found("ansible-core", "2.19.0").at("/usr/bin/ansible-playbook").remark("Python 3.11.2"),
+            Component::missing("libvirt daemon", "qemu:///system: Failed to connect socket"),
+        ],
+        terraform_providers: vec![PinnedProvider {
+            provider: "libvirt".into(),
+            source: "dmacvicar/libvirt".into(),
+            version: "0.8.3".into(),
+        }],
+        catalog: Some(CatalogInfo {
+            database_versions: vec!["exasol-2025.1.8".into(), "rehearsal".into()],
+            default_version: "exasol-2025.1.8".into(),
+            default_image: Some("https://images.example/noble.img".into()),
+        }),
+    }
+}
+
+pub fn providers() -> Vec<Listed> {
+    vec![Listed { name: "libvirt".into(), detail: "libvirt/KVM, here or over SSH".into(), aliases: vec![] }]
+}
+
+pub fn versions() -> Vec<Listed> {
+    vec![
+        Listed { name: "exasol-2025.1.8".into(), detail: "x86_64".into(), aliases: vec!["default".into()] },
+        Listed { name: "rehearsal".into(), detail: "no database".into(), aliases: vec![] },
+    ]
+}
