@@ -7,8 +7,9 @@ ANYTHING = "…"
 DIFFERS = [
     (re.compile(r"\bexasol-[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), "ADDRESS"),
-    (re.compile(r"\b[0-9a-fA-F]{64}\b|\b[0-9A-F]{2}(?::[0-9A-F]{2}){31}\b"), "SHA-256"),
+    (re.compile(r"\b[0-9a-fA-F]{64}\b|\b[0-9a-f]{16}…|\b[0-9A-F]{2}(?::[0-9A-F]{2}){31}\b"), "SHA-256"),
     (re.compile(r"\b\d{8}T\d{6}Z|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?Z?"), "DATE"),
+    (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b"), "CLOCK"),
     (re.compile(r"\b(?:\d+ ?h )?(?:\d+ ?(?:m|min) )?\d+(?:\.\d+)? ?(?:ms|s|m|min|h)\b"), "TIME"),
     # A longer value moves what stands beside it.
     (re.compile(r"(?<=\S) {2,}"), "  "),
