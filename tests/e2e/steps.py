@@ -300,7 +300,18 @@ def destroy(system):
     system.exasol("destroy", "--yes").expect(0)
     report = system.exasol("status", "--json").expect(0).json()
     assert report["status"] == "destroyed", report
-    system.exasol("deploy").expect(3)
+    # Only a deploy leads on: it creates everything anew.
+    for command in (["start"], ["stop"], ["deploy", "--plan"]):
+        assert "exasol deploy" in system.exasol(*command).expect(3).text, command
+
+
+@step
+def deploy_anew(system):
+    """A destroyed directory is deployed again, as another deployment with other secrets."""
+    before = system.id
+    signal_deploy(system, when="boot")
+    assert system.id != before, before
+    assert (system.dir / "secrets.json").is_file()
 
 
 @step
