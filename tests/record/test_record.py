@@ -26,6 +26,8 @@ def load():
 
 record = load()
 PLAIN = ("", False)
+# What moves the cursor, erases and colours, as it is and as JSON writes it.
+CODES = re.compile(r"(?:\x1b|\\u001b)\[[0-9;?]*[A-Za-z]")
 
 
 def row(text, style=PLAIN):
@@ -45,6 +47,7 @@ class Save(unittest.TestCase):
             with redirect_stdout(io.StringIO()):
                 code = record.save(path, 77, commands)
             header, *events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        self.assertEqual(events[-1][1:], ["m", ""] if code else ["o", "\r\n"])
         return code, header, events
 
     def test_a_command_sees_a_terminal_of_the_wanted_width(self):
@@ -64,6 +67,19 @@ class Save(unittest.TestCase):
         self.assertNotIn("never", said)
 
 
+class Times(unittest.TestCase):
+    def test_a_long_session_is_a_time_lapse_and_results_stay(self):
+        running = [[float(second), "o", "x"] for second in range(121)]
+        events = [[0.0, "o", "$ short"], [0.0, "m", ""], *running, [120.0, "m", ""], [120.0, "o", "$ next"]]
+        at = record.times(events)
+        self.assertEqual((at[1], at[2]), (0.0, record.READ))
+        self.assertAlmostEqual(at[-2], record.READ + record.RUNNING)
+        self.assertAlmostEqual(at[-1], at[-2] + record.LONG_READ)
+
+    def test_a_short_session_keeps_its_times(self):
+        self.assertEqual(record.times([[0.0, "o", "a"], [0.5, "o", "b"], [9.0, "m", ""]]), [0.0, 0.5, 0.5 + record.LONGEST_PAUSE])
+
+
 class Draw(unittest.TestCase):
     def test_what_stays_is_drawn_once_and_what_goes_is_not_in_the_last_picture(self):
         pictures = [(0.0, [row("stays"), row("waiting")]), (2.0, [row("stays"), row("done")])]
@@ -73,9 +89,10 @@ class Draw(unittest.TestCase):
         self.assertEqual(found["stays"], "")
         self.assertIn("gone", found["waiting"].split())
         self.assertNotIn("gone", found["done"].split())
-        # 2 s of 10: then one takes the other's place.
-        self.assertIn("20.00%,100%{visibility:hidden}", svg)
-        self.assertIn("20.00%{visibility:visible}", svg)
+        # Then one takes the other's place.
+        share = f"{100 * 2 / (2 + record.LAST):.2f}%"
+        self.assertIn(f"{share},100%{{visibility:hidden}}", svg)
+        self.assertIn(f"{share}{{visibility:visible}}", svg)
 
     def test_text_is_no_markup_and_keeps_its_spaces_and_colours(self):
         svg = record.Drawing([(0.0, [row("a  <b> & c", ("green", True))])], 40).svg()
@@ -92,19 +109,23 @@ class Draw(unittest.TestCase):
 
 
 class Pictures(unittest.TestCase):
-    def test_the_deploy_is_the_recorded_one_and_small(self):
-        session = (DOCS / "deploy.cast").read_text(encoding="utf-8")
-        said = "".join(json.loads(line)[2] for line in session.splitlines()[1:])
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    def test_the_deploy_is_a_recording_of_the_readme_s_commands(self):
+        events = [json.loads(line) for line in (DOCS / "deploy.cast").read_text(encoding="utf-8").splitlines()[1:]]
+        said = CODES.sub("", "".join(text for _, _, text in events))
+        typed = [line[2:] for line in said.replace("\r", "").split("\n") if line.startswith("$ ")]
+        blocks = re.findall(r"```sh run\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        self.assertEqual(typed, [line.split(" #")[0].strip() for line in blocks[0].splitlines()])
+        self.assertNotRegex(said, r"(^|\s)/(tmp|root|home)/")
+
+    def test_the_drawing_is_of_the_recording_and_small(self):
+        said = CODES.sub("", (DOCS / "deploy.cast").read_text(encoding="utf-8")).replace(" ", "")
         svg = (DOCS / "deploy.svg").read_text(encoding="utf-8")
-        drawn = "\n".join(text for text, _ in texts(svg))
-        for line in plain.replace("\r", "").split("\n"):
-            if line.strip() and len(line) <= 90:
-                # Runs of one style are elements of their own, so spaces between them are not in the text.
-                self.assertIn(line.replace(" ", ""), drawn.replace(" ", ""))
-        self.assertIn("rehearsal: no database", drawn)
+        # What stays in the end. Runs of one style are elements of their own, so spaces between them are not in the text.
+        last = [text.replace(" ", "") for text, classes in texts(svg) if "gone" not in classes.split()]
+        self.assertEqual([text for text in last if json.dumps(text, ensure_ascii=False)[1:-1] not in said], [])
+        for words in ("trialisready", "(1row)", "destroyed:"):
+            self.assertTrue(any(words in text for text in last), words)
         self.assertLess(len(svg.encode()), 200_000)
-        self.assertNotRegex(plain, r"(^|\s)/(tmp|root|home)/")
 
     def test_the_map_has_every_module_of_the_list(self):
         arrows = re.search(r"```text\n(.*?)```", (ROOT / "src" / "lib.rs").read_text(encoding="utf-8"), re.DOTALL)[1]
