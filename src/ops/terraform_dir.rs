@@ -206,7 +206,8 @@ pub(super) fn what_exists(dir: &DeploymentDir, machine_types: &[&str]) -> String
 }
 
 fn told(addresses: &[String], machine_types: &[&str]) -> String {
-    let is_machine = |address: &&String| machine_types.iter().any(|kind| is_of(address, kind));
+    // The first is the machine itself; the others stand and fall with it.
+    let is_machine = |address: &&String| machine_types.first().is_some_and(|kind| is_of(address, kind));
     let machines: Vec<_> = addresses.iter().filter(is_machine).collect();
     let keys: Vec<_> =
         machines.iter().filter_map(|address| Some(address.split_once("[\"")?.1.trim_end_matches("\"]"))).collect();
@@ -242,11 +243,13 @@ mod tests {
             found,
             [r#"libvirt_domain.node["n11"]"#, r#"libvirt_domain.node["n12"]"#, "libvirt_network.own[0]", "k.k"]
         );
-        let machines = ["libvirt_domain"];
+        let machines = ["libvirt_domain", "libvirt_volume.root"];
         assert_eq!(told(&found, &machines), "the machines of n11, n12, and 2 other things");
         assert_eq!(told(&found[..1], &machines), "the machine of n11");
         assert_eq!(told(&found[3..], &machines), "no machine, 1 other thing");
         assert_eq!(told(&[], &machines), "nothing");
+        let with_disk = [found[0].clone(), r#"libvirt_volume.root["n11"]"#.to_owned()];
+        assert_eq!(told(&with_disk, &machines), "the machine of n11, and 1 other thing");
     }
 
     const SOME: &str =
