@@ -154,6 +154,7 @@ class Output(unittest.TestCase):
             ("id  exasol-5963b222", "id  exasol-0123abcd"),
             ("SHA-256 3f1a0c2b4d5e6f70…", "SHA-256 a2ca0744da41adbd…"),
             ("certificate  " + 32 * "a1", "certificate  " + 32 * "0f"),
+            ("id  exasol-…, checked in …s", "id  exasol-0123abcd, checked in 0.7s"),
             ("14:33:36  apply", "03:04:05  apply"),
             ("2026-11-29 14:33  deploy", "2027-01-02 03:04  deploy"),
             ("20261129T143300Z-deploy", "20270102T030405Z-deploy"),
