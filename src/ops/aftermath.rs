@@ -90,7 +90,9 @@ fn exists_nothing(work: &Work) -> bool {
 
 /// The nodes whose machines Terraform has made.
 fn machines_that_exist(work: &Work) -> Vec<String> {
-    let made = terraform_dir::of_types(&work.dir.terraform_dir(), work.cluster.provider.resources.machines);
+    // The first type is the machine itself; the others are what goes with it.
+    let machine = work.cluster.provider.resources.machines.get(..1).unwrap_or_default();
+    let made = terraform_dir::of_types(&work.dir.terraform_dir(), machine);
     let is_made = |name: &str| made.iter().any(|address| address.contains(&format!("[\"{name}\"]")));
     work.cluster.nodes.iter().map(|plan| plan.name.clone()).filter(|name| is_made(name)).collect()
 }

@@ -96,19 +96,28 @@ pub(super) async fn fingerprint(dir: &DeploymentDir, access: &Access) -> Result<
     })
 }
 
+/// How often a node is asked for its certificate.
+const CERTIFICATE_TRIES: u32 = 3;
+
 /// The certificate that the first node itself serves, asked on the node: nobody on the way can answer for it.
 pub(super) async fn fingerprint_over_ssh(access: &Access, nodes: &[Node]) -> Result<String> {
     let Some(first) = nodes.first() else {
         return Err(Error::other("no node is known"));
     };
-    let output = access.run(&first.plan.name, CERTIFICATE, SSH_LIMIT).await?;
-    let text = output.stdout_text().trim().to_ascii_lowercase();
-    if output.success() && is_sha256(&text) {
-        return Ok(text);
+    let mut why = String::new();
+    // A node that has much to do may not answer itself in time.
+    for _ in 0..CERTIFICATE_TRIES {
+        let output = access.run(&first.plan.name, CERTIFICATE, SSH_LIMIT).await?;
+        let text = output.stdout_text().trim().to_ascii_lowercase();
+        if output.success() && is_sha256(&text) {
+            return Ok(text);
+        }
+        why = output.stderr_text().trim().to_owned();
     }
+    let why = if why.is_empty() { "its SQL port did not show one in time".to_owned() } else { why };
     Err(Error::SqlConnection {
         host: first.plan.name.clone(),
-        cause: format!("its certificate could not be read on the node: {}", output.stderr_text().trim()),
+        cause: format!("its certificate could not be read on the node: {why}"),
         code: None,
         hint: None,
     })

@@ -317,21 +317,18 @@ impl Tool {
     /// terminal (sudo asks for a password there) and gets Ctrl-C itself. What it prints goes to our standard error.
     ///
     /// # Errors
-    /// [`Error::Tool`] for another exit status than 0; [`Error::Timeout`]; [`Error::Io`]. Dropping the future kills it.
+    /// [`Error::Tool`] for another exit status than 0; [`Error::Timeout`]; [`Error::Io`]. Dropping the future ends it.
     pub async fn run_on_terminal(self, limit: Duration) -> Result<()> {
         let (tool, command) = (self.name(), self.command_text());
-        let context = format!("cannot run {}", self.program.display());
-        let output = rustix::stdio::stderr().try_clone_to_owned();
-        let output = output.map_err(Error::io("cannot duplicate a descriptor"))?;
-        let mut inner = tokio::process::Command::from(self.command());
-        let mut child = inner.stdout(output).kill_on_drop(true).spawn().map_err(Error::io(context.clone()))?;
+        let mut child = self.beside_us(false, true)?;
         match tokio::time::timeout(limit, child.wait()).await {
             Err(_) => Err(timeout(command, limit, None)),
-            Ok(Err(error)) => Err(Error::io(context)(error)),
-            Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => {
-                Err(Output { status, stdout: Vec::new(), stderr: Vec::new(), tool, command }.into_error(Vec::new()))
-            }
+            Ok(status) => match status? {
+                status if status.success() => Ok(()),
+                status => {
+                    Err(Output { status, stdout: Vec::new(), stderr: Vec::new(), tool, command }.into_error(Vec::new()))
+                }
+            },
         }
     }
 

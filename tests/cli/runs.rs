@@ -50,7 +50,7 @@ fn nothing_is_left(cluster: &Cluster) {
 }
 
 fn wait_for(file: &Path) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     while !file.exists() {
         assert!(Instant::now() < end, "no {}", file.display());
         std::thread::sleep(Duration::from_millis(20));

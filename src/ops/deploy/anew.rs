@@ -10,7 +10,10 @@ use super::super::operation::in_dir;
 use super::super::{Context, Given, known, recorded};
 use crate::deployment::{DeploymentDir, EditPolicy};
 use crate::error::{Error, Result};
-use crate::model::{Operation, Options, Phase, env_name};
+use crate::model::{Operation, Phase, env_name};
+
+/// The fact that clouds record about the image of the machines.
+const IMAGE_ID: &str = "image_id";
 
 /// Makes of a destroyed deployment what `init` would make of its specification; leaves any other as it is.
 pub(super) fn begin(context: &Context, root: &Path, passwords: &Passwords, given: &Given) -> Result<()> {
@@ -22,11 +25,14 @@ pub(super) fn begin(context: &Context, root: &Path, passwords: &Passwords, given
         return Ok(());
     }
     let before = dir.state().clone();
+    // The hypervisor and the account are the same; which image the machines had is found anew.
+    let mut facts = before.facts;
+    facts.remove(IMAGE_ID);
     ask_again(&before.own_passwords, passwords, root)?;
     let provider = recorded::provider(&dir)?;
     let version = recorded::version(&dir)?.clone();
     let secrets = (passwords.clone(), given.clone());
-    let new = init::new_deployment(provider, (before.name, before.spec), &version, secrets, Options::new())?;
+    let new = init::new_deployment(provider, (before.name, before.spec), &version, secrets, facts)?;
     // What was put back by hand since would be taken for files that somebody edited.
     dir.remove_after_destroy()?;
     // The state comes last: until then it is destroyed, and this begins again.

@@ -39,7 +39,7 @@ impl StatusReport {
             let since = page.look().moment(&holder.since);
             page.sentence(&format!("{} began at {since}, pid {} on {}.", holder.operation, holder.pid, holder.host), 0);
         }
-        if let Some(error) = self.last_error.as_ref().filter(|_| !self.is_running() && is_failure(self.status)) {
+        if let Some(error) = error_of_now(self).filter(|_| !self.is_running() && is_failure(self.status)) {
             why(page, error);
         }
         if matches!(self.status, Status::Degraded | Status::Unreachable)
@@ -95,9 +95,18 @@ impl StatusReport {
 }
 
 /// The color and the words for a state. What failed is told with its time and step.
+/// The last error, unless a later operation has begun since, which was killed before it could record its own.
+fn error_of_now(report: &StatusReport) -> Option<&LastError> {
+    let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    report.last_error.as_ref().filter(|error| {
+        report.status != Status::Interrupted
+            || moment(&error.at).is_none_or(|at| Some(at) >= moment(&report.recorded_at))
+    })
+}
+
 fn headline(report: &StatusReport, page: &Page) -> (Tone, String) {
     let ended = |operation: &str, how: &str| {
-        let at = report.last_error.as_ref().map(|error| &error.at).or(report.since.as_ref());
+        let at = error_of_now(report).map(|error| &error.at).or(report.since.as_ref());
         let ago = at.map(|at| format!(" {}", page.look().ago(at))).unwrap_or_default();
         let step = report.step.as_ref().map(|step| format!(" (step: {})", step.title)).unwrap_or_default();
         format!("{operation} {how}{ago}{step}")
