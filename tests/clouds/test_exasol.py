@@ -181,12 +181,18 @@ class Deploy(unittest.TestCase):
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=world.env, cwd=world.folder, umask=0,
             )  # fmt: skip
         try:
-            wait_until(lambda: reached(world, "boot") or running.poll() is not None, "the wait for the nodes", limit=120)
+            waits = lambda: reached(world, "boot") and knows_its_nodes(world)  # noqa: E731
+            wait_until(lambda: waits() or running.poll() is not None, "the wait for the nodes", limit=120)
             running.send_signal(signal.SIGINT)
             self.assertEqual(running.wait(60), 130, pathlib.Path(log.name).read_text())
         finally:
             running.kill()
             running.wait()
+
+
+def knows_its_nodes(world):
+    """Whether the machines' ids and addresses are recorded: a signal before that ends the question for them."""
+    return bool(json.loads((world.dir / "deployment.json").read_text()).get("nodes"))
 
 
 def reached(world, step, operation="deploy"):
