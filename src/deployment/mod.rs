@@ -61,7 +61,7 @@ pub use dir::DeploymentDir;
 pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};
-pub use oplog::{LogFolder, OpLog};
+pub use oplog::{EVENTS_FILE, LogFolder, OpLog};
 pub use record::{Trouble, Update};
 pub use secrets::Secrets;
 pub use state::State;

@@ -16,7 +16,8 @@ use crate::model::Operation;
 
 /// How many operations' logs are kept.
 const KEPT: usize = 50;
-const EVENTS_FILE: &str = "events.jsonl";
+/// An operation's events, one JSON object a line.
+pub const EVENTS_FILE: &str = "events.jsonl";
 const TIME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
 /// Writes into one operation's folder. Cheap to clone, for readers of events and consoles.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::known;
 use super::operation::Work;
 use super::recorded;
-use crate::deployment::{DeploymentDir, LogFolder};
+use crate::deployment::{DeploymentDir, EVENTS_FILE, LogFolder};
 use crate::events::{Event, StepTime, TimesSource};
 use crate::model::Operation;
 
@@ -91,7 +91,7 @@ fn earlier(shape: &Shape, operation: Operation, own_log: &Path) -> Vec<PathBuf> 
     let mut folders: Vec<LogFolder> = alike.flat_map(|dir| dir.log_folders().unwrap_or_default()).collect();
     folders.retain(|folder| folder.operation == operation && folder.path != own_log);
     folders.sort_by_key(|folder| std::cmp::Reverse(folder.started_at));
-    folders.into_iter().take(READ).map(|folder| folder.path.join("events.jsonl")).collect()
+    folders.into_iter().take(READ).map(|folder| folder.path.join(EVENTS_FILE)).collect()
 }
 
 /// An operation that has done its work.

@@ -3,10 +3,9 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::timeline::{Placed, Timeline};
+use crate::deployment::EVENTS_FILE;
 use crate::error::{Error, Result};
 use crate::model::{LogLine, LogSource};
-
-pub(in crate::ops) const EVENTS: &str = "events.jsonl";
 
 /// An operation's files, as far as they were read.
 pub(super) struct Files {
@@ -32,7 +31,7 @@ impl Files {
         let file = |source, name: &str| Growing::at(source, None, folder.join(name));
         // Events first: they tell the others their steps and times.
         let mut growing = vec![
-            file(LogSource::Events, EVENTS),
+            file(LogSource::Events, EVENTS_FILE),
             file(LogSource::Terraform, "terraform.jsonl"),
             file(LogSource::Ansible, "ansible.jsonl"),
         ];

@@ -19,11 +19,10 @@ use serde_json::Value;
 
 use super::Context;
 use super::operation::in_dir;
-use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
+use crate::deployment::{DeploymentDir, EVENTS_FILE, LockStatus, LogFolder};
 use crate::error::{Error, Result};
 use crate::model::{InvalidValue, LogLine, LogList, LoggedOperation, LoggedOutcome, NodePlan, Operation, closest};
 
-pub(super) use files::EVENTS;
 pub(super) use timeline::Timeline;
 
 use files::Files;
@@ -154,7 +153,7 @@ pub fn list(root: &Path) -> Result<LogList> {
 
 fn describe(folder: &LogFolder, running: bool) -> LoggedOperation {
     // A log that cannot be read is one without an end.
-    let events = std::fs::read_to_string(folder.path.join(files::EVENTS)).unwrap_or_default();
+    let events = std::fs::read_to_string(folder.path.join(EVENTS_FILE)).unwrap_or_default();
     let last = events.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
     let end = last.filter(|event| event["event"] == "operation_finished");
     let outcome = match &end {

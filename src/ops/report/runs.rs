@@ -2,10 +2,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::super::logs::{EVENTS, Timeline};
+use super::super::logs::Timeline;
 use super::cleaner::Cleaner;
 use super::{notes, run};
-use crate::deployment::{DeploymentDir, LockStatus, LogFolder};
+use crate::deployment::{DeploymentDir, EVENTS_FILE, LockStatus, LogFolder};
 use crate::model::{LogLine, LogSource, NodePlan};
 use crate::render::page::{Fact, Note, Run, Tone};
 
@@ -38,7 +38,7 @@ pub(super) fn last(dir: &DeploymentDir, cleaner: &Cleaner) -> Runs {
     let mut shown = Vec::new();
     for (index, folder) in folders.iter().rev().take(RUNS).enumerate() {
         let newest = index == 0;
-        match lines(&folder.path.join(EVENTS), &names, cleaner) {
+        match lines(&folder.path.join(EVENTS_FILE), &names, cleaner) {
             Ok((lines, cut)) => {
                 let mut run = run::of(&lines, folder.operation, folder.started_at, newest && locked);
                 if newest && run.tone != Tone::Good {
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_long_log_is_read_at_both_ends() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join(EVENTS);
+        let file = dir.path().join(EVENTS_FILE);
         fs::write(&file, "one\ntwo\n").unwrap();
         assert_eq!(both_ends(&file).unwrap(), (b"one\ntwo\n".to_vec(), false));
         let long = "x".repeat(usize::try_from(HALF).unwrap() + 10);

@@ -4,11 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::deployment::{DeploymentDir, LogFolder};
+use crate::deployment::{DeploymentDir, EVENTS_FILE, LogFolder};
 use crate::model::{Operation, StepAt};
-
-/// An operation's events.
-const EVENTS: &str = "events.jsonl";
 
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct History {
@@ -52,7 +49,7 @@ struct Told {
 }
 
 fn read(folder: &LogFolder) -> Told {
-    told(&fs::read_to_string(folder.path.join(EVENTS)).unwrap_or_default())
+    told(&fs::read_to_string(folder.path.join(EVENTS_FILE)).unwrap_or_default())
 }
 
 fn told(events: &str) -> Told {
