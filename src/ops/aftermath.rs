@@ -44,7 +44,7 @@ pub(super) async fn explain(
             after.machines = machines.iter().filter_map(|machine| trouble(machine, step)).collect();
         }
     }
-    let mut now = terraform_dir::what_exists(&work.dir, work.cluster.provider.resources.machines);
+    let mut now = terraform_dir::what_exists(&work.dir, work.cluster.provider.resources.machine());
     if let Some(error) = unrecorded {
         now.push_str(&format!("; the state could not be written ({error})"));
     }
@@ -90,9 +90,7 @@ fn exists_nothing(work: &Work) -> bool {
 
 /// The nodes whose machines Terraform has made.
 fn machines_that_exist(work: &Work) -> Vec<String> {
-    // The first type is the machine itself; the others are what goes with it.
-    let machine = work.cluster.provider.resources.machines.get(..1).unwrap_or_default();
-    let made = terraform_dir::of_types(&work.dir.terraform_dir(), machine);
+    let made = terraform_dir::of_types(&work.dir.terraform_dir(), &[work.cluster.provider.resources.machine()]);
     let is_made = |name: &str| made.iter().any(|address| address.contains(&format!("[\"{name}\"]")));
     work.cluster.nodes.iter().map(|plan| plan.name.clone()).filter(|name| is_made(name)).collect()
 }

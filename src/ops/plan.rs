@@ -48,7 +48,7 @@ fn add(report: &mut PlanReport, provider: &Provider, misfits: &[apply::Misfit]) 
         report.summary.push(format!(
             "{name}: its machine has to be created again ({why}), which only deploy --allow-replace {name} does"
         ));
-        let kind = provider.resources.machines.first().copied().unwrap_or_default();
+        let kind = provider.resources.machine();
         let address = format!("{kind}.node[\"{name}\"]");
         if !report.changes.iter().any(|change| change.address == address) {
             report.replace += 1;

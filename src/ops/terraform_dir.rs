@@ -194,21 +194,19 @@ pub(super) fn is_of_tofu(terraform_dir: &Path) -> bool {
     matches!(current(terraform_dir), File::State(state) if state.resources.iter().any(is_tofus))
 }
 
-/// For a failure: what has been created so far, for people. `machine_types` are Terraform's names of machines.
-pub(super) fn what_exists(dir: &DeploymentDir, machine_types: &[&str]) -> String {
+/// For a failure: what has been created so far, for people. `machine` is Terraform's type of a machine.
+pub(super) fn what_exists(dir: &DeploymentDir, machine: &str) -> String {
     if let Some(doubt) = doubt(dir) {
         return doubt.text().into();
     }
     match resources(&dir.terraform_dir()) {
         None => Doubt::Unreadable.text().into(),
-        Some(some) => told(&some, machine_types),
+        Some(some) => told(&some, machine),
     }
 }
 
-fn told(addresses: &[String], machine_types: &[&str]) -> String {
-    // The first is the machine itself; the others stand and fall with it.
-    let is_machine = |address: &&String| machine_types.first().is_some_and(|kind| is_of(address, kind));
-    let machines: Vec<_> = addresses.iter().filter(is_machine).collect();
+fn told(addresses: &[String], machine: &str) -> String {
+    let machines: Vec<_> = addresses.iter().filter(|address| is_of(address, machine)).collect();
     let keys: Vec<_> =
         machines.iter().filter_map(|address| Some(address.split_once("[\"")?.1.trim_end_matches("\"]"))).collect();
     let others = addresses.len() - machines.len();
@@ -243,13 +241,13 @@ mod tests {
             found,
             [r#"libvirt_domain.node["n11"]"#, r#"libvirt_domain.node["n12"]"#, "libvirt_network.own[0]", "k.k"]
         );
-        let machines = ["libvirt_domain", "libvirt_volume.root"];
-        assert_eq!(told(&found, &machines), "the machines of n11, n12, and 2 other things");
-        assert_eq!(told(&found[..1], &machines), "the machine of n11");
-        assert_eq!(told(&found[3..], &machines), "no machine, 1 other thing");
-        assert_eq!(told(&[], &machines), "nothing");
+        const MACHINE: &str = "libvirt_domain";
+        assert_eq!(told(&found, MACHINE), "the machines of n11, n12, and 2 other things");
+        assert_eq!(told(&found[..1], MACHINE), "the machine of n11");
+        assert_eq!(told(&found[3..], MACHINE), "no machine, 1 other thing");
+        assert_eq!(told(&[], MACHINE), "nothing");
         let with_disk = [found[0].clone(), r#"libvirt_volume.root["n11"]"#.to_owned()];
-        assert_eq!(told(&with_disk, &machines), "the machine of n11, and 1 other thing");
+        assert_eq!(told(&with_disk, MACHINE), "the machine of n11, and 1 other thing");
     }
 
     const SOME: &str =

@@ -62,7 +62,7 @@ pub struct Provider {
 
 /// The types of Terraform's resources that the plan guard protects.
 pub struct Resources {
-    /// A node's machine.
+    /// A node's machine, and what stands and falls with it. The first is the machine itself.
     pub machines: &'static [&'static str],
     pub data_disks: &'static [&'static str],
     /// Attributes, as (type, path of names), whose change in place destroys what the machine holds: the plan
@@ -74,6 +74,11 @@ impl Resources {
     /// Without frozen attributes.
     const fn new(machines: &'static [&'static str], data_disks: &'static [&'static str]) -> Self {
         Self { machines, data_disks, frozen: &[] }
+    }
+
+    /// Terraform's type of the machine itself.
+    pub fn machine(&self) -> &'static str {
+        self.machines.first().copied().unwrap_or_default()
     }
 }
 
