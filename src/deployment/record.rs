@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::state::IMAGE_FACT;
 use super::{Locked, State};
 use crate::error::Result;
 use crate::model::{HashOrigin, LastError, Node, Options, Phase, Spec};
@@ -128,7 +129,7 @@ impl Locked {
     /// A cloud has made the machines from this image: later ones get the same.
     pub fn made_from_image(&mut self, id: Value) -> Result<()> {
         self.update(|state| {
-            state.facts.insert("image_id".to_owned(), id);
+            state.facts.insert(IMAGE_FACT.to_owned(), id);
         })
     }
 

@@ -14,6 +14,8 @@ use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
 /// The form of `deployment.json` that this version writes. A change that older versions would
 /// misread takes the next number.
 const SCHEMA: u32 = 1;
+/// The fact that tells which of a cloud's images the machines were made from.
+pub(super) const IMAGE_FACT: &str = "image_id";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +129,13 @@ impl State {
         }
     }
 
+    /// What init found out about the target, without what a deploy has added.
+    pub fn facts_of_init(&self) -> Options {
+        let mut facts = self.facts.clone();
+        facts.remove(IMAGE_FACT);
+        facts
+    }
+
     /// One that is ready has been ready once and for all.
     pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = phase;
@@ -178,6 +187,13 @@ mod tests {
 
     use super::*;
     use crate::deployment::testing;
+
+    #[test]
+    fn a_deployment_made_anew_knows_its_target_but_no_image() {
+        let facts = serde_json::json!({"domain_type": "qemu", "image_id": "ami-1"});
+        let state = State { facts: serde_json::from_value(facts).unwrap(), ..testing::state() };
+        assert_eq!(serde_json::to_value(state.facts_of_init()).unwrap(), serde_json::json!({"domain_type": "qemu"}));
+    }
 
     #[test]
     fn a_state_survives_the_file() {

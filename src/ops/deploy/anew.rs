@@ -12,9 +12,6 @@ use crate::deployment::{DeploymentDir, EditPolicy};
 use crate::error::{Error, Result};
 use crate::model::{Operation, Phase, env_name};
 
-/// The fact that clouds record about the image of the machines.
-const IMAGE_ID: &str = "image_id";
-
 /// Makes of a destroyed deployment what `init` would make of its specification; leaves any other as it is.
 pub(super) fn begin(context: &Context, root: &Path, passwords: &Passwords, given: &Given) -> Result<()> {
     if DeploymentDir::open(root)?.state().phase != Phase::Destroyed {
@@ -25,9 +22,7 @@ pub(super) fn begin(context: &Context, root: &Path, passwords: &Passwords, given
         return Ok(());
     }
     let before = dir.state().clone();
-    // The hypervisor and the account are the same; which image the machines had is found anew.
-    let mut facts = before.facts;
-    facts.remove(IMAGE_ID);
+    let facts = before.facts_of_init();
     ask_again(&before.own_passwords, passwords, root)?;
     let provider = recorded::provider(&dir)?;
     let version = recorded::version(&dir)?.clone();
