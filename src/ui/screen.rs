@@ -50,14 +50,14 @@ impl Screen {
         (rows.into(), columns.into())
     }
 
-    /// Columns, where standard error is a terminal that is read by people.
-    pub fn columns(&self) -> Option<usize> {
-        self.free_terminal().map(|(_, columns)| columns)
-    }
-
     /// The same, where a block may be drawn now: None while a shell has put us into the background.
     pub fn free_terminal(&self) -> Option<(usize, usize)> {
         (self.size)().map(|_| self.size())
+    }
+
+    /// Columns, where standard error is a terminal that is read by people.
+    pub fn columns(&self) -> Option<usize> {
+        self.free_terminal().map(|(_, columns)| columns)
     }
 
     /// On standard error, in the place of the block, if there is one.
