@@ -15,5 +15,5 @@ if ! "$tools/bin/cargo-tarpaulin" --version 2>/dev/null | grep -q " $version\$";
   cargo install --quiet --locked --root "$tools" "cargo-tarpaulin@$version"
 fi
 PATH="$tools/bin:$PATH" cargo tarpaulin --locked --skip-clean --engine llvm --no-dead-code --timeout 1200 --target-dir target/coverage \
-  --follow-exec --include-files 'src/*' --fail-under "$wanted" --out Stdout \
+  --follow-exec --implicit-test-threads --include-files 'src/*' --fail-under "$wanted" --out Stdout \
   -- --skip keys_are_read_by_ssh_keygen --skip lifecycle:: --skip runs:: --skip up:: --skip progress_that_nobody_reads

@@ -76,6 +76,7 @@ impl Cluster {
 
     pub fn deployed() -> Option<Self> {
         let cluster = Self::initialized()?;
+        cluster.world.give_cluster_key();
         cluster.exasol("deploy").run().code(0);
         cluster.keep("deployment", "deployment-as-deployed");
         Some(cluster)

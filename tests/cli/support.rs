@@ -8,6 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
@@ -17,6 +18,14 @@ use crate::schema;
 
 /// libvirt's own mock driver: a real connection without any machine.
 pub const TEST_URI: &str = "test:///default";
+
+static CLUSTER_KEY: LazyLock<String> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"]).arg(&file).status();
+    assert!(made.unwrap().success());
+    std::fs::read_to_string(file).unwrap()
+});
 
 pub struct World {
     root: TempDir,
@@ -90,17 +99,27 @@ impl World {
             .current_dir(self.root.path())
             .args(words)
             .stdin(Stdio::null());
-        // Coverage tools follow their children by the environment.
+        // Coverage tools follow their children by the environment. A file of profiles for each of a thousand processes
+        // would be gigabytes: LLVM adds them up in four.
         for (name, value) in std::env::vars().filter(|(n, _)| n.starts_with("LLVM_") || n.starts_with("CARGO_")) {
-            command.env(name, value);
+            command.env(name, value.replace("_%m-%p.profraw", "_%4m.profraw"));
         }
         Call { world: self, command, input: None }
     }
 
-    /// An initialized deployment on libvirt's mock driver.
+    /// An initialized deployment on libvirt's mock driver, with a key of the cluster.
     pub fn initialized(self) -> Self {
         self.init("").run().code(0);
+        self.give_cluster_key();
         self
+    }
+
+    /// `deploy` needs seconds to make one.
+    pub fn give_cluster_key(&self) {
+        let file = self.deployment().join("secrets.json");
+        let mut secrets: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        secrets["cluster_key"] = CLUSTER_KEY.as_str().into();
+        std::fs::write(file, secrets.to_string()).unwrap();
     }
 
     pub fn init(&self, more: &str) -> Call<'_> {
