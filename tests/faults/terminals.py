@@ -17,7 +17,9 @@ def terminal(operation, step, name, act, ends=True):
         before = world.state()["phase"]
         world.fault(step, "hold")
         window, terminal = pty.openpty()
-        line = " ".join([str(world.binary), *words]) + "\n"
+        # On a terminal, deploy asks before it makes what costs money.
+        yes = ["--yes"] if operation == "deploy" else []
+        line = " ".join([str(world.binary), *words, *yes]) + "\n"
         shell = subprocess.Popen(
             [shutil.which("setsid"), "--ctty", "bash", "--login", "--noprofile", "--norc", "-i"], env={**world.env, "TERM": "xterm"},
             cwd=world.folder, umask=0, stdin=terminal, stdout=terminal, stderr=terminal,
