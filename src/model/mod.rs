@@ -5,6 +5,7 @@
 
 mod address;
 mod check;
+mod count;
 mod db_version;
 mod file;
 mod harmful;
@@ -40,6 +41,7 @@ mod words;
 
 pub use address::{address_file_name, shown_address};
 pub use check::{Check, CheckStatus, Outcome};
+pub use count::count;
 pub use db_version::{Artifact, ConfigKeys, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source};
 pub use file::{RenderedFile, is_same_file};
 pub use harmful::is_harmful;

@@ -8,7 +8,7 @@ use super::user_dirs::CacheDirs;
 use super::{Context, apply, credentials, engine, floors, recorded, render_input, workdir};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
-use crate::model::{ChangeAction, NodePlan, Operation, Phase, PlanReport, PlannedChange};
+use crate::model::{ChangeAction, NodePlan, Operation, Phase, PlanReport, PlannedChange, count};
 use crate::providers::Provider;
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
@@ -105,7 +105,7 @@ pub(super) async fn summary(
     State { spec, facts, .. }: &State,
 ) -> Result<Vec<String>> {
     let size = match (provider.size)(spec, facts)? {
-        Some(size) => format!("{} vCPUs, {} MB of memory", size.vcpus, size.memory_mb),
+        Some(size) => format!("{}, {} MB of memory", count(size.vcpus as usize, "vCPU"), size.memory_mb),
         None => "as many vCPUs and as much memory as its type has".to_owned(),
     };
     let root = match provider.has_fixed_root_disk() {
@@ -114,8 +114,10 @@ pub(super) async fn summary(
     };
     let mut lines = vec![
         format!(
-            "{} node(s) with {size}, {root} and {} data disk(s) of {} GB",
-            spec.cluster_size, spec.data_volumes_per_node, spec.data_volume_size
+            "{} with {size}, {root} and {} of {} GB",
+            count(spec.cluster_size as usize, "node"),
+            count(spec.data_volumes_per_node as usize, "data disk"),
+            spec.data_volume_size
         ),
         match spec.allowed_cidrs.as_slice() {
             [] => "open to everybody: SSH (22), SQL (8563), Admin UI (8443)".to_owned(),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use console::Style;
 
+pub(super) use crate::model::count;
+
 /// What a piece of text means; the color follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
@@ -75,11 +77,6 @@ pub(super) fn size(bytes: u64) -> String {
         unit += 1;
     }
     format!("{value:.1} {}", UNITS[unit])
-}
-
-/// `1 node`, `2 nodes`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -282,7 +282,7 @@ fn another_size_before_there_is_a_database_is_another_machine_and_needs_a_word()
     );
     assert!(planned["summary"].to_string().contains("memory 1024 MiB → 2048 MiB"), "{planned}");
     let refused = world.exasol("deploy").run().code(1);
-    refused.says("memory 1024 MiB → 2048 MiB").says("1 data disk(s) → 2").says("--allow-replace n11");
+    refused.says("memory 1024 MiB → 2048 MiB").says("data disks: 1 → 2").says("--allow-replace n11");
     let mistyped = world.exasol("deploy --allow-replace n111").run().code(2);
     mistyped.says("--allow-replace: 'n111' must be one of n11. Did you mean n11?").never_says("creating its machine");
     assert_eq!(world.state()["phase"], "initialized");
@@ -324,7 +324,7 @@ fn the_default_of_processors_is_the_one_that_was_recorded_with_the_machine() {
         world.exasol("deploy").run().code(1)
     };
     deploy(Some(1)).never_says("virtual processor");
-    deploy(None).says("1 virtual processor(s) → 2");
+    deploy(None).says("virtual processors: 1 → 2");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::ask::Answers;
 use super::cleaner::Cleaner;
 use crate::deployment::DeploymentDir;
-use crate::model::Layer;
+use crate::model::{Layer, count};
 use crate::render::page::{Health, Issue, LayerRow, Look, Tone, duration, moment};
 
 /// Earlier looks that are shown.
@@ -57,15 +57,14 @@ pub(super) fn of(answers: &Answers, recorded: &[Value]) -> Health {
 
 /// "healthy", "2 errors, 1 warning"; not known without a look.
 fn summary(found: &Value) -> (Tone, String) {
-    let count = |severity: &str| list(&found["issues"]).filter(|issue| issue["severity"] == severity).count();
-    let (errors, warnings) = (count("error"), count("warning"));
-    let words = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let of = |severity: &str| list(&found["issues"]).filter(|issue| issue["severity"] == severity).count();
+    let (errors, warnings) = (of("error"), of("warning"));
     match (found["status"].as_str(), errors, warnings) {
         (None, ..) => (Tone::Quiet, "not known".to_owned()),
         (_, 0, 0) => (Tone::Good, "healthy".to_owned()),
-        (_, 0, some) => (Tone::Warning, format!("healthy, {}", words(some, "warning"))),
-        (_, some, 0) => (Tone::Bad, words(some, "error")),
-        (_, some, more) => (Tone::Bad, format!("{}, {}", words(some, "error"), words(more, "warning"))),
+        (_, 0, some) => (Tone::Warning, format!("healthy, {}", count(some, "warning"))),
+        (_, some, 0) => (Tone::Bad, count(some, "error")),
+        (_, some, more) => (Tone::Bad, format!("{}, {}", count(some, "error"), count(more, "warning"))),
     }
 }
 

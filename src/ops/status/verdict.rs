@@ -1,7 +1,7 @@
 //! What phase, lock and probes together mean: one word and its reason.
 
 use crate::deployment::LockStatus;
-use crate::model::{NodeStatus, Phase, Power, ProbeState, Status};
+use crate::model::{NodeStatus, Phase, Power, ProbeState, Status, count};
 
 pub(super) struct Verdict {
     pub status: Status,
@@ -94,7 +94,7 @@ fn why_silent(node: &NodeStatus) -> &str {
 
 fn sql_answers(nodes: &[NodeStatus]) -> String {
     let (ok, all) = (nodes.iter().filter(|node| node.sql.is_ok()).count(), nodes.len());
-    format!("SQL answers on {ok} of {all} node{}", if all == 1 { "" } else { "s" })
+    format!("SQL answers on {ok} of {}", count(all, "node"))
 }
 
 /// Which machines are not as they should be, and how many nodes take logins, in words.

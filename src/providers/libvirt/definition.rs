@@ -8,6 +8,7 @@
 use roxmltree::{Document, Node};
 
 use super::xml_edit::Edits;
+use crate::model::count;
 
 const NO_SCREEN: &str = "no screen on a port";
 
@@ -41,7 +42,7 @@ pub(super) fn mend(
     let disks = devices.iter().flat_map(|devices| children(*devices, "disk"));
     let by_path = disks.filter(|disk| by_path(*disk, path, &mut edits).is_some()).count();
     if by_path > 0 {
-        changes.push(format!("{by_path} disk(s) given by path"));
+        changes.push(format!("{} given by path", count(by_path, "disk")));
     }
     for screen in devices.iter().flat_map(|devices| children(*devices, "graphics")).filter(|g| is_open(*g)) {
         edits.remove(screen);
@@ -63,7 +64,7 @@ pub(super) fn misfits(xml: &str, size: Size, wwns: &[&str]) -> Vec<String> {
         let disks = devices.into_iter().flat_map(|devices| children(devices, "disk"));
         let found: Vec<_> = disks.filter_map(|disk| child(disk, "wwn")?.text()).collect();
         if found != wwns {
-            differences.push(format!("{} data disk(s) → {}", found.len(), wwns.len()));
+            differences.push(format!("data disks: {} → {}", found.len(), wwns.len()));
         }
     }
     differences
@@ -159,7 +160,7 @@ fn vcpus(domain: Node, wanted: u64, edits: &mut Edits) -> Option<String> {
         return None;
     }
     edits.replace(vcpu.range(), format!("<vcpu placement='static'>{wanted}</vcpu>"));
-    Some(format!("{now} virtual processor(s) → {wanted}"))
+    Some(format!("virtual processors: {now} → {wanted}"))
 }
 
 #[cfg(test)]

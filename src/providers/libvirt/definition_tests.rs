@@ -14,7 +14,7 @@ fn in_pool(pool: &str, volume: &str) -> Option<String> {
 #[test]
 fn disks_of_an_earlier_version_are_given_by_path_and_the_screen_goes() {
     let mended = mend(BY_VOLUME, Some(SIZE), &mut in_pool).unwrap();
-    assert_eq!(mended.changes, ["3 disk(s) given by path", "no screen on a port"]);
+    assert_eq!(mended.changes, ["3 disks given by path", "no screen on a port"]);
     assert!(!mended.xml.contains("'volume'") && !mended.xml.contains("pool=") && !mended.xml.contains("<graphics"));
     for (disk, format) in [("root", "qcow2"), ("cloudinit.iso", "raw"), ("data-01", "qcow2")] {
         let expected = format!(
@@ -38,7 +38,7 @@ fn what_this_version_makes_needs_no_mending() {
 fn sizes_are_what_was_asked_for() {
     let larger = Size { memory_kib: 2048 * 1024, vcpus: 4 };
     let mended = mend(BY_PATH, Some(larger), &mut in_pool).unwrap();
-    assert_eq!(mended.changes, ["memory 1024 MiB → 2048 MiB", "1 virtual processor(s) → 4"]);
+    assert_eq!(mended.changes, ["memory 1024 MiB → 2048 MiB", "virtual processors: 1 → 4"]);
     let expected = BY_PATH
         .replace(">1048576<", ">2097152<")
         .replace("<vcpu placement='static'>1</vcpu>", "<vcpu placement='static'>4</vcpu>");
@@ -87,7 +87,7 @@ fn a_machine_without_a_database_that_is_not_what_is_asked_for_is_told() {
     let wwn = &["501e1483bbbc5095"][..];
     assert!(misfits(BY_PATH, SIZE, wwn).is_empty());
     let other = misfits(BY_PATH, Size { memory_kib: SIZE.memory_kib * 2, ..SIZE }, &[wwn[0], "5a43200fabfdf1f6"]);
-    assert_eq!(other, ["memory 1024 MiB → 2048 MiB", "1 data disk(s) → 2"]);
+    assert_eq!(other, ["memory 1024 MiB → 2048 MiB", "data disks: 1 → 2"]);
     // What is mended in place is no reason to make it anew.
     assert!(misfits(BY_VOLUME, SIZE, &["5a43200fabfdf1f6"]).is_empty());
 }
