@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Check, Holder, InvalidValue, Operation, Phase, quote};
+use crate::model::{Check, Holder, InvalidValue, Operation, Phase, in_dir, quote};
 use crate::signal::Interrupted;
 
 /// The command that fetches programs which are missing.
@@ -91,7 +91,7 @@ pub enum Error {
     LibvirtUnreachable { uri: String, cause: String, fix: Vec<String> },
 
     #[error("another operation holds the deployment: {}", holder_text(holder.as_ref()))]
-    Locked { holder: Option<Holder> },
+    Locked { holder: Option<Holder>, dir: PathBuf },
 
     #[error("{}", tool_message(.0))]
     Tool(Box<ToolFailure>),
@@ -129,7 +129,7 @@ pub enum Error {
     #[error("{host} shows another certificate: SHA-256 {found}, expected {expected}")]
     Fingerprint { host: String, expected: String, found: String, hint: Option<String> },
     #[error("left behind after destroy: {}", things.join(", "))]
-    LeftBehind { things: Vec<String> },
+    LeftBehind { things: Vec<String>, dir: PathBuf },
     #[error("interrupted by signal {signal}")]
     Interrupted { signal: i32 },
 
@@ -274,7 +274,9 @@ impl Error {
             Error::ToolMissing { install, .. } => Some(install.clone()),
             Error::ToolUnusable { or, .. } => Some(format!("fix what it reports, {or}")),
             Error::LibvirtUnreachable { fix, .. } => (!fix.is_empty()).then(|| fix.join("\n")),
-            Error::Locked { .. } => Some("wait for it to end, or see what it does: exasol status".into()),
+            Error::Locked { dir, .. } => {
+                Some(format!("wait for it to end, or see what it does: {}", in_dir("exasol status", dir)))
+            }
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
             Error::TerraformState { hint, .. } | Error::PlanRefused { hint, .. } => Some(hint.clone()),
             Error::SharedAddress { hint, .. } => Some(hint.clone()),
@@ -292,7 +294,7 @@ impl Error {
             Error::Fingerprint { hint, .. } => Some(hint.clone().unwrap_or_else(|| {
                 "another machine may answer on this address; the expected one was recorded by deploy".into()
             })),
-            Error::LeftBehind { .. } => Some("run exasol destroy again".into()),
+            Error::LeftBehind { dir, .. } => Some(format!("run it again: {}", in_dir("exasol destroy", dir))),
             Error::Interrupted { .. } => None,
             Error::Operation { cause, .. } => cause.hint(),
             Error::Io { .. } | Error::Other(_) => None,

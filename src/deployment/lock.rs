@@ -41,7 +41,8 @@ impl Lock {
             options.read(true).write(true).create(true).truncate(false).mode(0o600);
             let file = open(path, &mut options)?;
             if !try_lock(&file).map_err(Error::io(format!("cannot lock {}", path.display())))? {
-                return Err(Error::Locked { holder: read_holder(path)? });
+                let dir = path.parent().unwrap_or(path).to_path_buf();
+                return Err(Error::Locked { holder: read_holder(path)?, dir });
             }
             // Somebody may have removed the file between the two calls: a lock on a file that has no
             // name excludes nobody.
@@ -154,7 +155,7 @@ mod tests {
 
     fn held_by(error: Error) -> Option<Holder> {
         match error {
-            Error::Locked { holder } => holder,
+            Error::Locked { holder, .. } => holder,
             other => panic!("{other}"),
         }
     }

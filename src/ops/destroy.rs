@@ -193,7 +193,8 @@ async fn prove(work: &mut Work) -> Result<()> {
         hint: "put it back from a backup, and run exasol destroy again".into(),
     };
     left.extend(terraform_dir::resources(&work.dir.terraform_dir()).ok_or_else(unreadable)?);
-    if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left }) }
+    let dir = work.dir.root().to_path_buf();
+    if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left, dir }) }
 }
 
 fn report(dir: &DeploymentDir, status: Phase, dry_run: bool, removed: Vec<String>, since: Instant) -> DestroyReport {

@@ -25,7 +25,7 @@ pub(super) fn check_contents(root: &Path) -> Result<()> {
         return Err(Error::BashDeployment { dir: root.to_path_buf() });
     }
     if let LockStatus::Held(holder) = lock::status(&root.join(MARKER_FILE))? {
-        return Err(Error::Locked { holder });
+        return Err(Error::Locked { holder, dir: root.to_path_buf() });
     }
     let planned = marker::planned_by_killed_init(root)?;
     let foreign: Vec<_> = names::names(root)?

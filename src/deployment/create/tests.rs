@@ -148,7 +148,7 @@ fn an_init_that_works_there_is_named() {
     let marker = Lock::take(&dir.path().join(MARKER_FILE)).unwrap();
     marker.write(&Marker::of_this_process(vec![]).to_json().unwrap()).unwrap();
     let error = refusal(dir.path());
-    assert!(matches!(&error, Error::Locked { holder: Some(holder) } if holder.operation == "init"), "{error}");
+    assert!(matches!(&error, Error::Locked { holder: Some(holder), .. } if holder.operation == "init"), "{error}");
 }
 
 #[test]
