@@ -69,6 +69,11 @@ pub enum Event {
         step: &'static str,
         message: String,
     },
+    /// What the running step waits for, in words: "35 s: n11 has an address, SSH does not answer yet".
+    StepWaiting {
+        step: &'static str,
+        message: String,
+    },
     /// The progress of the running step, if it can be measured.
     StepProgress {
         step: &'static str,

@@ -91,6 +91,13 @@ impl Work {
         }
     }
 
+    /// Tells what the running step waits for.
+    pub(super) fn waits_for(&self, message: impl Into<String>) {
+        if let Some((step, _)) = self.current {
+            self.sink.emit(Event::StepWaiting { step, message: message.into() });
+        }
+    }
+
     pub(super) fn step(&self) -> &'static str {
         self.current.map_or("", |(step, _)| step)
     }

@@ -166,6 +166,7 @@ fn look(pen: Pen) -> Box<dyn Look> {
         Format::Json => Detail::Quiet,
         Format::Text if settings.quiet => Detail::Quiet,
         Format::Text if settings.verbose => Detail::Verbose,
+        Format::Text if settings.ci != Ci::None => Detail::Folded,
         Format::Text => Detail::Normal,
     };
     let ci = if detail == Detail::Quiet { Ci::None } else { settings.ci };

@@ -2,6 +2,8 @@
 //!
 //! A tool's line that became an event of ours is shown once, as the event.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::model::{LogContent, LogLine, LogSource};
@@ -12,13 +14,13 @@ use super::style::{Paint, Tone, count, elapsed};
 /// Most steps' names are not longer.
 const STEP_WIDTH: usize = 12;
 const NODE_WIDTH: usize = 4;
-/// `HH:MM:SS` within RFC 3339.
-const CLOCK: std::ops::Range<usize> = 11..19;
 
-/// The text of a line, with its line ends; empty where it says nothing new.
-pub(super) fn text(line: &LogLine, colors: bool) -> String {
+/// The text of a line, with its line ends; empty where it says nothing new. Times are those of `zone`.
+pub(super) fn text(line: &LogLine, colors: bool, zone: &TimeZone) -> String {
     let Some((tone, words)) = words(line) else { return String::new() };
-    let clock = line.at.as_deref().and_then(|at| at.get(CLOCK)).unwrap_or("   -    ");
+    let at = line.at.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
+    let clock =
+        at.map_or("   -    ".to_owned(), |at| at.to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string());
     let [step, node] = [&line.step, &line.node].map(|name| clean_output(name.as_deref().unwrap_or("-")));
     let paint = Paint::new(colors);
     let head = paint.paint(Tone::Faint, &format!("{clock}  {step:STEP_WIDTH$} {node:NODE_WIDTH$}"));
@@ -53,7 +55,7 @@ fn event_words(event: &Value) -> Option<(Option<Tone>, String)> {
             Some((Some(Tone::Strong), words))
         }
         "step_started" => told("begins".into()),
-        "step_detail" => told(text("message").into()),
+        "step_detail" | "step_waiting" => told(text("message").into()),
         "step_progress" | "usual_times" | "node_waiting" => None,
         "stopping" => Some((Some(Tone::Warning), format!("signal {}: stopping", event["signal"]))),
         "step_finished" => {
@@ -121,7 +123,7 @@ mod tests {
     }
 
     fn object(source: LogSource, value: Value) -> String {
-        text(&line(source, LogContent::Object(value)), false)
+        text(&line(source, LogContent::Object(value)), false, &TimeZone::UTC)
     }
 
     #[test]
@@ -146,6 +148,13 @@ mod tests {
     }
 
     #[test]
+    fn times_are_those_of_the_clock_on_the_wall() {
+        let began = line(LogSource::Events, LogContent::Object(json!({"event": "step_started", "step": "install"})));
+        let shown = text(&began, false, &TimeZone::fixed(jiff::tz::offset(1)));
+        assert!(shown.starts_with("04:04:05"), "{shown}");
+    }
+
+    #[test]
     fn what_is_an_event_too_is_told_once() {
         assert_eq!(object(LogSource::Terraform, json!({"type": "apply_start", "@message": "x"})), "");
         assert_eq!(object(LogSource::Ansible, json!({"event": "result", "state": "ok"})), "");
@@ -158,6 +167,6 @@ mod tests {
     #[test]
     fn a_console_cannot_act_on_the_terminal() {
         let console = LogLine { at: None, ..line(LogSource::Console, LogContent::Text("\u{1b}[2Jboot\u{7}".into())) };
-        assert_eq!(text(&console, false), "   -      install      n12  \\u{1b}[2Jboot\\u{7}\n");
+        assert_eq!(text(&console, false, &TimeZone::UTC), "   -      install      n12  \\u{1b}[2Jboot\\u{7}\n");
     }
 }

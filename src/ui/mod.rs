@@ -188,7 +188,7 @@ impl Ui {
     /// A line of a log on standard output: readable, or as it is stored. One that is no object becomes one.
     pub fn log(&self, line: &LogLine) -> Result<()> {
         self.print(&match (self.settings().format, &line.content) {
-            (Format::Text, _) => log::text(line, self.settings().stdout_colors),
+            (Format::Text, _) => log::text(line, self.settings().stdout_colors, &jiff::tz::TimeZone::system()),
             (Format::Json, LogContent::Object(object)) => json::line(object),
             (Format::Json, LogContent::Text(text)) => {
                 json::line(&serde_json::json!({ "source": line.source, "node": line.node, "line": text }))

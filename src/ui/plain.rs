@@ -26,6 +26,8 @@ pub(super) enum Detail {
     /// Warnings only.
     Quiet,
     Normal,
+    /// Also what was done within a step: the system folds the lines of a step.
+    Folded,
     /// Also what started, what was skipped and what was fine.
     Verbose,
 }
@@ -80,6 +82,7 @@ impl Lines {
             }
             Event::StepStarted { step } => self.is_verbose().then(|| format!("{} …\n", self.step(step))),
             Event::StepDetail { message, .. } => Some(indented(message)),
+            Event::StepWaiting { message, .. } => self.is_verbose().then(|| indented(message)),
             Event::StepProgress { step, done, total, unit } => self.progress(step, *done, (*total)?, *unit),
             Event::StepFinished { step, outcome, elapsed_ms, detail } => {
                 Some(self.finished(step, *outcome, *elapsed_ms, detail.as_deref()))
@@ -99,6 +102,8 @@ impl Lines {
             Event::Warning { .. } | Event::UsualTimes { .. } | Event::NodeWaiting { .. } => None,
             Event::OperationFinished { operation, ok, elapsed_ms } => {
                 let (tone, how) = match ok {
+                    // The result tells it.
+                    true if !self.is_verbose() => return None,
                     true => (Tone::Good, "finished in"),
                     false if self.story.stopping => (Tone::Warning, "stopped after"),
                     false => (Tone::Bad, "failed after"),
@@ -163,8 +168,8 @@ impl Lines {
             ItemState::Started => (Detail::Verbose, "started"),
             ItemState::Running => (Detail::Verbose, "running"),
             ItemState::Skipped => (Detail::Verbose, "skipped"),
-            ItemState::Done => (Detail::Normal, "done"),
-            ItemState::Changed => (Detail::Normal, "changed"),
+            ItemState::Done => (Detail::Folded, "done"),
+            ItemState::Changed => (Detail::Folded, "changed"),
             ItemState::Failed => (Detail::Normal, "failed"),
         };
         if self.detail < shown_from {

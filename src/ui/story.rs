@@ -136,7 +136,9 @@ impl Story {
         let Some(running) = &mut self.running else { return };
         match event {
             Event::StepProgress { total, unit: Unit::Resources, .. } => running.resources.1 = *total,
-            Event::StepDetail { message, .. } => running.said = Some(message.clone()),
+            Event::StepDetail { message, .. } | Event::StepWaiting { message, .. } => {
+                running.said = Some(message.clone())
+            }
             Event::Resource { state: ItemState::Done, action, .. } if *action != ChangeAction::Read => {
                 running.resources.0 += 1
             }

@@ -216,7 +216,7 @@ impl<'a> Guard<'a> {
         let since = watch.told_at.elapsed();
         let is_first_line = watch.told.is_empty() && facts.console.quiet.is_some();
         if is_first_line || (waits != watch.told && since >= NEWS * rhythm) || since >= HEARTBEAT * rhythm {
-            work.detail(format!("{begun} s: {waits}"));
+            work.waits_for(format!("{begun} s: {waits}"));
             watch.told = waits;
             watch.told_at = Instant::now();
         }

@@ -141,7 +141,7 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
     let tell = |node: &str, progress: &Progress| {
         sessions.saw(node, progress);
         if !matches!(progress, Progress::Silent(_)) {
-            work.detail(format!("{node}: {}", progress.text()));
+            work.waits_for(format!("{node}: {}", progress.text()));
         }
         if work.cluster.host().is_none() || *progress == Progress::Ready {
             let address = targets.iter().find(|target| target.node == node).and_then(|target| target.address);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::notes;
-use crate::model::{LogContent, LogLine, Operation};
+use crate::model::{LogContent, LogLine, Operation, count};
 use crate::render::page::{NodeSpan, Note, Run, Step, Tone, duration, moment};
 
 /// Nodes of a step, and notes of an operation, that are shown.
@@ -98,7 +98,7 @@ impl Open {
         let took = event["elapsed_ms"].as_u64().unwrap_or_default();
         let kind = text(event, "event");
         // It was on its way there since the step's beginning.
-        let waited = matches!(kind, "step_detail" | "node_waiting" | "machine_dead");
+        let waited = matches!(kind, "step_detail" | "step_waiting" | "node_waiting" | "machine_dead");
         let from = if waited { self.from } else { at.saturating_sub(took).max(self.from) };
         let doing = self.nodes.entry(name.to_owned()).or_insert_with(|| Doing::since(from));
         (doing.from, doing.to) = (doing.from.min(from), doing.to.max(at));
@@ -107,7 +107,7 @@ impl Open {
         match kind {
             "task" if ended => doing.tasks += 1,
             "resource" if ended => doing.resources += 1,
-            "step_detail" => {
+            "step_detail" | "step_waiting" => {
                 let message = text(event, "message");
                 doing.said =
                     Some(message.strip_prefix(name).unwrap_or(message).trim_start_matches([' ', ':']).to_owned());
@@ -165,7 +165,6 @@ impl Doing {
     }
 
     fn span(self, node: String) -> NodeSpan {
-        let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
         let mut words = match (self.tasks, self.resources, &self.said) {
             (0, 0, Some(said)) => said.clone(),
             (0, 0, None) => "at work".to_owned(),

@@ -8,10 +8,11 @@ use super::Report;
 
 impl Report for LogList {
     fn text(&self, page: &mut Page) {
+        let look = page.look();
         let row = |logged: &crate::model::LoggedOperation| {
             let took = logged.took_ms.map_or_else(|| "-".into(), elapsed);
             vec![
-                logged.started_at.clone(),
+                look.moment(&logged.started_at),
                 logged.operation.clone(),
                 logged.outcome.to_string(),
                 took,
