@@ -15,7 +15,7 @@ use crate::ui::{Format, Ui};
 pub(super) fn command() -> Command {
     let command = simple(
         "doctor",
-        "Run every preflight check of a provider; change nothing without --fix",
+        "Check this machine for a provider; change it only with --fix or --install-tools",
         "  exasol doctor\n  exasol doctor --cloud-provider libvirt --cluster-size 4\n  \
            exasol doctor --libvirt-uri qemu+ssh://me@server/system --json\n  exasol doctor --install-tools",
     )

@@ -74,14 +74,19 @@ impl Page {
         lines.for_each(|line| self.wrapped(&format!("{}{line}", " ".repeat(indent)), indent));
     }
 
-    /// A headline whose rest may have several lines (a program's diagnostic): the others are indented.
+    /// A headline whose rest may have several lines (a program's diagnostic): the others are indented. What fixes it is
+    /// a command, and never wrapped.
     pub(super) fn paragraph(&mut self, tone: Tone, label: &str, text: &str) {
         let mut lines = text.lines().map(clean_output).filter(|line| !line.is_empty());
         let width = display_width(label) + 1;
         let label = self.paint.paint(tone, &clean(label));
         self.wrapped(&format!("{label} {}", lines.next().unwrap_or_default()), width);
         for line in lines {
-            self.wrapped(&format!("{}{line}", " ".repeat(width)), width);
+            let line = format!("{}{line}", " ".repeat(width));
+            match line.trim_start().starts_with("fix: ") {
+                true => self.push(&line),
+                false => self.wrapped(&line, width),
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use console::measure_text_width;
 use rustix::process::getpgrp;
 use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
+use super::look::Look;
 use super::page::Page;
 use super::settings::Settings;
 use super::stream::{Printed, Stream};
@@ -112,7 +113,8 @@ impl Screen {
     }
 
     pub fn warning(&self, text: &str) -> String {
-        let mut page = Page::new(self.settings.stderr_colors);
+        let look = Look { colors: self.settings.stderr_colors, columns: self.columns(), ..Look::default() };
+        let mut page = Page::with(look);
         page.paragraph(Tone::Warning, "warning:", text);
         page.into_text()
     }

@@ -101,13 +101,16 @@ impl Report for PlanReport {
 
 impl Report for DestroyReport {
     fn text(&self, page: &mut Page) {
-        let status = format!("{}:", self.status);
         let things = count(self.removed.len(), "thing");
         let removed = if self.dry_run {
-            page.headline(Tone::Strong, &status, &format!("{}; nothing was changed", self.name));
+            page.headline(Tone::Strong, "dry run:", &format!("{}; nothing was changed", self.name));
             format!("{things} would be removed")
         } else {
-            page.headline(Tone::Good, &status, &format!("{} in {}", self.name, elapsed(self.took_ms)));
+            page.headline(
+                Tone::Good,
+                &format!("{}:", self.status),
+                &format!("{} in {}", self.name, elapsed(self.took_ms)),
+            );
             format!("{things} removed")
         };
         if self.removed.is_empty() {

@@ -55,5 +55,9 @@ const REHEARSAL: &str = "rehearsal: no database";
 
 /// A version with the label where it belongs.
 fn version(db_version: &str, rehearsal: bool) -> String {
-    if rehearsal { format!("{db_version} ({REHEARSAL})") } else { db_version.to_owned() }
+    match rehearsal {
+        true if db_version == "rehearsal" => REHEARSAL.to_owned(),
+        true => format!("{db_version} ({REHEARSAL})"),
+        false => db_version.to_owned(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{LastError, NodeSize, NodeStatus, Phase, Power, Probe, ProbeState, Status, StatusReport};
 use crate::ui::page::{Cell, Column, Page};
-use crate::ui::style::{Tone, elapsed};
+use crate::ui::style::{Tone, count, elapsed};
 
 use super::{REHEARSAL, Report, sentence};
 
@@ -10,7 +10,8 @@ impl Report for StatusReport {
     fn text(&self, page: &mut Page) {
         let (tone, is) = headline(self, page);
         page.headline(tone, &format!("{}: {is}.", self.name), &sentence(&self.reason));
-        if self.nodes.iter().any(|node| node.vm != Power::Absent || node.public_ip.is_some()) {
+        let exists = |node: &NodeStatus| node.vm != Power::Absent || node.public_ip.is_some();
+        if self.status != Status::Phase(Phase::Destroyed) && self.nodes.iter().any(exists) {
             page.line("");
             nodes(page, &self.nodes);
         }
@@ -77,7 +78,7 @@ impl StatusReport {
             }
             (None, of_type) => of_type.clone(),
         };
-        let nodes = format!("{} node{}", self.cluster_size, if self.cluster_size == 1 { "" } else { "s" });
+        let nodes = count(self.cluster_size as usize, "node");
         facts.push(size.map_or_else(|| nodes.clone(), |size| format!("{nodes}: {size}")));
         if let (Status::Phase(Phase::DatabaseReady), Some(good)) = (self.status, &self.last_good) {
             facts.extend(page.look().since(good).map(|time| format!("seen ready {time} ago")));
