@@ -36,8 +36,19 @@ def main():
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
-    with tempfile.TemporaryDirectory(prefix="xf-", dir="/tmp") as folder:
+    folder = tempfile.mkdtemp(prefix="xf-", dir="/tmp")
+    try:
         sys.exit(run(options, seed, folder))
+    finally:
+        remove(folder)
+
+
+def remove(folder, limit=10):
+    """What has just been killed may still write a file."""
+    end = time.monotonic() + limit
+    while os.path.exists(folder):
+        shutil.rmtree(folder, ignore_errors=time.monotonic() < end)
+        time.sleep(0.05)
 
 
 def may_listen():
