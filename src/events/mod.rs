@@ -4,12 +4,14 @@
 //! Belongs here: the events, and the queue in which they wait for the screen. Does not belong here: how
 //! an event looks, and where a log file is.
 
+mod pace;
 mod sink;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ChangeAction, Check, Operation};
 
+pub use pace::Pace;
 pub use sink::{EventSink, Events, Waiting};
 
 /// An event with the moment at which it was emitted.

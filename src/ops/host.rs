@@ -104,7 +104,7 @@ impl HostConnection {
         &self,
         image: PathBuf,
         sha256: String,
-        tell: impl Fn(u64, u64) + Send + 'static,
+        mut tell: impl FnMut(u64, u64) + Send + 'static,
     ) -> Result<String> {
         let (what, interrupt) = (format!("uploading {}", image.display()), self.0.interrupt.clone());
         let uploading = |beat: Beat| {

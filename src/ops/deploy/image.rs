@@ -11,7 +11,7 @@ use super::super::user_dirs::CacheDirs;
 use super::download::tell;
 use super::{IMAGE, newest_release};
 use crate::error::{Error, Result};
-use crate::events::{Event, Unit};
+use crate::events::{Event, Pace, Unit};
 use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name, sha256_hex};
 use crate::tools::http;
 
@@ -103,9 +103,12 @@ async fn unfit(work: &Work, host: &HostConnection, path: &Path) -> Result<Option
 async fn upload(work: &Work, host: &HostConnection, path: PathBuf, sha256: String) -> Result<String> {
     let (sink, step, changes) = (work.sink.clone(), work.step(), work.on_change());
     // Of an image that is in the pool already nothing is sent, and nothing changes.
+    let mut pace = Pace::default();
     let tell = move |done, total| {
         changes();
-        sink.emit(Event::StepProgress { step, done, total: Some(total), unit: Unit::Bytes });
+        if pace.is_due() || done == total {
+            sink.emit(Event::StepProgress { step, done, total: Some(total), unit: Unit::Bytes });
+        }
     };
     host.upload(path, sha256, tell).await
 }

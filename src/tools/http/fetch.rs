@@ -1,7 +1,6 @@
 //! One download, from the first request to the file under its name.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use reqwest::{Client, Url};
 use tokio::io::AsyncReadExt;
@@ -12,9 +11,9 @@ use super::remote::{self, Wanted};
 use super::retry::{Patience, Trouble};
 use super::{Downloaded, Progress, Report, Request, beside};
 use crate::error::{Error, Result};
+use crate::events::Pace;
 use crate::signal::Interrupt;
 
-const TELL_EVERY: Duration = Duration::from_millis(100);
 const BLOCK: usize = 1 << 20;
 
 pub(super) struct Fetch<'a> {
@@ -94,7 +93,7 @@ impl Fetch<'_> {
 
     async fn transfer(&mut self, part: &mut Part, report: Report<'_>, interrupt: &Interrupt) -> Result<()> {
         let url = self.address.shown();
-        let mut meter = Meter { total: None, told: None };
+        let mut meter = Meter { total: None, pace: Pace::default() };
         let mut validator = None;
         let mut client = None;
         loop {
@@ -230,13 +229,12 @@ async fn read_text(address: &Address, limit: usize) -> Result<String, Trouble> {
 /// Tells how far it is, not more often than anybody can see.
 struct Meter {
     total: Option<u64>,
-    told: Option<Instant>,
+    pace: Pace,
 }
 
 impl Meter {
     fn tell(&mut self, part: &Part, report: Report<'_>) {
-        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            self.told = Some(Instant::now());
+        if self.pace.is_due() {
             report(Progress::Bytes { done: part.bytes(), total: self.total });
         }
     }
