@@ -23,7 +23,7 @@ pub struct DestroyRequest<'a> {
 const REMOVE: StepInfo = StepInfo { id: "terraform_destroy", title: "remove what Terraform created" };
 const REST: StepInfo = StepInfo { id: "leftovers", title: "remove what else is left" };
 const PROOF: StepInfo = StepInfo { id: "proof", title: "prove that nothing is left" };
-const CLEAN: StepInfo = StepInfo { id: "clean", title: "remove secrets, keys and generated files" };
+const CLEAN: StepInfo = StepInfo { id: "clean", title: "remove keys and generated files" };
 
 pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<DestroyReport> {
     let since = Instant::now();
