@@ -32,8 +32,10 @@ def main():
     options = parser.parse_args()
     may_listen()
     # Started in the background by a script, all this would ignore Ctrl-C.
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    # What it has made is removed first.
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     folder = tempfile.mkdtemp(prefix="xf-", dir="/tmp")
