@@ -54,7 +54,7 @@ def clouds():
             "ARM_CLIENT_SECRET": "azr8Q~SecretOfTheTestsOnly.abcdefghijkl",
             "ARM_TENANT_ID": "22222222-3333-4444-8555-666666666666",
             "ARM_SUBSCRIPTION_ID": "33333333-4444-4555-8666-777777777777",
-        }, ("ARM_CLIENT_SECRET",), ("--azure-region", "westeurope", "--azure-spot-instance", "--azure-subscription", "44444444-5555-4666-8777-888888888888", "--root-volume-size", "77")),
+        }, ("ARM_CLIENT_SECRET",), ("--azure-region", "westeurope", "--azure-spot-instance", "--instance-type", "Standard_D2s_v5", "--azure-subscription", "44444444-5555-4666-8777-888888888888", "--root-volume-size", "77")),
         Cloud("gcp", "google", "google_compute_instance", "google_compute_disk", {
             "GOOGLE_CREDENTIALS": service_account(),
             "GOOGLE_PROJECT": "test-project",

@@ -62,7 +62,7 @@ fn validate(spec: &Spec) -> Result<()> {
         return Err(Error::invalid(
             "--azure-spot-instance",
             &target.instance_type,
-            "must be a size that is not burstable",
+            "must be a size that is not burstable, for example --instance-type Standard_D2s_v5",
         ));
     }
     if let Some(most) = fact(&target, "max_data_disks").and_then(toml::Value::as_integer)
