@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo, Unit};
 use crate::model::{DestroyReport, Operation, Phase, quote};
 use crate::providers::{Leftover, LeftoverKind, Provider};
+use crate::tools::terraform::Workdir;
 
 pub struct DestroyRequest<'a> {
     pub dir: PathBuf,
@@ -43,9 +44,9 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         believe(&work.dir, work.cluster.provider, work.from)?;
-        terraform_destroy(work).await?;
+        let state = terraform_destroy(work).await?;
         remove_leftovers(work).await?;
-        prove(work).await?;
+        prove(work, state).await?;
         work.begin(CLEAN.id);
         // Without its secrets and keys it is no longer what it was.
         work.changes();
@@ -140,18 +141,40 @@ fn describe(leftover: &Leftover) -> String {
     }
 }
 
-async fn terraform_destroy(work: &mut Work) -> Result<()> {
+/// What Terraform's state says after Terraform has run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Current,
+    /// Terraform was ended before it came to its end, so the state may list what is gone.
+    Outdated,
+}
+
+async fn terraform_destroy(work: &mut Work) -> Result<State> {
     work.begin(REMOVE.id);
     let dir = work.dir.terraform_dir();
     let known = terraform_dir::resources(&dir);
     if known.as_ref().is_some_and(|known| known.is_empty()) {
         work.unchanged("Terraform has made nothing");
-        return Ok(());
+        return Ok(State::Current);
     }
     let total = known.map(|known| known.len() as u64);
     work.sink.emit(Event::StepProgress { step: REMOVE.id, done: 0, total, unit: Unit::Resources });
     let terraform = workdir::of(work, &engine::of_work(work).await?).await?;
     terraform.init().await?;
+    match remove_all(work, &terraform).await {
+        Ok(()) => Ok(State::Current),
+        // A hypervisor can be asked by name for everything that Terraform would have removed.
+        Err(Error::Timeout { limit_s, .. }) if work.cluster.host().is_some() => {
+            work.sink.warn(format!(
+                "Terraform was ended after {limit_s} s without a result: what is left is removed by name"
+            ));
+            Ok(State::Outdated)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn remove_all(work: &Work, terraform: &Workdir) -> Result<()> {
     // What is to be removed need not be read first: that costs time, and the libvirt provider's read of
     // a cloud-init disk was seen to hang. If something has gone behind Terraform's back, it has to look.
     terraform.plan_destroy(false).await?;
@@ -183,8 +206,8 @@ async fn remove_leftovers(work: &mut Work) -> Result<()> {
     Ok(())
 }
 
-/// Asks again, after everything: the hypervisor by name, or Terraform's own state where there is no other witness.
-async fn prove(work: &mut Work) -> Result<()> {
+/// Asks again, after everything: the hypervisor by name, and Terraform's own state where it can be current.
+async fn prove(work: &mut Work, state: State) -> Result<()> {
     work.begin(PROOF.id);
     let found = leftovers(work.cluster.host(), &work.dir).await?;
     let mut left: Vec<String> = found.iter().map(describe).collect();
@@ -192,7 +215,9 @@ async fn prove(work: &mut Work) -> Result<()> {
         why: Doubt::Unreadable.text().into(),
         hint: "put it back from a backup, and run exasol destroy again".into(),
     };
-    left.extend(terraform_dir::resources(&work.dir.terraform_dir()).ok_or_else(unreadable)?);
+    if state == State::Current {
+        left.extend(terraform_dir::resources(&work.dir.terraform_dir()).ok_or_else(unreadable)?);
+    }
     let dir = work.dir.root().to_path_buf();
     if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left, dir }) }
 }

@@ -16,7 +16,7 @@ use super::stop::StopRequest;
 use super::{Context, CreateMissing, Given, ReleaseRequest};
 use crate::deployment::{EditPolicy, Secrets};
 use crate::events::EventSink;
-use crate::model::Power;
+use crate::model::{Power, Spec};
 use crate::providers::dummy_host::World;
 use crate::signal::Interrupt;
 use crate::sql::fake;
@@ -30,12 +30,20 @@ const SQL_PORT: u16 = 8563;
 #[test]
 fn a_second_hypervisor_goes_through_a_whole_life() {
     match std::env::var_os(HOME) {
-        None => in_a_process_of_its_own(),
+        None => in_a_process_of_its_own("a_second_hypervisor_goes_through_a_whole_life"),
         Some(home) => tokio::runtime::Runtime::new().unwrap().block_on(life(Path::new(&home))),
     }
 }
 
-fn in_a_process_of_its_own() {
+#[test]
+fn what_a_terraform_that_hangs_leaves_is_removed_by_name() {
+    match std::env::var_os(HOME) {
+        None => in_a_process_of_its_own("what_a_terraform_that_hangs_leaves_is_removed_by_name"),
+        Some(home) => tokio::runtime::Runtime::new().unwrap().block_on(destroy_by_name(Path::new(&home))),
+    }
+}
+
+fn in_a_process_of_its_own(test: &str) {
     let home = tempfile::tempdir().unwrap();
     let programs = home.path().join("bin");
     std::fs::create_dir(&programs).unwrap();
@@ -47,7 +55,7 @@ fn in_a_process_of_its_own() {
     std::fs::write(home.path().join("image"), "an image").unwrap();
     #[allow(clippy::disallowed_types, clippy::disallowed_methods)]
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "ops::second_hypervisor::a_second_hypervisor_goes_through_a_whole_life", "--nocapture"])
+        .args(["--exact", &format!("ops::second_hypervisor::{test}"), "--nocapture"])
         .current_dir(home.path())
         .env(HOME, home.path())
         .env("HOME", home.path())
@@ -83,20 +91,7 @@ async fn life(home: &Path) {
     world.lock().address = Some(IpAddr::V4(address));
     let context = Context { sink: EventSink::silent(), interrupt: Interrupt::never() };
     let dir = home.join("deployment");
-
-    let init = InitRequest {
-        dir: dir.clone(),
-        name: None,
-        spec: Asked::Spec(spec),
-        release: ReleaseRequest::default(),
-        me: false,
-        passwords: Passwords { db: Some(fake::PASSWORD.into()), ..Passwords::default() },
-        credentials: Given::new(),
-        warnings: Vec::new(),
-        create_missing: CreateMissing::Yes,
-        confirm: &|_| None,
-    };
-    super::init::run(&context, init).await.unwrap();
+    init(&context, &dir, spec).await;
     // `deploy` would make an RSA key, which takes a minute in instrumented code.
     let secrets_file = dir.join("secrets.json");
     let mut secrets: Secrets = serde_json::from_slice(&std::fs::read(&secrets_file).unwrap()).unwrap();
@@ -132,6 +127,38 @@ async fn life(home: &Path) {
     }
 }
 
+async fn init(context: &Context, dir: &Path, spec: Spec) {
+    let request = InitRequest {
+        dir: dir.to_owned(),
+        name: None,
+        spec: Asked::Spec(spec),
+        release: ReleaseRequest::default(),
+        me: false,
+        passwords: Passwords { db: Some(fake::PASSWORD.into()), ..Passwords::default() },
+        credentials: Given::new(),
+        warnings: Vec::new(),
+        create_missing: CreateMissing::Yes,
+        confirm: &|_| None,
+    };
+    super::init::run(context, request).await.unwrap();
+}
+
+async fn destroy_by_name(home: &Path) {
+    let (world, spec) = World::new("destroy by name");
+    let context = Context { sink: EventSink::silent(), interrupt: Interrupt::never() };
+    let dir = home.join("deployment");
+    init(&context, &dir, spec).await;
+    let state =
+        r#"{"version":4,"resources":[{"mode":"managed","type":"dummy_machine","name":"node","instances":[{}]}]}"#;
+    std::fs::write(dir.join("terraform/terraform.tfstate"), state).unwrap();
+    std::fs::write(home.join("hang"), "").unwrap();
+    world.lock().leftovers = vec!["its-machine".into()];
+    let destroy = || DestroyRequest { dir: dir.clone(), dry_run: false, confirm: None };
+    super::destroy::run(&context, destroy()).await.unwrap();
+    assert!(world.lock().leftovers.is_empty());
+    assert!(world.lock().calls.contains(&"remove its-machine".to_owned()));
+}
+
 /// Makes one machine: the file `made`. Its plan file has one word.
 const TERRAFORM: &str = r#"
 change() {
@@ -154,6 +181,7 @@ case "$1" in
       *) change "$(cat tfplan.word)" ;;
     esac ;;
   apply)
+    [ ! -e "$HOME/hang" ] || exec sleep 60
     machine=
     case "$(cat tfplan.word)" in
       delete) rm -f "$HOME/made" ;;
