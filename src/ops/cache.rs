@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::cache_use;
 use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::user_dirs::CacheDirs;
 use crate::error::{Error, Result};
@@ -10,6 +11,9 @@ use crate::providers::{self, CachedVolume};
 use crate::signal::Interrupt;
 use crate::tools::fetched::{self, Turn};
 use crate::tools::{http, plugin_cache};
+
+/// Whoever may be using all that is there.
+const A_DEPLOY: &str = "a deploy";
 
 pub struct CacheRequest {
     /// A spec that says how to reach the hypervisor; only its provider and options count.
@@ -22,9 +26,14 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     let dirs = CacheDirs::of_user()?;
     let mut report =
         CacheReport { directory: dirs.root.clone(), entries: Vec::new(), removed: Vec::new(), warnings: Vec::new() };
-    let user = "a download";
+    // Held until all is removed; to look needs none.
+    let removes = request.prune && !request.dry_run && dirs.root.exists();
+    let lock = if removes { cache_use::take_if_idle(&dirs)? } else { None };
+    let deploying = if removes { lock.is_none() } else { cache_use::is_in_use(&dirs) };
+    let is_used = |path: &Path| if deploying { Ok(true) } else { is_being_fetched(path) };
+    let user = if deploying { A_DEPLOY } else { "a download" };
     for (kind, dir) in [(CacheKind::Image, dirs.images()), (CacheKind::Artifact, dirs.artifacts())] {
-        let shelf = Shelf { kind, dir: &dir, user, is_used: &is_being_fetched, remove: &remove_fetched };
+        let shelf = Shelf { kind, dir: &dir, user, is_used: &is_used, remove: &remove_fetched };
         local(&shelf, &request, &mut report)?;
     }
     plugins(&dirs.plugins(), &request, &mut report)?;
@@ -32,7 +41,7 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     let provider = providers::find(&request.spec.provider)?;
     // A signal ends the command itself: see `until_signal`.
     if let Some(host) = HostConnection::of(provider, &request.spec, &Interrupt::never())
-        && let Err(error) = volumes(&host, &request, &mut report).await
+        && let Err(error) = volumes(&host, deploying, &request, &mut report).await
     {
         report.warnings.push(format!("base images in the pool were not looked at: {error}"));
     }
@@ -165,9 +174,18 @@ fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
 }
 
-async fn volumes(host: &HostConnection, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
+/// `deploying`: an image that nothing stands on may have been sent there for a machine that is about to be made.
+async fn volumes(
+    host: &HostConnection,
+    deploying: bool,
+    request: &CacheRequest,
+    report: &mut CacheReport,
+) -> Result<()> {
     for volume in host.ask(|host| host.cached_volumes()).await? {
-        let entry = entry(&volume);
+        let mut entry = entry(&volume);
+        if deploying && entry.in_use_by.is_none() {
+            entry.in_use_by = Some(A_DEPLOY.to_owned());
+        }
         if !request.prune || entry.in_use_by.is_some() {
             report.entries.push(entry);
             continue;

@@ -43,6 +43,7 @@ mod aftermath;
 mod apply;
 mod blocking;
 mod boot;
+mod cache_use;
 mod cluster;
 mod credentials;
 mod engine;

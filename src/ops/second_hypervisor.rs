@@ -203,4 +203,6 @@ esac
 
 const ANSIBLE: &str = r#"
 case "$*" in *--version*) echo 'ansible-playbook [core 2.19.0]' ;; esac
+# The files that it copies are in use.
+[ -z "$EXASOL_C4_FILE" ] || ! flock -n -x "$HOME/cache/exasol/files.used" true
 "#;

@@ -69,7 +69,7 @@ pub struct PlaybookRun {
     pub keep_secrets: bool,
     /// The file to which the events are appended.
     pub log: PathBuf,
-    lock: Option<OwnedFd>,
+    held: Vec<OwnedFd>,
 }
 
 impl PlaybookRun {
@@ -84,13 +84,13 @@ impl PlaybookRun {
             ssh_lines: Vec::new(),
             keep_secrets: false,
             log: log.into(),
-            lock: None,
+            held: Vec::new(),
         }
     }
 
-    /// Lets the run inherit the deployment lock, so that it lasts as long as Ansible does.
+    /// Lets the run inherit a lock (the deployment's, for one), so that it lasts as long as Ansible does.
     pub fn holding(mut self, lock: &impl AsFd) -> Result<Self> {
-        self.lock = Some(lock.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate the lock"))?);
+        self.held.push(lock.as_fd().try_clone_to_owned().map_err(Error::io("cannot duplicate the lock"))?);
         Ok(self)
     }
 }
@@ -170,7 +170,7 @@ impl Ansible {
         for (name, value) in &run.env {
             tool = tool.env(name, value);
         }
-        if let Some(lock) = &run.lock {
+        for lock in &run.held {
             tool = tool.inherit_fd(lock)?;
         }
         if let Some(lease) = &self.lease {

@@ -87,6 +87,21 @@ fn prune_removes_what_nobody_needs_and_keeps_running_downloads() {
 }
 
 #[test]
+fn nothing_is_removed_from_under_a_deploy() {
+    let world = with_files();
+    let deploy = File::create(world.path("cache/exasol/files.used")).unwrap();
+    flock(&deploy, FlockOperation::NonBlockingLockShared).unwrap();
+    for words in ["list", "prune --dry-run", "prune"] {
+        let json = cache(&world, words);
+        assert_eq!(names(&json["removed"]), Vec::<&str>::new(), "{words}");
+        assert_eq!(json["entries"][1]["in_use_by"], "a deploy", "{words}");
+    }
+    assert!(world.path("cache/exasol/images/old.img").exists());
+    drop(deploy);
+    assert_eq!(names(&cache(&world, "prune")["removed"]), ["new.img.part", "old.img", "rehearsal"]);
+}
+
+#[test]
 fn plugins_stay_while_an_init_links_to_them() {
     let world = with_files();
     let plugins = world.path("cache/exasol/plugins/registry.terraform.io");

@@ -9,6 +9,7 @@ mod newest_release;
 pub(super) mod nodes;
 mod proxy;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ use super::login::{self, LOGIN};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_ON};
 use super::preflight::{Preflight, Programs};
-use super::user_dirs::fetched_tools;
-use super::{Confirm, Context, Given, Passwords, mend, plan, recorded, render_input, seed, terraform_dir};
+use super::user_dirs::{CacheDirs, fetched_tools};
+use super::{Confirm, Context, Given, Passwords, cache_use, mend, plan, recorded, render_input, seed, terraform_dir};
 use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
@@ -65,6 +66,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             return Ok(report(work, &request, since));
         }
         let programs = check(work).await?;
+        let cache = use_cache(work).await?;
         // The release's download needs nothing from Terraform and the inter-node key nothing from the machines.
         let mut pending = artifacts::start(work, request.offline)?;
         let mut release = None;
@@ -94,8 +96,9 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         }
         let nodes = boot::wait(work, &consoles).await?;
         artifacts::cluster_key(work, pending).await?;
-        let installed = nodes::install(work, &nodes, &release, &programs.ansible, request.offline).await;
+        let installed = nodes::install(work, &nodes, &release, &programs.ansible, request.offline, &cache).await;
         installed.map_err(|error| consoles.blame(error))?;
+        drop(cache);
         seed::retire(work).await?;
         login::change_password(work).await?;
         login::prove(work).await?;
@@ -104,6 +107,17 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         Ok(report(work, &request, since))
     })
     .await
+}
+
+/// As long as it is held, `cache prune` leaves everything where it is. None where there is no cache to use.
+async fn use_cache(work: &Work) -> Result<Option<File>> {
+    let waits = || work.detail("waiting for exasol cache prune");
+    match cache_use::wait(&CacheDirs::of_user()?, waits, &work.interrupt).await {
+        Ok(used) => Ok(Some(used)),
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        // What cannot be written there is told by whoever has to write there.
+        Err(_) => Ok(None),
+    }
 }
 
 /// A name that no node has would protect a machine that its owner meant to give up.

@@ -1,6 +1,7 @@
 //! The nodes, once they have a shell: what Rust rendered is copied, and Ansible runs the playbook.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -15,16 +16,19 @@ use crate::model::{Node, RenderedFile, hex};
 use crate::render::{self, AnsibleInput, Proxies};
 use crate::tools::ansible::{Ansible, PlaybookRun};
 
+/// `cache` is what keeps the release's files in their places. Ansible holds it, too: it may live longer than we do.
 pub(super) async fn install(
     work: &mut Work,
     nodes: &[Node],
     release: &Release,
     ansible: &Ansible,
     offline: bool,
+    cache: &Option<File>,
 ) -> Result<()> {
     work.begin(INSTALL.id);
     write_files(work, nodes, release, !offline).await?;
-    let mut run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
+    let run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
+    let mut run = cache.iter().try_fold(run, PlaybookRun::holding)?;
     run.env = vec![
         ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
         ("EXASOL_ARCHIVE_FILE".into(), release.archive.path.display().to_string()),
