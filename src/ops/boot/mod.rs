@@ -9,11 +9,13 @@
 //! | `verdict` | pure: whether a machine is dead, and why |
 //! | `patience` | pure: how long one that lives is waited for |
 //! | `guard` | asks those, resets, tells |
+//! | `moves` | pure: addresses that change, and for how long that is borne |
 //! | `earlier` | how the console of an earlier operation ended |
 
 mod console;
 mod earlier;
 mod guard;
+mod moves;
 mod patience;
 mod signs;
 mod tape;
@@ -31,6 +33,7 @@ use crate::model::{Machine, Node, NodePlan};
 use crate::tools::ssh_ready::{Progress, wait_ready};
 pub(super) use console::{Consoles, follow};
 use guard::{Guard, Sessions};
+use moves::{Move, Moves};
 
 pub(super) const BOOT: StepInfo = StepInfo { id: "boot", title: "wait for the nodes to boot" };
 
@@ -104,6 +107,7 @@ pub(super) async fn revive(work: &mut Work, consoles: &Consoles) -> Result<Vec<S
 }
 
 async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
+    let mut moves = Moves::default();
     loop {
         // Nobody tries SSH while addresses are waited for: what was seen of it before is old.
         guard.sessions.forget_all();
@@ -111,13 +115,18 @@ async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
         remember(work, &nodes)?;
         let sessions = guard.sessions.clone();
         let ready = tokio::select! {
-            result = shells(work, LONGEST, &sessions) => result.map(Some),
+            result = shells(work, LONGEST, &sessions) => result.map(Ok),
             // A network remembers the address of a machine's former life until it has given it another.
-            result = moved(work, guard, &nodes) => result.map(|()| None),
+            result = moved(work, guard, &nodes) => result.map(Err),
         };
-        if let Some(seen_from) = ready.map_err(|error| guard.consoles.explain(error))? {
-            remember_from(work, seen_from)?;
-            return Ok(nodes);
+        match ready.map_err(|error| guard.consoles.explain(error))? {
+            Ok(seen_from) => {
+                remember_from(work, seen_from)?;
+                return Ok(nodes);
+            }
+            // Each round has limits of its own, and only this one ends the rounds. A reset is limited by itself.
+            Err(None) => moves = Moves::default(),
+            Err(Some(moved)) => moves.add(moved, Instant::now(), guard.leases(work).as_deref())?,
         }
     }
 }
@@ -156,18 +165,20 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
     wait_ready(&ssh, &targets, limit, &work.interrupt, &tell).await
 }
 
-/// Until a node has another address than it was found at, or begins another life.
-async fn moved(work: &Work, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<()> {
+/// Until a node has another address than it was found at, or begins another life (None).
+async fn moved(work: &Work, guard: &mut Guard<'_>, nodes: &[Node]) -> Result<Option<Move>> {
     loop {
         tokio::time::sleep(ADDRESS_POLL).await;
         let machines = power::machines(work).await?;
         if guard.look(work, &machines).await? {
-            return Ok(());
+            return Ok(None);
         }
         for machine in machines {
-            let before = nodes.iter().find(|n| n.plan.name == machine.node).map(|n| n.private_ip);
-            if address_of(&machine, guard.consoles).is_some_and(|now| before != Some(now)) {
-                return Ok(());
+            let Some(before) = nodes.iter().find(|n| n.plan.name == machine.node).map(|n| n.private_ip) else {
+                continue;
+            };
+            if let Some(now) = address_of(&machine, guard.consoles).filter(|now| *now != before) {
+                return Ok(Some(Move { node: machine.node, before, now }));
             }
         }
     }
