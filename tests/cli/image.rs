@@ -141,6 +141,16 @@ fn a_file_that_nodes_could_not_boot_from_is_refused_before_anything_is_written()
         ("external.qcow2", edited(|i| i[79] = 4), "external file"),
         ("secret.qcow2", edited(|i| i[35] = 2), "is encrypted"),
         ("short.qcow2", edited(|i| i.truncate(100_000)), "is cut short"),
+        (
+            "short.img",
+            edited(|i| {
+                i.fill(0);
+                // A partition of Linux that begins at 1 MiB and has as much again.
+                (i[450], i[455], i[459]) = (0x83, 8, 8);
+                i[510..512].copy_from_slice(&[0x55, 0xaa]);
+            }),
+            "is cut short: it has 1048576 bytes, and its last partition ends at 2097152",
+        ),
         ("old.qcow", edited(|i| i[7] = 1), "qcow of version 1"),
         (
             "cd.iso",

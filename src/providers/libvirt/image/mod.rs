@@ -3,6 +3,7 @@
 //! Belongs here: reading the file. Does not belong here: where it comes from, and checks as data.
 
 mod architecture;
+mod partitions;
 mod qcow2;
 
 use std::fs::File;
@@ -50,6 +51,10 @@ fn refuse<T>(cause: impl Into<String>, fix: Fix) -> Result<T, Refused> {
     Err(Refused { cause: cause.into(), fix })
 }
 
+fn cut_short<T>(what: &str) -> Result<T, Refused> {
+    refuse(format!("is cut short: {what}"), AGAIN)
+}
+
 const ANOTHER: Fix = Fix::Words("name a cloud image in qcow2 or raw form: --libvirt-image PATH");
 const AGAIN: Fix = Fix::Words("get the file again");
 const FLATTEN: Fix = Fix::Command("qemu-img convert -O qcow2 {} whole.qcow2   # then --libvirt-image whole.qcow2");
@@ -79,6 +84,9 @@ pub(super) fn inspect(path: &Path) -> Result<Image, Refused> {
     // A partition table, DOS or the protective one of GPT.
     if head[510..] != [0x55, 0xaa] {
         return refuse("is neither qcow2 nor a raw disk with a partition table", ANOTHER);
+    }
+    if let Some(end) = partitions::end(&head, &read).filter(|end| *end > length) {
+        return cut_short(&format!("it has {length} bytes, and its last partition ends at {end}"));
     }
     Ok(Image { form: "raw", bytes: length, architecture: architecture::of(&read) })
 }

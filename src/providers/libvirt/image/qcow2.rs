@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use flate2::{Decompress, FlushDecompress};
 
-use super::{AGAIN, ANOTHER, FLATTEN, Fix, Refused, refuse};
+use super::{AGAIN, ANOTHER, FLATTEN, Fix, Refused, cut_short, refuse};
 
 /// Tables beyond this are not read: an image that large says nothing wrong in its first part.
 const TABLE_BYTES: u64 = 64 << 20;
@@ -196,10 +196,6 @@ fn backing_name(file: &File, at: u64, length: u32) -> String {
         Ok(()) => String::from_utf8_lossy(&name).into_owned(),
         Err(_) => "its name is cut off".to_owned(),
     }
-}
-
-fn cut_short<T>(what: &str) -> Result<T, Refused> {
-    refuse(format!("is cut short: {what}"), AGAIN)
 }
 
 #[cfg(test)]
