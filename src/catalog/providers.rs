@@ -10,6 +10,9 @@ use crate::model::NodeSize;
 static PROVIDERS: LazyLock<Table> =
     LazyLock::new(|| include_str!("providers.toml").parse::<Table>().unwrap_or_default());
 
+/// Of a provider, or of a region that lacks its provider's.
+const DEFAULT_TYPE: &str = "default_instance_type";
+
 /// A machine type as the catalogue has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InstanceType {
@@ -47,14 +50,24 @@ pub fn instance_types(provider: &str) -> Vec<String> {
     named.into_iter().map(|(_, _, name)| name.to_owned()).collect()
 }
 
+impl InstanceType {
+    /// The regions that have it; None where all have it, as far as the catalogue knows.
+    pub fn regions(&self) -> Option<Vec<&str>> {
+        let regions = self.facts.get("regions")?.as_array()?;
+        Some(regions.iter().filter_map(Value::as_str).collect())
+    }
+}
+
 /// The machine type when none is asked for, by architecture.
-pub fn default_instance_type(provider: &str, arch: &str) -> Option<&'static str> {
-    provider_table(provider)?.get("default_instance_type")?.get(arch)?.as_str()
+pub fn default_instance_type(provider: &str, region_name: &str, arch: &str) -> Option<&'static str> {
+    let own = region(provider, region_name).and_then(|region| region.get(DEFAULT_TYPE));
+    own.or_else(|| provider_table(provider)?.get(DEFAULT_TYPE))?.get(arch)?.as_str()
 }
 
 /// What an option is on that provider where a rehearsal is asked for and the option is not, as it would be typed.
-pub fn rehearsal_default(provider: &str, flag: &str) -> Option<String> {
-    match provider_table(provider)?.get("rehearsal")?.get(flag)? {
+pub fn rehearsal_default(provider: &str, region_name: &str, flag: &str) -> Option<String> {
+    let of = |table: &'static Table| table.get("rehearsal")?.get(flag);
+    match region(provider, region_name).and_then(of).or_else(|| of(provider_table(provider)?))? {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
@@ -128,6 +141,31 @@ mod tests {
                 assert_eq!(listed.arch, *arch, "{provider}");
             }
         }
+    }
+
+    #[test]
+    fn regions_have_the_types_that_they_stand_for() {
+        for (provider, table) in PROVIDERS.iter().filter(|(_, t)| t.get("regions").is_some()) {
+            for name in instance_types(provider) {
+                for of_type in instance_type(provider, &name).unwrap().regions().into_iter().flatten() {
+                    assert!(region(provider, of_type).is_some(), "{provider} {name} {of_type}");
+                }
+            }
+            let of_rehearsal = |region: &str| rehearsal_default(provider, region, "instance-type");
+            for region in table["regions"].as_table().unwrap().keys() {
+                let defaults = ["x86_64", "aarch64"].map(|arch| default_instance_type(provider, region, arch));
+                assert!(defaults[0].is_some(), "{provider} {region}");
+                let defaults = defaults.into_iter().flatten().map(str::to_owned);
+                for name in defaults.chain(of_rehearsal(region)) {
+                    let regions = instance_type(provider, &name).unwrap().regions();
+                    assert!(regions.is_none_or(|all| all.contains(&region.as_str())), "{provider} {region} {name}");
+                }
+            }
+        }
+        assert_eq!(default_instance_type("hetzner", "hil", "x86_64"), Some("cpx31"));
+        assert_eq!(default_instance_type("hetzner", "hil", "aarch64"), None);
+        assert_eq!(default_instance_type("hetzner", "nowhere", "x86_64"), Some("cpx32"));
+        assert_eq!(rehearsal_default("hetzner", "ash", "data-volume-size").as_deref(), Some("10"));
     }
 
     #[test]

@@ -197,9 +197,11 @@ fn implied(sources: &Sources, provider: &Provider) -> impl Fn(&OptionDef) -> Opt
     let is_rehearsal = version.as_ref().and_then(Value::as_str).is_some_and(catalog::is_rehearsal);
     let has_type = value("instance-type").is_some();
     let (name, own) = (provider.name, provider.options);
+    let region = own.iter().find(|def| def.key == "region").and_then(|def| sources.get(def).ok().flatten());
+    let region = region.as_ref().and_then(Value::as_str).unwrap_or_else(|| catalog::default_region(name)).to_owned();
     move |def: &OptionDef| {
         let is_size_of_type = has_type && own.iter().any(|own| own.flag == def.flag);
-        (is_rehearsal && !is_size_of_type).then(|| catalog::rehearsal_default(name, def.flag)).flatten()
+        (is_rehearsal && !is_size_of_type).then(|| catalog::rehearsal_default(name, &region, def.flag)).flatten()
     }
 }
 

@@ -189,9 +189,11 @@ pub fn list_types(provider: &Provider) -> Vec<Listed> {
     let row = |name: String| {
         let known = catalog::instance_type(provider.name, &name)?;
         let size = known.size;
-        let standard = catalog::default_instance_type(provider.name, &known.arch) == Some(name.as_str());
+        let region = catalog::default_region(provider.name);
+        let standard = catalog::default_instance_type(provider.name, region, &known.arch) == Some(name.as_str());
         let aliases = if standard { vec!["default".to_owned()] } else { Vec::new() };
-        let detail = format!("{} vCPUs, {} GB, {}", size.vcpus, size.memory_mb / 1024, known.arch);
+        let only = known.regions().map(|regions| format!("; only in {}", regions.join(", "))).unwrap_or_default();
+        let detail = format!("{} vCPUs, {} GB, {}{only}", size.vcpus, size.memory_mb / 1024, known.arch);
         Some(Listed { name, detail, aliases })
     };
     catalog::instance_types(provider.name).into_iter().filter_map(row).collect()
@@ -213,6 +215,7 @@ pub fn list_regions(provider: &Provider) -> Result<Vec<Listed>> {
     let detail = |name: &str| {
         let facts = catalog::region(provider.name, name).into_iter().flatten();
         facts
+            .filter(|(_, value)| !value.is_table())
             .map(|(key, value)| format!("{} {value}", key.replace('_', " ")))
             .collect::<Vec<_>>()
             .join(", ")

@@ -39,7 +39,9 @@ pub(super) static PROVIDER: Provider =
     Provider { options: OPTIONS, validate, tfvars, ..cloud::row("hetzner", "Hetzner Cloud", CLOUD, RESOURCES) };
 
 fn validate(spec: &Spec) -> Result<()> {
-    network_zone(spec, &Target::of(spec, &Options::new())?)?;
+    let target = Target::of(spec, &Options::new())?;
+    network_zone(spec, &target)?;
+    target.region_has_its_type(spec)?;
     cloud::at_least("--data-volume-size", spec.data_volume_size, VOLUME_MIN_GB)
 }
 
@@ -138,6 +140,22 @@ mod tests {
     use crate::providers::cloud::testing::{self, Sources};
 
     const TOKEN_VALUE: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678901";
+
+    #[test]
+    fn every_location_gets_a_type_that_it_has() {
+        let spec = |options: Value, name: Option<&str>| Spec {
+            instance_type: name.map(str::to_owned),
+            ..testing::spec(&PROVIDER, options)
+        };
+        for region in crate::catalog::regions("hetzner") {
+            validate(&spec(json!({ "region": region }), None)).unwrap();
+        }
+        let refused = validate(&spec(json!({ "region": "ash" }), Some("cpx32"))).unwrap_err().to_string();
+        assert!(refused.contains("does not exist in ash, only in nbg1, fsn1, hel1"), "{refused}");
+        assert!(validate(&spec(json!({}), Some("cpx31"))).is_err());
+        validate(&spec(json!({ "region": "ash" }), Some("ccx13"))).unwrap();
+        validate(&spec(json!({ "region": "ash", "allow_unlisted": true }), Some("cpx32"))).unwrap();
+    }
 
     #[test]
     fn variables() {

@@ -92,7 +92,7 @@ fn types_and_regions_are_listed_from_the_catalogue() {
     let regions = names("--cloud-provider hetzner --list-regions");
     assert!(regions.contains(&("nbg1".into(), "network zone eu-central".into())), "{regions:?}");
     let types = names("--cloud-provider hetzner --list-types");
-    assert!(types.contains(&("cpx32".into(), "4 vCPUs, 8 GB, x86_64".into())), "{types:?}");
+    assert!(types.contains(&("cpx32".into(), "4 vCPUs, 8 GB, x86_64; only in nbg1, fsn1, hel1".into())), "{types:?}");
     world.exasol("init --cloud-provider hetzner --list-types").run().code(0).says("default");
     assert_eq!(names("--list-types")[0].0, "small");
     world.exasol("init --list-regions").run().code(2).says("--cloud-provider");

@@ -55,7 +55,7 @@ impl Target {
         let wanted = arch_of_database(spec)?;
         let instance_type = match &spec.instance_type {
             Some(name) => name.clone(),
-            None => default_type(provider, wanted.unwrap_or("x86_64"))?,
+            None => default_type(provider, &region, wanted.unwrap_or("x86_64"))?,
         };
         let listed = catalog::instance_type(provider, &instance_type);
         if listed.is_none() && !unlisted {
@@ -67,12 +67,34 @@ impl Target {
                 flag: "--instance-type".into(),
                 value: instance_type,
                 problem: format!("is {arch}, but {} runs on {}", spec.db_version, wanted.unwrap_or_default()),
-                suggestion: wanted.and_then(|wanted| default_type(provider, wanted).ok()),
+                suggestion: wanted.and_then(|wanted| default_type(provider, &region, wanted).ok()),
             });
         }
         network_option(spec)?;
         reachable_by_ipv4(spec)?;
         Ok(Target { region, region_facts, instance_type, listed, arch })
+    }
+
+    /// Not part of [`Target::of`]: what a region has may change while machines of an older type run there.
+    ///
+    /// # Errors
+    /// Exit code 2 for a machine type that the region does not have.
+    pub fn region_has_its_type(&self, spec: &Spec) -> Result<()> {
+        let unlisted = spec.options.get(ALLOW_UNLISTED).and_then(|v| v.as_bool()).unwrap_or(false);
+        let Some(regions) = self.listed.and_then(InstanceType::regions).filter(|_| !unlisted) else { return Ok(()) };
+        if regions.contains(&self.region.as_str()) {
+            return Ok(());
+        }
+        Err(Error::InvalidValue {
+            flag: "--instance-type".into(),
+            value: self.instance_type.clone(),
+            problem: format!(
+                "does not exist in {}, only in {}; --allow-unlisted accepts it",
+                self.region,
+                regions.join(", ")
+            ),
+            suggestion: default_type(&spec.provider, &self.region, self.arch).ok(),
+        })
     }
 }
 
@@ -127,10 +149,10 @@ fn arch_of_database(spec: &Spec) -> Result<Option<&'static str>> {
     Ok(["x86_64", "aarch64"].into_iter().find(|arch| version.arch == *arch))
 }
 
-fn default_type(provider: &str, arch: &str) -> Result<String> {
-    catalog::default_instance_type(provider, arch).map(str::to_owned).ok_or_else(|| Error::Usage {
-        message: format!("{provider} has no machines of {arch} in the catalogue"),
-        hint: Some("choose another database version (--db-version), or another provider".into()),
+fn default_type(provider: &str, region: &str, arch: &str) -> Result<String> {
+    catalog::default_instance_type(provider, region, arch).map(str::to_owned).ok_or_else(|| Error::Usage {
+        message: format!("{provider} has no machines of {arch} in {region}, as far as the catalogue knows"),
+        hint: Some("choose another region, another database version (--db-version), or another provider".into()),
     })
 }
 
