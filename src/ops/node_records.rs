@@ -61,6 +61,13 @@ fn node_from(outputs: &Map<String, Value>, plan: &NodePlan, overlay_ip: Option<I
     let address = |name: &str| of_node(name).and_then(|v| v.as_str()?.parse().ok()).ok_or_else(|| missing(name));
     let links = of_node("data_disks").cloned().and_then(|v| serde_json::from_value::<Vec<String>>(v).ok());
     let links = links.filter(|links| links.len() == plan.disks.len()).ok_or_else(|| missing("data_disks"))?;
+    // They become part of udev rules and of a file that a root shell reads.
+    if let Some(odd) = links.iter().find(|link| !is_disk_link(link)) {
+        return Err(Error::other(format!(
+            "Terraform's output data_disks has {odd:?} for {}, which is no name of a disk below /dev",
+            plan.name
+        )));
+    }
     Ok(Node {
         private_ip: address("private_ips")?,
         public_ip: address("public_ips")?,
@@ -69,6 +76,11 @@ fn node_from(outputs: &Map<String, Value>, plan: &NodePlan, overlay_ip: Option<I
         disk_links: links,
         plan: plan.clone(),
     })
+}
+
+/// `disk/by-id/scsi-0HC_Volume_1`, or several with `|` between them; udev's patterns may be in it.
+fn is_disk_link(link: &str) -> bool {
+    !link.is_empty() && link.chars().all(|c| c.is_ascii_alphanumeric() || "/_.:*|-".contains(c))
 }
 
 /// A node of a hypervisor: everything but its address is known before.
@@ -88,4 +100,39 @@ fn overlay_ip(state: &State, plan: &NodePlan) -> Option<IpAddr> {
     let [a, b] = state.id.network_bytes("overlay");
     let host = u8::try_from(FIRST_OVERLAY_HOST + plan.index).ok()?;
     state.spec.multicast_overlay.then(|| Ipv4Addr::new(172, 28 + a % 4, b, host).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_s_name_cannot_be_something_else() {
+        let plan: NodePlan = serde_json::from_value(json!({
+            "name": "n11", "index": 0, "machine": "x-n11", "mac": "52:54:00:00:00:01", "disks": [],
+        }))
+        .unwrap();
+        let plan =
+            NodePlan { disks: vec![crate::model::DataDisk { number: 1, size_gb: 10, wwn: String::new() }], ..plan };
+        let with = |link: &str| {
+            let outputs = json!({
+                "private_ips": {"n11": "192.0.2.7"}, "public_ips": {"n11": "192.0.2.8"}, "data_disks": {"n11": [link]},
+            });
+            node_from(outputs.as_object().unwrap(), &plan, None)
+        };
+        for usual in [
+            "disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123",
+            "disk/azure/data/by-lun/1|disk/azure/scsi1/lun1",
+            "disk/by-id/virtio-0a1b2c3d-4e5f-6a7*",
+            "oracleoci/oraclevdb",
+        ] {
+            assert_eq!(with(usual).unwrap().disk_links, [usual]);
+        }
+        for odd in ["", "x'; reboot; '", "x $(reboot)", "x\ny", "x\", RUN+=\"reboot"] {
+            let error = with(odd).unwrap_err().to_string();
+            assert!(error.contains("data_disks") && error.contains("no name of a disk"), "{error}");
+        }
+    }
 }
