@@ -60,12 +60,28 @@ pub(super) static PROVIDER: Provider = Provider {
 const DISK_MIN_GB: u32 = 10;
 
 fn validate(spec: &Spec) -> Result<()> {
-    zone(spec, &Options::new(), &target(spec, &Options::new())?)?;
+    let target = target(spec, &Options::new())?;
+    zone(spec, &Options::new(), &target)?;
+    if shares_cores(&target.instance_type) {
+        let (flag, disks) = ("--data-volumes-per-node", spec.data_volumes_per_node);
+        if disks > SHARED_CORE_DISKS_MAX {
+            let problem = format!("must be {SHARED_CORE_DISKS_MAX} or fewer for {}", target.instance_type);
+            return Err(Error::invalid(flag, disks.to_string(), problem));
+        }
+    }
     if let Some(project) = text(&spec.options, "project") {
         check_project(project)?;
     }
     cloud::at_least("--root-volume-size", spec.root_volume_size, DISK_MIN_GB)?;
     cloud::at_least("--data-volume-size", spec.data_volume_size, DISK_MIN_GB)
+}
+
+/// <https://docs.cloud.google.com/compute/docs/disks/persistent-disks#machine_type_limits>: 16, of which one has the
+/// system; machines of other kinds take 128.
+const SHARED_CORE_DISKS_MAX: u32 = 15;
+
+fn shares_cores(instance_type: &str) -> bool {
+    ["e2-micro", "e2-small", "e2-medium", "f1-micro", "g1-small"].contains(&instance_type)
 }
 
 fn preflight(input: &PreflightInput) -> Outcome {
@@ -281,6 +297,18 @@ mod tests {
         assert_eq!(variables["spot"], true);
         assert_eq!((&variables["region"], &variables["zone"]), (&json!("us-central1"), &json!("us-central1-f")));
         assert_eq!(disk_type("t2a-standard-4"), "pd-balanced");
+    }
+
+    #[test]
+    fn a_machine_of_shared_cores_takes_fewer_disks() {
+        let with = |name: &str, disks| {
+            let spec = testing::spec(&PROVIDER, json!({}));
+            validate(&Spec { instance_type: Some(name.into()), data_volumes_per_node: disks, ..spec })
+        };
+        let error = with("e2-medium", 16).unwrap_err().to_string();
+        assert!(error.contains("must be 15 or fewer for e2-medium"), "{error}");
+        with("e2-medium", 15).unwrap();
+        with("e2-standard-2", 16).unwrap();
     }
 
     #[test]
