@@ -133,6 +133,13 @@ impl Locked {
         })
     }
 
+    /// That image does not exist any more: what is made from now on is made from another.
+    pub fn forget_image(&mut self) -> Result<()> {
+        self.update(|state| {
+            state.facts.remove(IMAGE_FACT);
+        })
+    }
+
     /// Terraform's state has things in it. Recorded once.
     pub fn made_something(&mut self) -> Result<()> {
         match self.state().made_something {

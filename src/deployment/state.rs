@@ -136,6 +136,11 @@ impl State {
         facts
     }
 
+    /// The image that a cloud has made the machines from.
+    pub fn image_id(&self) -> Option<&serde_json::Value> {
+        self.facts.get(IMAGE_FACT)
+    }
+
     /// One that is ready has been ready once and for all.
     pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = phase;

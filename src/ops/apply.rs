@@ -6,7 +6,7 @@ use std::path::Path;
 use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::operation::Work;
 use super::terraform_dir::Doubt;
-use super::{seed, terraform_dir, workdir};
+use super::{lost_image, seed, terraform_dir, workdir};
 use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo, Unit};
@@ -50,7 +50,10 @@ pub(super) async fn run(
     if terraform_dir::resources(&work.dir.terraform_dir()).is_some_and(|made| !made.is_empty()) {
         work.dir.made_something()?;
     }
-    applied?;
+    if let Err(error) = applied {
+        lost_image::forget(work, &error)?;
+        return Err(error);
+    }
     forget_creating(work)
 }
 

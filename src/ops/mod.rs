@@ -52,6 +52,7 @@ mod host;
 mod known;
 pub mod links;
 mod login;
+mod lost_image;
 mod mend;
 mod new_file;
 mod node_program;

@@ -343,3 +343,45 @@ fn nothing_is_made_twice_while_the_state_does_not_tell_what_exists() {
     account(world.exasol("deploy --yes")).run().code(1).says("gone or empty").says("put it back from a backup");
     assert_eq!(world.state()["phase"], "deployment_failed");
 }
+
+#[test]
+fn an_image_that_the_cloud_took_away_is_forgotten() {
+    let world = ready("hetzner");
+    world.give_cluster_key();
+    world.edit_state(|state| {
+        state["phase"] = "deployment_failed".into();
+        state["installed"] = false.into();
+        state["nodes"] = serde_json::json!([]);
+        state["facts"]["image_id"] = "114690387".into();
+    });
+    let made = r#"{"version":4,"serial":1,"resources":[{"mode":"managed","type":"hcloud_server","name":"node",
+        "instances":[{"index_key":"n11","attributes":{"name":"x"}}]}]}"#;
+    std::fs::write(world.deployment().join("terraform/terraform.tfstate"), made).unwrap();
+    let terraform = |detail: &str| {
+        let diagnostic = serde_json::json!({
+            "@level": "error", "@message": "Error", "type": "diagnostic",
+            "diagnostic": {"severity": "error", "summary": "cannot create server", "detail": detail},
+        });
+        let plan = serde_json::json!({"format_version": "1.2", "resource_changes": [{
+            "address": "hcloud_server.node[\"n12\"]", "mode": "managed", "type": "hcloud_server", "name": "node",
+            "index": "n12", "change": {"actions": ["create"], "before": null, "after": {}},
+        }]});
+        world.fake(
+            "terraform",
+            &format!(
+                "case \"$1\" in\n\
+                 version) echo '{{\"terraform_version\":\"1.11.4\"}}' ;;\n\
+                 show) echo '{plan}' ;;\n\
+                 plan) for word in \"$@\"; do case \"$word\" in -out=*) touch \"${{word#-out=}}\" ;; esac; done ;;\n\
+                 apply) echo '{diagnostic}'; exit 1 ;;\nesac"
+            ),
+        );
+    };
+    let deploy = || account(world.exasol("deploy --yes")).run().code(1);
+    terraform("server limit exceeded (resource_limit_exceeded)");
+    deploy().never_says("114690387");
+    assert_eq!(world.state()["facts"]["image_id"], "114690387");
+    terraform("image 114690387 not found (not_found)");
+    deploy().says("the recorded image 114690387 does not exist any more");
+    assert!(world.state()["facts"]["image_id"].is_null());
+}
