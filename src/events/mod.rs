@@ -87,6 +87,7 @@ pub enum Event {
         step: &'static str,
         outcome: StepOutcome,
         elapsed_ms: u64,
+        /// A fact worth a line; of a step that failed, the error.
         detail: Option<String>,
     },
     /// A Terraform resource's change of state.
@@ -143,6 +144,9 @@ pub enum Event {
         operation: Operation,
         ok: bool,
         elapsed_ms: u64,
+        /// Why it failed, where it was in none of its steps.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
 }
 

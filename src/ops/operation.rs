@@ -230,7 +230,11 @@ pub(super) async fn with_operation<T>(
         Err(_) => StepOutcome::Failed,
     };
     drop((signals, looking));
-    work.finish(outcome, None);
+    // The reason is in the log, in the step if it was in one. A signal is in the log already.
+    let why =
+        result.as_ref().err().filter(|error| !matches!(error, Error::Interrupted { .. })).map(ToString::to_string);
+    let error = why.clone().filter(|_| step.is_empty());
+    work.finish(outcome, why);
     let recorded = record(&mut work, operation, result.as_ref().err());
     if let Some(error) = work.log.write_error() {
         work.sink.warn(error);
@@ -238,7 +242,7 @@ pub(super) async fn with_operation<T>(
     // What could not be recorded is as good as not done: the next command finds it in progress.
     let ok = result.is_ok() && recorded.is_ok();
     tracing::debug!(%operation, ok, phase = %work.dir.state().phase, ms = millis(since), "operation ends");
-    work.sink.emit(Event::OperationFinished { operation, ok, elapsed_ms: millis(since) });
+    work.sink.emit(Event::OperationFinished { operation, ok, elapsed_ms: millis(since), error });
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(aftermath::explain(&mut work, root, operation, step, error, None).await),

@@ -69,7 +69,7 @@ pub(super) fn summary(story: &Story, ok: bool, took_ms: u64) -> Option<String> {
             StepOutcome::Failed => "**failed**",
             StepOutcome::Stopped => "stopped",
         };
-        let detail = ended.detail.as_deref().map(cell).unwrap_or_default();
+        let detail = ended.detail.as_deref().and_then(|detail| detail.lines().next()).map(cell).unwrap_or_default();
         writeln!(text, "| {} | {outcome} | {} | {detail} |", step.info.title, elapsed(ended.took_ms)).ok();
     }
     text.push('\n');

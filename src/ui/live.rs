@@ -137,6 +137,8 @@ impl Live {
         };
         let detail = match (ended.outcome, &ended.detail) {
             (StepOutcome::Stopped, None) => "stopped".to_owned(),
+            // Its reason is the error that is shown below.
+            (StepOutcome::Failed, _) => String::new(),
             (_, detail) => detail.as_deref().map(clean_output).unwrap_or_default(),
         };
         let line = format!("{}  {:>7}  {detail}", self.title(step, columns), elapsed(ended.took_ms));

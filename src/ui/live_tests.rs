@@ -216,7 +216,10 @@ fn a_finished_deploy_leaves_its_steps_and_nothing_else() {
     terminal.after(36, finished("install", StepOutcome::Done, 49_700, ""));
     terminal.after(0, Event::StepStarted { step: "login" });
     terminal.after(6, finished("login", StepOutcome::Done, 6_000, "SELECT 1 came back from 2 of 2 nodes"));
-    terminal.after(0, Event::OperationFinished { operation: Operation::Deploy, ok: true, elapsed_ms: 110_000 });
+    terminal.after(
+        0,
+        Event::OperationFinished { operation: Operation::Deploy, ok: true, elapsed_ms: 110_000, error: None },
+    );
     insta::assert_snapshot!(terminal.text());
     assert!((terminal.read)().ends_with(BELL_CODE), "it took longer than a minute");
 }
@@ -226,7 +229,10 @@ fn a_failed_deploy_leaves_its_steps() {
     insta::assert_snapshot!(shown(80, COLORS, true, |terminal| {
         boot(terminal);
         terminal.after(9, finished("boot", StepOutcome::Failed, 34_000, ""));
-        terminal.after(0, Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 38_000 });
+        terminal.after(
+            0,
+            Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 38_000, error: None },
+        );
     }));
 }
 
@@ -239,7 +245,10 @@ fn ctrl_c_is_answered_at_once_and_the_step_ends_as_stopped() {
     assert!(stopping.contains("\nStopping: the running step ends in order (Ctrl-C again to hurry it)\n"), "{stopping}");
     assert!(!stopping.contains("stops safely"), "{stopping}");
     terminal.after(1, finished("boot", StepOutcome::Stopped, 39_000, ""));
-    terminal.after(0, Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 42_000 });
+    terminal.after(
+        0,
+        Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 42_000, error: None },
+    );
     insta::assert_snapshot!(terminal.text());
 }
 

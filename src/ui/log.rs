@@ -59,7 +59,11 @@ fn event_words(event: &Value) -> Option<(Option<Tone>, String)> {
         "step_progress" | "usual_times" | "node_waiting" => None,
         "stopping" => Some((Some(Tone::Warning), format!("signal {}: stopping", event["signal"]))),
         "step_finished" => {
-            let detail = event["detail"].as_str().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            let detail = match (event["detail"].as_str(), text("outcome")) {
+                (None, _) => String::new(),
+                (Some(error), "failed") => format!("\n{error}"),
+                (Some(fact), _) => format!(" ({fact})"),
+            };
             told(format!("{}{took}{detail}", text("outcome")))
         }
         "resource" => told(format!("{}: {} … {}{took}", text("address"), text("action"), text("state"))),
@@ -68,7 +72,7 @@ fn event_words(event: &Value) -> Option<(Option<Tone>, String)> {
         "warning" => Some((Some(Tone::Warning), format!("warning: {}", text("message")))),
         "operation_finished" => {
             let how = if event["ok"] == true { "finished in" } else { "failed after" };
-            told(format!("{} {how}{took}", text("operation")))
+            told(format!("{} {how}{took}\n{}", text("operation"), text("error")))
         }
         // Of another version.
         _ => told(event.to_string()),
@@ -133,7 +137,9 @@ mod tests {
             json!({"event": "task", "name": "Copy c4", "state": "failed", "message": "exit status 9: full", "elapsed_ms": 7089}),
             json!({"event": "resource", "action": "create", "address": "a.b[\"n12\"]", "state": "done", "elapsed_ms": 1200}),
             json!({"event": "step_finished", "outcome": "done", "elapsed_ms": 65_000, "detail": "2 nodes"}),
+            json!({"event": "step_finished", "outcome": "failed", "elapsed_ms": 900, "detail": "no space\nleft"}),
             json!({"event": "operation_finished", "operation": "deploy", "ok": false, "elapsed_ms": 65_000}),
+            json!({"event": "operation_finished", "operation": "stop", "ok": false, "elapsed_ms": 900, "error": "none is there"}),
         ]
         .map(|event| object(LogSource::Events, event))
         .concat();
@@ -143,7 +149,12 @@ mod tests {
         03:04:05  install      n12  exit status 9: full
         03:04:05  install      n12  a.b["n12"]: create … done 1.2s
         03:04:05  install      n12  done 1m 05s (2 nodes)
+        03:04:05  install      n12  failed 0.9s
+        03:04:05  install      n12  no space
+        03:04:05  install      n12  left
         03:04:05  install      n12  deploy failed after 1m 05s
+        03:04:05  install      n12  stop failed after 0.9s
+        03:04:05  install      n12  none is there
         "#);
     }
 

@@ -100,7 +100,7 @@ impl Lines {
             Event::Check(check) => self.is_verbose().then(|| self.check(check)),
             Event::Stopping { level, .. } => Some(format!("{}\n", stopping(&self.story, *level))),
             Event::Warning { .. } | Event::UsualTimes { .. } | Event::NodeWaiting { .. } => None,
-            Event::OperationFinished { operation, ok, elapsed_ms } => {
+            Event::OperationFinished { operation, ok, elapsed_ms, .. } => {
                 let (tone, how) = match ok {
                     // The result tells it.
                     true if !self.is_verbose() => return None,
@@ -144,6 +144,8 @@ impl Lines {
             StepOutcome::Failed => format!("{} after {took}", self.paint(Tone::Bad, "failed")),
             StepOutcome::Stopped => format!("{} after {took}", self.paint(Tone::Warning, "stopped")),
         };
+        // A failure's reason is the error that is shown at the end.
+        let detail = detail.filter(|_| outcome != StepOutcome::Failed);
         let detail = detail.map(|detail| format!(" ({})", clean(detail))).unwrap_or_default();
         format!("{} … {how}{detail}\n", self.step(step))
     }
@@ -279,8 +281,12 @@ mod tests {
 
     #[test]
     fn a_signal_is_answered_at_once_and_a_stopped_operation_has_not_failed() {
-        let finished =
-            Event::OperationFinished { operation: crate::model::Operation::Deploy, ok: false, elapsed_ms: 9_000 };
+        let finished = Event::OperationFinished {
+            operation: crate::model::Operation::Deploy,
+            ok: false,
+            elapsed_ms: 9_000,
+            error: None,
+        };
         let stopped = |step: &'static str| {
             let start = [sample_events::started(vec![(step, "work")]), Event::StepStarted { step }];
             let end =

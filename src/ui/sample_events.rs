@@ -75,8 +75,13 @@ pub fn deploy_events() -> Vec<Event> {
     events.push(task(ItemState::Skipped, Some("already there")));
     events.push(task(ItemState::Changed, Some("installed parted")));
     events.push(task(ItemState::Failed, Some("E: Unable to locate package parted\nsee the log")));
-    events.push(Event::StepFinished { step: "setup", outcome: StepOutcome::Failed, elapsed_ms: 65_000, detail: None });
-    events.push(Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 81_000 });
+    events.push(Event::StepFinished {
+        step: "setup",
+        outcome: StepOutcome::Failed,
+        elapsed_ms: 65_000,
+        detail: Some("n11: Install packages: E: Unable to locate package parted\nsee the log".into()),
+    });
+    events.push(Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 81_000, error: None });
     events
 }
 
@@ -87,6 +92,6 @@ pub fn stopped_events() -> Vec<Event> {
         Event::StepStarted { step: "boot" },
         Event::Stopping { signal: 2, level: 1 },
         Event::StepFinished { step: "boot", outcome: StepOutcome::Stopped, elapsed_ms: 39_000, detail: None },
-        Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 42_000 },
+        Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 42_000, error: None },
     ]
 }

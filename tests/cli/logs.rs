@@ -18,6 +18,7 @@ fn logged() -> World {
         "events.jsonl",
         &[
             r#"{"at":"2026-01-02T03:00:00.000Z","event":"operation_started","operation":"deploy","deployment":"exasol-01020304","name":"demo","directory":"d","provider":"libvirt","nodes":2,"db_version":"rehearsal","rehearsal":true,"steps":[{"id":"apply","title":"create"},{"id":"boot","title":"wait"}]}"#,
+            r#"{"at":"2026-01-02T03:00:00.500Z","event":"usual_times","source":"measured","total_ms":9,"steps":[{"step":"apply","ms":9}]}"#,
             r#"{"at":"2026-01-02T03:00:01.000Z","event":"step_started","step":"apply"}"#,
             r#"{"at":"2026-01-02T03:00:03.000Z","event":"step_finished","step":"apply","outcome":"done","elapsed_ms":2000,"detail":null}"#,
             r#"{"at":"2026-01-02T03:00:04.000Z","event":"step_started","step":"boot"}"#,
@@ -59,9 +60,9 @@ fn programs_get_the_lines_as_they_are_stored() {
     let world = logged();
     let answer = world.exasol("logs --json").run().code(0);
     let lines: Vec<serde_json::Value> = answer.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(lines.len(), 7);
-    assert_eq!(lines[2]["@message"], "2 to add");
-    assert_eq!(lines[6]["event"], "operation_finished");
+    assert_eq!(lines.len(), 8);
+    assert_eq!(lines[3]["@message"], "2 to add");
+    assert_eq!(lines[7]["event"], "operation_finished");
     let console = world.exasol("logs --json --node n12").run().code(0).stdout;
     assert!(console.contains(r#"{"source":"console","node":"n12","line":"\u001b[2Jcloud-init of n12"}"#), "{console}");
 }

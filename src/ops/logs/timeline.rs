@@ -73,7 +73,8 @@ impl Timeline {
     fn event(&mut self, event: &Value) -> Place {
         let at = time(&event["at"]).or(self.last);
         let kind = text(event, "event").unwrap_or_default();
-        if let Some(steps) = event["steps"].as_array() {
+        // Other events have lists of that name, too.
+        if let ("operation_started", Some(steps)) = (kind.as_str(), event["steps"].as_array()) {
             self.steps = steps.iter().filter_map(|step| text(step, "id")).collect();
         }
         if let ("step_started", Some(at)) = (kind.as_str(), at) {
@@ -96,7 +97,10 @@ impl Timeline {
 
     fn terraform(&mut self, line: &Value) -> Place {
         let own = time(&line["@timestamp"]);
-        self.last = own.or(self.last);
+        // What it says before it has told any time is said in the first step that is its own.
+        let first =
+            || self.begun.iter().find(|mark| mark.step.as_deref().is_some_and(is_terraforms)).map(|mark| mark.at);
+        self.last = own.or(self.last).or_else(first);
         let step = self.last.and_then(|at| self.begun.iter().rfind(|mark| mark.at <= at)?.step.clone());
         let address =
             [&line["hook"]["resource"]["addr"], &line["change"]["resource"]["addr"], &line["diagnostic"]["address"]];
@@ -129,6 +133,11 @@ impl Timeline {
     }
 }
 
+/// The steps in which Terraform runs.
+fn is_terraforms(step: &str) -> bool {
+    ["plan", "apply", "power_on", "power_off", "terraform_destroy"].contains(&step)
+}
+
 fn text(object: &Value, key: &str) -> Option<String> {
     object[key].as_str().map(str::to_owned)
 }
@@ -143,8 +152,9 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [&str; 9] = [
+    const EVENTS: [&str; 10] = [
         r#"{"at":"2026-01-02T03:00:00.000Z","event":"operation_started","steps":[{"id":"apply","title":"a"},{"id":"boot","title":"b"}]}"#,
+        r#"{"at":"2026-01-02T03:00:00.500Z","event":"usual_times","steps":[{"step":"apply","ms":9}]}"#,
         r#"{"at":"2026-01-02T03:00:01.000Z","event":"step_started","step":"apply"}"#,
         r#"{"at":"2026-01-02T03:00:02.000Z","event":"resource","address":"libvirt_volume.data[\"n12-1\"]","state":"done"}"#,
         r#"{"at":"2026-01-02T03:00:05.000Z","event":"step_finished","step":"apply"}"#,
@@ -167,10 +177,10 @@ mod tests {
         assert_eq!(timeline.steps, ["apply", "boot"]);
         let place = |index: usize| (lines[index].step.as_deref(), lines[index].node.as_deref());
         assert_eq!(place(0), (None, None));
-        assert_eq!(place(2), (Some("apply"), Some("n12")));
-        assert_eq!(place(5), (Some("boot"), Some("n11")));
-        assert_eq!(place(7), (Some("boot"), Some("n12")));
-        assert_eq!(place(8), (None, None));
+        assert_eq!(place(3), (Some("apply"), Some("n12")));
+        assert_eq!(place(6), (Some("boot"), Some("n11")));
+        assert_eq!(place(8), (Some("boot"), Some("n12")));
+        assert_eq!(place(9), (None, None));
     }
 
     #[test]
@@ -183,6 +193,14 @@ mod tests {
         let plain = timeline.place(LogSource::Terraform, None, "panic: no");
         assert_eq!((plain.line.at, plain.order.is_some()), (None, true));
         assert_eq!(plain.line.content, LogContent::Text("panic: no".into()));
+    }
+
+    #[test]
+    fn what_terraform_says_without_any_time_is_its_first_steps() {
+        let (mut timeline, _) = timeline();
+        timeline.last = None;
+        let placed = timeline.place(LogSource::Terraform, None, "Error: no such host").line;
+        assert_eq!((placed.at, placed.step.as_deref()), (None, Some("apply")));
     }
 
     #[test]
