@@ -90,7 +90,7 @@ pub enum Error {
     #[error("libvirt at {uri} cannot be reached: {cause}")]
     LibvirtUnreachable { uri: String, cause: String, fix: Vec<String> },
 
-    #[error("another operation holds the deployment: {}", holder_text(holder.as_ref()))]
+    #[error("{}", holder_text(holder.as_ref()))]
     Locked { holder: Option<Holder>, dir: PathBuf },
 
     #[error("{}", tool_message(.0))]
@@ -378,8 +378,8 @@ fn preflight_message(checks: &[Check]) -> String {
 
 fn holder_text(holder: Option<&Holder>) -> String {
     match holder {
-        Some(h) => format!("{} (pid {} on {}, since {})", h.operation, h.pid, h.host, h.since),
-        None => "the process that holds it has not written its name yet".to_owned(),
+        Some(h) => format!("{} is running here since {} (pid {} on {})", h.operation, clock(&h.since), h.pid, h.host),
+        None => "another operation is running here (it has only just begun)".to_owned(),
     }
 }
 
@@ -405,6 +405,14 @@ fn tool_message(failure: &ToolFailure) -> String {
 
 #[cfg(test)]
 mod tests {
+/// A moment as the clock on the wall shows it; with the day, if that is another.
+fn clock(at: &str) -> String {
+    let Ok(when) = at.parse::<jiff::Timestamp>() else { return at.to_owned() };
+    let (when, now) = (when.to_zoned_datetime(jiff::tz::TimeZone::system()), jiff::ZonedDateTime::now());
+    let format = if when.date() == now.date() { "%H:%M" } else { "%-d %b %Y %H:%M" };
+    when.strftime(format).to_string()
+}
+
     use super::*;
 
     #[test]

@@ -58,6 +58,29 @@ impl Phase {
         }
     }
 
+    /// How it is, as a clause for people. `running`: an operation holds the lock.
+    pub fn clause(self, running: bool) -> &'static str {
+        match (self, running) {
+            (Phase::Initialized, _) => "it is not deployed yet",
+            (Phase::DeployInProgress, true) => "deploy is running",
+            (Phase::DeployInProgress, false) => "deploy was interrupted",
+            (Phase::DeploymentFailed, _) => "deploy failed",
+            (Phase::DatabaseConnectionFailed, _) => "deploy failed to connect",
+            (Phase::DatabaseReady, _) => "it is ready",
+            (Phase::StopInProgress, true) => "stop is running",
+            (Phase::StopInProgress, false) => "stop was interrupted",
+            (Phase::Stopped, _) => "it is stopped",
+            (Phase::StopFailed, _) => "stop failed",
+            (Phase::StartInProgress, true) => "start is running",
+            (Phase::StartInProgress, false) => "start was interrupted",
+            (Phase::StartFailed, _) => "start failed",
+            (Phase::DestroyInProgress, true) => "destroy is running",
+            (Phase::DestroyInProgress, false) => "destroy was interrupted",
+            (Phase::DestroyFailed, _) => "destroy failed",
+            (Phase::Destroyed, _) => "it was destroyed",
+        }
+    }
+
     pub fn is_in_progress(self) -> bool {
         matches!(
             self,

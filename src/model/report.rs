@@ -282,6 +282,9 @@ pub struct KnownDeployment {
 
 /// `sql --format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    /// The last error of one that is not deployed: its first deploy failed before it had made anything. For people.
+    #[serde(skip)]
+    pub tried: bool,
 pub enum SqlFormat {
     #[default]
     Table,

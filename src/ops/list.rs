@@ -120,6 +120,7 @@ fn known(entry: &IndexEntry, directory: &Path) -> KnownDeployment {
         reason: String::new(),
         since: None,
         created: Some(entry.created.clone()),
+        tried: false,
         copies: Vec::new(),
         next: Vec::new(),
     }
@@ -177,6 +178,7 @@ fn unreadable(name: &str, error: &Error) -> KnownDeployment {
         reason: error.to_string(),
         since: None,
         created: None,
+        tried: false,
         copies: Vec::new(),
         next: Vec::new(),
     }
@@ -211,6 +213,7 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
             row.status = report.status;
             row.reason = report.reason;
             row.name = report.name;
+            row.tried = report.phase == Phase::Initialized && report.last_error.is_some();
             row.since = report.last_error.map(|error| error.at).or(report.since);
             row.provider = report.provider;
             row.phase = Some(report.phase);

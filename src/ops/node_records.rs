@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde_json::{Map, Value};
 
 use super::operation::{Work, in_dir};
-use super::{engine, workdir};
-use crate::deployment::{DeploymentDir, State, transitions};
+use super::{engine, status, workdir};
+use crate::deployment::{DeploymentDir, LockStatus, State, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodePlan, Operation, Phase};
 use crate::providers::Provider;
@@ -28,8 +28,16 @@ pub(super) fn of(dir: &DeploymentDir) -> Result<&[Node]> {
 
 /// For commands that need nodes, before there are any and after.
 pub(super) fn none(dir: &DeploymentDir) -> Error {
-    let message = format!("{} has no nodes: it is {}", dir.named().display(), dir.state().phase);
-    Error::NotYet { message, hint: next(dir) }
+    let (root, phase) = (dir.named(), dir.state().phase);
+    let running = phase.is_in_progress() && matches!(dir.lock_status(), Ok(LockStatus::Held(_)));
+    let step = status::step_of(dir).filter(|_| running);
+    let step = step.map(|step| format!(" (step {} of {})", step.number, step.of)).unwrap_or_default();
+    let message = format!("{} has no nodes: {}{step}", root.display(), phase.clause(running));
+    let hint = match running {
+        true => Some(format!("{}  or  {}", in_dir("exasol status", root), in_dir("exasol logs --follow", root))),
+        false => next(dir),
+    };
+    Error::NotYet { message, hint }
 }
 
 /// The command that leads on to a database.

@@ -380,6 +380,7 @@ pub fn deployments() -> DeploymentsReport {
         reason: reason.into(),
         since: None,
         created: Some("2025-08-05T10:00:00Z".into()),
+        tried: false,
         copies: Vec::new(),
         next: Vec::new(),
     };

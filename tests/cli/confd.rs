@@ -52,7 +52,7 @@ fn a_license_goes_by_standard_input_and_is_asked_for_again() {
         .says("n11: confd refuses (license_upload): invalid license");
     std::fs::write(world.path("empty"), "\n").unwrap();
     world.exasol("license upload empty").run().code(2).says("FILE: 'empty'").says("it is empty");
-    World::complete().initialized().exasol("license show").run().code(3).says("has no nodes");
+    World::complete().initialized().exasol("license show").run().code(3).says("has no nodes: it is not deployed yet");
 }
 
 #[test]

@@ -29,10 +29,14 @@ fn without_nodes_there_is_nothing_to_examine() {
     assert!(json["error"]["hint"].as_str().unwrap().starts_with("exasol deploy -d"), "{json}");
     world.exasol("health --repair").run().code(3);
     assert!(history(&world).is_empty());
-    for phase in ["destroyed", "destroy_failed", "destroy_in_progress"] {
+    for (phase, words) in [
+        ("destroyed", "it was destroyed"),
+        ("destroy_failed", "destroy failed"),
+        ("destroy_in_progress", "destroy was interrupted"),
+    ] {
         let world = ready();
         world.edit_state(|state| state["phase"] = phase.into());
-        world.exasol("health").run().code(3).says(phase);
+        world.exasol("health").run().code(3).says(words);
     }
 }
 

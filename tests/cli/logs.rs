@@ -127,6 +127,8 @@ fn a_running_operation_is_followed_to_its_end() {
     while !world.path("home").join("terraform-is-running").exists() {
         std::thread::yield_now();
     }
+    let none = world.exasol("info").run().code(3).says("has no nodes: deploy is running (step ");
+    assert!(none.stderr.contains("exasol logs --follow") && !none.stderr.contains("exasol deploy"), "{}", none.stderr);
     let mut logs = world.exasol("logs -f").start();
     let mut rest = until(&mut logs, "plan");
     interrupt(&deploy);
@@ -150,6 +152,25 @@ fn ctrl_c_ends_the_following_and_not_the_operation() {
     assert!(deploy.try_wait().unwrap().is_none());
     interrupt(&deploy);
     deploy.wait().unwrap();
+}
+
+#[test]
+fn a_failed_step_has_its_error_in_the_log() {
+    let world = World::complete();
+    world.init("").run().code(0);
+    let failed = world.exasol("deploy --json").run();
+    let error = serde_json::from_str::<serde_json::Value>(failed.stdout.lines().last().unwrap()).unwrap();
+    let (step, message) = (error["error"]["step"].as_str().unwrap(), error["error"]["message"].as_str().unwrap());
+    let first = message.lines().next().unwrap();
+    world.exasol(&format!("logs --step {step}")).run().code(0).says(first);
+    world.exasol("logs --step foo").run().code(2).says("one of preflight, ");
+    // Nothing was made, and it is told that something was tried.
+    if world.state()["phase"] == "initialized" {
+        world.exasol("status").run().code(0).says("the first deploy failed").says(first);
+        world.exasol("list").run().code(0).says("deploy failed");
+        let json = world.exasol("status --json").run().code(0).json();
+        assert_eq!(json["status"], "initialized");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::operation::millis;
 use super::recorded;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
-use crate::model::{NodePlan, Phase, StatusReport};
+use crate::model::{NodePlan, Phase, StatusReport, StepAt};
 use history::History;
 pub(super) use probes::{moved_to, nodes};
 use verdict::Verdict;
@@ -52,6 +52,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
     let nodes = context.interrupt.run(probing).await?;
     let state = dir.state();
     let verdict = Verdict::of(state.phase, &lock, &nodes);
+    let tried = state.phase == Phase::Initialized && state.last_error.is_some();
     let running = matches!(lock, LockStatus::Held(_));
     let next = next::commands(state.phase, running, state.update_pending, &nodes);
     let history = History::of(&dir);
@@ -67,7 +68,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         status: verdict.status,
         phase: state.phase,
         recorded_at: state.updated_at.clone(),
-        reason: verdict.reason,
+        reason: if tried { format!("{}; the last deploy failed", verdict.reason) } else { verdict.reason },
         deployment: state.id.to_string(),
         name: dir.name(),
         provider: state.spec.provider.clone(),
@@ -84,6 +85,11 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         next: next.iter().map(|next| next.at(&request.dir)).collect(),
         checked_in_ms: millis(since),
     })
+}
+
+/// The step in which the last operation is or was; None if it went well.
+pub(super) fn step_of(dir: &DeploymentDir) -> Option<StepAt> {
+    History::of(dir).step
 }
 
 /// Looks until the status is the wished one, or the time is up; Err holds the last report.

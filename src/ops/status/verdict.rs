@@ -30,7 +30,8 @@ impl Verdict {
     fn of_stopped(nodes: &[NodeStatus]) -> Self {
         let runs = |n: &NodeStatus| n.vm == Power::Running || (n.sql.is_ok() && !n.vm.is_at_rest());
         let on = names(nodes, runs);
-        let lost: Vec<_> = nodes.iter().filter(|n| is_lost(n)).map(|n| format!("{} is missing", n.name)).collect();
+        let lost: Vec<_> = nodes.iter().filter(|n| is_lost(n)).collect();
+        let lost = together(&lost, nodes.len(), |_| "missing".to_owned());
         let unseen = names(nodes, |n| n.vm == Power::Unknown);
         let (status, reason) = if all_ready(nodes) {
             (Phase::DatabaseReady.into(), format!("stopped was recorded, but: {}", seen(nodes)))
@@ -65,9 +66,9 @@ impl Verdict {
             (status, silent.collect::<Vec<_>>().join("; "))
         } else {
             let why = |n: &NodeStatus| n.vm_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            let each = off.iter().map(|n| format!("{} is {}{}", n.name, n.vm.as_str(), why(n)));
+            let each = together(&off, nodes.len(), |n| format!("{}{}", n.vm.as_str(), why(n)));
             let all_off = off.len() == nodes.len() && off.iter().all(|n| n.vm == Power::Off);
-            (if all_off { Phase::Stopped.into() } else { Status::Degraded }, each.collect::<Vec<_>>().join("; "))
+            (if all_off { Phase::Stopped.into() } else { Status::Degraded }, each.join("; "))
         };
         Self { status, reason }
     }
@@ -80,6 +81,24 @@ pub(super) fn all_ready(nodes: &[NodeStatus]) -> bool {
 /// Missing where it should be, and not answering from elsewhere either.
 pub(super) fn is_lost(node: &NodeStatus) -> bool {
     node.vm == Power::Missing && !node.sql.is_ok()
+}
+
+/// One clause for each state: `n11 is off`, `3 of 4 machines are missing`.
+fn together(some: &[&NodeStatus], all: usize, state: impl Fn(&NodeStatus) -> String) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for node in some {
+        let state = state(node);
+        match groups.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, names)) => names.push(&node.name),
+            None => groups.push((state, vec![&node.name])),
+        }
+    }
+    let clause = |(state, names): (String, Vec<&str>)| match names.as_slice() {
+        [one] => format!("{one} is {state}"),
+        [one, other] if all > 2 => format!("{one} and {other} are {state}"),
+        several => format!("{} of {all} machines are {state}", several.len()),
+    };
+    groups.into_iter().map(clause).collect()
 }
 
 fn names(nodes: &[NodeStatus], which: impl Fn(&NodeStatus) -> bool) -> String {
@@ -103,8 +122,8 @@ fn seen(nodes: &[NodeStatus]) -> String {
         return "no machine exists".to_owned();
     }
     let off = |node: &&NodeStatus| node.vm.is_at_rest() || node.vm == Power::Absent || is_lost(node);
-    let mut seen: Vec<_> =
-        nodes.iter().filter(off).map(|node| format!("{} is {}", node.name, node.vm.as_str())).collect();
+    let off: Vec<_> = nodes.iter().filter(off).collect();
+    let mut seen = together(&off, nodes.len(), |node| node.vm.as_str().to_owned());
     if seen.is_empty() && nodes.iter().all(|node| node.vm == Power::Running) {
         seen.push(if nodes.len() == 1 {
             "its machine runs".into()
@@ -187,6 +206,19 @@ mod tests {
         assert_eq!(of(Phase::Stopped).status, Status::Degraded);
         assert!(of(Phase::Stopped).reason.contains("n12 is missing"));
         assert!(of(Phase::StopFailed).reason.contains("n11 is off; n12 is missing; SQL answers on 0 of 2 nodes"));
+    }
+
+    #[test]
+    fn machines_in_the_same_state_are_counted() {
+        let node = |name: &str, vm| NodeStatus { name: name.into(), ..node(vm, ProbeState::Timeout) };
+        let reason = |nodes: &[NodeStatus]| Verdict::of(Phase::DatabaseReady, &LockStatus::Free, nodes).reason;
+        let (gone, off) = (Power::Missing, Power::Off);
+        assert_eq!(reason(&[node("n11", gone), node("n12", gone), node("n13", gone)]), "3 of 3 machines are missing");
+        assert_eq!(
+            reason(&[node("n11", gone), node("n12", off), node("n13", gone)]),
+            "n11 and n13 are missing; n12 is off"
+        );
+        assert_eq!(reason(&[node("n11", off), node("n12", off)]), "2 of 2 machines are off");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn row(known: &KnownDeployment, page: &Page) -> Vec<Cell> {
         known.name.clone().into(),
         or_dash(place),
         or_dash(known.cluster_size.map(|size| size.to_string()).unwrap_or_default()),
-        Cell::toned(state(known, page), tone(known.status)),
+        Cell::toned(state(known, page), if known.tried { Tone::Bad } else { tone(known.status) }),
         or_dash(directory),
     ]
 }
@@ -63,6 +63,7 @@ fn state(known: &KnownDeployment, page: &Page) -> String {
     };
     match known.status {
         Status::Phase(Phase::DatabaseReady) => "ready".to_owned(),
+        Status::Phase(phase @ Phase::Initialized) if known.tried => ended(phase, "failed"),
         Status::Phase(Phase::Initialized) => "not deployed".to_owned(),
         Status::Phase(phase) if phase.is_in_progress() => format!("{} is running", verb(phase)),
         Status::Phase(phase) if is_failure(known.status) => ended(phase, "failed"),

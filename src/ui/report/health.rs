@@ -39,9 +39,11 @@ impl Report for HealthReport {
         page.line("");
         let healthy = self.status == HealthStatus::Healthy;
         page.labelled(if healthy { "next:" } else { "fix: " }, &self.next);
+        let clause = self.phase.clause(self.operation.is_some());
+        let is = clause.trim_start_matches("it is ").trim_start_matches("it was ");
         page.toned(
             Tone::Faint,
-            &format!("{} · {} · checked in {}", self.deployment, self.phase, elapsed(self.checked_in_ms)),
+            &format!("{} · recorded: {is} · checked in {}", self.deployment, elapsed(self.checked_in_ms)),
         );
     }
 }

@@ -9,7 +9,13 @@ use super::{REHEARSAL, Report, sentence};
 impl Report for StatusReport {
     fn text(&self, page: &mut Page) {
         let (tone, is) = headline(self, page);
-        page.headline(tone, &format!("{}: {is}.", self.name), &sentence(&self.reason));
+        let reason = match self.status {
+            // The headline has just said it.
+            Status::Phase(phase) if phase.is_in_progress() => String::new(),
+            _ if has_tried(self) => "Nothing has been created.".to_owned(),
+            _ => sentence(&self.reason),
+        };
+        page.headline(tone, &format!("{}: {is}.", self.name), &reason);
         let exists = |node: &NodeStatus| node.vm != Power::Absent || node.public_ip.is_some();
         if self.status != Status::Phase(Phase::Destroyed) && self.nodes.iter().any(exists) {
             page.line("");
@@ -40,7 +46,9 @@ impl StatusReport {
             let since = page.look().moment(&holder.since);
             page.sentence(&format!("{} began at {since}, pid {} on {}.", holder.operation, holder.pid, holder.host), 0);
         }
-        if let Some(error) = error_of_now(self).filter(|_| !self.is_running() && is_failure(self.status)) {
+        if let Some(error) =
+            error_of_now(self).filter(|_| !self.is_running() && (is_failure(self.status) || has_tried(self)))
+        {
             why(page, error);
         }
         if matches!(self.status, Status::Degraded | Status::Unreachable)
@@ -57,7 +65,7 @@ impl StatusReport {
     fn ways(&self, page: &mut Page) {
         let mut commands = self.next.iter().zip(self.next_does.iter().map(Some).chain(std::iter::repeat(None)));
         let Some((first, does)) = commands.next() else { return };
-        let broken = tone(self.status) == Tone::Bad || self.status == Status::Degraded;
+        let broken = has_tried(self) || tone(self.status) == Tone::Bad || self.status == Status::Degraded;
         let label = if broken { "fix: " } else { "next:" };
         page.labelled(label, &[with_effect(page, label, first, does.copied())]);
         for (command, does) in commands {
@@ -95,7 +103,11 @@ impl StatusReport {
     }
 }
 
-/// The color and the words for a state. What failed is told with its time and step.
+/// Whether a first deploy failed before it had made anything.
+fn has_tried(report: &StatusReport) -> bool {
+    report.status == Status::Phase(Phase::Initialized) && report.last_error.is_some()
+}
+
 /// The last error, unless a later operation has begun since, which was killed before it could record its own.
 fn error_of_now(report: &StatusReport) -> Option<&LastError> {
     let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
@@ -105,6 +117,7 @@ fn error_of_now(report: &StatusReport) -> Option<&LastError> {
     })
 }
 
+/// The color and the words for a state. What failed is told with its time and step.
 fn headline(report: &StatusReport, page: &Page) -> (Tone, String) {
     let ended = |operation: &str, how: &str| {
         let at = error_of_now(report).map(|error| &error.at).or(report.since.as_ref());
@@ -113,6 +126,7 @@ fn headline(report: &StatusReport, page: &Page) -> (Tone, String) {
         format!("{operation} {how}{ago}{step}")
     };
     let is = match report.status {
+        _ if has_tried(report) => ended("the first deploy", "failed"),
         Status::Phase(Phase::Initialized) => "not deployed yet".to_owned(),
         Status::Phase(Phase::DatabaseReady) => "ready".to_owned(),
         Status::Phase(phase) if phase.is_in_progress() => format!("{} is running", verb(phase)),
@@ -120,7 +134,7 @@ fn headline(report: &StatusReport, page: &Page) -> (Tone, String) {
         Status::Interrupted => ended(verb(report.phase), "was interrupted"),
         other => other.as_str().to_owned(),
     };
-    (tone(report.status), is)
+    (if has_tried(report) { Tone::Bad } else { tone(report.status) }, is)
 }
 
 /// `deploy` for the phases that it leaves.
