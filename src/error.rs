@@ -73,6 +73,9 @@ pub enum Error {
     WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
     /// The deployment does not have this yet: it has no nodes, or no logs.
     #[error("{message}")]
+    /// Somebody was asked and said no: nothing is wrong.
+    #[error("{done}")]
+    Declined { done: String },
     NotYet { message: String, hint: Option<String> },
     #[error("{} {why}", file.display())]
     BrokenState { file: PathBuf, why: String },
@@ -163,7 +166,7 @@ impl Error {
         match self {
             Error::InvalidValue { .. } => "invalid_value",
             Error::Several(_) => "invalid_values",
-            Error::Usage { .. } => "usage",
+            Error::Usage { .. } | Error::Declined { .. } => "usage",
             Error::NotADeployment { .. } => "not_a_deployment",
             Error::AlreadyInitialized { .. } => "already_initialized",
             Error::DirectoryNotEmpty { .. } => "directory_not_empty",
@@ -200,7 +203,7 @@ impl Error {
     /// The process's exit status, as in the README.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::InvalidValue { .. } | Error::Several(_) | Error::Usage { .. } => 2,
+            Error::InvalidValue { .. } | Error::Several(_) | Error::Usage { .. } | Error::Declined { .. } => 2,
             Error::NotADeployment { .. }
             | Error::AlreadyInitialized { .. }
             | Error::DirectoryNotEmpty { .. }
@@ -238,7 +241,7 @@ impl Error {
     /// What the user can do about it, if there is general advice.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::InvalidValue { .. } => None,
+            Error::InvalidValue { .. } | Error::Declined { .. } => None,
             Error::Several(errors) => joined_hints(errors),
             Error::Usage { hint, .. } | Error::NotYet { hint, .. } => hint.clone(),
             Error::NotADeployment { similar: Some(name), .. } => Some(format!("did you mean -d {}?", quote(name))),

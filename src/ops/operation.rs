@@ -227,6 +227,7 @@ pub(super) async fn with_operation<T>(
             signals.tell(1, *signal);
             StepOutcome::Stopped
         }
+        Err(Error::Declined { .. }) => StepOutcome::Stopped,
         Err(_) => StepOutcome::Failed,
     };
     drop((signals, looking));
@@ -253,6 +254,10 @@ pub(super) async fn with_operation<T>(
 }
 
 fn record(work: &mut Work, operation: Operation, error: Option<&Error>) -> Result<()> {
+    // Asked, and answered with a no: all is as it was found.
+    if let Some(Error::Declined { .. }) = error.filter(|_| !work.has_changed()) {
+        return work.dir.ended(work.from, Trouble::Stays);
+    }
     let log = work.log.path().strip_prefix(work.dir.root()).ok().map(Path::to_owned);
     let last_error = error.map(|e| LastError {
         operation: operation.to_string(),

@@ -62,6 +62,10 @@ pub(super) fn describe(page: &mut Page, error: &Error) {
         Error::Operation { operation, cause, next, after, .. } if is_stop(cause) => {
             stopped(page, *operation, next, after)
         }
+        Error::Operation { cause, next, .. } if matches!(**cause, Error::Declined { .. }) => {
+            page.headline(Tone::Warning, "Stopped:", &format!("{cause}."));
+            page.facts(&next.iter().map(|command| ("go on", command.clone())).collect::<Vec<_>>());
+        }
         // What the machines, the tools or the network have done; other errors say all themselves.
         Error::Operation { now, next, after, .. } if error.exit_code() == 1 => failed(page, error, (now, next, after)),
         _ => simple(page, error),

@@ -20,7 +20,10 @@ class Question(unittest.TestCase):
                 self.assertIn(text, screen)
             self.assertFalse(world.state.exists() and world.resources())
             status = world.exasol("status", "--json", "-d", world.dir).expect(0).json()
-            self.assertEqual(status["status"], "initialized")
+            self.assertEqual((status["status"], status.get("last_error")), ("initialized", None))
+            self.assertNotIn("error:", screen)
+            logged = world.exasol("logs", "--list", "--json", "-d", world.dir).expect(0).json()["operations"][-1]
+            self.assertEqual(logged["outcome"], "stopped")
 
     def on_a_terminal(self, world, answer, *arguments):
         """Exit code and everything shown; the answer is typed when the question stands there."""

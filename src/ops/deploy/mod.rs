@@ -190,7 +190,7 @@ async fn agree(work: &Work, request: &DeployRequest<'_>, report: &PlanReport) ->
     ));
     work.interrupt.check()?;
     match answer {
-        Some(false) => Err(Error::Usage { message: "nothing was made".into(), hint: None }),
+        Some(false) => Err(Error::Declined { done: "nothing was made".into() }),
         Some(true) | None => Ok(()),
     }
 }
