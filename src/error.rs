@@ -100,6 +100,13 @@ pub enum Error {
     Tool(Box<ToolFailure>),
     /// Terraform's state differs from what exists, or it is not known whether it does.
     #[error("{why}")]
+    /// A node that somebody wants something of, and that lets nobody in.
+    #[error("{node} cannot be reached through SSH: {why}")]
+    NodeUnreachable { node: String, why: String, hint: String },
+    /// Machines that do not exist any more, as the hypervisor or the cloud itself has said. `all`: it knows none of the
+    /// cluster's, as it would at a wrong address or with a wrong account.
+    #[error("{}", missing_text(nodes, *all))]
+    MachinesMissing { nodes: Vec<String>, all: bool },
     TerraformState { why: String, hint: String },
     #[error("the plan was refused, because it would {}", changes.join(", "))]
     PlanRefused { changes: Vec<String>, hint: String },
@@ -196,7 +203,7 @@ impl Error {
             Error::Interrupted { .. } => "interrupted",
             Error::Operation { cause, .. } => cause.code(),
             Error::Io { .. } => "io",
-            Error::Other(_) => "failed",
+            Error::NodeUnreachable { .. } | Error::MachinesMissing { .. } | Error::Other(_) => "failed",
         }
     }
 
@@ -236,6 +243,8 @@ impl Error {
             | Error::Io { .. }
             | Error::Other(_) => 1,
         }
+            | Error::NodeUnreachable { .. }
+            | Error::MachinesMissing { .. }
     }
 
     /// What the user can do about it, if there is general advice.
@@ -282,7 +291,7 @@ impl Error {
             }
             Error::Tool(failure) => failure.log.as_ref().map(|log| format!("everything it printed: {}", log.display())),
             Error::TerraformState { hint, .. } | Error::PlanRefused { hint, .. } => Some(hint.clone()),
-            Error::SharedAddress { hint, .. } => Some(hint.clone()),
+            Error::SharedAddress { hint, .. } | Error::NodeUnreachable { hint, .. } => Some(hint.clone()),
             Error::Timeout { hint, .. }
             | Error::MachineDead { hint, .. }
             | Error::Download { hint, .. }
@@ -300,7 +309,7 @@ impl Error {
             Error::LeftBehind { dir, .. } => Some(format!("run it again: {}", in_dir("exasol destroy", dir))),
             Error::Interrupted { .. } => None,
             Error::Operation { cause, .. } => cause.hint(),
-            Error::Io { .. } | Error::Other(_) => None,
+            Error::Io { .. } | Error::MachinesMissing { .. } | Error::Other(_) => None,
         }
     }
 }
@@ -361,6 +370,14 @@ impl From<InvalidValue> for Error {
 
 fn wrong_phase(operation: Operation, phase: Phase) -> String {
     match phase {
+fn missing_text(nodes: &[String], all: bool) -> String {
+    match nodes {
+        _ if all => "none of the machines is there".to_owned(),
+        [one] => format!("the machine of {one} does not exist any more"),
+        several => format!("the machines of {} do not exist any more", several.join(", ")),
+    }
+}
+
         Phase::Initialized => format!("the cluster has not been deployed yet: there is nothing to {operation}"),
         Phase::Destroyed if operation != Operation::Deploy => {
             format!("the cluster was destroyed: there is nothing to {operation}")

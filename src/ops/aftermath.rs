@@ -8,7 +8,7 @@ use super::switcher::Switcher;
 use super::{power, terraform_dir};
 use crate::deployment::transitions::{self, Cause, Next};
 use crate::error::{Aftermath, Error};
-use crate::model::{Machine, Operation, Power};
+use crate::model::{Machine, Operation, Phase, Power};
 use crate::signal::Interrupt;
 
 /// A hypervisor answers at once, a cloud's API within seconds. Somebody who has pressed Ctrl-C waits for less.
@@ -27,34 +27,53 @@ pub(super) async fn explain(
     cause: Error,
     unrecorded: Option<Error>,
 ) -> Error {
-    let mut after = Aftermath {
-        name: work.dir.name(),
-        directory: root.to_owned(),
-        step: step.to_owned(),
-        nodes: machines_that_exist(work),
-        ..Aftermath::default()
+    let mut after =
+        Aftermath { name: work.dir.name(), directory: root.to_owned(), step: step.to_owned(), ..Aftermath::default() };
+    let mut missing: Vec<String> = match &cause {
+        // Of a cloud, what was asked at a wrong address proves nothing.
+        Error::MachinesMissing { nodes, all } if !all || !work.cluster.provider.is_cloud() => nodes.clone(),
+        _ => Vec::new(),
     };
+    after.nodes = machines_that_exist(work);
+    after.nodes.retain(|node| !missing.contains(node));
     after.costs = work.cluster.provider.is_cloud() && !exists_nothing(work);
     let is_stopped = matches!(cause, Error::Interrupted { .. });
     if (is_stopped && !after.nodes.is_empty()) || NEED_MACHINES.contains(&step) {
         let machines = look(work, if is_stopped { STOPPED_LIMIT } else { LOOK_LIMIT }).await;
         after.running = !machines.is_empty() && machines.iter().all(|machine| machine.power == Power::Running);
-        // A machine's death explains itself.
-        if !is_stopped && !matches!(cause, Error::MachineDead { .. }) {
+        missing.extend(machines.iter().filter(|m| m.power == Power::Missing).map(|m| m.node.clone()));
+        // A machine's death explains itself, as does that it is not there.
+        if !is_stopped && !matches!(cause, Error::MachineDead { .. } | Error::MachinesMissing { .. }) {
             after.machines = machines.iter().filter_map(|machine| trouble(machine, step)).collect();
         }
     }
-    let mut now = terraform_dir::what_exists(&work.dir, work.cluster.provider.resources.machine());
+    let mut now = terraform_dir::what_exists(&work.dir, work.cluster.provider.resources.machine(), &missing);
     if let Some(error) = unrecorded {
         now.push_str(&format!("; the state could not be written ({error})"));
     }
-    let next = match Cause::from(&cause) {
-        Cause::Connection | Cause::Other if !work.has_changed() => vec![Next::run(operation, "once that is fixed")],
+    let next = match (&cause, Cause::from(&cause)) {
+        (Error::MachinesMissing { all, .. }, _) => {
+            let again = Next::run(operation, "if this was asked at a wrong address or with a wrong account");
+            remaking(work.dir.state().phase).into_iter().chain(all.then_some(again)).collect()
+        }
+        (Error::Declined { .. }, _) => vec![Next::run(operation, "asks again")],
+        (_, Cause::Connection | Cause::Other) if !work.has_changed() => {
+            vec![Next::run(operation, "once that is fixed")]
+        }
         _ => transitions::next_commands(work.dir.state().phase, false),
     };
     after.why = next.iter().map(|next| next.why).collect();
     let next = next.iter().map(|next| next.at(root)).collect();
     Error::Operation { operation, cause: Box::new(cause), now, next, after: Box::new(after) }
+}
+
+/// What makes lost machines again: from some phases start has to come before.
+fn remaking(phase: Phase) -> Vec<Next> {
+    let deploy = Next::run(Operation::Deploy, "makes them again, with data disks that are left");
+    match transitions::allowed(Operation::Deploy, phase) {
+        Ok(()) => vec![deploy],
+        Err(_) => vec![Next::run(Operation::Start, "finds the same, and lets deploy run then"), deploy],
+    }
 }
 
 /// What is seen of the machines; nothing where nobody answers in time.
@@ -98,6 +117,14 @@ fn machines_that_exist(work: &Work) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_makes_lost_machines_again_is_deploy() {
+        let commands = |phase| remaking(phase).into_iter().map(|next| next.command).collect::<Vec<_>>();
+        assert_eq!(commands(Phase::DatabaseReady), ["exasol deploy"]);
+        assert_eq!(commands(Phase::StartFailed), ["exasol deploy"]);
+        assert_eq!(commands(Phase::Stopped), ["exasol start", "exasol deploy"]);
+    }
 
     #[test]
     fn a_machine_that_explains_a_failure_is_named() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::access::SSH_LIMIT;
-use super::operation::{Work, by_deploy, in_dir, millis, with_operation};
+use super::operation::{Work, in_dir, millis, with_operation};
 use super::power::{self, POWER_OFF};
 use super::{Context, ssh_files};
 use crate::error::{Error, Result};
@@ -37,8 +37,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
         let machines = power::machines(work).await?;
         // A wrong account or address sees no machine either: that proves nothing.
         if !machines.is_empty() && machines.iter().all(|m| m.power == Power::Missing) {
-            let (way, _) = by_deploy(work.dir.root(), work.from, "makes them again, with data disks that are left");
-            return Err(Error::other(format!("none of the machines is there: {way}")));
+            return Err(Error::MachinesMissing { nodes: machines.into_iter().map(|m| m.node).collect(), all: true });
         }
         let on: Vec<_> = machines.iter().filter(|m| !matches!(m.power, Power::Off | Power::Missing)).cloned().collect();
         if !on.is_empty() && !stopped_by_us(work, &machines) {

@@ -194,15 +194,22 @@ pub(super) fn is_of_tofu(terraform_dir: &Path) -> bool {
     matches!(current(terraform_dir), File::State(state) if state.resources.iter().any(is_tofus))
 }
 
-/// For a failure: what has been created so far, for people. `machine` is Terraform's type of a machine.
-pub(super) fn what_exists(dir: &DeploymentDir, machine: &str) -> String {
+/// For a failure: what has been created so far, for people. `machine` is Terraform's type of a machine; those of the
+/// nodes in `missing` were seen not to be there.
+pub(super) fn what_exists(dir: &DeploymentDir, machine: &str, missing: &[String]) -> String {
     if let Some(doubt) = doubt(dir) {
         return doubt.text().into();
     }
     match resources(&dir.terraform_dir()) {
         None => Doubt::Unreadable.text().into(),
-        Some(some) => told(&some, machine),
+        Some(some) => told(&there(some, machine, missing), machine),
     }
+}
+
+fn there(mut addresses: Vec<String>, machine: &str, missing: &[String]) -> Vec<String> {
+    let is_missing = |address: &str| missing.iter().any(|node| address.ends_with(&format!("[\"{node}\"]")));
+    addresses.retain(|address| !is_of(address, machine) || !is_missing(address));
+    addresses
 }
 
 fn told(addresses: &[String], machine: &str) -> String {
@@ -246,6 +253,8 @@ mod tests {
         assert_eq!(told(&found[..1], MACHINE), "the machine of n11");
         assert_eq!(told(&found[3..], MACHINE), "no machine, 1 other thing");
         assert_eq!(told(&[], MACHINE), "nothing");
+        let seen = there(found.clone(), MACHINE, &["n11".into(), "n12".into()]);
+        assert_eq!(told(&seen, MACHINE), "no machine, 2 other things");
         let with_disk = [found[0].clone(), r#"libvirt_volume.root["n11"]"#.to_owned()];
         assert_eq!(told(&with_disk, MACHINE), "the machine of n11, and 1 other thing");
     }

@@ -239,7 +239,9 @@ fn a_machine_that_was_deleted_in_the_cloud_is_for_deploy_to_make_again() {
     let world = ready("hetzner");
     world.edit_state(|state| state["phase"] = "stopped".into());
     let api = api(|_| ("404 Not Found", "{}".into()));
-    account(world.exasol("start")).env("HCLOUD_ENDPOINT", &api.url).run().code(1).says("does not exist any more");
+    let told = account(world.exasol("start")).env("HCLOUD_ENDPOINT", &api.url).run().code(1);
+    let told = told.says("does not exist any more").says("makes them again").stderr;
+    assert_eq!(told.matches("machine of n11").count(), 1, "it does not exist now: {told}");
     assert_eq!(world.state()["phase"], "start_failed");
     let next = account(world.exasol("status --json")).run().code(0).json()["next"].to_string();
     assert!(next.contains("exasol deploy"), "{next}");

@@ -13,7 +13,7 @@ mod terraform;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::operation::{Work, in_dir};
+use super::operation::Work;
 use super::switcher::Switcher;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -109,11 +109,7 @@ fn refuse_missing(work: &Work, machines: &[Machine]) -> Result<()> {
     }
     // Deploy is allowed after this, also where the machines were off on purpose.
     work.found_otherwise();
-    Err(Error::other(format!(
-        "the machine of {} does not exist any more: {} makes it again, with its data disks where they are still there",
-        missing.join(", "),
-        in_dir("exasol deploy", work.dir.named())
-    )))
+    Err(Error::MachinesMissing { nodes: missing, all: false })
 }
 
 fn tell(work: &mut Work, off: &BTreeSet<String>) {
