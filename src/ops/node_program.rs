@@ -1,10 +1,12 @@
 //! A program for the first node that asks confd: its text goes with the question, so that clusters of earlier
 //! versions have it too, and what is secret goes by standard input alone.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::access::Access;
 use super::node_records;
+use super::operation::in_dir;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::render;
@@ -15,10 +17,20 @@ const LIMIT: Duration = Duration::from_secs(420);
 /// What stands before every one: who the node is, and how c4 and confd are asked.
 const CONFIGURED: &str = "set -u; . /etc/exasol-deployer/node.conf";
 
+/// What is said where a node lets nobody in.
+pub(super) fn unreachable(root: &Path, node: &str, why: &str) -> Error {
+    Error::NodeUnreachable {
+        node: node.to_owned(),
+        why: why.to_owned(),
+        hint: format!("see whether its machine runs: {}", in_dir("exasol status", root)),
+    }
+}
+
 pub(super) struct NodeProgram {
     ssh: Ssh,
     node: String,
     text: String,
+    root: PathBuf,
 }
 
 impl NodeProgram {
@@ -28,7 +40,7 @@ impl NodeProgram {
         let Some(first) = nodes.first() else { return Err(node_records::none(dir)) };
         let parts = ["c4.sh", "confd.sh", name].into_iter().map(render::node_script).collect::<Result<Vec<_>>>()?;
         let text = format!("{CONFIGURED}\n{}", parts.join("\n"));
-        Ok(NodeProgram { ssh: access.ssh()?, node: first.plan.name.clone(), text })
+        Ok(NodeProgram { ssh: access.ssh()?, node: first.plan.name.clone(), text, root: dir.named().to_owned() })
     }
 
     /// What it prints.
@@ -41,10 +53,10 @@ impl NodeProgram {
             return Ok(output.stdout_text());
         }
         let said = output.stderr_text();
-        let why = match output.status.code() == Some(NO_SESSION) {
-            true => Refusal::read(&said).text().to_owned(),
-            false => said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing").to_owned(),
-        };
+        if output.status.code() == Some(NO_SESSION) {
+            return Err(unreachable(&self.root, &self.node, Refusal::read(&said).text()));
+        }
+        let why = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
         let why = why.trim_start_matches("error: ");
         Err(Error::other(format!("{}: {why}", self.node)))
     }

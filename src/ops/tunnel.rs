@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::access::{ADMIN_UI_PORT, Access, SQL_PORT, SQL_USER};
+use super::node_program::unreachable;
 use super::{Context, node_records, ssh_files};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
@@ -52,8 +53,19 @@ pub async fn run(
     let forwards = ports.into_iter().filter_map(|(local, remote)| Some(Forward { local: local?, remote })).collect();
     let report = report(&dir, &request.node, sql, admin_ui);
     let ssh = Access::to(&dir)?.ssh()?;
-    ssh.forward(&request.node, forwards, OPEN_LIMIT, &context.interrupt, &mut || open(&report)).await
+    let forwarded = ssh.forward(&request.node, forwards, OPEN_LIMIT, &context.interrupt, &mut || open(&report)).await;
+    forwarded.map_err(|error| match error {
+        // What ssh says says nothing of what can be done.
+        Error::Tool(failure) if failure.status == NO_SESSION => {
+            let why = failure.diagnostics.first().map_or("ssh printed nothing", String::as_str);
+            unreachable(&request.dir, &request.node, why)
+        }
+        other => other,
+    })
 }
+
+/// ssh's own exit status.
+const NO_SESSION: &str = "exit status 255";
 
 fn report(dir: &DeploymentDir, node: &str, sql: Option<SocketAddr>, admin_ui: Option<SocketAddr>) -> TunnelReport {
     let fingerprint = dir.state().certificate_fingerprint.clone();

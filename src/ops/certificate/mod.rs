@@ -50,7 +50,11 @@ pub async fn show(context: &Context, root: &Path) -> Result<CertificateReport> {
     let shown = context.interrupt.run(shown(&ssh, &dir)).await?;
     let recorded = dir.state().certificate_fingerprint.clone();
     let other = shown.iter().any(|node| node.fingerprint.is_some() && node.fingerprint != recorded);
-    let next = if other { vec![in_dir("exasol health --repair", root)] } else { Vec::new() };
+    let next = match shown.iter().all(|node| node.fingerprint.is_none()) {
+        true => vec![in_dir("exasol status", root)],
+        false if other => vec![in_dir("exasol health --repair", root)],
+        false => Vec::new(),
+    };
     Ok(CertificateReport {
         deployment: dir.state().id.to_string(),
         name: dir.name(),

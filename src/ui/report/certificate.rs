@@ -9,7 +9,12 @@ use super::Report;
 impl Report for CertificateReport {
     fn text(&self, page: &mut Page) {
         let word = if self.changed { "changed:" } else { "certificate:" };
-        page.headline(Tone::Good, word, &self.name);
+        let asked = self.nodes.iter().any(|node| node.fingerprint.is_some());
+        let (tone, rest) = match asked {
+            true => (Tone::Good, self.name.clone()),
+            false => (Tone::Bad, format!("{}: no node could be asked", self.name)),
+        };
+        page.headline(tone, word, &rest);
         page.facts(&[(
             "recorded",
             self.recorded.clone().unwrap_or_else(|| "none; it is read again when needed".into()),
