@@ -48,6 +48,8 @@ pub struct Aftermath {
     pub costs: bool,
     /// What each of the next commands does from here, in their order.
     pub why: Vec<&'static str>,
+    /// The cluster was of a `run`, and has been destroyed with its directory since: what the next run can do better.
+    pub gone: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]

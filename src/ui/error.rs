@@ -106,7 +106,11 @@ fn stopped(page: &mut Page, operation: Operation, next: &[String], after: &After
         false => format!(" {names} {exist}."),
     });
     let costs = if after.costs { " What exists costs money." } else { "" };
-    let lost = if operation == Operation::Destroy { "" } else { " Nothing is lost." };
+    let lost = match operation {
+        _ if after.gone.is_some() => " The cluster has been destroyed.",
+        Operation::Destroy => "",
+        _ => " Nothing is lost.",
+    };
     page.headline(Tone::Warning, "Stopped.", format!("{}{costs}{lost}", machines.unwrap_or_default()).trim_start());
     let undo = |command: &&String| is_destroy(command) && operation != Operation::Destroy;
     let ways: Vec<_> =
@@ -141,6 +145,12 @@ fn failed(page: &mut Page, error: &Error, (now, next, after): (&str, &[String], 
         page.labelled("hint:", &hint.lines().collect::<Vec<_>>());
     }
     page.blank();
+    if let Some(better) = &after.gone {
+        let mut rows: Vec<_> = vec![("Exists now", "nothing: the cluster has been destroyed".to_owned(), "")];
+        rows.extend(cause.iter().map(|cause| ("Try", cause.try_first.to_owned(), "")));
+        rows.push(("Details", better.clone(), ""));
+        return page.ways(&rows);
+    }
     let there = quote(&after.directory.to_string_lossy());
     let cost = match (after.costs, now == "nothing") {
         (_, true) | (false, _) => "no cost",
@@ -311,6 +321,39 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn of_a_run_that_was_destroyed_no_directory_is_named() {
+        let Error::Operation { operation, cause, mut after, .. } = failed_apply() else { unreachable!() };
+        (after.nodes, after.why) = (Vec::new(), Vec::new());
+        after.gone = Some("exasol run --keep keeps the cluster".into());
+        let error = Error::Operation { operation, cause, now: "nothing".into(), next: Vec::new(), after };
+        let shown = text(&error);
+        assert!(shown.contains("nothing: the cluster has been destroyed"), "{shown}");
+        assert!(shown.contains("exasol run --keep") && !shown.contains("-d demo"), "{shown}");
+    }
+
+    #[test]
+    fn a_no_is_no_error() {
+        let declined = Error::Declined { done: "nothing was made".into() };
+        let Error::Operation { operation, now, mut next, after, .. } = failed_apply() else { unreachable!() };
+        next.truncate(1);
+        let error = Error::Operation { operation, cause: Box::new(declined), now, next, after };
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(text(&error), "Stopped: nothing was made.\n  go on  exasol deploy -d demo\n");
+    }
+
+    #[test]
+    fn a_download_s_common_cause_is_told_once() {
+        let error = Error::Download {
+            url: "https://x-up.example.com/c4".into(),
+            cause: "no address is found for x-up.example.com: Name or service not known (5 attempts)".into(),
+            hint: None,
+        };
+        let shown = text(&failed_by(error, "image", |_| {}));
+        assert!(shown.starts_with("error: x-up.example.com is not found (DNS)"), "{shown}");
+        assert!(shown.contains("download of https://x-up.example.com/c4 failed\n"), "{shown}");
+    }
+
     fn removing_everything_is_suggested_only_where_that_failed() {
         let failed = text(&failed_apply());
         assert!(!failed.contains("destroy"), "{failed}");

@@ -101,7 +101,9 @@ fn programs_get_the_result_as_the_last_line_and_the_commands_output_beside_it() 
 fn a_failed_deployment_is_destroyed_and_the_command_does_not_run() {
     let Some(cluster) = cluster() else { return };
     cluster.tell("fails", "ansible-playbook");
-    call(&cluster, &[], "touch ran").run().code(1).says("told so");
+    let told = call(&cluster, &[], "touch ran").run().code(1).says("told so");
+    // Its directory is gone: no command can be run there.
+    told.says("run --logs DIR would keep the logs").never_says(" -d ").never_says("exasol support");
     assert!(!cluster.world.path("ran").exists());
     nothing_is_left(&cluster);
 }

@@ -17,7 +17,7 @@ use super::init::{self, InitRequest};
 use super::operation::{in_dir, millis};
 use super::{Context, info, known};
 use crate::deployment::DeploymentDir;
-use crate::error::{Error, Result};
+use crate::error::{Aftermath, Error, Result};
 use crate::model::{InfoReport, InvalidValue, Phase, RunReport};
 use crate::signal::{Interrupt, Interrupted};
 use crate::tools::attended;
@@ -86,10 +86,23 @@ pub async fn run(context: &Context, request: RunRequest<'_>) -> Result<RunReport
     }
     report.took_ms = millis(since);
     drop(place);
+    let used = used.map_err(|error| if root.exists() { error } else { of_what_is_gone(error, logs.as_deref()) });
     match (used?, trouble) {
         (0, Some(error)) => Err(error),
         (exit_code, _) => Ok(RunReport { exit_code, ..report }),
     }
+}
+
+/// The error of a cluster that has been destroyed since: nobody can go on with it, or look at it.
+fn of_what_is_gone(error: Error, logs: Option<&Path>) -> Error {
+    let Error::Operation { operation, cause, after, .. } = error else { return error };
+    let better = match logs {
+        Some(logs) => format!("{} has the logs; exasol run --keep would keep the cluster", logs.display()),
+        None => "exasol run --logs DIR would keep the logs, --keep the cluster".to_owned(),
+    };
+    let Aftermath { name, directory, machines, .. } = *after;
+    let after = Aftermath { name, directory, machines, gone: Some(better), ..Aftermath::default() };
+    Error::Operation { operation, cause, now: "nothing".to_owned(), next: Vec::new(), after: Box::new(after) }
 }
 
 /// Creates it and runs the command; the command's exit status.
