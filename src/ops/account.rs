@@ -64,7 +64,7 @@ mod tests {
         let api = |cause: &str| Error::Api { call: "GET x".into(), cause: cause.into(), hint: None };
         assert!(is_refusal(&api("HTTP 401 Unauthorized: unable to authenticate")));
         assert!(is_refusal(&api("HTTP 403 Forbidden")));
-        for cause in ["connection refused", "HTTP 503 Service Unavailable", "the host name is not resolved: x"] {
+        for cause in ["connection refused", "HTTP 503 Service Unavailable", "no address is found for a.example: x"] {
             assert!(!is_refusal(&api(cause)), "{cause}");
         }
     }

@@ -181,6 +181,9 @@ fn words(root: &Error, beside: bool) -> String {
                 None => format!("{tool} failed ({status})"),
             }
         }
+        Error::Download { url, cause, .. } if beside && causes::explain(cause).is_some_and(|it| it.code == "dns") => {
+            format!("download of {url} failed")
+        }
         other => other.to_string(),
     };
     match text.char_indices().nth(WORDS) {
@@ -321,7 +324,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn of_a_run_that_was_destroyed_no_directory_is_named() {
         let Error::Operation { operation, cause, mut after, .. } = failed_apply() else { unreachable!() };
         (after.nodes, after.why) = (Vec::new(), Vec::new());
@@ -354,6 +356,7 @@ mod tests {
         assert!(shown.contains("download of https://x-up.example.com/c4 failed\n"), "{shown}");
     }
 
+    #[test]
     fn removing_everything_is_suggested_only_where_that_failed() {
         let failed = text(&failed_apply());
         assert!(!failed.contains("destroy"), "{failed}");

@@ -100,7 +100,7 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
     Trouble::Transient(match find::<io::Error>(error).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
-        _ if error.is_dns() => format!("the host name is not resolved: {}", innermost(error)),
+        _ if error.is_dns() => unresolved(error.url().and_then(url::Url::host_str), &innermost(error)),
         _ if error.is_connect() => format!("no connection: {}", innermost(error)),
         _ => format!("the connection broke: {}", innermost(error)),
     })
@@ -151,6 +151,12 @@ fn find_tls(error: &reqwest::Error) -> Option<&rustls::Error> {
     })
 }
 
+/// `why`: "failed to lookup address information: Name or service not known".
+fn unresolved(host: Option<&str>, why: &str) -> String {
+    let why = why.rsplit(": ").next().unwrap_or(why);
+    format!("no address is found for {}: {why}", host.unwrap_or("its host"))
+}
+
 fn innermost(error: &reqwest::Error) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
@@ -158,6 +164,15 @@ fn innermost(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_not_resolved_is_named() {
+        let why = "failed to lookup address information: Name or service not known";
+        assert_eq!(
+            unresolved(Some("x-up.example.com"), why),
+            "no address is found for x-up.example.com: Name or service not known"
+        );
+    }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
