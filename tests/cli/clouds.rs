@@ -324,8 +324,10 @@ fn a_destroy_that_was_killed_while_it_cleaned_up_ends_at_the_second_attempt() {
 fn status_waits_and_says_when_time_is_up() {
     let world = World::complete().initialized();
     world.exasol("status --wait initialized").run().code(0);
-    world.exasol("status --wait database_ready --timeout 0s").run().code(1).says("not deployed yet");
-    world.exasol("status --wait nonsense").run().code(2);
+    let last = world.exasol("status --wait database_ready --timeout 0s").run().code(1).says("not deployed yet");
+    assert!(last.stderr.contains("not ready after 0 s"), "{}", last.stderr);
+    world.exasol("status --wait ready --timeout 0s").run().code(1).says("not ready after 0 s");
+    world.exasol("status --wait nonsense").run().code(2).says("ready, stopped, destroyed");
     world.exasol("status --wait stopped --timeout soon").run().code(2).says("90s, 15m or 1h");
     world.exasol("status --refresh").run().code(2).says("leave it out");
 }

@@ -39,7 +39,7 @@ fn commands_options_and_their_values_are_offered() {
     assert_eq!(offered(&world, "exasol dep"), ["deploy"]);
     assert_eq!(offered(&world, "exasol init --engine to"), ["tofu"]);
     assert_eq!(offered(&world, "exasol init --cloud-provider d"), ["digitalocean"]);
-    assert_eq!(offered(&world, "exasol status --wait database_r"), ["database_ready"]);
+    assert_eq!(offered(&world, "exasol status --wait re"), ["ready"]);
     assert!(offered(&world, "exasol init --db-version r").contains(&"rehearsal".to_owned()));
     assert!(offered(&world, "exasol init --cluster-").contains(&"--cluster-size".to_owned()));
     let secrets = offered(&world, "exasol init --db-pass");
