@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::args::Globals;
 use super::flags::{flag, is_set, simple};
-use super::runtime::with_runtime;
+use super::runtime::{left, with_runtime};
 use crate::error::Result;
 use crate::ops::logs::{self, LogsRequest};
 use crate::ui::Ui;
@@ -48,6 +48,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
         node: text("node"),
         follow: is_set(matches, "follow"),
     };
-    with_runtime(ui, async |context| logs::run(context, request, &mut |line| ui.log(line)).await)?;
-    Ok(0)
+    let follow = request.follow;
+    let shown = with_runtime(ui, async |context| logs::run(context, request, &mut |line| ui.log(line)).await);
+    if follow { left(shown, ui) } else { shown.map(|()| 0) }
 }

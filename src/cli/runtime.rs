@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::ops::{Context, links};
 use crate::signal::Interrupt;
-use crate::ui::{Signals, Ui};
+use crate::ui::{Format, Signals, Ui};
 
 /// How long a finished program waits for a blocking call. In that time a preflight's probe can remove its machine and
 /// its disk even from a busy hypervisor.
@@ -30,6 +30,17 @@ pub(super) fn until_signal<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Resul
 /// Runs a command for which signals mean something else: Ctrl-C at an SQL statement ends the statement.
 pub(super) fn with_own_signals<T>(ui: &Ui, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     run(ui, Signals::Part, work)
+}
+
+/// The exit code of a command that shows something until somebody has seen enough: Ctrl-C is no error, which people
+/// need not read.
+pub(super) fn left(shown: Result<()>, ui: &Ui) -> Result<u8> {
+    match shown {
+        Err(error @ Error::Interrupted { signal: libc::SIGINT }) if ui.settings().format == Format::Text => {
+            Ok(error.exit_code())
+        }
+        shown => shown.map(|()| 0),
+    }
 }
 
 fn run<T>(ui: &Ui, signals: Signals, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {

@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::args::Globals;
 use super::flags::{duration, flag, is_set, probe_timeout, simple};
-use super::runtime::with_runtime;
+use super::runtime::{left, with_runtime};
 use crate::error::Result;
 use crate::model::{Phase, StatusReport};
 use crate::ops::status::{self, StatusRequest};
@@ -50,7 +50,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
     request.refresh = is_set(matches, "refresh");
     if is_set(matches, "watch") {
         let mut show = |report: &StatusReport| ui.result(report);
-        return with_runtime(ui, async |context| status::watch(context, &request, &mut show).await).map(|()| 0);
+        let watched = with_runtime(ui, async |context| status::watch(context, &request, &mut show).await);
+        return left(watched, ui);
     }
     let Some(wished) = matches.get_one::<String>("wait") else {
         let report = with_runtime(ui, async |context| status::run(context, &request).await)?;

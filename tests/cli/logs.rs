@@ -149,6 +149,10 @@ fn ctrl_c_ends_the_following_and_not_the_operation() {
     let _rest = until(&mut logs, "plan");
     interrupt(&logs);
     assert_eq!(logs.wait().unwrap().code(), Some(130));
+    // It is the way to end it, and no error.
+    let mut said = String::new();
+    logs.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
     assert!(deploy.try_wait().unwrap().is_none());
     interrupt(&deploy);
     deploy.wait().unwrap();
