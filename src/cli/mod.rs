@@ -80,6 +80,10 @@ pub fn main() -> ExitCode {
     };
     let ui =
         Ui::new(Settings::resolve(globals.flags, &Environment::read())).with_result_file(globals.result_file.clone());
+    if let Err(error) = ui.check_result_file() {
+        ui.with_result_file(None).error(&error);
+        return ExitCode::from(error.exit_code());
+    }
     start_tracing(&globals, &ui);
     let code = commands::dispatch(&globals, &matches, &ui).unwrap_or_else(|error| {
         ui.error(&error);

@@ -112,6 +112,15 @@ impl Ui {
         Self { result_file: file, ..self }
     }
 
+    /// Whether the result can be written to its file: to be asked before any work is done.
+    pub fn check_result_file(&self) -> Result<()> {
+        let Some(file) = &self.result_file else { return Ok(()) };
+        result_file::check(file).map_err(|error| {
+            let problem = format!("must be a file in a folder that is there and can be written ({error})");
+            Error::invalid("--result", file.display().to_string(), problem)
+        })
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.screen.settings
     }

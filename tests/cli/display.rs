@@ -30,7 +30,7 @@ fn the_result_is_written_beside_the_text() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     world.exasol(&format!("version --json --result {}", file.display())).run().code(0).says("\"exasol\":");
     assert!(object(&file)["exasol"].is_string(), "both at once");
-    world.exasol("version --result none/such/file").run().code(1).says("could not be written to none/such/file");
+    world.exasol("version --result none/such/file").run().code(2).says("--result: 'none/such/file'");
 }
 
 #[test]

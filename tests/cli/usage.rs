@@ -3,6 +3,13 @@
 use crate::support::World;
 
 #[test]
+fn a_result_s_folder_that_is_not_there_is_found_out_first() {
+    let world = World::complete();
+    let answer = world.init("--result nowhere/result.json").run().code(2).says("--result").says("nowhere/result.json");
+    assert!(!world.deployment().exists(), "{}", answer.stderr);
+}
+
+#[test]
 fn values_out_of_range_name_flag_value_and_range() {
     let world = World::complete();
     for wrong in ["0", "-1", "abc", "1.5", "65", ""] {
