@@ -31,7 +31,8 @@ fn passed_checks_are_one_line_and_the_verdict_is_the_last() {
     assert!(!short.stdout.contains("ansible-core 2.19.0"), "{}", short.stdout);
     let (_, verdict) = short.stdout.split_once("\nReady: ").unwrap();
     assert!(verdict.contains("\n  virsh -c test:///default pool-autostart default-pool\n"), "{verdict}");
-    world.exasol(&doctor(&world, "-v")).run().code(0).says("ansible-core 2.19.0");
+    let long = world.exasol(&doctor(&world, "-v")).run().code(0).says("ansible-core 2.19.0");
+    assert!(!long.stderr.contains("ansible-core 2.19.0"), "each check once: {}", long.stderr);
     world.remove("ansible-playbook");
     let said = world.exasol(&doctor(&world, "")).run().code(4).stdout;
     let (checks, verdict) = said.split_once("Not ready: 1 problem").unwrap();

@@ -10,6 +10,7 @@ use super::preflight::Preflight;
 use super::{Context, Given, ReleaseRequest, account, floors, release};
 use crate::catalog;
 use crate::error::{Error, Result};
+use crate::events::EventSink;
 use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Options, Spec, quote};
 use crate::providers::{self, Provider};
 use crate::tools::process::Tool;
@@ -25,7 +26,8 @@ pub async fn run(
     let provider = providers::find(&spec.provider)?;
     release::resolve(&mut spec, asked, None)?;
     (provider.validate)(&spec)?;
-    let Preflight { mut checks, .. } = Preflight::run(&context.sink, provider, &spec, given, None).await?;
+    // The report has every check.
+    let Preflight { mut checks, .. } = Preflight::run(&EventSink::silent(), provider, &spec, given, None).await?;
     checks.extend(account::check(provider, &spec, given, offline, &context.interrupt).await?);
     checks.extend(floors::refusal(provider, &spec));
     Ok(DoctorReport {
