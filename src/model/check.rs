@@ -93,6 +93,19 @@ impl Check {
     }
 }
 
+/// A line of [`Check::fix`] and the word that stands before it for people: some lines are another way, and some only
+/// look.
+pub fn advice(line: &str) -> (&'static str, &str) {
+    let bare = line.trim_start_matches("# ");
+    let looks = bare.contains("virsh ") && bare.contains("-list ");
+    match (bare.strip_prefix("or "), bare.strip_prefix("then ")) {
+        (Some(other), _) => ("or:", other),
+        (_, Some(rest)) => ("then:", rest),
+        _ if looks => ("look:", line),
+        _ => ("fix:", line),
+    }
+}
+
 /// All checks of a provider, and what they found out that rendering needs (`domain_type`, `bridge`, …).
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -103,6 +116,16 @@ pub struct Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_named_for_what_it_is() {
+        assert_eq!(advice("sudo modprobe kvm"), ("fix:", "sudo modprobe kvm"));
+        assert_eq!(advice("# or pipx install x   # or y"), ("or:", "pipx install x   # or y"));
+        assert_eq!(advice("or --hetzner-token-file FILE"), ("or:", "--hetzner-token-file FILE"));
+        assert_eq!(advice("then --libvirt-pool exasol"), ("then:", "--libvirt-pool exasol"));
+        let list = "virsh --connect qemu:///system pool-list --all   # see the pools";
+        assert_eq!(advice(list), ("look:", list));
+    }
 
     #[test]
     fn a_failure_does_not_say_the_opposite_first() {

@@ -40,7 +40,7 @@ mod ways_report;
 mod words;
 
 pub use address::{address_file_name, shown_address};
-pub use check::{Check, CheckStatus, Outcome};
+pub use check::{Check, CheckStatus, Outcome, advice};
 pub use count::count;
 pub use db_version::{Artifact, ConfigKeys, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source};
 pub use file::{RenderedFile, is_same_file};

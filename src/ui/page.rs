@@ -7,7 +7,7 @@ use console::measure_text_width;
 use textwrap::core::display_width;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-use crate::model::{Check, CheckStatus};
+use crate::model::{Check, CheckStatus, advice};
 
 use super::look::Look;
 use super::sanitize::{clean, clean_output};
@@ -83,7 +83,8 @@ impl Page {
         self.wrapped(&format!("{label} {}", lines.next().unwrap_or_default()), width);
         for line in lines {
             let line = format!("{}{line}", " ".repeat(width));
-            match line.trim_start().starts_with("fix: ") {
+            let label = line.split_whitespace().next().unwrap_or_default();
+            match ["fix:", "or:", "then:", "look:"].contains(&label) {
                 true => self.push(&line),
                 false => self.wrapped(&line, width),
             }
@@ -184,21 +185,24 @@ impl Page {
         let word = self.paint.paint(tone, &format!("{word:7}"));
         if check.is_failed() || !check.fix.is_empty() {
             self.push(&format!("  {word}  {}", clean(check.subject())));
-            self.check_details("cause:", [check.detail.as_str()]);
-            self.check_details("fix:  ", check.fix.iter().map(String::as_str));
-            if check.creatable.is_some() {
-                self.check_details("or:   ", ["let init do it with --create-missing"]);
-            }
+            self.check_details(&[("cause:", check.detail.as_str())]);
+            let mut advised: Vec<_> = check.fix.iter().flat_map(|fix| fix.lines()).map(advice).collect();
+            advised.extend(check.creatable.iter().map(|_| ("or:", "let init do it with --create-missing")));
+            self.check_details(&advised);
         } else {
             self.push(&format!("  {word}  {}", clean(&check.finding())));
         }
     }
 
-    fn check_details<'a>(&mut self, label: &str, values: impl IntoIterator<Item = &'a str>) {
-        let lines = values.into_iter().flat_map(str::lines);
-        for (index, line) in lines.enumerate() {
-            let label = if index == 0 { label } else { "      " };
-            self.push(&format!("             {label} {}", clean_output(line)));
+    /// Values after their labels; one that repeats is shown once.
+    fn check_details(&mut self, values: &[(&str, &str)]) {
+        let mut before = "";
+        for (label, value) in values {
+            for line in value.lines() {
+                let shown = if *label == before { "" } else { label };
+                before = label;
+                self.push(&format!("             {shown:6} {}", clean_output(line)));
+            }
         }
     }
 

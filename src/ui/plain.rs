@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::events::{Event, ItemState, StepOutcome, Unit};
-use crate::model::{Check, CheckStatus};
+use crate::model::{Check, CheckStatus, advice};
 
 use super::page::Page;
 use super::sanitize::{clean, clean_output};
@@ -196,7 +196,8 @@ impl Lines {
 
 /// A check's warning, and below it the commands that fix the cause.
 pub(super) fn check_warning(check: &Check) -> Option<String> {
-    let fix: String = check.fix.iter().map(|command| format!("\nfix: {command}")).collect();
+    let advised = check.fix.iter().map(|line| advice(line));
+    let fix: String = advised.map(|(label, line)| format!("\n{label} {line}")).collect();
     (check.status == CheckStatus::Warning).then(|| format!("{}{fix}", check.finding()))
 }
 

@@ -38,6 +38,7 @@ fn passed_checks_are_one_line_and_the_verdict_is_the_last() {
     let (checks, verdict) = said.split_once("Not ready: 1 problem").unwrap();
     assert!(checks.contains("✗ Ansible: ansible-playbook of ansible-core"), "{said}");
     assert!(verdict.contains("\n  exasol doctor --install-tools\n"), "{said}");
+    assert!(!checks.contains("fix: #") && checks.contains("or:  pipx install"), "{checks}");
 }
 
 #[test]

@@ -204,7 +204,10 @@ fn over_ssh(login: &Login, words: &str) -> Cause {
     } else if says(&["Permission denied", "Too many authentication failures"]) {
         (format!("{host} does not accept an SSH key of this user ({words})"), copy_id(login))
     } else if says(&["Could not resolve", "Name or service not known"]) {
-        (format!("the name {host} is not known ({words})"), format!("getent hosts {host}"))
+        (
+            format!("the name {host} is not known ({words})"),
+            format!("name another host in --libvirt-uri, or give {host} an address in /etc/hosts or ~/.ssh/config"),
+        )
     } else if says(&["Connection refused", "timed out", "No route"]) {
         (format!("no SSH server answers at {host} ({words})"), format!("{ssh} true"))
     } else {

@@ -1,6 +1,6 @@
 //! `doctor`: good news in one line, bad news after it, and what fixes it last, where the eye is.
 
-use crate::model::{Check, CheckStatus, DoctorReport};
+use crate::model::{Check, CheckStatus, DoctorReport, advice};
 use crate::ui::page::Page;
 use crate::ui::style::{Tone, count};
 
@@ -23,10 +23,12 @@ impl Report for DoctorReport {
         let problems = (failed > 0).then(|| count(failed, "problem"));
         let found: Vec<_> = problems.into_iter().chain((warnings > 0).then(|| count(warnings, "warning"))).collect();
         let (tone, word) = if self.ok { (Tone::Good, "Ready") } else { (Tone::Bad, "Not ready") };
-        let to_fix = match (self.fix.is_empty(), failed + warnings) {
-            (true, _) => "",
-            (false, 1) => " To fix it:",
-            (false, _) => " To fix them:",
+        let wrong = of(CheckStatus::Failed).chain(of(CheckStatus::Warning));
+        let to_fix = match (wrong.filter(|check| self.fixes(check)).count(), failed + warnings) {
+            (0, _) => String::new(),
+            (1, 1) => " To fix it:".to_owned(),
+            (fixed, all) if fixed == all => " To fix them:".to_owned(),
+            (fixed, _) => format!(" To fix {fixed} of them (what helps with the others is above):"),
         };
         let found = if found.is_empty() { "nothing is missing".to_owned() } else { found.join(", ") };
         page.headline(tone, &format!("{word}:"), &format!("{found}.{to_fix}"));
@@ -34,6 +36,14 @@ impl Report for DoctorReport {
             page.line("");
             self.fix.iter().for_each(|command| page.line(&format!("  {command}")));
         }
+    }
+}
+
+impl DoctorReport {
+    /// Whether one of the commands at the end is for this check.
+    fn fixes(&self, check: &Check) -> bool {
+        let bare = |line: &str| line.split("   #").next().unwrap_or_default().trim().to_owned();
+        check.fix.iter().flat_map(|fix| fix.lines()).any(|line| self.fix.contains(&bare(line)))
     }
 }
 
@@ -64,10 +74,39 @@ fn waiting(page: &mut Page, checks: &[&Check]) {
 
 fn show(page: &mut Page, tone: Tone, mark: &str, check: &Check) {
     page.marked(tone, mark, &check.finding(), INDENT);
-    for advice in check.fix.iter().flat_map(|fix| fix.lines()) {
-        page.line(&format!("    fix: {advice}"));
+    for (label, line) in check.fix.iter().flat_map(|fix| fix.lines()).map(advice) {
+        page.line(&format!("    {label:5}{line}"));
     }
     if check.creatable.is_some() {
         page.line("    or:  exasol init --create-missing does it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_commands_fix_is_promised() {
+        let shown = |fix: &[&str]| {
+            let report = DoctorReport {
+                provider: "libvirt".into(),
+                wanted: "1 node".into(),
+                ok: false,
+                fix: fix.iter().map(|line| (*line).to_owned()).collect(),
+                checks: vec![
+                    Check::failed("kvm", "KVM runs guests", "no").fix("sudo modprobe kvm   # loads it"),
+                    Check::failed("image", "image x", "there is none").fix("name another").fix("or make it"),
+                ],
+            };
+            let mut page = Page::new(false);
+            report.text(&mut page);
+            page.into_text()
+        };
+        let some = shown(&["sudo modprobe kvm"]);
+        assert!(some.contains("2 problems. To fix 1 of them (what helps with the others is above):\n"), "{some}");
+        assert!(some.contains("    fix: name another\n    or:  make it\n"), "{some}");
+        let none = shown(&[]);
+        assert!(none.ends_with("Not ready: 2 problems.\n"), "{none}");
     }
 }

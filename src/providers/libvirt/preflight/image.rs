@@ -71,7 +71,8 @@ fn of_file(path: &Path, sha256: Option<&str>, architecture: &str, spec: &Spec) -
     let title = format!("image {}", path.display());
     let shown = quote(&path.display().to_string());
     if let Err(cause) = readable(path) {
-        return vec![Check::failed("image", title, cause).fix(format!("ls -l {shown}"))];
+        let advice = "name an image that this user can read: --libvirt-image PATH|URL";
+        return vec![Check::failed("image", title, cause).fix(advice)];
     }
     let Image { form, bytes, architecture: made_for } = match image::inspect(path) {
         Ok(image) => image,
