@@ -1,6 +1,9 @@
 //! How much help was asked for. It is found in the words before they are parsed, because what clap shows is decided by
 //! the tree that it parses them with.
 
+use super::topics::TOPICS;
+use crate::error::Error;
+use crate::model::closest;
 use crate::providers::{self, Provider};
 
 /// What somebody wants to read.
@@ -45,6 +48,26 @@ impl Groups {
     }
 }
 
+/// Commands whose help shows the options of one provider or of all.
+const OF_PROVIDERS: [&str; 4] = ["init", "up", "run", "doctor"];
+
+/// Why there is no help for the word after `--help`, where a provider's name, `all` or nothing may stand.
+pub(in crate::cli) fn of_nothing(words: &[String]) -> Option<Error> {
+    let words: Vec<_> = words.iter().take_while(|word| *word != "--").map(String::as_str).collect();
+    let command = words.iter().find(|word| OF_PROVIDERS.contains(word))?;
+    let at = words.iter().position(|word| ["-h", "--help"].contains(word))?;
+    let word = words.get(at + 1).filter(|word| !word.starts_with('-') && Groups::named(word).is_none())?;
+    let guess = match (closest(word, providers::names().into_iter()), TOPICS.iter().any(|topic| topic.name == *word)) {
+        (_, true) => format!("exasol help {word}\n"),
+        (Some(name), _) => format!("did you mean exasol {command} --help {name}?\n"),
+        (None, _) => String::new(),
+    };
+    Some(Error::Usage {
+        message: format!("there is no provider '{word}' whose options could be shown"),
+        hint: Some(format!("{guess}all options: exasol {command} --help all; all topics: exasol help")),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +80,24 @@ mod tests {
             Groups::Everybodys => "everybody's".to_owned(),
         };
         (asked.full, groups)
+    }
+
+    #[test]
+    fn help_for_what_is_not_there_is_refused() {
+        let refusal = |line: &str| {
+            let error = of_nothing(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())?;
+            Some(format!("{error} {}", error.hint().unwrap_or_default()))
+        };
+        for (line, says) in [
+            ("exasol init --help nope", "no provider 'nope'"),
+            ("exasol init -h hetzne", "exasol init --help hetzner"),
+            ("exasol doctor --help env", "exasol help env"),
+        ] {
+            assert!(refusal(line).is_some_and(|told| told.contains(says)), "{line}: {:?}", refusal(line));
+        }
+        for line in ["exasol init -h", "exasol init --help all", "exasol init -h --json", "exasol status -h demo"] {
+            assert_eq!(refusal(line), None, "{line}");
+        }
     }
 
     #[test]

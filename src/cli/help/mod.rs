@@ -13,7 +13,7 @@ mod rows;
 mod shown;
 mod topics;
 
-pub(super) use asked::Asked;
+pub(super) use asked::{Asked, of_nothing};
 pub(super) use command::{command, run};
 pub(super) use layout::{laid_out, width};
 pub(super) use shown::show;

@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::cli::{credentials, options, passwords};
 use crate::deployment::transitions;
 use crate::error::{ENDED_BY_SIGNAL, EXIT_CODES};
-use crate::model::{OptionDef, Phase, env_name};
+use crate::model::{OptionDef, Phase, RELEASE_TREE, env_name};
 use crate::providers;
 
 pub(in crate::cli) struct Topic {
@@ -130,7 +130,14 @@ fn variables(tree: &Command) -> Vec<Part> {
     let mut rows = of_commands(tree);
     rows.extend(tree.get_subcommands().flat_map(of_commands));
     rows.extend(passwords::NAMES.map(|(name, whose)| (env_name(name), format!("Password of {whose}"))));
+    // Some options are of several commands.
+    let mut known = std::collections::HashSet::new();
+    rows.retain(|(name, _)| known.insert(name.clone()));
     rows.extend([
+        (
+            RELEASE_TREE.to_owned(),
+            "Folder with releases that cannot be downloaded; init --list-versions names them".to_owned(),
+        ),
         (catalog::RELEASE_SERVER.to_owned(), "Server to download releases from".to_owned()),
         ("NO_COLOR, CLICOLOR_FORCE".to_owned(), "No colors, or colors without a terminal too".to_owned()),
         ("PAGER".to_owned(), "Program that shows long help [default: less]; cat shows it at once".to_owned()),
