@@ -35,7 +35,7 @@ pub(super) fn begin(context: &Context, root: &Path, passwords: &Passwords, given
     dir.renewed(new.state)?;
     dir.write_files(&new.files, EditPolicy::Keep)?;
     known::forget(&before.id, &dir);
-    let made = "the directory was destroyed: it is deployed anew, with a new id, new keys and new passwords";
+    let made = "the cluster was destroyed: it is deployed anew, with a new id, new keys and new passwords";
     context.sink.warn(format!("{made} ({})", in_dir("exasol info --show-password", root)));
     Ok(())
 }
