@@ -90,7 +90,16 @@ impl Order {
     pub(super) fn question(&self) -> Option<String> {
         let lines = self.lines();
         let last = format!("Fetch this into {}? It needs no root, and changes nothing else.", self.root.display());
-        (!lines.is_empty()).then(|| format!("{}\n{last}", lines.join("\n")))
+        (!lines.is_empty()).then(|| format!("{}\n{}\n{last}", self.missing(), lines.join("\n")))
+    }
+
+    /// Why anything is to be fetched.
+    fn missing(&self) -> &'static str {
+        match (&self.opentofu, &self.ansible) {
+            (Wanted::Fetch(_), Wanted::Fetch(_)) => "Terraform (or OpenTofu) and Ansible are missing or too old here.",
+            (Wanted::Fetch(_), _) => "Terraform (or OpenTofu) is missing or too old here.",
+            _ => "Ansible is missing or too old here.",
+        }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -362,6 +371,7 @@ mod tests {
     #[test]
     fn the_question_says_what_from_where_and_how_large() {
         insta::assert_snapshot!(order(true, Some(("3.11", false))).question().unwrap(), @r"
+        Terraform (or OpenTofu) and Ansible are missing or too old here.
         OpenTofu 1.12.6, about 35 MB from github.com
         ansible-core 2.19.14 with what it needs (9 packages), about 9 MB from PyPI (or the index that pip is set to), for Python 3.11 (/usr/bin/python3)
         pip, about 2 MB from files.pythonhosted.org, because this Python has none
@@ -370,6 +380,7 @@ mod tests {
         let tofu = order(true, None).question().unwrap();
         assert!(!tofu.contains("ansible") && !tofu.contains("pip"), "{tofu}");
         let ansible = order(false, Some(("3.9", true))).question().unwrap();
+        assert!(ansible.starts_with("Ansible is missing or too old here.\n"));
         assert!(ansible.contains("2.15.13") && !ansible.contains("OpenTofu") && !ansible.contains("has none"));
         assert_eq!(order(false, None).question(), None);
     }
