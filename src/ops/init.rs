@@ -105,6 +105,14 @@ pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitRepo
     Ok(report(&dir, &created, &version, warnings, checks))
 }
 
+/// What is to be told of it where a deploy follows, which looks at this machine again and says what fixes it.
+pub(super) fn before_deploy(made: InitReport) -> Vec<String> {
+    let told_again = |warning: &String| {
+        made.checks.iter().any(|check| check.status == CheckStatus::Warning && check.finding() == *warning)
+    };
+    made.warnings.iter().filter(|warning| !told_again(warning)).cloned().collect()
+}
+
 fn warnings_of(provider: &Provider, spec: &Spec, checks: &[Check]) -> Vec<String> {
     let mut warnings: Vec<_> = checks.iter().filter(|c| c.status == CheckStatus::Warning).map(Check::finding).collect();
     if spec.allowed_cidrs.is_empty() {
@@ -255,5 +263,28 @@ fn describe(version: &DbVersion) -> String {
             let words = [Some(version.arch.as_str()), version.remark.as_deref(), unknown];
             words.into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_deploy_tells_again_is_not_told_before_it() {
+        let slow = Check::warning("kvm", "KVM runs guests", "no").fix("sudo modprobe kvm");
+        let made = InitReport {
+            deployment: "exasol-0001abff".into(),
+            name: "demo".into(),
+            directory: "demo".into(),
+            provider: "libvirt".into(),
+            db_version: "rehearsal".into(),
+            rehearsal: true,
+            cluster_size: 1,
+            warnings: vec![slow.finding(), "open to everybody".into()],
+            checks: vec![slow],
+            next: Vec::new(),
+        };
+        assert_eq!(before_deploy(made), ["open to everybody"]);
     }
 }

@@ -27,7 +27,7 @@ pub fn provider(dir: &Path) -> Result<Option<&'static Provider>> {
 /// Makes the deployment, and deploys it.
 pub async fn begin(context: &Context, init: InitRequest<'_>, deploy: DeployRequest<'_>) -> Result<DeployReport> {
     let made = context.interrupt.run(init::run(context, init)).await??;
-    for warning in made.warnings {
+    for warning in init::before_deploy(made) {
         context.sink.warn(warning);
     }
     deploy::run(context, deploy).await

@@ -114,8 +114,8 @@ async fn use_cluster(
     ready: &(dyn Fn(&InfoReport) + Sync),
 ) -> Result<u8> {
     let root = init.dir.clone();
-    let warnings = context.interrupt.run(init::run(context, init)).await??.warnings;
-    warnings.into_iter().for_each(|warning| context.sink.warn(warning));
+    let made = context.interrupt.run(init::run(context, init)).await??;
+    init::before_deploy(made).into_iter().for_each(|warning| context.sink.warn(warning));
     unless_insisted(&context.interrupt, deploy::run(context, deploy), |_| {}).await??;
     let info = info::run(&root, true)?;
     context.interrupt.check()?;
