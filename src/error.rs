@@ -65,7 +65,7 @@ pub enum Error {
 
     #[error("{} is not a deployment directory (no deployment.json)", dir.display())]
     NotADeployment { dir: PathBuf, similar: Option<String> },
-    #[error("{} already holds the deployment {deployment} ({phase})", dir.display())]
+    #[error("{} already holds a deployment: {}", dir.display(), phase.clause(false))]
     AlreadyInitialized { dir: PathBuf, deployment: String, phase: Phase },
     #[error("{} is not empty ({found})", dir.display())]
     DirectoryNotEmpty { dir: PathBuf, found: String },
@@ -73,11 +73,11 @@ pub enum Error {
     BashDeployment { dir: PathBuf },
     #[error("{}", wrong_phase(*operation, *phase))]
     WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
-    /// The deployment does not have this yet: it has no nodes, or no logs.
-    #[error("{message}")]
     /// Somebody was asked and said no: nothing is wrong.
     #[error("{done}")]
     Declined { done: String },
+    /// The deployment does not have this yet: it has no nodes, or no logs.
+    #[error("{message}")]
     NotYet { message: String, hint: Option<String> },
     #[error("{} {why}", file.display())]
     BrokenState { file: PathBuf, why: String },
@@ -100,8 +100,6 @@ pub enum Error {
 
     #[error("{}", tool_message(.0))]
     Tool(Box<ToolFailure>),
-    /// Terraform's state differs from what exists, or it is not known whether it does.
-    #[error("{why}")]
     /// A node that somebody wants something of, and that lets nobody in.
     #[error("{node} cannot be reached through SSH: {why}")]
     NodeUnreachable { node: String, why: String, hint: String },
@@ -109,6 +107,8 @@ pub enum Error {
     /// cluster's, as it would at a wrong address or with a wrong account.
     #[error("{}", missing_text(nodes, *all))]
     MachinesMissing { nodes: Vec<String>, all: bool },
+    /// Terraform's state differs from what exists, or it is not known whether it does.
+    #[error("{why}")]
     TerraformState { why: String, hint: String },
     #[error("the plan was refused, because it would {}", changes.join(", "))]
     PlanRefused { changes: Vec<String>, hint: String },
@@ -243,10 +243,10 @@ impl Error {
             | Error::Fingerprint { .. }
             | Error::LeftBehind { .. }
             | Error::Io { .. }
-            | Error::Other(_) => 1,
-        }
             | Error::NodeUnreachable { .. }
             | Error::MachinesMissing { .. }
+            | Error::Other(_) => 1,
+        }
     }
 
     /// What the user can do about it, if there is general advice.
@@ -370,8 +370,6 @@ impl From<InvalidValue> for Error {
     }
 }
 
-fn wrong_phase(operation: Operation, phase: Phase) -> String {
-    match phase {
 fn missing_text(nodes: &[String], all: bool) -> String {
     match nodes {
         _ if all => "none of the machines is there".to_owned(),
@@ -380,11 +378,13 @@ fn missing_text(nodes: &[String], all: bool) -> String {
     }
 }
 
+fn wrong_phase(operation: Operation, phase: Phase) -> String {
+    match phase {
         Phase::Initialized => format!("the cluster has not been deployed yet: there is nothing to {operation}"),
         Phase::Destroyed if operation != Operation::Deploy => {
             format!("the cluster was destroyed: there is nothing to {operation}")
         }
-        phase => format!("{operation} cannot run while the deployment is {phase}"),
+        phase => format!("{operation} cannot run now: {}", phase.clause(false)),
     }
 }
 
@@ -403,6 +403,14 @@ fn holder_text(holder: Option<&Holder>) -> String {
         Some(h) => format!("{} is running here since {} (pid {} on {})", h.operation, clock(&h.since), h.pid, h.host),
         None => "another operation is running here (it has only just begun)".to_owned(),
     }
+}
+
+/// A moment as the clock on the wall shows it; with the day, if that is another.
+fn clock(at: &str) -> String {
+    let Ok(when) = at.parse::<jiff::Timestamp>() else { return at.to_owned() };
+    let (when, now) = (when.to_zoned_datetime(jiff::tz::TimeZone::system()), jiff::ZonedDateTime::now());
+    let format = if when.date() == now.date() { "%H:%M" } else { "%-d %b %Y %H:%M" };
+    when.strftime(format).to_string()
 }
 
 fn said_text(said: &[String]) -> String {
@@ -427,14 +435,6 @@ fn tool_message(failure: &ToolFailure) -> String {
 
 #[cfg(test)]
 mod tests {
-/// A moment as the clock on the wall shows it; with the day, if that is another.
-fn clock(at: &str) -> String {
-    let Ok(when) = at.parse::<jiff::Timestamp>() else { return at.to_owned() };
-    let (when, now) = (when.to_zoned_datetime(jiff::tz::TimeZone::system()), jiff::ZonedDateTime::now());
-    let format = if when.date() == now.date() { "%H:%M" } else { "%-d %b %Y %H:%M" };
-    when.strftime(format).to_string()
-}
-
     use super::*;
 
     #[test]

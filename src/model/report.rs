@@ -60,6 +60,16 @@ pub struct OptionChange {
     pub option: String,
     pub from: serde_json::Value,
     pub to: serde_json::Value,
+    /// What people call it: `--allowed-cidr`.
+    #[serde(skip)]
+    pub shown: String,
+}
+
+impl OptionChange {
+    pub fn new(option: impl Into<String>, from: serde_json::Value, to: serde_json::Value) -> Self {
+        let option = option.into();
+        Self { shown: option.clone(), option, from, to }
+    }
 }
 
 /// `stop` and `start`.
@@ -272,6 +282,9 @@ pub struct KnownDeployment {
     /// RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// The last error of one that is not deployed: its first deploy failed before it had made anything. For people.
+    #[serde(skip)]
+    pub tried: bool,
     /// Other directories that contain the same deployment.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "shown_path::each")]
     #[cfg_attr(test, schemars(with = "Vec<PathBuf>"))]
@@ -282,9 +295,6 @@ pub struct KnownDeployment {
 
 /// `sql --format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-    /// The last error of one that is not deployed: its first deploy failed before it had made anything. For people.
-    #[serde(skip)]
-    pub tried: bool,
 pub enum SqlFormat {
     #[default]
     Table,

@@ -38,7 +38,8 @@ pub async fn begin(context: &Context, init: InitRequest<'_>, deploy: DeployReque
 pub async fn go_on(context: &Context, asked: UpdateRequest, deploy: DeployRequest<'_>) -> Result<DeployReport> {
     let other = context.interrupt.run(update::differences_from(context, &asked)).await??;
     if !other.is_empty() {
-        return Err(refused(&DeploymentDir::open(&asked.dir)?, &other));
+        let dir = DeploymentDir::open(&asked.dir)?;
+        return Err(refused(&dir, recorded::provider(&dir)?, &other));
     }
     for warning in asked.warnings {
         context.sink.warn(warning);
@@ -46,11 +47,11 @@ pub async fn go_on(context: &Context, asked: UpdateRequest, deploy: DeployReques
     deploy::run(context, deploy).await
 }
 
-fn refused(dir: &DeploymentDir, other: &[OptionChange]) -> Error {
+fn refused(dir: &DeploymentDir, provider: &Provider, other: &[OptionChange]) -> Error {
     let one = |change: &OptionChange| match (change.from.is_null(), change.to.is_null()) {
         // A secret, which has no values here.
-        (true, true) => change.option.clone(),
-        _ => format!("{} is {}, asked for: {}", change.option, change.from, change.to),
+        (true, true) => format!("the {}", change.option.replace('_', " ")),
+        _ => format!("--{} is {}, asked for: {}", update::flag(provider, &change.option), change.from, change.to),
     };
     let named = dir.named();
     let change = match dir.state().phase {

@@ -98,7 +98,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     add_host_keys(&mut secrets, &state, &spec)?;
     if let Some(name) = name.filter(|name| state.name.as_ref() != Some(name)) {
         // No deploy need apply it.
-        renamed.push(OptionChange { option: NAME.into(), from: locked.name().into(), to: name.clone().into() });
+        renamed.push(OptionChange::new(NAME, locked.name().into(), name.clone().into()));
         locked.renamed(name)?;
     }
     if !changed.is_empty() {
@@ -120,7 +120,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         directory: root.clone(),
         warnings,
         next: next(&changed, &locked.state().clone(), &root),
-        changed: changed.into_iter().chain(renamed).collect(),
+        changed: changed.into_iter().chain(renamed).map(|change| in_words(provider, change)).collect(),
     })
 }
 
@@ -135,11 +135,7 @@ pub(super) async fn differences_from(context: &Context, request: &UpdateRequest)
     }
     let mut found = changes(before, &spec)?;
     let named = request.name.as_ref().filter(|name| **name != dir.name());
-    found.extend(named.map(|name| OptionChange {
-        option: NAME.into(),
-        from: dir.name().into(),
-        to: name.clone().into(),
-    }));
+    found.extend(named.map(|name| OptionChange::new(NAME, dir.name().into(), name.clone().into())));
     if dir.has_secrets() {
         let (passwords, credentials) = (request.passwords.clone(), request.credentials.clone());
         found.extend(change_secrets(&mut dir.secrets()?, passwords, credentials, Install::NotBegun)?);
@@ -240,7 +236,7 @@ fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>)
     names
         .into_iter()
         .filter(|name| value(old, name) != value(new, name))
-        .map(|name| OptionChange { option: format!("{prefix}{name}"), from: value(old, name), to: value(new, name) })
+        .map(|name| OptionChange::new(format!("{prefix}{name}"), value(old, name), value(new, name)))
         .collect()
 }
 
@@ -282,13 +278,25 @@ fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State
     Ok(())
 }
 
-fn flag(provider: &Provider, option: &str) -> String {
-    match option.strip_prefix("options.") {
-        Some(key) => {
+/// The flag that an option is given with, without its dashes.
+pub(super) fn flag(provider: &Provider, option: &str) -> String {
+    match (option.strip_prefix("options."), option) {
+        (Some(key), _) => {
             provider.options.iter().find(|def| def.key == key).map_or(key.to_owned(), |def| def.flag.to_owned())
         }
-        None => option.replace('_', "-"),
+        (None, "provider") => "cloud-provider".to_owned(),
+        (None, "allowed_cidrs") => "allowed-cidr".to_owned(),
+        (None, option) => option.replace('_', "-"),
     }
+}
+
+/// As people gave it; a secret has no values here, and many flags.
+fn in_words(provider: &Provider, change: OptionChange) -> OptionChange {
+    let shown = match change.from.is_null() && change.to.is_null() {
+        true => change.option.replace('_', " "),
+        false => format!("--{}", flag(provider, &change.option)),
+    };
+    OptionChange { shown, ..change }
 }
 
 /// How far the database's installation is.
@@ -319,7 +327,7 @@ fn change_secrets(
 ) -> Result<Vec<OptionChange>> {
     let mut changed = Vec::new();
     let mut note = |option: &str| {
-        changed.push(OptionChange { option: option.to_owned(), from: Value::Null, to: Value::Null });
+        changed.push(OptionChange::new(option, Value::Null, Value::Null));
     };
     if let Some(password) = passwords.db.filter(|p| *p != secrets.db_password || secrets.next_db_password.is_some()) {
         note("db_password");

@@ -35,8 +35,8 @@ fn up_does_not_change_what_a_deployment_was_asked_to_be() {
     let Some(cluster) = Cluster::initialized() else { return };
     let before = cluster.world.files();
     let other = "up --data-volume-size 77 --db-version rehearsal --owner me";
-    let told = cluster.exasol(other).run().code(2).says("data_volume_size is 10, asked for: 77").says("owner");
-    told.says("exasol init --update -d").never_says("db_version");
+    let told = cluster.exasol(other).run().code(2).says("--data-volume-size is 10, asked for: 77").says("--owner");
+    told.says("exasol init --update -d").never_says("db-version");
     assert_eq!(cluster.world.files(), before);
     cluster.exasol("up --cloud-provider hetzner").run().code(2).says("cannot move to hetzner");
 }

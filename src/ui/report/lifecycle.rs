@@ -66,7 +66,7 @@ fn row(change: &OptionChange) -> Vec<String> {
         serde_json::Value::Null => "-".into(),
         other => other.to_string(),
     };
-    vec![change.option.clone(), text(&change.from), text(&change.to)]
+    vec![change.shown.clone(), text(&change.from), text(&change.to)]
 }
 
 impl Report for DeployReport {

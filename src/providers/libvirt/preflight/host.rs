@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(memory(&host(), SIZE, 3).status, CheckStatus::Warning);
         let failed = memory(&host(), SIZE, 5);
         assert_eq!(failed.status, CheckStatus::Failed);
-        assert_eq!(failed.detail, "20.0 GB needed, the host has 16.0 GB");
+        assert_eq!(failed.detail, "20 GB needed, the host has 16 GB");
     }
 
     #[test]

@@ -76,7 +76,11 @@ fn of_file(path: &Path, sha256: Option<&str>, architecture: &str, spec: &Spec) -
     }
     let Image { form, bytes, architecture: made_for } = match image::inspect(path) {
         Ok(image) => image,
-        Err(refused) => return vec![Check::failed("image", title, refused.cause).fix(refused.fix.to_text(&shown))],
+        Err(refused) => {
+            return vec![
+                Check::failed("image", title, format!("it {}", refused.cause)).fix(refused.fix.to_text(&shown)),
+            ];
+        }
     };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if let Some(check) = for_another(made_for.or_else(|| named_architecture(name)), architecture, &title) {
@@ -90,7 +94,7 @@ fn of_file(path: &Path, sha256: Option<&str>, architecture: &str, spec: &Spec) -
                 let detail = format!("its SHA-256 is {found}, not {expected}");
                 Check::failed("image", title, detail).fix("get the file again, or correct --libvirt-image-sha256")
             }
-            Err(error) => Check::failed("image", title, format!("cannot be read: {error}")),
+            Err(error) => Check::failed("image", title, format!("it cannot be read: {error}")),
         },
     }];
     checks.extend(root_size(bytes, spec));
@@ -100,17 +104,17 @@ fn of_file(path: &Path, sha256: Option<&str>, architecture: &str, spec: &Spec) -
 fn readable(path: &Path) -> std::result::Result<(), String> {
     let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => format!("cannot be read: {error}"),
+        _ => format!("it cannot be read: {error}"),
     })?;
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(()),
-        _ => Err("is not a file".into()),
+        _ => Err("it is not a file".into()),
     }
 }
 
 fn for_another(made_for: Option<&str>, host: &str, title: &str) -> Option<Check> {
     let made_for = made_for.filter(|made_for| is_other(made_for, host))?;
-    let detail = format!("is made for {made_for}, and the hypervisor is {host}");
+    let detail = format!("it is made for {made_for}, and the hypervisor is {host}");
     Some(Check::failed("image", title, detail).fix(format!("name an image for {host}: --libvirt-image PATH|URL")))
 }
 
@@ -207,7 +211,10 @@ mod tests {
         let url = "https://h/noble-arm64.img";
         let image = BaseImage { location: ImageLocation::Url(url.into()), sha256: None };
         let check = &of_url(url, &image, "x86_64", &spec())[0];
-        assert!(check.is_failed() && check.detail == "is made for aarch64, and the hypervisor is x86_64", "{check:?}");
+        assert!(
+            check.is_failed() && check.detail == "it is made for aarch64, and the hypervisor is x86_64",
+            "{check:?}"
+        );
         assert!(!of_url(url, &image, "aarch64", &spec())[0].is_failed());
     }
 

@@ -153,7 +153,11 @@ fn unanswered(id: &'static str, title: &str, fault: &Fault) -> Check {
 /// Bytes in GB (1024³) for people, one decimal.
 fn gb(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10) >> 30;
-    format!("{}.{} GB", tenths / 10, tenths % 10)
+    match (tenths / 10, tenths % 10) {
+        (whole, 0) => format!("{whole} GB"),
+        (whole @ 100.., _) => format!("{whole} GB"),
+        (whole, tenth) => format!("{whole}.{tenth} GB"),
+    }
 }
 
 #[cfg(test)]
