@@ -41,9 +41,18 @@ fn section(which: &str, id: &str, at: &str, title: &str) -> String {
 
 /// The line that marks a failure, where the system has one.
 pub(super) fn failure(ci: Ci, title: &str, message: &str) -> Option<String> {
+    annotation(ci, "error", title, message)
+}
+
+/// The line that marks a warning, where the system has one.
+pub(super) fn warning(ci: Ci, message: &str) -> Option<String> {
+    annotation(ci, "warning", "exasol", message)
+}
+
+fn annotation(ci: Ci, kind: &str, title: &str, message: &str) -> Option<String> {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    (ci == Ci::GitHub).then(|| format!("::error title={}::{}\n", property(title), data(message)))
+    (ci == Ci::GitHub).then(|| format!("::{kind} title={}::{}\n", property(title), data(message)))
 }
 
 /// An operation that has ended, in Markdown.
@@ -107,6 +116,8 @@ mod tests {
         let line = failure(Ci::GitHub, "deploy: a, b", "100% full\n::set-output::x").unwrap();
         assert_eq!(line, "::error title=deploy%3A a%2C b::100%25 full%0A::set-output::x\n");
         assert_eq!(failure(Ci::GitLab, "x", "y"), None);
+        assert_eq!(warning(Ci::GitHub, "slow\nfix: x").unwrap(), "::warning title=exasol::slow%0Afix: x\n");
+        assert_eq!(warning(Ci::None, "x"), None);
     }
 
     #[test]

@@ -11,9 +11,10 @@ use console::measure_text_width;
 use rustix::process::getpgrp;
 use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
+use super::ci;
 use super::look::Look;
 use super::page::Page;
-use super::settings::Settings;
+use super::settings::{Ci, Format, Settings};
 use super::stream::{Printed, Stream};
 use super::style::Tone;
 
@@ -116,7 +117,13 @@ impl Screen {
         let look = Look { colors: self.settings.stderr_colors, columns: self.columns(), ..Look::default() };
         let mut page = Page::with(look);
         page.paragraph(Tone::Warning, "warning:", text);
-        page.into_text()
+        page.into_text() + &self.mark(text)
+    }
+
+    /// What puts a warning on the CI system's page of the job, too: a step's lines are folded.
+    fn mark(&self, text: &str) -> String {
+        let ci = if self.settings.format == Format::Text { self.settings.ci } else { Ci::None };
+        ci::warning(ci, text).unwrap_or_default()
     }
 
     pub fn err(&self) -> &Stream {

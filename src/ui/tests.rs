@@ -348,3 +348,12 @@ fn a_signal_that_ended_a_part_does_not_end_the_wait_for_a_reader() {
     drop(stall);
     assert!(waiting.join().unwrap().is_ok());
 }
+
+#[test]
+fn a_warning_is_seen_on_github_s_page_of_the_job_too() {
+    let (err, read_err) = stream::captured();
+    let github = Environment { ci: Ci::GitHub, ..Environment::default() };
+    let ui = Ui::on(Settings::resolve(TEXT, &github), stream::captured().0, err, no_size);
+    ui.warning("guests are emulated");
+    assert_eq!(read_err(), "warning: guests are emulated\n::warning title=exasol::guests are emulated\n");
+}
