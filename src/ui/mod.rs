@@ -37,6 +37,7 @@ mod story;
 mod stream;
 mod style;
 mod table;
+mod words;
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -58,11 +59,10 @@ pub use settings::{ColorChoice, Environment, Flags, Format, Settings};
 use drawer::Drawer;
 use look::Look;
 use page::Page;
-use sanitize::{clean, clean_output};
+use sanitize::clean;
 use screen::Screen;
 use settings::Ci;
 use stream::{Printed, Stream};
-use style::{Paint, Tone};
 
 /// How long a command waits for a reader who takes nothing of its progress. One who reads slowly gets it all.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(2);
@@ -264,11 +264,11 @@ impl Ui {
         if !self.settings().terminal {
             return None;
         }
-        let mut lines: Vec<_> = question.lines().map(clean_output).collect();
-        let last = Paint::new(self.settings().stderr_colors).paint(Tone::Strong, &lines.pop().unwrap_or_default());
-        let above: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let (colors, columns) = (self.settings().stderr_colors, self.screen.columns());
+        let mut page = Page::with(Look { colors, columns, ..Look::default() });
+        page.question(question);
         self.screen.hold(true);
-        self.tell(&format!("{above}{last} [y/N] "));
+        self.tell(&format!("{} [y/N] ", page.into_text().trim_end()));
         let interrupt = self.running().interrupt.clone();
         let answer = prompt::answer(std::io::BufReader::new(std::io::stdin()), interrupt.as_ref());
         if answer.as_ref().is_none_or(|line| !line.ends_with('\n')) {

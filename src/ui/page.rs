@@ -5,15 +5,14 @@
 
 use console::measure_text_width;
 use textwrap::core::display_width;
-use textwrap::{Options, WordSeparator, WordSplitter};
 
 use crate::model::{Check, CheckStatus, advice};
 
 use super::look::Look;
 use super::sanitize::{clean, clean_output};
 use super::style::{Paint, Tone};
-use super::table;
 pub(super) use super::table::{Cell, Column};
+use super::{table, words};
 
 pub struct Page {
     text: String,
@@ -99,7 +98,8 @@ impl Page {
         }
     }
 
-    /// `label  command  (remark)` lines; a label that repeats is shown once. Commands are never wrapped.
+    /// `label  command  (remark)` lines; a label that repeats is shown once. Commands are never wrapped. A remark that
+    /// has no room stands below.
     pub(super) fn ways(&mut self, ways: &[(&str, String, &str)]) {
         let labels = ways.iter().map(|(label, ..)| label.len()).max().unwrap_or(0);
         let commands =
@@ -110,9 +110,22 @@ impl Page {
             let shown = if *label == before { "" } else { *label };
             before = *label;
             let label = self.paint.paint(Tone::Strong, &format!("{shown:labels$}"));
-            let remark =
-                if remark.is_empty() { String::new() } else { self.paint.paint(Tone::Faint, &format!("  ({remark})")) };
-            self.push(&format!("  {label}  {}{remark}", format_args!("{:width$}", clean(command))));
+            let (left, indent) = (format!("  {label}  "), labels + 4);
+            let command = clean(command);
+            let aside = if remark.is_empty() { String::new() } else { format!("({remark})") };
+            let needed = indent + measure_text_width(&command).max(width) + 2 + measure_text_width(&aside);
+            match self.look.text_width() {
+                Some(most) if needed > most && !aside.is_empty() => {
+                    self.beside(&left, &command, indent);
+                    let below = format!("{}{}", " ".repeat(indent), self.paint.paint(Tone::Faint, &aside));
+                    self.wrapped(&below, indent);
+                }
+                _ if aside.is_empty() => self.beside(&left, &command, indent),
+                _ => {
+                    let aside = self.paint.paint(Tone::Faint, &format!("  {aside}"));
+                    self.push(&format!("{left}{command:width$}{aside}"));
+                }
+            }
         }
     }
 
@@ -128,8 +141,19 @@ impl Page {
         }
         self.line(heading);
         for line in lines {
-            self.push(&format!("  {}", clean(line.as_ref())));
+            self.beside("  ", &clean(line.as_ref()), 4);
         }
+    }
+
+    /// What is asked, the last line, and what it is about.
+    pub(super) fn question(&mut self, text: &str) {
+        let lines: Vec<_> = text.lines().map(clean_output).collect();
+        let Some((question, above)) = lines.split_last() else { return };
+        for line in above {
+            let (left, rest) = line.split_at(line.len() - line.trim_start().len());
+            self.beside(left, rest, left.len() + 2);
+        }
+        self.toned(Tone::Strong, question);
     }
 
     /// What a program printed, marked at the left so that it is not taken for our words.
@@ -145,15 +169,22 @@ impl Page {
 
     /// Commands to run next, one per line.
     pub(super) fn next<S: AsRef<str>>(&mut self, commands: &[S]) {
-        self.labelled("next:", commands);
+        for (index, command) in commands.iter().enumerate() {
+            let shown = self.label("next:", index);
+            self.push(&format!("{shown} {}", clean(command.as_ref())));
+        }
     }
 
     /// A label once, and its lines below each other.
     pub(super) fn labelled<S: AsRef<str>>(&mut self, label: &str, lines: &[S]) {
         for (index, line) in lines.iter().enumerate() {
-            let shown = if index == 0 { self.paint.paint(Tone::Strong, label) } else { " ".repeat(label.len()) };
-            self.push(&format!("{shown} {}", clean(line.as_ref())));
+            let shown = self.label(label, index);
+            self.beside(&format!("{shown} "), &clean(line.as_ref()), label.len() + 1);
         }
+    }
+
+    fn label(&self, label: &str, index: usize) -> String {
+        if index == 0 { self.paint.paint(Tone::Strong, label) } else { " ".repeat(label.len()) }
     }
 
     /// Rows below headings, without lines around them.
@@ -184,25 +215,37 @@ impl Page {
         };
         let word = self.paint.paint(tone, &format!("{word:7}"));
         if check.is_failed() || !check.fix.is_empty() {
-            self.push(&format!("  {word}  {}", clean(check.subject())));
+            self.wrapped(&format!("  {word}  {}", clean(check.subject())), 11);
             self.check_details(&[("cause:", check.detail.as_str())]);
             let mut advised: Vec<_> = check.fix.iter().flat_map(|fix| fix.lines()).map(advice).collect();
             advised.extend(check.creatable.iter().map(|_| ("or:", "let init do it with --create-missing")));
             self.check_details(&advised);
         } else {
-            self.push(&format!("  {word}  {}", clean(&check.finding())));
+            self.wrapped(&format!("  {word}  {}", clean(&check.finding())), 11);
         }
     }
 
-    /// Values after their labels; one that repeats is shown once.
+    /// Values after their labels; one that repeats is shown once. What fixes it is a command, and never wrapped.
     fn check_details(&mut self, values: &[(&str, &str)]) {
         let mut before = "";
         for (label, value) in values {
             for line in value.lines() {
                 let shown = if *label == before { "" } else { label };
                 before = label;
-                self.push(&format!("             {shown:6} {}", clean_output(line)));
+                let (left, line) = (format!("             {shown:6} "), clean_output(line));
+                match *label {
+                    "fix:" => self.push(&format!("{left}{line}")),
+                    _ => self.beside(&left, &line, 20),
+                }
             }
+        }
+    }
+
+    /// A clean line after what stands at the left of it: a sentence is wrapped, a command is not.
+    fn beside(&mut self, left: &str, line: &str, indent: usize) {
+        match words::is_command(line) {
+            true => self.push(&format!("{left}{line}")),
+            false => self.wrapped(&format!("{left}{line}"), indent),
         }
     }
 
@@ -214,14 +257,10 @@ impl Page {
 
     /// A clean line at its words; colors in it take no room.
     fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
-        let Some(width) = self.look.text_width() else { return vec![line.to_owned()] };
-        let indent = " ".repeat(indent);
-        let options = Options::new(width)
-            .break_words(false)
-            .word_separator(WordSeparator::AsciiSpace)
-            .word_splitter(WordSplitter::NoHyphenation)
-            .subsequent_indent(&indent);
-        textwrap::wrap(line, options).into_iter().map(|line| line.into_owned()).collect()
+        match self.look.text_width() {
+            Some(width) => words::lines(line, width, indent),
+            None => vec![line.to_owned()],
+        }
     }
 
     fn push(&mut self, line: &str) {
@@ -291,6 +330,46 @@ mod tests {
                running, and --libvirt-pool names
                it
         next: exasol deploy -d /home/eva/clusters/of/the/team/prod --libvirt-pool default
+        ");
+    }
+
+    fn narrow(build: impl FnOnce(&mut Page)) -> String {
+        let mut page = Page::with(Look { columns: Some(44), ..Look::default() });
+        build(&mut page);
+        page.into_text()
+    }
+
+    #[test]
+    fn hints_remarks_causes_and_questions_are_wrapped() {
+        insta::assert_snapshot!(narrow(|p| p.labelled("hint:", &["wait for it to end, or see what it does, and how long it takes", "sudo apt-get install libvirt-daemon-system qemu-kvm"])), @r"
+        hint: wait for it to end, or see what it
+              does, and how long it takes
+              sudo apt-get install libvirt-daemon-system qemu-kvm
+        ");
+        insta::assert_snapshot!(narrow(|p| p.ways(&[
+            ("Exists now", "the machine of n11, and 3 other things; no cost".into(), ""),
+            ("Try", "exasol deploy -d demo".into(), "tries again from where it failed"),
+        ])), @r"
+          Exists now  the machine of n11, and 3
+                      other things; no cost
+          Try         exasol deploy -d demo
+                      (tries again from where it
+                      failed)
+        ");
+        let check = Check::failed("ansible", "ansible-core", "it was not found on PATH, nor where exasol puts it")
+            .fix("sudo apt-get install ansible-core python3-venv");
+        insta::assert_snapshot!(narrow(|p| p.check(&check)), @r"
+          failed   ansible-core
+                     cause: it was not found on
+                            PATH, nor where
+                            exasol puts it
+                     fix:   sudo apt-get install ansible-core python3-venv
+        ");
+        insta::assert_snapshot!(narrow(|p| p.question("  one node with 4 vCPUs, and a root disk of 50 GB\nCreate this in the cloud? It costs money, as long as it is there.")), @r"
+          one node with 4 vCPUs, and a root disk of
+            50 GB
+        Create this in the cloud? It costs money, as
+        long as it is there.
         ");
     }
 

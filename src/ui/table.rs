@@ -1,16 +1,19 @@
 //! Rows below headings, without lines around them, made to fit the terminal: pure.
 //!
-//! What does not fit gives way in this order: paths lose their middle, columns that matter least go, and in the end
+//! What does not fit gives way in this order: paths lose their middle, sentences are wrapped, columns that matter least go, and in the end
 //! every row becomes a block of `HEADING  value` lines. Without a width everything is shown in full.
 
 use textwrap::core::display_width;
 
 use super::style::{Paint, Tone};
+use super::words;
 
 /// Space between two columns.
 const GAP: usize = 2;
 /// A path is not shortened below this.
 const PATH_LEAST: usize = 16;
+/// Sentences are not wrapped narrower than this.
+const PROSE_LEAST: usize = 20;
 
 /// A column's heading, and how its cells are shown.
 #[derive(Debug, Clone, Copy)]
@@ -20,13 +23,15 @@ pub(super) struct Column<'a> {
     right: bool,
     /// Cells are paths, of which the middle may be left out.
     path: bool,
+    /// Cells are sentences, which may be wrapped. Only the last column can be.
+    prose: bool,
     /// Columns with a higher rank are dropped first; 0 stays.
     rank: u8,
 }
 
 impl<'a> Column<'a> {
     pub fn left(heading: &'a str) -> Self {
-        Self { heading, right: false, path: false, rank: 0 }
+        Self { heading, right: false, path: false, prose: false, rank: 0 }
     }
 
     pub fn right(heading: &'a str) -> Self {
@@ -37,10 +42,14 @@ impl<'a> Column<'a> {
         Self { path: true, ..Self::left(heading) }
     }
 
+    pub fn prose(heading: &'a str) -> Self {
+        Self { prose: true, ..Self::left(heading) }
+    }
+
     /// The same column with another heading.
     pub fn headed(self, heading: &str) -> Column<'_> {
-        let Self { right, path, rank, .. } = self;
-        Column { heading, right, path, rank }
+        let Self { right, path, prose, rank, .. } = self;
+        Column { heading, right, path, prose, rank }
     }
 
     /// It may be dropped where there is no room; what has a higher rank first.
@@ -75,7 +84,10 @@ pub(super) fn lines(columns: &[Column], rows: &[Vec<Cell>], width: Option<usize>
     if let Some(width) = width {
         loop {
             let excess = total(columns, &rows, &shown).saturating_sub(width);
-            if excess == 0 || shorten_paths(columns, &mut rows, &shown, excess) {
+            if excess == 0
+                || shorten_paths(columns, &mut rows, &shown, excess)
+                || wrap_prose(columns, &mut rows, &shown, excess)
+            {
                 break;
             }
             let Some(least) = shown.iter().copied().filter(|i| columns[*i].rank > 0).max_by_key(|i| columns[*i].rank)
@@ -127,6 +139,30 @@ fn shorten_paths(columns: &[Column], rows: &mut [Vec<Cell>], shown: &[usize], ex
     for row in rows.iter_mut() {
         row[path].text = without_middle(&row[path].text, least);
     }
+    true
+}
+
+/// Sentences in the last column go on in rows of their own. Whether that is enough.
+fn wrap_prose(columns: &[Column], rows: &mut Vec<Vec<Cell>>, shown: &[usize], excess: usize) -> bool {
+    let Some(last) = shown.last().copied().filter(|index| columns[*index].prose) else { return false };
+    let least = column_width(columns, rows, last).saturating_sub(excess);
+    if least < PROSE_LEAST {
+        return false;
+    }
+    let several = |row: Vec<Cell>| {
+        let tone = row[last].tone;
+        let lines = words::lines(&row[last].text, least, 0);
+        let others = lines.iter().skip(1).map(|line| {
+            let mut cells: Vec<_> = row.iter().map(|_| Cell::from(String::new())).collect();
+            cells[last] = Cell { text: line.clone(), tone };
+            cells
+        });
+        let others: Vec<_> = others.collect();
+        let mut first = row;
+        first[last].text = lines.first().cloned().unwrap_or_default();
+        std::iter::once(first).chain(others)
+    };
+    *rows = std::mem::take(rows).into_iter().flat_map(several).collect();
     true
 }
 
@@ -205,6 +241,23 @@ mod tests {
         NAME       prod
         NODES      12
         DIRECTORY  /srv/clusters/of/the/team/prod
+        ");
+    }
+
+    #[test]
+    fn sentences_in_the_last_column_are_wrapped() {
+        let columns = [Column::left("NAME"), Column::left("ARCH"), Column::prose("REMARK")];
+        let row = |cells: [&str; 3]| cells.map(|cell| Cell::from(cell.to_owned())).to_vec();
+        let rows = [
+            row(["default", "x86_64", "the newest release that was tested with this version"]),
+            row(["2025.1", "x86_64", "-"]),
+        ];
+        insta::assert_snapshot!(lines(&columns, &rows, Some(40), Paint::new(false)).join("\n"), @r"
+        NAME     ARCH    REMARK
+        default  x86_64  the newest release that
+                         was tested with this
+                         version
+        2025.1   x86_64  -
         ");
     }
 }

@@ -3,6 +3,7 @@
 use crate::events::{Event, Stamped};
 use crate::model::StatusReport;
 
+use super::sanitize::clean_output;
 use super::*;
 
 struct Seen {

@@ -1,7 +1,8 @@
 //! `init`, `deploy`, `deploy --plan` and `destroy`.
 
 use crate::model::{
-    DeployReport, DestroyReport, InitReport, OptionChange, Phase, PlanReport, PowerReport, UpdateReport, quote,
+    ChangeAction, DeployReport, DestroyReport, InitReport, OptionChange, Phase, PlanReport, PowerReport, UpdateReport,
+    quote,
 };
 use crate::ui::page::{Column, Page};
 use crate::ui::style::{Tone, count, elapsed};
@@ -89,13 +90,22 @@ impl Report for DeployReport {
 impl Report for PlanReport {
     fn text(&self, page: &mut Page) {
         let Self { create, update, replace, delete, .. } = self;
-        let counts = format!("{create} to create, {update} to update, {replace} to replace, {delete} to delete");
+        let counts = format!("{create} to create, {update} to change, {replace} to replace, {delete} to remove");
         page.headline(Tone::Strong, "plan:", &counts);
         if !self.changes.is_empty() {
-            let rows: Vec<_> = self.changes.iter().map(|c| vec![c.action.to_string(), c.address.clone()]).collect();
+            let rows: Vec<_> = self.changes.iter().map(|c| vec![action(c.action), c.address.clone()]).collect();
             page.table(&[Column::left("ACTION"), Column::left("RESOURCE")], &rows);
         }
         page.list("access and size:", &self.summary);
+    }
+}
+
+/// As the steps of a deploy and its question call it.
+fn action(action: ChangeAction) -> String {
+    match action {
+        ChangeAction::Update => "change".to_owned(),
+        ChangeAction::Delete => "remove".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -15,10 +15,10 @@ impl Report for Vec<Listed> {
             })
             .collect();
         if self.iter().any(|row| !row.aliases.is_empty()) {
-            page.table(&[Column::left("NAME"), Column::left("ALIASES"), Column::left("DETAIL")], &rows);
+            page.table(&[Column::left("NAME"), Column::left("ALIASES"), Column::prose("DETAIL")], &rows);
         } else {
             let rows: Vec<_> = rows.into_iter().map(|row| vec![row[0].clone(), row[2].clone()]).collect();
-            page.table(&[Column::left("NAME"), Column::left("DETAIL")], &rows);
+            page.table(&[Column::left("NAME"), Column::prose("DETAIL")], &rows);
         }
     }
 }

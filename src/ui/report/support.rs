@@ -13,8 +13,9 @@ impl Report for SupportReport {
         let missing: Vec<_> = self.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why)).collect();
         page.list("not collected:", &missing);
         page.list("only the end of:", &self.cut);
-        page.line(
+        page.sentence(
             "Known secrets are masked. Read the archive before you send it; README.txt in it lists the contents.",
+            0,
         );
     }
 

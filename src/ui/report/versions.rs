@@ -12,7 +12,7 @@ impl Report for VersionsReport {
         if is_checked {
             columns.push(Column::left("ON SERVER"));
         }
-        columns.push(Column::left("REMARK"));
+        columns.push(Column::prose("REMARK"));
         let rows: Vec<_> = self.versions.iter().map(|row| cells(row, is_checked)).collect();
         page.table(&columns, &rows);
         for command in &self.next {
