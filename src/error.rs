@@ -64,7 +64,7 @@ pub enum Error {
     Usage { message: String, hint: Option<String> },
 
     #[error("{} is not a deployment directory (no deployment.json)", dir.display())]
-    NotADeployment { dir: PathBuf, similar: Option<String> },
+    NotADeployment { dir: PathBuf, similar: Option<String>, known: Vec<String> },
     #[error("{} already holds a deployment: {}", dir.display(), phase.clause(false))]
     AlreadyInitialized { dir: PathBuf, deployment: String, phase: Phase },
     #[error("{} is not empty ({found})", dir.display())]
@@ -256,6 +256,9 @@ impl Error {
             Error::Several(errors) => joined_hints(errors),
             Error::Usage { hint, .. } | Error::NotYet { hint, .. } => hint.clone(),
             Error::NotADeployment { similar: Some(name), .. } => Some(format!("did you mean -d {}?", quote(name))),
+            Error::NotADeployment { known, .. } if !known.is_empty() => {
+                Some(format!("name one with -d NAME; you have: {}", known.join(", ")))
+            }
             Error::NotADeployment { similar: None, .. } => {
                 Some("name one with -d DIR, or make one: exasol init --cloud-provider libvirt -d DIR".into())
             }

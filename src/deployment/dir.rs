@@ -35,7 +35,7 @@ impl DeploymentDir {
         match State::read(&root.join(STATE_FILE))? {
             Some(state) => Ok(DeploymentDir { root, named: path.to_owned(), state }),
             None if root.join(BASH_FILE).exists() => Err(Error::BashDeployment { dir: root }),
-            None => Err(Error::NotADeployment { dir: root, similar: None }),
+            None => Err(Error::NotADeployment { dir: root, similar: None, known: Vec::new() }),
         }
     }
 

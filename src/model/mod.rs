@@ -75,11 +75,57 @@ pub use version::{
 pub use versions_report::{ArtifactInfo, Checksums, KnownVersion, ReleaseInfo, VersionsReport};
 pub use ways_report::{CleanReport, OpenReport, RunReport, TunnelReport};
 
-/// The candidate that somebody who typed `word` most likely meant, if one is near.
+/// The candidate that somebody who typed `word` most likely meant, if one is near. No suggestion is better than a wrong
+/// one, so a short word has to be nearly right.
 pub fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     candidates
         .map(|c| (strsim::damerau_levenshtein(word, c), c))
-        .filter(|(distance, c)| *distance <= 1 + c.len() / 4)
+        .filter(|(distance, c)| *distance <= slips(word, c))
         .min()
         .map(|(_, c)| c.to_owned())
+}
+
+/// How many letters may be wrong in one of two words that are meant to be the same.
+fn slips(word: &str, candidate: &str) -> usize {
+    match word.chars().count().min(candidate.chars().count()) {
+        0..=2 => 0,
+        // Most words of three letters are one letter away from another word.
+        3 => usize::from(word.chars().next() == candidate.chars().next()),
+        4..=7 => 1,
+        8..=12 => 2,
+        _ => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn a_word_is_suggested_only_where_it_was_probably_meant() {
+        let near = |word: &str, candidates: &[&str]| closest(word, candidates.iter().copied());
+        for (word, meant) in [
+            ("stauts", "status"),
+            ("clutser-size", "cluster-size"),
+            ("libvrit", "libvirt"),
+            ("rehersal", "rehearsal"),
+            ("jsno", "json"),
+            ("inf", "info"),
+            ("hetzner-locaton", "hetzner-location"),
+        ] {
+            assert_eq!(near(word, &[meant]).as_deref(), Some(meant), "{word}");
+        }
+        for (word, other) in [
+            ("test", "list"),
+            ("top", "stop"),
+            ("state", "start"),
+            ("edit", "init"),
+            ("config-file", "oci-config-file"),
+            ("resume", "result"),
+            ("x1", "l1"),
+            ("foo", "boot"),
+        ] {
+            assert_eq!(near(word, &[other]), None, "{word}");
+        }
+    }
 }

@@ -63,7 +63,8 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
 fn confirm(context: &Context, request: &DestroyRequest<'_>, name: &str, listed: &[String]) -> Result<()> {
     let Some(confirm) = request.confirm else { return Ok(()) };
     let list: String = listed.iter().map(|thing| format!("  {thing}\n")).collect();
-    let answer = confirm(&format!("{list}Destroy {name} with all its data?"));
+    let heading = if listed.is_empty() { "" } else { "This would be removed:\n" };
+    let answer = confirm(&format!("{heading}{list}Destroy {name} with all its data?"));
     context.interrupt.check()?;
     match answer {
         Some(true) => Ok(()),

@@ -13,7 +13,7 @@ use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
 use crate::model::{
     Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Spec,
-    SpecChange,
+    SpecChange, count,
 };
 use crate::providers::{self, Provider};
 use crate::render::{self, ReadmeInput};
@@ -201,7 +201,8 @@ pub fn list_types(provider: &Provider) -> Vec<Listed> {
         let standard = catalog::default_instance_type(provider.name, region, &known.arch) == Some(name.as_str());
         let aliases = if standard { vec!["default".to_owned()] } else { Vec::new() };
         let only = known.regions().map(|regions| format!("; only in {}", regions.join(", "))).unwrap_or_default();
-        let detail = format!("{} vCPUs, {} GB, {}{only}", size.vcpus, size.memory_mb / 1024, known.arch);
+        let vcpus = count(size.vcpus as usize, "vCPU");
+        let detail = format!("{vcpus}, {} GB, {}{only}", size.memory_mb / 1024, known.arch);
         Some(Listed { name, detail, aliases })
     };
     catalog::instance_types(provider.name).into_iter().filter_map(row).collect()
@@ -286,5 +287,21 @@ mod tests {
             next: Vec::new(),
         };
         assert_eq!(before_deploy(made), ["open to everybody"]);
+    }
+
+    #[test]
+    fn one_vcpu_is_one() {
+        let types = providers::ALL.iter().flat_map(|provider| list_types(provider));
+        for listed in types {
+            assert!(!listed.detail.starts_with("1 vCPUs"), "{}: {}", listed.name, listed.detail);
+        }
+    }
+
+    #[test]
+    fn permissions_are_names_without_sentences() {
+        for provider in providers::ALL {
+            let text = permissions(provider).unwrap().permissions.to_string();
+            assert!(!text.contains("not needed"), "{}: {text}", provider.name);
+        }
     }
 }

@@ -7,7 +7,10 @@ use super::known;
 use super::operation::in_dir;
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{Phase, closest};
+use crate::model::{Phase, closest, quote};
+
+/// `exasol list` shows more.
+const MENTIONED: usize = 10;
 
 /// The directory that was meant: a path that is there, or that has a `/` in it, is taken as it is; another word is a
 /// deployment's name, or its id. A word that nothing is called stays a path: what reads it says that nothing is there.
@@ -23,11 +26,35 @@ pub fn find(typed: &Path) -> Result<PathBuf> {
     match (living.as_slice(), named.as_slice()) {
         ([one], _) | ([], [one]) => Ok(one.directory.clone()),
         ([], []) => match closest(word, all.iter().map(|known| known.name.as_str())) {
-            Some(similar) => Err(Error::NotADeployment { dir: typed.to_owned(), similar: Some(similar) }),
+            Some(similar) => {
+                Err(Error::NotADeployment { dir: typed.to_owned(), similar: Some(similar), known: Vec::new() })
+            }
             None => Ok(typed.to_owned()),
         },
         ([], several) | (several, _) => Err(ambiguous(word, several)),
     }
+}
+
+/// The error, with the deployments that may have been meant: where there is none, all of them; where a node was
+/// expected, the one that is called like it.
+pub fn with_known(error: Error) -> Error {
+    match error {
+        Error::NotADeployment { dir, similar: None, .. } => {
+            let mut known: Vec<_> = living().into_iter().map(|(name, _)| name).collect();
+            known.truncate(MENTIONED);
+            Error::NotADeployment { dir, similar: None, known }
+        }
+        Error::InvalidValue { flag, value, problem, suggestion: None } if flag == "NODE" && is_known(&value) => {
+            let suggestion = Some(format!("-d {}", quote(&value)));
+            Error::InvalidValue { flag, value, problem, suggestion }
+        }
+        other => other,
+    }
+}
+
+/// Whether a deployment is called so.
+pub fn is_known(name: &str) -> bool {
+    living().iter().any(|(known, _)| known == name)
 }
 
 /// Names and directories of those that were not destroyed.

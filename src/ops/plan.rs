@@ -9,7 +9,7 @@ use super::{Context, apply, credentials, engine, floors, recorded, render_input,
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::model::{ChangeAction, NodePlan, Operation, Phase, PlanReport, PlannedChange, count};
-use crate::providers::Provider;
+use crate::providers::{Provider, cloud};
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
 
@@ -98,6 +98,14 @@ fn copy_of(dir: &DeploymentDir, provider: &Provider, to: &Path) -> Result<PathBu
     Ok(terraform_dir)
 }
 
+/// As options and lists of machine types count it.
+fn memory(megabytes: u64) -> String {
+    match megabytes % 1024 {
+        0 => format!("{} GB", megabytes / 1024),
+        _ => format!("{megabytes} MB"),
+    }
+}
+
 /// Sizes and access, for people.
 pub(super) async fn summary(
     provider: &Provider,
@@ -105,7 +113,7 @@ pub(super) async fn summary(
     State { spec, facts, .. }: &State,
 ) -> Result<Vec<String>> {
     let size = match (provider.size)(spec, facts)? {
-        Some(size) => format!("{}, {} MB of memory", count(size.vcpus as usize, "vCPU"), size.memory_mb),
+        Some(size) => format!("{}, {} of memory", count(size.vcpus as usize, "vCPU"), memory(size.memory_mb)),
         None => "as many vCPUs and as much memory as its type has".to_owned(),
     };
     let root = match provider.has_fixed_root_disk() {
@@ -130,6 +138,9 @@ pub(super) async fn summary(
          Administration API (4444)"
             .to_owned(),
     ];
+    if provider.is_cloud() {
+        lines.insert(1, cloud::type_and_place(spec, facts)?);
+    }
     if let Some(host) = host {
         let addresses = host.deployer_addresses(facts).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -141,4 +152,14 @@ pub(super) async fn summary(
         lines.push(format!("always allowed: the nodes themselves and the deployer ({addresses})"));
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory;
+
+    #[test]
+    fn memory_is_counted_as_it_is_asked_for() {
+        assert_eq!([memory(4096), memory(1024), memory(1536)], ["4 GB", "1 GB", "1536 MB"]);
+    }
 }

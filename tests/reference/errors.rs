@@ -22,7 +22,7 @@ fn samples() -> Vec<Error> {
             hint: Some("leave it out".into()),
         },
         Error::Several(vec![Error::other("one"), Error::other("another")]),
-        Error::NotADeployment { dir: dir(), similar: None },
+        Error::NotADeployment { dir: dir(), similar: None, known: Vec::new() },
         Error::AlreadyInitialized { dir: dir(), deployment: "exasol-1a2b3c4d".into(), phase: Phase::Initialized },
         Error::DirectoryNotEmpty { dir: dir(), found: "notes.txt".into() },
         Error::BashDeployment { dir: dir() },

@@ -24,7 +24,13 @@ pub(super) use row::row;
 pub(super) use target::{Target, at_least, at_most, owner_within, region_option};
 pub(super) use tfvars::{relabel_owner, tfvars};
 
-use crate::model::{Check, SecretDef};
+use crate::model::{Check, Options, SecretDef, Spec};
+
+/// What is paid for and where: "machine type m5.large in eu-west-1". `facts`: as for [`Target::of`].
+pub fn type_and_place(spec: &Spec, facts: &Options) -> crate::error::Result<String> {
+    let target = Target::of(spec, facts)?;
+    Ok(format!("machine type {} in {}", target.instance_type, target.region))
+}
 
 /// What only clouds have.
 pub struct Cloud {

@@ -50,7 +50,12 @@ impl Target {
         let region_facts = catalog::region(provider, &region);
         if region_facts.is_none() && !unlisted {
             let flag = super::super::find(provider)?.flag(REGION).unwrap_or_default();
-            return Err(not_listed(&flag, &region, &catalog::regions(provider)));
+            return Err(not_listed(
+                &flag,
+                &region,
+                &catalog::regions(provider),
+                &format!("--cloud-provider {provider} --list-regions"),
+            ));
         }
         let wanted = arch_of_database(spec)?;
         let instance_type = match &spec.instance_type {
@@ -59,7 +64,12 @@ impl Target {
         };
         let listed = catalog::instance_type(provider, &instance_type);
         if listed.is_none() && !unlisted {
-            return Err(not_listed("--instance-type", &instance_type, &catalog::instance_types(provider)));
+            return Err(not_listed(
+                "--instance-type",
+                &instance_type,
+                &catalog::instance_types(provider),
+                &format!("--cloud-provider {provider} --list-types"),
+            ));
         }
         let arch = listed.map(|t| t.arch.as_str()).or(wanted).unwrap_or("x86_64");
         if wanted.is_some_and(|wanted| wanted != arch) {
@@ -156,8 +166,16 @@ fn default_type(provider: &str, region: &str, arch: &str) -> Result<String> {
     })
 }
 
-fn not_listed(flag: &str, value: &str, listed: &[String]) -> Error {
-    InvalidValue::none_of(flag, value, listed).also("; --allow-unlisted accepts others").into()
+/// More names than these are a list of their own.
+const NAMED: usize = 12;
+
+fn not_listed(flag: &str, value: &str, listed: &[String], lister: &str) -> Error {
+    let error = InvalidValue::none_of(flag, value, listed);
+    if listed.len() <= NAMED {
+        return error.also("; --allow-unlisted accepts others").into();
+    }
+    let shown_by = format!("is none of those that exasol init {lister} shows; --allow-unlisted accepts others");
+    InvalidValue { problem: shown_by, ..error }.into()
 }
 
 /// # Errors
@@ -188,5 +206,31 @@ pub(in crate::providers) fn owner_within(spec: &Spec, characters: usize) -> Resu
             format!("is too long: at most {characters} characters, because it becomes a tag"),
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_not_repeated_in_an_error() {
+        let long: Vec<_> = (1..=70).map(|n| format!("m5.{n}xlarge")).collect();
+        let told = not_listed("--instance-type", "m5.12xlrge", &long, "--cloud-provider x --list-types").to_string();
+        assert_eq!(
+            told,
+            "--instance-type: 'm5.12xlrge' is none of those that exasol init --cloud-provider x --list-types shows; \
+             --allow-unlisted accepts others. Did you mean m5.12xlarge?"
+        );
+        let short = not_listed("--region", "nowhere", &long[..2], "--list-regions").to_string();
+        assert!(short.contains("must be one of m5.1xlarge, m5.2xlarge"), "{short}");
+    }
+
+    #[test]
+    fn what_is_paid_for_and_where_is_named() {
+        let provider = super::super::super::ALL.iter().find(|provider| provider.is_cloud()).unwrap();
+        let spec = super::super::testing::spec(provider, serde_json::json!({}));
+        let told = super::super::type_and_place(&spec, &Options::new()).unwrap();
+        assert!(told.starts_with("machine type ") && told.contains(" in "), "{told}");
     }
 }
