@@ -8,6 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Error, Result};
 use crate::ops::named;
+use crate::providers;
 use crate::ui::{ColorChoice, Flags, Format};
 
 /// The global options, resolved.
@@ -102,6 +103,24 @@ fn deployment_word(matches: &ArgMatches) -> Result<Option<PathBuf>> {
     }
 }
 
+/// A new deployment is not called like what was probably meant. A directory that is there was meant, and so is one
+/// beside `--cloud-provider`.
+fn refuse_misplaced_word(command: &str, matches: &ArgMatches) -> Result<()> {
+    let Some(dir) = matches.try_get_one::<PathBuf>(DEPLOYMENT).ok().flatten() else { return Ok(()) };
+    let Some(word) = dir.to_str().filter(|_| ["init", "up"].contains(&command) && !dir.exists()) else { return Ok(()) };
+    let changes = matches.try_get_one::<bool>("update").ok().flatten().copied().unwrap_or(false);
+    let is_provider = providers::names().contains(&word) && !changes && !matches.contains_id("cloud-provider");
+    let meant = match word {
+        "help" => format!("exasol {command} --help"),
+        _ if is_provider => format!("exasol {command} --cloud-provider {word}"),
+        _ => return Ok(()),
+    };
+    Err(Error::Usage {
+        message: format!("'{word}' would be the deployment's directory"),
+        hint: Some(format!("did you mean {meant}?\nfor a directory of this name: exasol {command} ./{word}")),
+    })
+}
+
 impl Globals {
     /// With the directory of the deployment that is there, if its name was typed.
     pub(super) fn there(&self) -> Result<Self> {
@@ -110,10 +129,11 @@ impl Globals {
 
     pub(super) fn read(matches: &ArgMatches) -> Result<Self> {
         // clap copies global values down: the innermost matches know what was given after the command.
-        let mut inner = matches;
-        while let Some((_, next)) = inner.subcommand() {
-            inner = next;
+        let (mut inner, mut command) = (matches, "");
+        while let Some((name, next)) = inner.subcommand() {
+            (inner, command) = (next, name);
         }
+        refuse_misplaced_word(command, inner)?;
         let text = |name: &str| inner.get_one::<String>(name).cloned();
         let json = inner.get_flag("json") || text("output").as_deref() == Some("json");
         let dir = match deployment_word(inner)? {

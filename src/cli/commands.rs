@@ -8,6 +8,7 @@ use super::{
     open, report, run, sql, ssh, start, status, stop, support, tunnel, up, version, versions,
 };
 use crate::error::{Error, Result};
+use crate::ops::named;
 use crate::ui::Ui;
 
 /// Runs a command; the number is the exit status.
@@ -84,7 +85,7 @@ pub(super) fn dispatch(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Resu
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));
     match COMMANDS.iter().find(|(command, _)| command().get_name() == name) {
         Some((_, Usual(run))) => run(globals, matches, ui),
-        Some((_, There(run))) => run(&globals.there()?, matches, ui),
+        Some((_, There(run))) => run(&globals.there()?, matches, ui).map_err(named::with_known),
         Some((_, OfTree(run))) => run(tree(), matches, ui),
         None => Err(Error::other(format!("no command has the name '{name}'"))),
     }

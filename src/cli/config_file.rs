@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::model::closest;
 
-/// A configuration file whose keys have all been recognized.
+/// A configuration file. Keys that no option has are told together with values that are wrong.
 pub(super) struct ConfigFile {
     path: PathBuf,
     table: toml::Table,
     /// By provider.
     own: BTreeMap<&'static str, toml::Table>,
+    /// What is wrong about the keys.
+    errors: Vec<Error>,
 }
 
 /// The table that a provider may have, and the keys in it.
@@ -28,7 +30,7 @@ impl ConfigFile {
         Self::parse(path.to_owned(), &text, keys, sections)
     }
 
-    /// `cluster-size` and `cluster_size` are the same key; a key that no option has is an error.
+    /// `cluster-size` and `cluster_size` are the same key; a key that no option has is one of [`ConfigFile::wrong`].
     pub(super) fn parse(
         path: PathBuf,
         text: &str,
@@ -37,21 +39,33 @@ impl ConfigFile {
     ) -> Result<Self> {
         let parsed: toml::Table =
             text.parse().map_err(|e| usage(format!("--config: {} is not valid TOML: {e}", path.display())))?;
-        let (mut common, mut own) = (toml::Table::new(), BTreeMap::new());
+        let (mut common, mut own, mut errors) = (toml::Table::new(), BTreeMap::new(), Vec::new());
         for (key, value) in parsed {
             let section = sections.iter().find(|section| section.provider == key);
             match (section, value) {
                 (Some(section), toml::Value::Table(table)) => {
                     let place = format!("[{key}] of {}", path.display());
-                    own.insert(section.provider, recognized(table, &section.keys, &place)?);
+                    let prefix = Some(section.provider);
+                    own.insert(section.provider, recognized(table, &section.keys, &place, prefix, &mut errors));
                 }
                 (_, value) => {
                     common.insert(key, value);
                 }
             }
         }
-        let table = recognized(common, &keys.collect::<Vec<_>>(), &path.display().to_string())?;
-        Ok(Self { path, table, own })
+        let keys: Vec<_> = keys.collect();
+        let table = recognized(common, &keys, &path.display().to_string(), None, &mut errors);
+        Ok(Self { path, table, own, errors })
+    }
+
+    /// What is wrong about its keys; once.
+    pub(super) fn wrong(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// The same file, for readers who have nothing else to complain of.
+    pub(super) fn sound(mut self) -> Result<Self> {
+        Error::several(self.wrong()).map_or(Ok(self), Err)
     }
 
     /// With what the file has for that provider only, which goes before what it has for all.
@@ -75,10 +89,15 @@ impl ConfigFile {
     }
 }
 
-/// The table with its keys as flags are written.
-fn recognized(table: toml::Table, known: &[String], place: &str) -> Result<toml::Table> {
+/// The table with its keys as flags are written. `prefix`: what a provider's own options begin with.
+fn recognized(
+    table: toml::Table,
+    known: &[String],
+    place: &str,
+    prefix: Option<&str>,
+    errors: &mut Vec<Error>,
+) -> toml::Table {
     let mut found = toml::Table::new();
-    let mut errors = Vec::new();
     for (key, value) in table {
         let name = key.replace('_', "-");
         if !known.contains(&name) {
@@ -86,13 +105,16 @@ fn recognized(table: toml::Table, known: &[String], place: &str) -> Result<toml:
                 flag: format!("key in {place}"),
                 value: key,
                 problem: "is no option of exasol init".into(),
-                suggestion: closest(&name, known.iter().map(String::as_str)),
+                suggestion: prefix
+                    .map(|prefix| format!("{prefix}-{name}"))
+                    .filter(|whole| known.contains(whole))
+                    .or_else(|| closest(&name, known.iter().map(String::as_str))),
             });
         } else if found.insert(name.clone(), value).is_some() {
             errors.push(usage(format!("--config: {name} is given twice in {place}")));
         }
     }
-    Error::several(errors).map_or(Ok(found), Err)
+    found
 }
 
 fn usage(message: String) -> Error {
@@ -111,6 +133,7 @@ mod tests {
             ["cluster-size", "owner"].map(str::to_owned).into_iter(),
             &[],
         )
+        .and_then(ConfigFile::sound)
         .err()
         .unwrap();
         assert!(error.to_string().contains("Did you mean cluster-size?"), "{error}");
@@ -132,7 +155,7 @@ mod tests {
     fn with_sections(text: &str) -> Result<ConfigFile> {
         let section = |provider, key: &str| Section { provider, keys: vec!["owner".to_owned(), key.to_owned()] };
         let sections = [section("libvirt", "libvirt-memory"), section("hetzner", "hetzner-location")];
-        ConfigFile::parse("c.toml".into(), text, ["owner"].map(str::to_owned).into_iter(), &sections)
+        ConfigFile::parse("c.toml".into(), text, ["owner"].map(str::to_owned).into_iter(), &sections)?.sound()
     }
 
     #[test]
@@ -153,6 +176,17 @@ mod tests {
         assert!(error.contains("[hetzner] of c.toml") && error.contains("hetzner-location?"), "{error}");
         let foreign = with_sections("[libvirt]\nhetzner-location = 'fsn1'\n").err().unwrap().to_string();
         assert!(foreign.contains("[libvirt] of c.toml"), "{foreign}");
+    }
+
+    #[test]
+    fn all_keys_that_are_wrong_are_told_and_a_providers_prefix_may_be_missing() {
+        let error = with_sections("[libvirt]\nmemory = 3\n[hetzner]\nlocation = 'hel1'\n").err().unwrap();
+        let Error::Several(errors) = error else { panic!("{error}") };
+        let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert!(told[0].contains("'location'") || told[1].contains("'location'"), "{told:?}");
+        for meant in ["hetzner-location?", "libvirt-memory?"] {
+            assert!(told.iter().any(|text| text.ends_with(meant)), "{meant}: {told:?}");
+        }
     }
 
     #[test]

@@ -61,6 +61,11 @@ pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
             ui.result(&report)?;
         }
         let question = format!("Run {}?", if report.fix.len() == 1 { "this command" } else { "these commands" });
+        // Nobody agrees to commands that were not shown.
+        let question = match ui.settings().format {
+            Format::Text => question,
+            Format::Json => format!("  {}\n{question}", report.fix.join("\n  ")),
+        };
         if yes || ui.confirm(&question) == Some(true) {
             for command in &report.fix {
                 ui.note(&format!("$ {command}"));

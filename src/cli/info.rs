@@ -20,6 +20,7 @@ pub(super) fn command() -> Command {
             .long("for")
             .value_name("CLIENT")
             .value_parser(info::CLIENTS)
+            .ignore_case(true)
             .help("Print exactly what this client needs, and nothing else"),
     )
     .arg(flag("show-password", "Show the passwords too"))
@@ -28,7 +29,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let (dir, show_password) = (&globals.deployment_dir, is_set(matches, "show-password"));
     match matches.get_one::<String>("for") {
-        Some(client) => ui.result(&info::client(dir, client, show_password)?)?,
+        Some(client) => ui.result(&info::client(dir, &client.to_lowercase(), show_password)?)?,
         None => ui.result(&info::run(dir, show_password)?)?,
     }
     Ok(0)

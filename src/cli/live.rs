@@ -14,7 +14,7 @@ use crate::providers;
 
 /// The tree with values for every option that has some, as far as this line tells which deployment is meant.
 pub(super) fn with_values(tree: Command, line: &[OsString]) -> Command {
-    let line = Line::read(line);
+    let line = Line::read(&tree, line);
     below(tree, &line)
 }
 
@@ -30,13 +30,43 @@ struct Line {
 }
 
 impl Line {
-    fn read(words: &[OsString]) -> Self {
+    fn read(tree: &Command, words: &[OsString]) -> Self {
         let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let mut line = Self { dir: PathBuf::from("."), words };
-        let typed = line.value(&["-d", "--deployment-dir"]).and_then(|word| named::find(Path::new(&word)).ok());
+        let typed = line.value(&["-d", "--deployment-dir"]).or_else(|| line.directory_word(tree));
+        let typed = typed.and_then(|word| named::find(Path::new(&word)).ok());
         let set = || std::env::var_os("EXASOL_DEPLOYMENT_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         line.dir = typed.or_else(set).unwrap_or(line.dir);
         line
+    }
+
+    /// The deployment as a word of its own: `exasol logs demo --step`.
+    fn directory_word(&self, tree: &Command) -> Option<String> {
+        let globals = || tree.get_arguments().filter(|arg| arg.is_global_set());
+        let mut command = tree;
+        let mut words = self.words.iter().skip(1);
+        while let Some(word) = words.next() {
+            if let Some(below) = command.find_subcommand(word) {
+                command = below;
+            } else if word.starts_with('-') {
+                let named = |arg: &&Arg| {
+                    let long = word.strip_prefix("--").is_some_and(|long| arg.get_long() == Some(long));
+                    long || arg.get_short().is_some_and(|short| *word == format!("-{short}"))
+                };
+                // Its value is no directory's name.
+                if command
+                    .get_arguments()
+                    .chain(globals())
+                    .find(named)
+                    .is_some_and(|arg| arg.get_action().takes_values())
+                {
+                    words.next();
+                }
+            } else {
+                return command.get_arguments().any(|arg| arg.get_id() == "deployment").then(|| word.clone());
+            }
+        }
+        None
     }
 
     /// The value of an option by one of its names.
@@ -113,4 +143,23 @@ fn deployments(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 fn versions() -> Vec<String> {
     catalog::versions().iter().flat_map(|version| version.aliases.iter().chain([&version.name]).cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_may_be_a_word_of_its_own() {
+        let tree = crate::cli::commands::tree();
+        let word = |line: &str| {
+            let words = line.split(' ').map(str::to_owned).collect();
+            Line { dir: ".".into(), words }.directory_word(&tree)
+        };
+        assert_eq!(word("exasol logs hz2 --step ").as_deref(), Some("hz2"));
+        assert_eq!(word("exasol logs --node n11 -v hz2 --step ").as_deref(), Some("hz2"));
+        assert_eq!(word("exasol certificate show hz2").as_deref(), Some("hz2"));
+        assert_eq!(word("exasol logs --step "), None);
+        assert_eq!(word("exasol ssh n11 "), None);
+    }
 }

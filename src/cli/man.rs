@@ -9,9 +9,15 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use super::flags::simple;
+use super::help;
 use crate::error::{Error, Result};
 use crate::model::{ScriptReport, WrittenReport};
 use crate::ui::Ui;
+
+/// The main page, and what the others begin with.
+const MAIN: &str = "exasol";
+/// Columns of lists; a page is indented by seven.
+const WIDTH: usize = 72;
 
 pub(super) fn command() -> Command {
     simple(
@@ -91,7 +97,7 @@ fn compact(arg: Arg, global: bool) -> Arg {
 fn sections(own: &Man, global: &Man, command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     own.render_title(page)?;
     own.render_name_section(page)?;
-    own.render_synopsis_section(page)?;
+    synopsis(command, page)?;
     own.render_description_section(page)?;
     own.render_options_section(page)?;
     if command.has_subcommands() {
@@ -112,7 +118,44 @@ fn sections(own: &Man, global: &Man, command: &Command, page: &mut Vec<u8>) -> s
         }
     }
     roff.to_writer(page)?;
-    global.render_options_section(page)
+    global.render_options_section(page)?;
+    more(command, page)
+}
+
+/// One line: the options are told below, each with what it does.
+fn synopsis(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let usage = command.clone().render_usage().to_string();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).control("nf", []);
+    for line in usage.trim_start_matches("Usage:").lines().map(str::trim).filter(|line| !line.is_empty()) {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    roff.to_writer(page)
+}
+
+/// What all commands share is told on the main page, from the topics of `exasol help`.
+fn more(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut roff = Roff::new();
+    let is_main = command.get_name() == MAIN;
+    for (title, topic) in [("ENVIRONMENT", "env"), ("FILES", "files"), ("EXIT STATUS", "exit-codes")] {
+        if is_main {
+            roff.control("SH", [title]).control("nf", []);
+            help::body(command, topic, WIDTH).lines().for_each(|line| {
+                roff.text([roman(line)]);
+            });
+            roff.control("fi", []);
+        }
+    }
+    let pages: Vec<_> = match is_main {
+        true => {
+            let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+            shown.map(|command| format!("{MAIN}-{}(1)", command.get_name())).collect()
+        }
+        false => vec![format!("{MAIN}(1), which has the environment, the files and the exit status of all commands")],
+    };
+    roff.control("SH", ["SEE ALSO"]).text([roman(pages.join(", "))]);
+    roff.to_writer(page)
 }
 
 fn add_page(command: &Command, pages: &mut Vec<(String, String)>) -> Result<()> {
@@ -122,4 +165,25 @@ fn add_page(command: &Command, pages: &mut Vec<(String, String)>) -> Result<()> 
     let text = String::from_utf8(page).map_err(|_| Error::other("the page is not UTF-8"))?;
     pages.push((own.get_filename(), text));
     command.get_subcommands().try_for_each(|sub| add_page(sub, pages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_a_short_synopsis_and_says_where_the_rest_is() {
+        let pages = pages(crate::cli::commands::tree()).unwrap();
+        let page = |name: &str| pages.iter().find(|(file, _)| file == name).unwrap().1.clone();
+        let (main, init) = (page("exasol.1"), page("exasol-init.1"));
+        for section in [".SH ENVIRONMENT", ".SH FILES", ".SH \"EXIT STATUS\"", ".SH \"SEE ALSO\""] {
+            assert!(main.contains(section), "{section}: {main}");
+        }
+        assert!(main.contains("exasol\\-init(1)") || main.contains("exasol-init(1)"), "{main}");
+        let (_, synopsis) = init.split_once(".SH SYNOPSIS").unwrap();
+        let (synopsis, _) = synopsis.split_once(".SH").unwrap();
+        assert!(synopsis.contains("\nexasol init [OPTIONS] [DIR]\n") && !synopsis.contains("cluster"), "{synopsis}");
+        assert!(synopsis.contains("[OPTIONS]"), "{synopsis}");
+        assert!(init.contains("SEE ALSO"), "{init}");
+    }
 }

@@ -111,6 +111,10 @@ fn usage_error(error: &clap::Error, asked: help::Asked, words: &[String]) -> Exi
     let code = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !wants_json(words) => ExitCode::from(2),
+        // Options alone: `exasol -v`.
+        ErrorKind::MissingSubcommand if !wants_json(words) => {
+            return first_screen(asked);
+        }
         _ => {
             return refused(&mistakes::refusal(error, &commands::tree(), words), words);
         }
@@ -118,6 +122,16 @@ fn usage_error(error: &clap::Error, asked: help::Asked, words: &[String]) -> Exi
     // A reader that closes the pipe has read enough. That is not an error.
     let _ = error.print();
     code
+}
+
+/// What there is to type, for somebody who has typed no command: exit 2.
+fn first_screen(asked: help::Asked) -> ExitCode {
+    // A variable that is set counts as typed, and clap would miss a command.
+    let tree = help::laid_out(commands::tree(), asked, help::width()).mut_args(|arg| arg.env(None));
+    if let Err(shown) = tree.try_get_matches_from(["exasol"]) {
+        let _ = shown.print();
+    }
+    ExitCode::from(2)
 }
 
 /// The words are wrong: nothing was begun, and what they say about the output's format need not have been parsed.

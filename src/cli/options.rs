@@ -232,6 +232,36 @@ impl Sources<'_> {
         default.map(|text| parse(def, def.flag, &[text])).transpose()
     }
 
+    /// Where its value came from, as errors name it.
+    pub(super) fn place(&self, def: &OptionDef) -> String {
+        let flag = || format!("--{}", def.flag);
+        if self.is_typed(def) {
+            return flag();
+        }
+        let variable = def.variables().find(|name| matches!((self.env)(name), Ok(Some(_))));
+        variable.or_else(|| Some(self.file?.get(def.flag)?.1)).unwrap_or_else(flag)
+    }
+
+    /// Whether an error blames a flag whose value came from somewhere else. What a version is, is found out later.
+    pub(super) fn is_from_elsewhere(&self, error: &Error) -> bool {
+        let Error::InvalidValue { flag, .. } = error else { return false };
+        let def = flag.strip_prefix("--").and_then(find).filter(|def| def.flag != "db-version");
+        def.is_some_and(|def| self.is_given(def) && self.place(def) != *flag)
+    }
+
+    /// An error that blames an option's flag, which may not be where the value came from.
+    pub(super) fn blamed(&self, error: Error) -> Error {
+        match error {
+            Error::InvalidValue { flag, value, problem, suggestion } => {
+                let def = flag.strip_prefix("--").and_then(find);
+                let flag = def.map_or(flag, |def| self.place(def));
+                Error::InvalidValue { flag, value, problem, suggestion }
+            }
+            Error::Several(errors) => Error::Several(errors.into_iter().map(|error| self.blamed(error)).collect()),
+            other => other,
+        }
+    }
+
     /// Whether it was given on the command line. A command such as `cache` does not have every flag.
     fn is_typed(&self, def: &OptionDef) -> bool {
         let known = self.matches.try_contains_id(def.flag).unwrap_or(false);
@@ -259,7 +289,7 @@ impl Sources<'_> {
     /// Options that the provider does not have: they would be ignored.
     pub(super) fn foreign(&self, provider: &Provider) -> Vec<Error> {
         let strange = all().filter(|(def, owner)| !owner.has(provider) && self.is_asked_for(def));
-        let mut errors: Vec<_> = strange.map(|(def, owner)| foreign(def, owner, provider)).collect();
+        let mut errors: Vec<_> = strange.map(|(def, owner)| foreign(&self.place(def), owner, provider)).collect();
         let root_size = COMMON.iter().find(|def| def.flag == ROOT_VOLUME_SIZE);
         if provider.has_fixed_root_disk() && root_size.is_some_and(|d| self.is_asked_for(d)) {
             errors.push(Error::Usage {
@@ -274,13 +304,13 @@ impl Sources<'_> {
     }
 }
 
-fn foreign(def: &OptionDef, owner: Owner, provider: &Provider) -> Error {
+fn foreign(place: &str, owner: Owner, provider: &Provider) -> Error {
     let owner = match owner {
         Owner::One(owner) => owner.name,
         Owner::Clouds | Owner::All => "the clouds",
     };
     Error::Usage {
-        message: format!("--{} belongs to {owner}, not to {}", def.flag, provider.name),
+        message: format!("{place} belongs to {owner}, not to {}", provider.name),
         hint: Some("leave it out, or choose the other provider with --cloud-provider".into()),
     }
 }
@@ -328,7 +358,7 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
         OptionKind::Integer { min, max } => {
             let range = min..=max;
             let number = number(def, text).filter(|n| range.contains(n));
-            number.map(Value::from).ok_or_else(|| invalid(label, text, problem(def), meant(text, &range)))
+            number.map(Value::from).ok_or_else(|| invalid(label, text, problem(def), meant(def, text, &range)))
         }
         OptionKind::Choice(choices) if !choices.contains(&text) => {
             Err(invalid(label, text, problem(def), closest(text, choices.iter().copied())))
@@ -366,11 +396,20 @@ fn split_number(text: &str) -> (&str, String) {
     (&text[..end], text[end..].trim_start().to_lowercase())
 }
 
-/// The number in front of something that looks like a unit.
-fn meant(text: &str, range: &RangeInclusive<u64>) -> Option<String> {
+/// The number in front of something that looks like a unit; a unit of other sizes is converted, if that is a whole
+/// number.
+fn meant(def: &OptionDef, text: &str, range: &RangeInclusive<u64>) -> Option<String> {
     let (digits, unit) = split_number(text);
     let is_unit = !unit.is_empty() && unit.chars().all(char::is_alphabetic);
-    digits.parse().ok().filter(|number| is_unit && range.contains(number)).map(|number: u64| number.to_string())
+    let number: u64 = digits.parse().ok().filter(|_| is_unit)?;
+    let number = match unit.trim_end_matches("ib").trim_end_matches('b') {
+        _ if def.value_name != GIGABYTES => number,
+        "t" => number.checked_mul(1024)?,
+        "m" if number.is_multiple_of(1024) => number / 1024,
+        "" | "k" | "m" | "p" | "e" => return None,
+        _ => number,
+    };
+    range.contains(&number).then(|| number.to_string())
 }
 
 fn problem(def: &OptionDef) -> String {
@@ -437,6 +476,12 @@ mod tests {
         let refused = |def: &OptionDef, typed: &str| parse(def, "x", &[typed.to_owned()]).unwrap_err().to_string();
         assert_eq!(refused(disk, "16XB"), "x: '16XB' must be a whole number of GB, 1 to 65536. Did you mean 16?");
         assert_eq!(refused(disk, "99999TB"), "x: '99999TB' must be a whole number of GB, 1 to 65536");
+        for (typed, meant) in
+            [("1TB", Some(1024)), ("2TiB", Some(2048)), ("4096MB", Some(4)), ("512MB", None), ("9kB", None)]
+        {
+            let end = meant.map(|meant| format!(". Did you mean {meant}?")).unwrap_or_default();
+            assert_eq!(refused(disk, typed), format!("x: '{typed}' must be a whole number of GB, 1 to 65536{end}"));
+        }
         assert_eq!(refused(size(), "3GB"), "x: '3GB' must be a whole number, 1 to 64. Did you mean 3?");
     }
 

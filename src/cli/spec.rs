@@ -30,12 +30,13 @@ pub(super) struct Wanted<S> {
 
 /// The spec as `init` and `doctor` get it.
 pub(super) fn wanted(matches: &ArgMatches) -> Result<Wanted<Spec>> {
-    let file = config_file(matches)?;
+    let mut file = any_config_file(matches)?;
     let provider = provider(matches, file.as_ref())?;
+    let strange = file.as_mut().map(ConfigFile::wrong).unwrap_or_default();
     let file = file.map(|file| file.of(provider.name));
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
-    let spec = checked(&sources, provider)?;
+    let spec = checked(&sources, provider, strange, true)?;
     let release = release(&sources, &|_| true)?;
     let credentials = credentials::read(matches, file.as_ref(), provider, &mut warnings)?;
     let me = asks_for_me(&sources)?;
@@ -116,6 +117,11 @@ pub(super) fn provider_of(matches: &ArgMatches) -> Result<&'static Provider> {
 }
 
 fn config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
+    any_config_file(matches)?.map(ConfigFile::sound).transpose()
+}
+
+/// The file, also if some of its keys are wrong.
+fn any_config_file(matches: &ArgMatches) -> Result<Option<ConfigFile>> {
     let path = matches.try_get_one::<PathBuf>("config").ok().flatten();
     let names = options::keys().map(str::to_owned).chain(passwords::keys()).chain(credentials::keys());
     let Some(path) = path else { return Ok(None) };
@@ -132,17 +138,18 @@ fn env(name: &str) -> Result<Option<String>> {
     Ok(environment::text(name)?.filter(|v| !v.is_empty()))
 }
 
-/// The spec, or everything that is wrong about what was asked for.
-fn checked(sources: &Sources, provider: &Provider) -> Result<Spec> {
+/// The spec, or everything that is wrong about what was asked for. `errors`: what is known to be wrong already. `whole`: it is no change
+/// of another spec, which might make it right.
+fn checked(sources: &Sources, provider: &Provider, mut errors: Vec<Error>, whole: bool) -> Result<Spec> {
     let (spec, wrong) = spec(sources, provider);
-    let mut errors = sources.foreign(provider);
+    errors.extend(sources.foreign(provider));
     errors.extend(wrong);
-    // What only the provider knows to be wrong is told along; alone it is told by whoever asks for the spec.
-    if !errors.is_empty()
-        && let Err(error) = (provider.validate)(&spec)
-    {
-        errors.push(error);
-    }
+    // What only the provider knows to be wrong is told along; alone it is told by whoever asks for the spec, who does
+    // not know that a value came from elsewhere than the command line.
+    let of_provider = (provider.validate)(&spec).err();
+    let alone = errors.is_empty();
+    errors.extend(of_provider.filter(|error| !alone || (whole && sources.is_from_elsewhere(error))));
+    let errors = errors.into_iter().map(|error| sources.blamed(error)).collect();
     Error::several(errors).map_or(Ok(spec), Err)
 }
 
@@ -220,7 +227,7 @@ fn cidr(text: &str) -> Result<ipnet::IpNet> {
 
 /// What somebody asked to change in a deployment on that provider: `init --update`.
 pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wanted<Vec<SpecChange>>> {
-    let file = config_file(matches)?;
+    let mut file = any_config_file(matches)?;
     if let Some(named) = matches.try_get_one::<String>("cloud-provider").ok().flatten().filter(|n| **n != provider.name)
     {
         return Err(Error::Usage {
@@ -228,10 +235,11 @@ pub(super) fn changes(matches: &ArgMatches, provider: &Provider) -> Result<Wante
             hint: Some("make another deployment with exasol init -d NEW_DIR".into()),
         });
     }
+    let strange = file.as_mut().map(ConfigFile::wrong).unwrap_or_default();
     let file = file.map(|file| file.of(provider.name));
     let mut warnings = Vec::new();
     let sources = Sources { matches, env: &env, file: file.as_ref() };
-    let mut asked = checked(&sources, provider)?;
+    let mut asked = checked(&sources, provider, strange, false)?;
     let given = |flag: &str| options::COMMON.iter().any(|def| def.flag == flag && sources.is_given(def));
     let mut changes: Vec<SpecChange> = [
         ("cluster-size", SpecChange::ClusterSize(asked.cluster_size)),

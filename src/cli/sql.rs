@@ -9,7 +9,8 @@ use super::args::Globals;
 use super::flags::simple;
 use super::runtime::{with_own_signals, with_runtime};
 use crate::error::{Error, Result};
-use crate::model::{SqlFormat, SqlReport};
+use crate::model::{SqlFormat, SqlReport, quote};
+use crate::ops::named;
 use crate::ops::sql::{self, Shell, SqlRequest, Told};
 use crate::ui::{Format, Ui};
 
@@ -61,6 +62,13 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+    // No statement is one word that a deployment is called.
+    if let Some(name) = text("statement").filter(|word| !word.contains([' ', ';']) && named::is_known(word)) {
+        return Err(Error::Usage {
+            message: format!("'{name}' is a deployment's name, and no statement"),
+            hint: Some(format!("did you mean exasol sql -d {}?", quote(name))),
+        });
+    }
     let request = SqlRequest {
         dir: globals.deployment_dir.clone(),
         node: text("node").map(str::to_owned),

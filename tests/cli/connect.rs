@@ -103,6 +103,10 @@ fn ssh_gets_our_configuration_the_node_and_the_command() {
     let dashed = world.exasol("ssh n11 ls -l --json").run().code(0).says("-l");
     assert!(dashed.stdout.contains("--json"), "{}", dashed.stdout);
     world.exasol("ssh n13").run().code(2).says("'n13'").says("n11-cos");
+    world.init("").env("EXASOL_DEPLOYMENT_DIR", world.path("trial")).run().code(0);
+    world.exasol("ssh trial").run().code(2).says("Did you mean -d trial?");
+    let jdbc = world.exasol("info --for JDBC").run().code(0).stdout;
+    assert_eq!(jdbc, world.exasol("info --for jdbc").run().code(0).stdout);
 }
 
 #[test]

@@ -58,6 +58,11 @@ fn fix_asks_and_without_anybody_to_answer_it_runs_nothing() {
     let world = with_virsh("exit 0");
     world.exasol(&doctor(&world, "--fix")).run().code(2).says("nobody is here to answer").says("--yes");
     world.exasol(&doctor(&world, "--yes")).run().code(2).says("--fix");
+    let mut terminal = world.exasol(&doctor(&world, "--fix --json")).on_a_terminal();
+    terminal.exp_string("  virsh -c test:///default pool-autostart default-pool").unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    terminal.send_line("n").unwrap();
+    terminal.exp_eof().unwrap();
     assert_eq!(calls(&world), "");
 }
 

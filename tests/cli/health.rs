@@ -116,7 +116,7 @@ fn waiting_ends_with_its_time() {
     let world = ready();
     let json = world.exasol("health --wait-for ssh --timeout 1s --json").run().code(1).json();
     assert_eq!(json["status"], "problems");
-    world.exasol("health --wait-for nonsense").run().code(2).says("possible values").says("healthy");
+    world.exasol("health --wait-for nonsense").run().code(2).says("must be one of healthy, vm");
     world.exasol("health --timeout 5s").run().code(2).says("--wait-for");
     world.remove("ssh");
     let json = world.exasol("health --json").run().code(4).json();

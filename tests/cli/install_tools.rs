@@ -251,6 +251,7 @@ fn on_a_terminal_init_offers_them_and_a_no_changes_nothing() {
     for (typed, made) in [("n", false), ("y", true)] {
         let init = world.init("").env("EXASOL_TOOLS_CATALOG", world.path("tools.toml"));
         let mut terminal = init.on_a_terminal();
+        terminal.exp_string("Terraform (or OpenTofu) and Ansible are missing or too old here.").unwrap();
         terminal.exp_string("ansible-core 2.19.14 with what it needs (2 packages), about 9 MB from PyPI").unwrap();
         terminal.exp_string("[y/N]").unwrap();
         terminal.send_line(typed).unwrap();

@@ -97,3 +97,15 @@ fn a_wrong_name_is_refused_before_anything_is_made() {
     world.init("--config c.toml").run().code(0);
     assert_eq!(world.state()["name"], "from-file");
 }
+
+#[test]
+fn outside_a_deployment_the_known_ones_are_named() {
+    let world = World::complete();
+    another(&world, "x/trial", "");
+    another(&world, "y/prod", "");
+    for words in ["status", "info", "logs", "deploy"] {
+        let told = world.exasol(words).run().code(3);
+        told.says("you have: ").says("trial").says("prod");
+    }
+    world.exasol("connect trial").run().code(2).says("did you mean exasol sql -d trial?");
+}

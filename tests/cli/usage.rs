@@ -295,3 +295,47 @@ fn long_help_is_paged_where_people_read_it() {
     assert!(!short.exp_eof().unwrap().contains("a pager has it"));
     world.exasol("init --help").env("PAGER", "pages").env("TERM", "xterm").run().code(0).never_says("a pager has it");
 }
+
+#[test]
+fn a_directory_is_not_called_like_a_provider_by_mistake() {
+    let world = World::complete();
+    for (words, meant) in [
+        ("init hetzner", "exasol init --cloud-provider hetzner"),
+        ("init help", "exasol init --help"),
+        ("up aws", "exasol up --cloud-provider aws"),
+    ] {
+        world.exasol(words).run().code(2).says(&format!("did you mean {meant}?")).says(" ./");
+    }
+    assert!(!world.path("hetzner").exists() && !world.path("help").exists());
+    world.exasol("doctor hetzner").run().code(2).says("--cloud-provider hetzner");
+    world.init("./libvirt").run().code(0);
+    assert!(world.path("libvirt/deployment.json").exists());
+}
+
+#[test]
+fn errors_blame_the_place_that_a_value_came_from() {
+    let world = World::complete();
+    std::fs::write(world.path("c.toml"), "allowed-cidr = 'zzz'\n").unwrap();
+    world.init("--config c.toml").run().code(2).says("allowed-cidr in c.toml: 'zzz'").never_says("--allowed-cidr:");
+    let by_variable = world.init("").env("EXASOL_ALLOWED_CIDR", "zzz").run().code(2);
+    by_variable.says("EXASOL_ALLOWED_CIDR: 'zzz'").never_says("--allowed-cidr:");
+    std::fs::write(world.path("h.toml"), "cloud-provider = 'hetzner'\nhetzner-location = 'moon'\n").unwrap();
+    world.exasol("init --config h.toml").run().code(2).says("hetzner-location in h.toml: 'moon'");
+}
+
+#[test]
+fn wrong_keys_and_wrong_values_of_a_file_are_told_at_once() {
+    let world = World::complete();
+    std::fs::write(world.path("c.toml"), "cluster-size = 99\nowne = 'x'\n[hetzner]\nlocation = 'hel1'\n").unwrap();
+    let told = world.init("--config c.toml").run().code(2);
+    told.says("'99'").says("Did you mean owner?").says("Did you mean hetzner-location?");
+}
+
+#[test]
+fn options_without_a_command_show_what_commands_there_are() {
+    let world = World::new();
+    for words in ["", "-v", "-d x"] {
+        world.exasol(words).run().code(2).says("Start here:").never_says("error:");
+    }
+    world.exasol("-v --json").run().code(2).says("\"usage\"");
+}

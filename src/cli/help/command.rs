@@ -7,7 +7,8 @@ use super::topics::TOPICS;
 use super::{laid_out, show, width};
 use crate::cli::flags::simple;
 use crate::error::{Error, Result};
-use crate::model::closest;
+use crate::model::{InvalidValue, closest};
+use crate::providers;
 use crate::ui::Ui;
 
 pub(in crate::cli) fn command() -> Command {
@@ -43,7 +44,9 @@ fn about(tree: Command, words: &[&str], width: usize) -> Result<String> {
     // `exasol help init NAME`: with the options of that provider.
     let (words, groups) = match words {
         [command, provider] if tree.find_subcommand(command).is_some_and(|command| !command.has_subcommands()) => {
-            (&words[..1], Groups::named(provider).unwrap_or_default())
+            let groups = Groups::named(provider)
+                .ok_or_else(|| Error::from(InvalidValue::none_of("PROVIDER", provider, &providers::names())));
+            (&words[..1], groups?)
         }
         words => (words, Groups::default()),
     };
@@ -56,6 +59,11 @@ fn about(tree: Command, words: &[&str], width: usize) -> Result<String> {
         command = command.find_subcommand_mut(word).ok_or_else(|| Error::other(format!("{word} is lost")))?;
     }
     Ok(command.render_help().to_string())
+}
+
+/// Whether `exasol help WORD` tells something.
+pub(in crate::cli) fn knows(tree: &Command, word: &str) -> bool {
+    tree.find_subcommand(word).is_some() || TOPICS.iter().any(|topic| topic.name == word)
 }
 
 /// Nothing of that name is below the command, and no topic is called so.

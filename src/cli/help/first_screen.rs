@@ -3,7 +3,7 @@
 use clap::Command;
 
 use super::arguments;
-use super::rows::{beside, hanging, rows};
+use super::rows::{self, beside, hanging, rows};
 use super::topics::TOPICS;
 
 /// Those that one begins with are told about; `exasol help commands` tells about all.
@@ -16,7 +16,7 @@ const EXAMPLE: &str = "exasol init -d trial --db-version rehearsal && exasol dep
 /// `tree`: the whole command line. A command that is in none of the groups is among the others.
 pub(super) fn text(tree: &Command, width: usize) -> String {
     let about = tree.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut text = format!("{}\n\nStart here:\n", textwrap::fill(&about, width));
+    let mut text = format!("{}\n\nStart here:\n", rows::text(&about, width));
     let start: Vec<_> = START.iter().filter_map(|name| tree.find_subcommand(name)).collect();
     text += &rows(
         &start

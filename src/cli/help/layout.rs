@@ -3,7 +3,7 @@
 use clap::{Arg, Command};
 
 use super::asked::{Asked, Groups};
-use super::rows::BESIDE;
+use super::rows::{self, BESIDE};
 use super::{arguments, first_screen};
 use crate::cli::options;
 
@@ -54,7 +54,7 @@ fn command_laid_out(command: Command, asked: Asked, width: usize) -> Command {
     };
     let arguments = arguments::of(&command, width);
     let arguments = if arguments.is_empty() { arguments } else { arguments + "\n" };
-    let notes = command.get_after_help().map(|notes| textwrap::fill(&notes.to_string(), width) + "\n\n");
+    let notes = command.get_after_help().map(|notes| notes_laid_out(&notes.to_string(), width) + "\n\n");
     let (notes, globals) = (notes.unwrap_or_default(), globals(width));
     let template =
         format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{{before-help}}{arguments}{notes}{globals}");
@@ -62,7 +62,7 @@ fn command_laid_out(command: Command, asked: Asked, width: usize) -> Command {
 }
 
 /// Whether it has the options of all providers: nobody reads through them.
-fn describes_a_deployment(command: &Command) -> bool {
+pub(super) fn describes_a_deployment(command: &Command) -> bool {
     command.get_arguments().any(|arg| arg.get_help_heading().is_some_and(options::is_of_providers))
 }
 
@@ -81,6 +81,16 @@ fn is_shown(arg: &Arg, asked: Asked) -> bool {
         },
         _ => !arg.is_hide_set() && (asked.full || BASIC.contains(&arg.get_id().as_str())),
     }
+}
+
+/// Each line by itself; where an indented one goes on, it is indented further.
+fn notes_laid_out(notes: &str, width: usize) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        let (first, others) = (" ".repeat(indent), " ".repeat(if indent == 0 { 0 } else { indent + 2 }));
+        rows::hanging(line.trim_start(), &first, &others, width).trim_end().to_owned()
+    };
+    notes.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// How to see what is left out.

@@ -14,9 +14,10 @@ mod shown;
 mod topics;
 
 pub(super) use asked::{Asked, of_nothing};
-pub(super) use command::{command, run};
+pub(super) use command::{command, knows, run};
 pub(super) use layout::{laid_out, width};
 pub(super) use shown::show;
+pub(super) use topics::body;
 
 #[cfg(test)]
 mod tests;

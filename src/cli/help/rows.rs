@@ -1,6 +1,6 @@
 //! Two columns, names and what they mean, as wide as the terminal.
 
-use textwrap::Options;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// Names longer than this have what they mean below them.
 const LONGEST: usize = 32;
@@ -8,6 +8,19 @@ const LONGEST: usize = 32;
 pub(super) const BESIDE: usize = 70;
 /// How far a meaning below its name is indented.
 const BELOW: usize = 10;
+
+/// How texts are wrapped: at spaces only, because an option's name is typed as it stands.
+fn at_spaces(width: usize) -> Options<'static> {
+    Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+}
+
+/// A text that begins at the left.
+pub(super) fn text(text: &str, width: usize) -> String {
+    textwrap::fill(text, at_spaces(width))
+}
 
 /// One or more lines for each row. A name brings its own indent.
 pub(super) fn rows<A: AsRef<str>, B: AsRef<str>>(rows: &[(A, B)], width: usize) -> String {
@@ -21,7 +34,7 @@ pub(super) fn rows<A: AsRef<str>, B: AsRef<str>>(rows: &[(A, B)], width: usize) 
 
 fn row(name: &str, meaning: &str, column: usize, width: usize) -> String {
     let indent = " ".repeat(column);
-    let options = Options::new(width).subsequent_indent(&indent).break_words(false);
+    let options = at_spaces(width).subsequent_indent(&indent);
     if meaning.is_empty() {
         return format!("{name}\n");
     }
@@ -39,13 +52,22 @@ pub(super) fn beside(label: &str, text: &str, width: usize) -> String {
 
 /// A text whose first line begins otherwise than the others.
 pub(super) fn hanging(text: &str, first: &str, others: &str, width: usize) -> String {
-    let options = Options::new(width).initial_indent(first).subsequent_indent(others).break_words(false);
+    let options = at_spaces(width).initial_indent(first).subsequent_indent(others);
     textwrap::fill(text, options) + "\n"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_options_are_not_broken_at_their_hyphens() {
+        let list = [("  -y", "Create billable resources [alias: --auto-approve]")];
+        insta::assert_snapshot!(rows(&list, 45), @r"
+          -y      Create billable resources [alias:
+                  --auto-approve]
+        ");
+    }
 
     #[test]
     fn what_does_not_fit_beside_stands_below() {

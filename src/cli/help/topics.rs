@@ -3,7 +3,7 @@
 use clap::Command;
 
 use super::arguments::{about, row};
-use super::rows::rows;
+use super::rows::{self, rows};
 use crate::catalog;
 use crate::cli::{credentials, options, passwords};
 use crate::deployment::transitions;
@@ -26,6 +26,13 @@ pub(in crate::cli) const TOPICS: [Topic; 6] = [
     Topic { name: "env", about: "Environment variables", parts: variables },
 ];
 
+/// What a topic tells, without what it is about; nothing of a topic that there is not.
+pub(in crate::cli) fn body(tree: &Command, name: &str, width: usize) -> String {
+    let topic = TOPICS.iter().find(|topic| topic.name == name);
+    let parts = topic.into_iter().flat_map(|topic| (topic.parts)(tree)).map(|part| part.text(width));
+    parts.collect::<Vec<_>>().join("\n")
+}
+
 /// A piece of a topic.
 enum Part {
     Text(String),
@@ -37,7 +44,7 @@ impl Topic {
     /// `tree`: the whole command line.
     pub(super) fn text(&self, tree: &Command, width: usize) -> String {
         let parts = (self.parts)(tree).into_iter().map(|part| part.text(width));
-        [textwrap::fill(self.about, width) + "\n"].into_iter().chain(parts).collect::<Vec<_>>().join("\n")
+        [rows::text(self.about, width) + "\n"].into_iter().chain(parts).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -48,7 +55,7 @@ impl Part {
 
     fn text(self, width: usize) -> String {
         match self {
-            Part::Text(text) => textwrap::fill(&text, width) + "\n",
+            Part::Text(text) => rows::text(&text, width) + "\n",
             Part::Rows(list) => rows(&list, width),
         }
     }
@@ -128,7 +135,12 @@ fn variables(tree: &Command) -> Vec<Part> {
         named.map(|(name, help)| (name.to_string_lossy().into_owned(), help.to_string())).collect()
     };
     let mut rows = of_commands(tree);
-    rows.extend(tree.get_subcommands().flat_map(of_commands));
+    // What several commands take is told once.
+    for (name, help) in tree.get_subcommands().flat_map(of_commands) {
+        if !rows.iter().any(|(known, _)| *known == name) {
+            rows.push((name, help));
+        }
+    }
     rows.extend(passwords::NAMES.map(|(name, whose)| (env_name(name), format!("Password of {whose}"))));
     // Some options are of several commands.
     let mut known = std::collections::HashSet::new();
@@ -139,6 +151,10 @@ fn variables(tree: &Command) -> Vec<Part> {
             "Folder with releases that cannot be downloaded; init --list-versions names them".to_owned(),
         ),
         (catalog::RELEASE_SERVER.to_owned(), "Server to download releases from".to_owned()),
+        (
+            RELEASE_TREE.to_owned(),
+            "Folder with builds of releases, for those that the catalogue takes from there".to_owned(),
+        ),
         ("NO_COLOR, CLICOLOR_FORCE".to_owned(), "No colors, or colors without a terminal too".to_owned()),
         ("PAGER".to_owned(), "Program that shows long help [default: less]; cat shows it at once".to_owned()),
         ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY".to_owned(), "Proxy for downloads, here and on the nodes".to_owned()),
