@@ -143,6 +143,9 @@ pub enum Event {
     OperationFinished {
         operation: Operation,
         ok: bool,
+        /// It did not fail: a signal ended it, or a question was answered with a no.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stopped: bool,
         elapsed_ms: u64,
         /// Why it failed, where it was in none of its steps.
         #[serde(skip_serializing_if = "Option::is_none")]

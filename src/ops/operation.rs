@@ -243,7 +243,8 @@ pub(super) async fn with_operation<T>(
     // What could not be recorded is as good as not done: the next command finds it in progress.
     let ok = result.is_ok() && recorded.is_ok();
     tracing::debug!(%operation, ok, phase = %work.dir.state().phase, ms = millis(since), "operation ends");
-    work.sink.emit(Event::OperationFinished { operation, ok, elapsed_ms: millis(since), error });
+    let stopped = outcome == StepOutcome::Stopped;
+    work.sink.emit(Event::OperationFinished { operation, ok, stopped, elapsed_ms: millis(since), error });
     match (result, recorded) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(aftermath::explain(&mut work, root, operation, step, error, None).await),

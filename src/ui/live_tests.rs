@@ -218,7 +218,13 @@ fn a_finished_deploy_leaves_its_steps_and_nothing_else() {
     terminal.after(6, finished("login", StepOutcome::Done, 6_000, "SELECT 1 came back from 2 of 2 nodes"));
     terminal.after(
         0,
-        Event::OperationFinished { operation: Operation::Deploy, ok: true, elapsed_ms: 110_000, error: None },
+        Event::OperationFinished {
+            operation: Operation::Deploy,
+            ok: true,
+            stopped: false,
+            elapsed_ms: 110_000,
+            error: None,
+        },
     );
     insta::assert_snapshot!(terminal.text());
     assert!((terminal.read)().ends_with(BELL_CODE), "it took longer than a minute");
@@ -231,7 +237,13 @@ fn a_failed_deploy_leaves_its_steps() {
         terminal.after(9, finished("boot", StepOutcome::Failed, 34_000, ""));
         terminal.after(
             0,
-            Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 38_000, error: None },
+            Event::OperationFinished {
+                operation: Operation::Deploy,
+                ok: false,
+                stopped: false,
+                elapsed_ms: 38_000,
+                error: None,
+            },
         );
     }));
 }
@@ -247,7 +259,13 @@ fn ctrl_c_is_answered_at_once_and_the_step_ends_as_stopped() {
     terminal.after(1, finished("boot", StepOutcome::Stopped, 39_000, ""));
     terminal.after(
         0,
-        Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 42_000, error: None },
+        Event::OperationFinished {
+            operation: Operation::Deploy,
+            ok: false,
+            stopped: false,
+            elapsed_ms: 42_000,
+            error: None,
+        },
     );
     insta::assert_snapshot!(terminal.text());
 }

@@ -285,6 +285,7 @@ mod tests {
         let finished = Event::OperationFinished {
             operation: crate::model::Operation::Deploy,
             ok: false,
+            stopped: true,
             elapsed_ms: 9_000,
             error: None,
         };

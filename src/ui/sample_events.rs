@@ -81,7 +81,13 @@ pub fn deploy_events() -> Vec<Event> {
         elapsed_ms: 65_000,
         detail: Some("n11: Install packages: E: Unable to locate package parted\nsee the log".into()),
     });
-    events.push(Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 81_000, error: None });
+    events.push(Event::OperationFinished {
+        operation: Operation::Deploy,
+        ok: false,
+        stopped: false,
+        elapsed_ms: 81_000,
+        error: None,
+    });
     events
 }
 
@@ -92,6 +98,12 @@ pub fn stopped_events() -> Vec<Event> {
         Event::StepStarted { step: "boot" },
         Event::Stopping { signal: 2, level: 1 },
         Event::StepFinished { step: "boot", outcome: StepOutcome::Stopped, elapsed_ms: 39_000, detail: None },
-        Event::OperationFinished { operation: Operation::Deploy, ok: false, elapsed_ms: 42_000, error: None },
+        Event::OperationFinished {
+            operation: Operation::Deploy,
+            ok: false,
+            stopped: false,
+            elapsed_ms: 42_000,
+            error: None,
+        },
     ]
 }

@@ -129,6 +129,7 @@ impl Story {
                 self.transfer = (!is_done).then_some(Transfer { step, done: *done, total: *total });
             }
             Event::Stopping { .. } => self.stopping = true,
+            Event::OperationFinished { stopped, .. } => self.stopping |= *stopped,
             _ => self.take_of_step(event, now),
         }
     }

@@ -158,9 +158,8 @@ fn describe(folder: &LogFolder, running: bool) -> LoggedOperation {
     let end = last.filter(|event| event["event"] == "operation_finished");
     let outcome = match &end {
         Some(end) if end["ok"] == true => LoggedOutcome::Done,
-        Some(_) if events.contains("\"event\":\"stopping\"") || events.contains("\"outcome\":\"stopped\"") => {
-            LoggedOutcome::Stopped
-        }
+        // Earlier versions told a signal alone.
+        Some(end) if end["stopped"] == true || events.contains("\"event\":\"stopping\"") => LoggedOutcome::Stopped,
         Some(_) => LoggedOutcome::Failed,
         None if running => LoggedOutcome::Running,
         None => LoggedOutcome::Interrupted,
