@@ -55,6 +55,7 @@ pub use diagnostics::Diagnostics;
 pub use line_editor::LineEditor;
 pub use report::Report;
 pub use settings::{ColorChoice, Environment, Flags, Format, Settings};
+pub use words::at_spaces;
 
 use drawer::Drawer;
 use look::Look;

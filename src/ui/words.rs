@@ -45,14 +45,18 @@ pub(super) fn is_command(line: &str) -> bool {
     }
 }
 
-/// A sentence in lines of at most that width, where that is possible; `indent`: of all lines but the first.
-pub(super) fn lines(text: &str, width: usize, indent: usize) -> Vec<String> {
-    let indent = " ".repeat(indent);
-    let options = Options::new(width)
+/// At spaces only: a hyphen belongs to an option's name.
+pub fn at_spaces(width: usize) -> Options<'static> {
+    Options::new(width)
         .break_words(false)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
-        .subsequent_indent(&indent);
+}
+
+/// A sentence in lines of at most that width, where that is possible; `indent`: of all lines but the first.
+pub(super) fn lines(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let indent = " ".repeat(indent);
+    let options = at_spaces(width).subsequent_indent(&indent);
     textwrap::wrap(&bound(text), options).into_iter().map(|line| line.replace(BOUND, " ")).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Two columns, names and what they mean, as wide as the terminal.
 
-use textwrap::{Options, WordSeparator, WordSplitter};
+use crate::ui::at_spaces;
 
 /// Names longer than this have what they mean below them.
 const LONGEST: usize = 32;
@@ -8,14 +8,6 @@ const LONGEST: usize = 32;
 pub(super) const BESIDE: usize = 70;
 /// How far a meaning below its name is indented.
 const BELOW: usize = 10;
-
-/// How texts are wrapped: at spaces only, because an option's name is typed as it stands.
-fn at_spaces(width: usize) -> Options<'static> {
-    Options::new(width)
-        .break_words(false)
-        .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation)
-}
 
 /// A text that begins at the left.
 pub(super) fn text(text: &str, width: usize) -> String {
