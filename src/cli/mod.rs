@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
 /// What was asked for instead of a command's work (help, the version), or why the words are refused: exit 2.
 fn usage_error(error: &clap::Error, asked: help::Asked, words: &[String]) -> ExitCode {
     use clap::error::ErrorKind;
-    if let (ErrorKind::DisplayHelp, Some(error)) = (error.kind(), help::of_nothing(words)) {
+    if let (ErrorKind::DisplayHelp, Some(error)) = (error.kind(), help::of_nothing(&commands::tree(), words)) {
         return refused(&error, words);
     }
     if asked.full && error.kind() == ErrorKind::DisplayHelp {

@@ -1,6 +1,9 @@
 //! How much help was asked for. It is found in the words before they are parsed, because what clap shows is decided by
 //! the tree that it parses them with.
 
+use clap::Command;
+
+use super::layout;
 use super::topics::TOPICS;
 use crate::error::Error;
 use crate::model::closest;
@@ -48,14 +51,16 @@ impl Groups {
     }
 }
 
-/// Commands whose help shows the options of one provider or of all.
-const OF_PROVIDERS: [&str; 4] = ["init", "up", "run", "doctor"];
-
 /// Why there is no help for the word after `--help`, where a provider's name, `all` or nothing may stand.
-pub(in crate::cli) fn of_nothing(words: &[String]) -> Option<Error> {
+/// `tree`: the whole command line.
+pub(in crate::cli) fn of_nothing(tree: &Command, words: &[String]) -> Option<Error> {
     let words: Vec<_> = words.iter().take_while(|word| *word != "--").map(String::as_str).collect();
-    let command = words.iter().find(|word| OF_PROVIDERS.contains(word))?;
     let at = words.iter().position(|word| ["-h", "--help"].contains(word))?;
+    let command = words[..at].iter().skip(1).find_map(|word| tree.find_subcommand(word))?;
+    if !layout::describes_a_deployment(command) {
+        return None;
+    }
+    let command = command.get_name();
     let word = words.get(at + 1).filter(|word| !word.starts_with('-') && Groups::named(word).is_none())?;
     let guess = match (closest(word, providers::names().into_iter()), TOPICS.iter().any(|topic| topic.name == *word)) {
         (_, true) => format!("exasol help {word}\n"),
@@ -85,7 +90,8 @@ mod tests {
     #[test]
     fn help_for_what_is_not_there_is_refused() {
         let refusal = |line: &str| {
-            let error = of_nothing(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())?;
+            let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            let error = of_nothing(&crate::cli::commands::tree(), &words)?;
             Some(format!("{error} {}", error.hint().unwrap_or_default()))
         };
         for (line, says) in [
@@ -95,7 +101,15 @@ mod tests {
         ] {
             assert!(refusal(line).is_some_and(|told| told.contains(says)), "{line}: {:?}", refusal(line));
         }
-        for line in ["exasol init -h", "exasol init --help all", "exasol init -h --json", "exasol status -h demo"] {
+        for line in [
+            "exasol init -h",
+            "exasol init --help all",
+            "exasol init -h --json",
+            "exasol status -h demo",
+            "exasol -h init",
+            "exasol --help up trial",
+            "exasol ssh -h n11",
+        ] {
             assert_eq!(refusal(line), None, "{line}");
         }
     }

@@ -31,6 +31,17 @@ fn every_text(asked: Asked, width: usize) -> Vec<(String, String)> {
 }
 
 #[test]
+fn every_variable_is_told_once() {
+    let told = body(&commands::tree(), "env", 200);
+    let first_words = told.lines().filter_map(|line| line.split_whitespace().next());
+    let names: Vec<_> = first_words.filter(|word| word.starts_with("EXASOL_")).collect();
+    for name in &names {
+        assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name}");
+    }
+    assert!(names.contains(&"EXASOL_RELEASE_TREE") && names.contains(&"EXASOL_OFFLINE"), "{names:?}");
+}
+
+#[test]
 fn every_help_fits_its_terminal() {
     for width in [80, 100] {
         for asked in [

@@ -1,5 +1,7 @@
 //! The topics of `exasol help`. What the code knows as a table is shown from that table.
 
+use std::collections::HashSet;
+
 use clap::Command;
 
 use super::arguments::{about, row};
@@ -135,21 +137,12 @@ fn variables(tree: &Command) -> Vec<Part> {
         named.map(|(name, help)| (name.to_string_lossy().into_owned(), help.to_string())).collect()
     };
     let mut rows = of_commands(tree);
-    // What several commands take is told once.
-    for (name, help) in tree.get_subcommands().flat_map(of_commands) {
-        if !rows.iter().any(|(known, _)| *known == name) {
-            rows.push((name, help));
-        }
-    }
+    rows.extend(tree.get_subcommands().flat_map(of_commands));
     rows.extend(passwords::NAMES.map(|(name, whose)| (env_name(name), format!("Password of {whose}"))));
     // Some options are of several commands.
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
     rows.retain(|(name, _)| known.insert(name.clone()));
     rows.extend([
-        (
-            RELEASE_TREE.to_owned(),
-            "Folder with releases that cannot be downloaded; init --list-versions names them".to_owned(),
-        ),
         (catalog::RELEASE_SERVER.to_owned(), "Server to download releases from".to_owned()),
         (
             RELEASE_TREE.to_owned(),
