@@ -3,54 +3,33 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::user_dirs::CacheDirs;
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
-
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+use crate::tools::lock_file;
 
 /// Shared by all that use the cache; it may be inherited by a program that reads there.
 fn begin(dirs: &CacheDirs) -> Result<Option<File>> {
     std::fs::create_dir_all(&dirs.root).map_err(Error::io(format!("cannot make {}", dirs.root.display())))?;
     let file = open(dirs)?;
-    let taken = file.try_lock_shared();
-    answer(dirs, file, taken)
+    Ok(lock_file::is_taken(file.try_lock_shared(), &path(dirs))?.then_some(file))
 }
 
 /// As [`begin`], once nothing is being removed. `waits` is called if that takes a while.
 pub(super) async fn wait(dirs: &CacheDirs, waits: impl FnOnce(), interrupt: &Interrupt) -> Result<File> {
-    let mut waits = Some(waits);
-    loop {
-        if let Some(used) = begin(dirs)? {
-            return Ok(used);
-        }
-        if let Some(waits) = waits.take() {
-            waits();
-        }
-        interrupt.sleep(LOOK_AGAIN).await?;
-    }
+    lock_file::wait(|| begin(dirs), waits, interrupt).await
 }
 
 /// For whoever removes: nobody begins to use the cache as long as this is held. None: somebody uses it.
 pub(super) fn take_if_idle(dirs: &CacheDirs) -> Result<Option<File>> {
     let file = open(dirs)?;
-    let taken = file.try_lock();
-    answer(dirs, file, taken)
+    Ok(lock_file::is_taken(file.try_lock(), &path(dirs))?.then_some(file))
 }
 
 /// Whether somebody uses it. Makes nothing.
 pub(super) fn is_in_use(dirs: &CacheDirs) -> bool {
     File::open(path(dirs)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-}
-
-fn answer(dirs: &CacheDirs, file: File, taken: std::result::Result<(), TryLockError>) -> Result<Option<File>> {
-    match taken {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(cause)) => Err(Error::io(format!("cannot lock {}", path(dirs).display()))(cause)),
-    }
 }
 
 fn open(dirs: &CacheDirs) -> Result<File> {

@@ -11,13 +11,11 @@ use std::fs::{File, TryLockError};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::lock_file;
 use super::process::Tool;
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
-
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -75,16 +73,7 @@ impl Fetched {
 impl Turn {
     /// Waits until nobody else installs or removes. `waits` is called once if that takes a while.
     pub async fn take(root: &Path, waits: impl FnOnce(), interrupt: &Interrupt) -> Result<Self> {
-        let mut waits = Some(waits);
-        loop {
-            if let Some(turn) = Self::take_if_free(root)? {
-                return Ok(turn);
-            }
-            if let Some(waits) = waits.take() {
-                waits();
-            }
-            interrupt.sleep(LOOK_AGAIN).await?;
-        }
+        lock_file::wait(|| Self::take_if_free(root), waits, interrupt).await
     }
 
     /// None: somebody else has it. Makes the folder if need be.
@@ -92,11 +81,8 @@ impl Turn {
         std::fs::create_dir_all(root).map_err(Error::io(format!("cannot make {}", root.display())))?;
         let path = beside(root, "lock");
         let lock = open(&path)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { root: root.to_owned(), _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(cause)) => Err(Error::io(format!("cannot lock {}", path.display()))(cause)),
-        }
+        let is_taken = lock_file::is_taken(lock.try_lock(), &path)?;
+        Ok(is_taken.then(|| Self { root: root.to_owned(), _lock: lock }))
     }
 
     /// An empty folder for a program; whatever is there under that name is not in use, and goes.

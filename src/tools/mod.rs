@@ -13,6 +13,7 @@ pub mod fetched;
 mod follow;
 pub mod http;
 mod lines;
+pub mod lock_file;
 mod outcome;
 pub mod pager;
 pub mod plan;

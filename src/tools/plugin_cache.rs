@@ -10,10 +10,11 @@
 //! the cache). So: only where there is no lock file, and only while the last `init` ended well.
 //! Source: `internal/providercache/installer.go` and the CLI configuration page of Terraform.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::lock_file;
 use crate::error::{Error, Result};
 use crate::signal::Interrupt;
 
@@ -42,11 +43,7 @@ pub fn is_idle(cache: &Path) -> Result<bool> {
 
 /// Whether this lock could be taken, and now is.
 fn is_free(lock: &File, path: &Path) -> Result<bool> {
-    match lock.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(cause)) => Err(Error::io(format!("cannot lock {}", path.display()))(cause)),
-    }
+    lock_file::is_taken(lock.try_lock(), path)
 }
 
 /// One `init`'s turn at the cache.

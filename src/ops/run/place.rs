@@ -1,12 +1,13 @@
 //! Where runs have their directories, and which of them are at work.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use super::super::user_dirs::StateDirs;
 use crate::deployment::keys;
 use crate::error::{Error, Result};
+use crate::tools::lock_file;
 
 const SUFFIX: &str = ".lock";
 
@@ -44,11 +45,8 @@ impl Place {
         let file = runs.join(format!("{name}{SUFFIX}"));
         let failed = || Error::io(format!("cannot lock {}", file.display()));
         let lock = File::options().create(true).append(true).mode(0o600).open(&file).map_err(failed())?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Place { name: name.to_owned(), dir: runs.join(name), file, _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed()(error)),
-        }
+        let is_taken = lock_file::is_taken(lock.try_lock(), &file)?;
+        Ok(is_taken.then(|| Place { name: name.to_owned(), dir: runs.join(name), file, _lock: lock }))
     }
 
     /// Those that runs have left which are not at work any more; and the names of those that are.
