@@ -53,6 +53,5 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8
         None => certificate::show(context, &dir).await,
     })?;
     ui.result(&report)?;
-    // Where no node could be asked, nothing was found out.
-    Ok(u8::from(report.nodes.iter().all(|node| node.fingerprint.is_none())))
+    Ok(u8::from(report.is_unanswered()))
 }

@@ -402,6 +402,13 @@ pub struct CertificateReport {
     pub next: Vec<String>,
 }
 
+impl CertificateReport {
+    /// Whether no node could be asked: then nothing was found out.
+    pub fn is_unanswered(&self) -> bool {
+        self.nodes.iter().all(|node| node.fingerprint.is_none())
+    }
+}
+
 /// What a node's SQL port shows, read on the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

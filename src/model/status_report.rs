@@ -59,6 +59,13 @@ pub struct StatusReport {
     pub checked_in_ms: u64,
 }
 
+impl StatusReport {
+    /// Whether a first deploy failed before it had made anything.
+    pub fn has_tried(&self) -> bool {
+        self.status == Status::Phase(Phase::Initialized) && self.last_error.is_some()
+    }
+}
+
 /// A step of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -210,10 +210,10 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
     let asking = spawn_blocking(move || here.block_on(status::run(&context, &request)));
     match timeout(deadline + SLACK, asking).await {
         Ok(Ok(Ok(report))) => {
+            row.tried = report.has_tried();
             row.status = report.status;
             row.reason = report.reason;
             row.name = report.name;
-            row.tried = report.phase == Phase::Initialized && report.last_error.is_some();
             row.since = report.last_error.map(|error| error.at).or(report.since);
             row.provider = report.provider;
             row.phase = Some(report.phase);

@@ -9,10 +9,9 @@ use super::Report;
 impl Report for CertificateReport {
     fn text(&self, page: &mut Page) {
         let word = if self.changed { "changed:" } else { "certificate:" };
-        let asked = self.nodes.iter().any(|node| node.fingerprint.is_some());
-        let (tone, rest) = match asked {
-            true => (Tone::Good, self.name.clone()),
-            false => (Tone::Bad, format!("{}: no node could be asked", self.name)),
+        let (tone, rest) = match self.is_unanswered() {
+            true => (Tone::Bad, format!("{}: no node could be asked", self.name)),
+            false => (Tone::Good, self.name.clone()),
         };
         page.headline(tone, word, &rest);
         page.facts(&[(

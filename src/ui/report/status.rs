@@ -12,7 +12,7 @@ impl Report for StatusReport {
         let reason = match self.status {
             // The headline has just said it.
             Status::Phase(phase) if phase.is_in_progress() => String::new(),
-            _ if has_tried(self) => "Nothing has been created.".to_owned(),
+            _ if self.has_tried() => "Nothing has been created.".to_owned(),
             _ => sentence(&self.reason),
         };
         page.headline(tone, &format!("{}: {is}.", self.name), &reason);
@@ -47,7 +47,7 @@ impl StatusReport {
             page.sentence(&format!("{} began at {since}, pid {} on {}.", holder.operation, holder.pid, holder.host), 0);
         }
         if let Some(error) =
-            error_of_now(self).filter(|_| !self.is_running() && (is_failure(self.status) || has_tried(self)))
+            error_of_now(self).filter(|_| !self.is_running() && (is_failure(self.status) || self.has_tried()))
         {
             why(page, error);
         }
@@ -65,7 +65,7 @@ impl StatusReport {
     fn ways(&self, page: &mut Page) {
         let mut commands = self.next.iter().zip(self.next_does.iter().map(Some).chain(std::iter::repeat(None)));
         let Some((first, does)) = commands.next() else { return };
-        let broken = has_tried(self) || tone(self.status) == Tone::Bad || self.status == Status::Degraded;
+        let broken = self.has_tried() || tone(self.status) == Tone::Bad || self.status == Status::Degraded;
         let label = if broken { "fix: " } else { "next:" };
         page.labelled(label, &[with_effect(page, label, first, does.copied())]);
         for (command, does) in commands {
@@ -103,11 +103,6 @@ impl StatusReport {
     }
 }
 
-/// Whether a first deploy failed before it had made anything.
-fn has_tried(report: &StatusReport) -> bool {
-    report.status == Status::Phase(Phase::Initialized) && report.last_error.is_some()
-}
-
 /// The last error, unless a later operation has begun since, which was killed before it could record its own.
 fn error_of_now(report: &StatusReport) -> Option<&LastError> {
     let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
@@ -126,7 +121,7 @@ fn headline(report: &StatusReport, page: &Page) -> (Tone, String) {
         format!("{operation} {how}{ago}{step}")
     };
     let is = match report.status {
-        _ if has_tried(report) => ended("the first deploy", "failed"),
+        _ if report.has_tried() => ended("the first deploy", "failed"),
         Status::Phase(Phase::Initialized) => "not deployed yet".to_owned(),
         Status::Phase(Phase::DatabaseReady) => "ready".to_owned(),
         Status::Phase(phase) if phase.is_in_progress() => format!("{} is running", verb(phase)),
@@ -134,7 +129,7 @@ fn headline(report: &StatusReport, page: &Page) -> (Tone, String) {
         Status::Interrupted => ended(verb(report.phase), "was interrupted"),
         other => other.as_str().to_owned(),
     };
-    (if has_tried(report) { Tone::Bad } else { tone(report.status) }, is)
+    (if report.has_tried() { Tone::Bad } else { tone(report.status) }, is)
 }
 
 /// `deploy` for the phases that it leaves.
