@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use crate::events::{ItemState, StepTime, TimesSource, Unit};
-use crate::model::{ChangeAction, Operation};
+use crate::model::ChangeAction;
 
 use super::super::sample_events;
 use super::super::settings::{ColorChoice, Environment, Flags, Format};
@@ -216,16 +216,7 @@ fn a_finished_deploy_leaves_its_steps_and_nothing_else() {
     terminal.after(36, finished("install", StepOutcome::Done, 49_700, ""));
     terminal.after(0, Event::StepStarted { step: "login" });
     terminal.after(6, finished("login", StepOutcome::Done, 6_000, "SELECT 1 came back from 2 of 2 nodes"));
-    terminal.after(
-        0,
-        Event::OperationFinished {
-            operation: Operation::Deploy,
-            ok: true,
-            stopped: false,
-            elapsed_ms: 110_000,
-            error: None,
-        },
-    );
+    terminal.after(0, sample_events::ended(StepOutcome::Done, 110_000));
     insta::assert_snapshot!(terminal.text());
     assert!((terminal.read)().ends_with(BELL_CODE), "it took longer than a minute");
 }
@@ -235,16 +226,7 @@ fn a_failed_deploy_leaves_its_steps() {
     insta::assert_snapshot!(shown(80, COLORS, true, |terminal| {
         boot(terminal);
         terminal.after(9, finished("boot", StepOutcome::Failed, 34_000, ""));
-        terminal.after(
-            0,
-            Event::OperationFinished {
-                operation: Operation::Deploy,
-                ok: false,
-                stopped: false,
-                elapsed_ms: 38_000,
-                error: None,
-            },
-        );
+        terminal.after(0, sample_events::ended(StepOutcome::Failed, 38_000));
     }));
 }
 
@@ -257,16 +239,7 @@ fn ctrl_c_is_answered_at_once_and_the_step_ends_as_stopped() {
     assert!(stopping.contains("\nStopping: the running step ends in order (Ctrl-C again to hurry it)\n"), "{stopping}");
     assert!(!stopping.contains("stops safely"), "{stopping}");
     terminal.after(1, finished("boot", StepOutcome::Stopped, 39_000, ""));
-    terminal.after(
-        0,
-        Event::OperationFinished {
-            operation: Operation::Deploy,
-            ok: false,
-            stopped: false,
-            elapsed_ms: 42_000,
-            error: None,
-        },
-    );
+    terminal.after(0, sample_events::ended(StepOutcome::Stopped, 42_000));
     insta::assert_snapshot!(terminal.text());
 }
 

@@ -282,13 +282,7 @@ mod tests {
 
     #[test]
     fn a_signal_is_answered_at_once_and_a_stopped_operation_has_not_failed() {
-        let finished = Event::OperationFinished {
-            operation: crate::model::Operation::Deploy,
-            ok: false,
-            stopped: true,
-            elapsed_ms: 9_000,
-            error: None,
-        };
+        let finished = sample_events::ended(StepOutcome::Stopped, 9_000);
         let stopped = |step: &'static str| {
             let start = [sample_events::started(vec![(step, "work")]), Event::StepStarted { step }];
             let end =

@@ -19,6 +19,12 @@ pub fn started(steps: Vec<(&'static str, &'static str)>) -> Event {
     }
 }
 
+/// A deploy's last event.
+pub fn ended(outcome: StepOutcome, elapsed_ms: u64) -> Event {
+    let (ok, stopped) = (outcome == StepOutcome::Done, outcome == StepOutcome::Stopped);
+    Event::OperationFinished { operation: Operation::Deploy, ok, stopped, elapsed_ms, error: None }
+}
+
 /// A deploy with every kind of event, and a node whose messages are not to be trusted.
 pub fn deploy_events() -> Vec<Event> {
     let resource = |state, elapsed_ms| Event::Resource {
@@ -81,13 +87,7 @@ pub fn deploy_events() -> Vec<Event> {
         elapsed_ms: 65_000,
         detail: Some("n11: Install packages: E: Unable to locate package parted\nsee the log".into()),
     });
-    events.push(Event::OperationFinished {
-        operation: Operation::Deploy,
-        ok: false,
-        stopped: false,
-        elapsed_ms: 81_000,
-        error: None,
-    });
+    events.push(ended(StepOutcome::Failed, 81_000));
     events
 }
 
@@ -98,12 +98,6 @@ pub fn stopped_events() -> Vec<Event> {
         Event::StepStarted { step: "boot" },
         Event::Stopping { signal: 2, level: 1 },
         Event::StepFinished { step: "boot", outcome: StepOutcome::Stopped, elapsed_ms: 39_000, detail: None },
-        Event::OperationFinished {
-            operation: Operation::Deploy,
-            ok: false,
-            stopped: false,
-            elapsed_ms: 42_000,
-            error: None,
-        },
+        ended(StepOutcome::Stopped, 42_000),
     ]
 }

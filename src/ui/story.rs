@@ -117,7 +117,6 @@ impl Story {
             }
             Event::StepFinished { step, outcome, elapsed_ms, detail } => {
                 self.running = None;
-                self.stopping |= *outcome == StepOutcome::Stopped;
                 self.transfer = self.transfer.filter(|transfer| transfer.step != *step);
                 let ended = Ended { outcome: *outcome, took_ms: *elapsed_ms, detail: detail.clone() };
                 if let Some(known) = self.steps.iter_mut().find(|known| known.info.id == *step) {

@@ -1,7 +1,7 @@
 //! Rows below headings, without lines around them, made to fit the terminal: pure.
 //!
-//! What does not fit gives way in this order: paths lose their middle, sentences are wrapped, columns that matter least go, and in the end
-//! every row becomes a block of `HEADING  value` lines. Without a width everything is shown in full.
+//! What does not fit gives way in this order: paths lose their middle, sentences are wrapped, columns that matter least
+//! go, and in the end every row becomes a block of `HEADING  value` lines. Without a width everything is shown in full.
 
 use textwrap::core::display_width;
 
