@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 
+use super::mistakes::arguments;
 use super::options;
 use crate::catalog;
 use crate::model::{OptionDef, OptionKind};
@@ -42,7 +43,6 @@ impl Line {
 
     /// The deployment as a word of its own: `exasol logs demo --step`.
     fn directory_word(&self, tree: &Command) -> Option<String> {
-        let globals = || tree.get_arguments().filter(|arg| arg.is_global_set());
         let mut command = tree;
         let mut words = self.words.iter().skip(1);
         while let Some(word) = words.next() {
@@ -54,12 +54,7 @@ impl Line {
                     long || arg.get_short().is_some_and(|short| *word == format!("-{short}"))
                 };
                 // Its value is no directory's name.
-                if command
-                    .get_arguments()
-                    .chain(globals())
-                    .find(named)
-                    .is_some_and(|arg| arg.get_action().takes_values())
-                {
+                if arguments(command, tree).find(named).is_some_and(|arg| arg.get_action().takes_values()) {
                     words.next();
                 }
             } else {

@@ -115,7 +115,7 @@ fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
 }
 
 /// What the command takes, with what all commands take.
-fn arguments<'a>(command: &'a Command, tree: &'a Command) -> impl Iterator<Item = &'a Arg> {
+pub(super) fn arguments<'a>(command: &'a Command, tree: &'a Command) -> impl Iterator<Item = &'a Arg> {
     command.get_arguments().chain(tree.get_arguments().filter(|arg| arg.is_global_set()))
 }
 

@@ -138,8 +138,8 @@ fn env(name: &str) -> Result<Option<String>> {
     Ok(environment::text(name)?.filter(|v| !v.is_empty()))
 }
 
-/// The spec, or everything that is wrong about what was asked for. `errors`: what is known to be wrong already. `whole`: it is no change
-/// of another spec, which might make it right.
+/// The spec, or everything that is wrong about what was asked for. `errors`: what is known to be wrong already.
+/// `whole`: it is no change of another spec, which might make it right.
 fn checked(sources: &Sources, provider: &Provider, mut errors: Vec<Error>, whole: bool) -> Result<Spec> {
     let (spec, wrong) = spec(sources, provider);
     errors.extend(sources.foreign(provider));
