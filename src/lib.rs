@@ -24,7 +24,7 @@
 //! render     → providers, catalog, deployment (config and secrets), model, error; no I/O
 //! deployment → model, error
 //! providers  → model, catalog, error
-//! tools, sql → events, signal, model, error
+//! tools, sql → events, signal, model, error, self_signed (in tests)
 //! ui         → events, signal, model, error
 //! error      → signal, model
 //! events, signal, catalog → model
@@ -42,6 +42,9 @@ pub mod model;
 pub(crate) mod ops;
 pub mod providers;
 pub mod render;
+#[cfg(test)]
+#[path = "../tests/fakes/self_signed.rs"]
+mod self_signed;
 pub(crate) mod signal;
 pub mod sql;
 pub(crate) mod tools;

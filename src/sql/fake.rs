@@ -10,16 +10,15 @@ use futures_util::{SinkExt, StreamExt};
 use rsa::pkcs1::EncodeRsaPublicKey;
 use rsa::pkcs1::LineEnding;
 use rsa::{Pkcs1v15Encrypt, RsaPrivateKey};
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
 use super::Endpoint;
+use crate::self_signed::{SelfSigned, self_signed};
 
 pub(crate) const USER: &str = "sys";
 pub(crate) const PASSWORD: &str = "\"\\$'#{{}}%{ }${} ü;1234567890";
@@ -85,18 +84,10 @@ fn serve_tls_on<F>(listener: TcpListener, talk: impl Fn(TlsStream<TcpStream>) ->
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let certified = rcgen::generate_simple_self_signed(["n11".to_owned()]).unwrap();
-    let fingerprint: String = Sha256::digest(certified.cert.der()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let pem = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let SelfSigned { acceptor, certificate, key } = self_signed("n11");
+    let fingerprint: String = Sha256::digest(certificate.der()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let pem = (certificate.pem(), key.serialize_pem());
     SERVED.lock().unwrap().insert(fingerprint.clone(), pem);
-    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {

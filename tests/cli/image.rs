@@ -1,30 +1,20 @@
 //! `--libvirt-image`: files that nodes could not boot from, and addresses, with a checksum and without.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio_rustls::TlsAcceptor;
 
+use crate::self_signed::{SelfSigned, self_signed};
 use crate::support::{World, fake_image};
 
 /// Serves the file over TLS, whatever is asked for, or what lies in a folder; its certificate goes to `ca`. Ends with
 /// the runtime.
 fn serve(runtime: &Runtime, file: &Path, ca: &Path) -> u16 {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(ca, certified.cert.pem()).unwrap();
-    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let SelfSigned { acceptor, certificate, .. } = self_signed("localhost");
+    std::fs::write(ca, certificate.pem()).unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
     let file = file.to_owned();

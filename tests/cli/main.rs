@@ -35,6 +35,9 @@ mod remote;
 mod report;
 mod runs;
 mod schema;
+#[path = "../fakes/self_signed.rs"]
+#[allow(dead_code)]
+mod self_signed;
 mod signals;
 mod sql;
 mod stalled;

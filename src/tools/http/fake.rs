@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+
+use crate::self_signed::self_signed;
 
 pub(super) struct Server {
     pub(super) url: String,
@@ -44,15 +44,7 @@ pub(super) async fn serve(respond: impl Fn(usize, &str) -> Vec<u8> + Send + 'sta
 
 /// A server with a certificate that nobody has signed but itself.
 pub(super) async fn serve_self_signed() -> String {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = self_signed("localhost").acceptor;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/c4", listener.local_addr().unwrap().port());
     tokio::spawn(async move {
