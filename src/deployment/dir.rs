@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::lock::{self, LockStatus};
 use super::{LogFolder, Secrets, State, edits, oplog};
 use crate::error::{Error, Result};
+use crate::model::Whose;
 use crate::model::ssh_path;
 
 pub(super) const STATE_FILE: &str = "deployment.json";
@@ -83,6 +84,10 @@ impl DeploymentDir {
             real.file_name().map(|name| name.to_string_lossy().into_owned())
         };
         self.state.name.clone().or_else(of_directory).unwrap_or_else(|| self.state.id.to_string())
+    }
+
+    pub fn whose(&self) -> Whose {
+        Whose { deployment: self.state.id.to_string(), name: self.name() }
     }
 
     /// The directory itself, absolute.

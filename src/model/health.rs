@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::whose::Whose;
 use super::words::words;
 use super::{Holder, Phase};
 
@@ -100,10 +101,8 @@ pub enum HealthStatus {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HealthReport {
     pub status: HealthStatus,
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub phase: Phase,
     pub rehearsal: bool,
     pub nodes: Vec<NodeHealth>,

@@ -37,6 +37,7 @@ mod status_report;
 mod version;
 mod versions_report;
 mod ways_report;
+mod whose;
 mod words;
 
 pub use address::{address_file_name, shown_address};
@@ -74,6 +75,7 @@ pub use version::{
 };
 pub use versions_report::{ArtifactInfo, Checksums, KnownVersion, ReleaseInfo, VersionsReport};
 pub use ways_report::{CleanReport, OpenReport, RunReport, TunnelReport};
+pub use whose::Whose;
 
 /// The candidate that somebody who typed `word` most likely meant, if one is near. No suggestion is better than a wrong
 /// one, so a short word has to be nearly right.

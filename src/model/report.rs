@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::shown_path;
+use super::whose::Whose;
 use super::words::words;
 use super::{Check, Phase, Status};
 
@@ -40,10 +41,8 @@ pub struct LastError {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UpdateReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
@@ -76,10 +75,8 @@ impl OptionChange {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PowerReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub status: Phase,
     /// The nodes whose machines were switched off or on.
     pub nodes: Vec<String>,
@@ -104,10 +101,8 @@ pub struct PermissionsReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InitReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,
@@ -124,10 +119,8 @@ pub struct InitReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeployReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     /// As it was typed.
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
@@ -153,10 +146,8 @@ pub struct NodeAddress {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DestroyReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub status: Phase,
     pub dry_run: bool,
     /// What was removed; with `dry_run`: what would be removed.
@@ -183,10 +174,8 @@ pub struct DoctorReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClientReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub client: String,
     /// As the client takes it: code, a connection string, or lines for a shell.
     pub text: String,
@@ -196,10 +185,8 @@ pub struct ClientReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InfoReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     /// The command for what one client needs.
     #[serde(skip)]
     pub clients: String,
@@ -256,10 +243,8 @@ pub struct DeploymentsReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KnownDeployment {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it; the id where nobody can tell.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     /// Empty if it is no longer known.
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
@@ -370,10 +355,8 @@ words! {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LicenseReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub rehearsal: bool,
     /// The file that has just been uploaded.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shown_path::maybe")]
@@ -389,10 +372,8 @@ pub struct LicenseReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificateReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     /// SHA-256 of the only certificate to which passwords are sent. Null: it is read again over SSH.
     pub recorded: Option<String>,
     pub nodes: Vec<NodeCertificate>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::whose::Whose;
 use super::{Holder, LastError, NodeSize, Phase, Power, Probe, Status, shown_path};
 
 /// `status`.
@@ -17,10 +18,8 @@ pub struct StatusReport {
     /// When the phase and the other recorded facts were written; RFC 3339, UTC.
     pub recorded_at: String,
     pub reason: String,
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     #[serde(serialize_with = "shown_path::one")]
     #[cfg_attr(test, schemars(with = "PathBuf"))]
     pub directory: PathBuf,

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::shown_path;
+use super::whose::Whose;
 
 /// `tunnel`, once it is open.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TunnelReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub node: String,
     /// Address and port on this machine: `127.0.0.1:8563`.
     pub sql: Option<String>,
@@ -28,10 +27,8 @@ pub struct TunnelReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpenReport {
-    /// Its id.
-    pub deployment: String,
-    /// What people call it.
-    pub name: String,
+    #[serde(flatten)]
+    pub whose: Whose,
     pub url: String,
     pub user: String,
     #[serde(serialize_with = "shown_path::one")]

@@ -229,6 +229,5 @@ fn report(dir: &DeploymentDir, status: Phase, dry_run: bool, removed: Vec<String
     } else {
         Vec::new()
     };
-    let (deployment, name) = (dir.state().id.to_string(), dir.name());
-    DestroyReport { deployment, name, status, dry_run, removed, kept, took_ms: millis(since) }
+    DestroyReport { whose: dir.whose(), status, dry_run, removed, kept, took_ms: millis(since) }
 }

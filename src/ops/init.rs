@@ -174,8 +174,7 @@ fn report(
 ) -> InitReport {
     let state = created.state();
     InitReport {
-        deployment: state.id.to_string(),
-        name: created.name(),
+        whose: created.whose(),
         directory: dir.to_owned(),
         provider: state.spec.provider.clone(),
         db_version: state.spec.db_version.clone(),
@@ -270,13 +269,13 @@ fn describe(version: &DbVersion) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Whose;
 
     #[test]
     fn what_deploy_tells_again_is_not_told_before_it() {
         let slow = Check::warning("kvm", "KVM runs guests", "no").fix("sudo modprobe kvm");
         let made = InitReport {
-            deployment: "exasol-0001abff".into(),
-            name: "demo".into(),
+            whose: Whose { deployment: "exasol-0001abff".into(), name: "demo".into() },
             directory: "demo".into(),
             provider: "libvirt".into(),
             db_version: "rehearsal".into(),

@@ -98,8 +98,7 @@ fn report(dir: &DeploymentDir, fields: &str, uploaded: Option<PathBuf>, warnings
         None => vec![in_dir("exasol license upload FILE", dir.named())],
     };
     LicenseReport {
-        deployment: dir.state().id.to_string(),
-        name: dir.name(),
+        whose: dir.whose(),
         rehearsal: recorded::is_rehearsal(dir),
         uploaded,
         license: serde_json::from_str(fields.trim()).unwrap_or_else(|_| Value::String(fields.trim().to_owned())),

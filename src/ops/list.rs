@@ -14,7 +14,7 @@ use super::status::{self, StatusRequest};
 use super::{Context, known};
 use crate::deployment::{Found, Index, IndexEntry, find_deployment};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, DeploymentsReport, KnownDeployment, Phase, Status};
+use crate::model::{DeploymentId, DeploymentsReport, KnownDeployment, Phase, Status, Whose};
 use crate::providers;
 
 pub struct ListRequest {
@@ -73,7 +73,8 @@ pub async fn run(context: &Context, request: ListRequest) -> Result<DeploymentsR
     let all = deployments.len();
     deployments.retain(|row| request.all || row.status != Phase::Destroyed.into());
     let destroyed_hidden = all - deployments.len();
-    deployments.sort_by(|a, b| (&a.created, &a.name, &a.directory).cmp(&(&b.created, &b.name, &b.directory)));
+    deployments
+        .sort_by(|a, b| (&a.created, &a.whose.name, &a.directory).cmp(&(&b.created, &b.whose.name, &b.directory)));
     let next = next(&deployments, destroyed_hidden);
     Ok(DeploymentsReport { next, deployments, destroyed_hidden, pruned, warnings, checked_in_ms: millis(since) })
 }
@@ -108,8 +109,10 @@ fn silence(deadline: Duration) -> String {
 fn known(entry: &IndexEntry, directory: &Path) -> KnownDeployment {
     let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
     KnownDeployment {
-        deployment: entry.deployment.to_string(),
-        name: name.unwrap_or_else(|| entry.deployment.to_string()),
+        whose: Whose {
+            name: name.unwrap_or_else(|| entry.deployment.to_string()),
+            deployment: entry.deployment.to_string(),
+        },
         directory: directory.to_owned(),
         provider: entry.provider.clone(),
         db_version: None,
@@ -166,8 +169,7 @@ fn rows(entry: IndexEntry) -> Vec<Row> {
 /// An entry that tells nothing but its name.
 fn unreadable(name: &str, error: &Error) -> KnownDeployment {
     KnownDeployment {
-        deployment: name.to_owned(),
-        name: name.to_owned(),
+        whose: Whose { deployment: name.to_owned(), name: name.to_owned() },
         directory: PathBuf::new(),
         provider: String::new(),
         db_version: None,
@@ -186,9 +188,9 @@ fn unreadable(name: &str, error: &Error) -> KnownDeployment {
 
 /// Drops what was lost, and what says nothing. A directory that is there stays, in whatever state it is.
 fn drop_row(index: &Index, row: &KnownDeployment, gone: Option<PathBuf>) -> Result<bool> {
-    match (gone, DeploymentId::try_from(row.deployment.clone())) {
+    match (gone, DeploymentId::try_from(row.whose.deployment.clone())) {
         (Some(directory), Ok(id)) => index.forget(&id, &directory).map(|()| true),
-        _ if is_unreadable(row) => index.forget_unreadable(&row.deployment),
+        _ if is_unreadable(row) => index.forget_unreadable(&row.whose.deployment),
         _ => Ok(false),
     }
 }
@@ -213,7 +215,7 @@ async fn look(context: &Context, row: Row, deadline: Duration) -> Option<KnownDe
             row.tried = report.has_tried();
             row.status = report.status;
             row.reason = report.reason;
-            row.name = report.name;
+            row.whose.name = report.whose.name;
             row.since = report.last_error.map(|error| error.at).or(report.since);
             row.provider = report.provider;
             row.phase = Some(report.phase);
@@ -267,7 +269,7 @@ mod tests {
         };
         let rows = found(entry, Duration::from_millis(1), hung).await;
         let [Row::Fixed(row, None)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
-        assert_eq!((row.status, row.name.as_str()), (Status::Unknown, "duo"));
+        assert_eq!((row.status, row.whose.name.as_str()), (Status::Unknown, "duo"));
         assert!(row.reason.contains("does not answer"), "{}", row.reason);
     }
 }

@@ -27,8 +27,7 @@ pub async fn run(root: &Path, browser: bool) -> Result<OpenReport> {
     let behind = Access::to(&dir)?.route().is_some();
     let opened = browser && !behind && shows(&url).await;
     Ok(OpenReport {
-        deployment: dir.state().id.to_string(),
-        name: dir.name(),
+        whose: dir.whose(),
         user: ADMIN_UI_USER.into(),
         password_file: dir.root().join("secrets.json"),
         password_command: in_dir("exasol info --show-password", root),

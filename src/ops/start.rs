@@ -67,8 +67,7 @@ pub async fn run(context: &Context, request: StartRequest) -> Result<PowerReport
         login::prove(work).await?;
         admin_ui(work, &now).await?;
         Ok(PowerReport {
-            deployment: work.dir.state().id.to_string(),
-            name: work.dir.name(),
+            whose: work.dir.whose(),
             status: Phase::DatabaseReady,
             nodes: work.cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
             remark: None,

@@ -58,8 +58,7 @@ pub async fn run(context: &Context, request: StopRequest) -> Result<PowerReport>
         }
         power::off(work).await?;
         Ok(PowerReport {
-            deployment: work.dir.state().id.to_string(),
-            name: work.dir.name(),
+            whose: work.dir.whose(),
             status: Phase::Stopped,
             nodes: work.cluster.nodes.iter().map(|plan| plan.name.clone()).collect(),
             remark: work.cluster.provider.cloud().map(|cloud| format!("still paid for: {}", cloud.when_off)),

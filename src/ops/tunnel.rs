@@ -75,8 +75,7 @@ fn report(dir: &DeploymentDir, node: &str, sql: Option<SocketAddr>, admin_ui: Op
         None => at.to_string(),
     };
     TunnelReport {
-        deployment: dir.state().id.to_string(),
-        name: dir.name(),
+        whose: dir.whose(),
         node: node.to_owned(),
         sql: sql.map(|at| at.to_string()),
         dsn: sql.map(dsn),

@@ -115,8 +115,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         locked.updated(spec, Update { other_image, engine: engine.map(|change| change.engine) })?;
     }
     Ok(UpdateReport {
-        deployment: state.id.to_string(),
-        name: locked.name(),
+        whose: locked.whose(),
         directory: root.clone(),
         warnings,
         next: next(&changed, &locked.state().clone(), &root),

@@ -23,10 +23,13 @@ fn node(name: &str, vm: Power, ip: Option<&str>, ssh: Probe, sql: Probe) -> Node
     }
 }
 
+fn whose() -> Whose {
+    Whose { deployment: ID.into(), name: NAME.into() }
+}
+
 pub fn license() -> LicenseReport {
     LicenseReport {
-        deployment: ID.into(),
-        name: NAME.into(),
+        whose: whose(),
         rehearsal: false,
         uploaded: Some("1234.exasol_license".into()),
         license: json!({"Contract": {"expiration_date": "2027-12-31", "license_id": 1234}, "Limits": {"max_nodes_per_cluster": "Unlimited"}}),
@@ -38,8 +41,7 @@ pub fn license() -> LicenseReport {
 pub fn certificate() -> CertificateReport {
     let why = Some("its SQL port shows no certificate".to_owned());
     CertificateReport {
-        deployment: ID.into(),
-        name: NAME.into(),
+        whose: whose(),
         recorded: Some(FINGERPRINT.into()),
         nodes: vec![
             NodeCertificate { name: "n11".into(), fingerprint: Some(FINGERPRINT.into()), why: None },
@@ -83,8 +85,7 @@ pub fn status_ready() -> StatusReport {
         phase: Phase::DatabaseReady,
         recorded_at: "2026-01-02T00:04:05Z".into(),
         reason: "SQL answers on 2 of 2 nodes".into(),
-        deployment: ID.into(),
-        name: NAME.into(),
+        whose: whose(),
         directory: "/home/eva/demo".into(),
         provider: "libvirt".into(),
         db_version: "rehearsal".into(),
@@ -204,8 +205,7 @@ pub fn checks() -> Vec<Check> {
 
 pub fn init() -> InitReport {
     InitReport {
-        deployment: ID.into(),
-        name: "cluster".into(),
+        whose: Whose { name: "cluster".into(), ..whose() },
         directory: "/home/eva/cluster".into(),
         provider: "libvirt".into(),
         db_version: "rehearsal".into(),
@@ -220,8 +220,7 @@ pub fn init() -> InitReport {
 pub fn deploy() -> DeployReport {
     let address = |name: &str, ip: &str| NodeAddress { name: name.into(), private_ip: ip.into(), public_ip: ip.into() };
     DeployReport {
-        deployment: ID.into(),
-        name: "demo".into(),
+        whose: whose(),
         directory: "demo".into(),
         admin_ui: "https://192.168.122.71:8443".into(),
         status: Phase::DatabaseReady,
@@ -235,8 +234,7 @@ pub fn deploy() -> DeployReport {
 
 pub fn start() -> PowerReport {
     PowerReport {
-        deployment: ID.into(),
-        name: "demo".into(),
+        whose: whose(),
         status: Phase::DatabaseReady,
         nodes: vec!["n11".into(), "n12".into()],
         remark: None,
@@ -279,8 +277,7 @@ pub fn plan() -> PlanReport {
 
 pub fn destroy() -> DestroyReport {
     DestroyReport {
-        deployment: ID.into(),
-        name: "demo".into(),
+        whose: whose(),
         status: Phase::Destroyed,
         dry_run: false,
         removed: vec!["domain exasol-0001abff-n11".into(), "volume exasol-0001abff-n11-root (pool default)".into()],
@@ -309,8 +306,7 @@ pub fn doctor() -> DoctorReport {
 
 pub fn info() -> InfoReport {
     InfoReport {
-        deployment: ID.into(),
-        name: NAME.into(),
+        whose: whose(),
         clients: "exasol info --for pyexasol -d demo   (or dbeaver, exaplus, jdbc, odbc, env)".into(),
         show_password: "exasol info --show-password -d demo".into(),
         rehearsal: true,
@@ -336,8 +332,7 @@ pub fn info() -> InfoReport {
 
 pub fn info_for_env() -> ClientReport {
     ClientReport {
-        deployment: ID.into(),
-        name: "demo".into(),
+        whose: whose(),
         client: "env".into(),
         text: "export EXASOL_HOST=192.168.122.71\nexport EXASOL_PORT=8563\n".into(),
     }
@@ -368,8 +363,7 @@ pub fn sql_rows() -> SqlReport {
 
 pub fn deployments() -> DeploymentsReport {
     let known = |id: &str, directory: &str, status: Status, reason: &str| KnownDeployment {
-        deployment: id.into(),
-        name: directory.rsplit('/').next().unwrap_or(id).into(),
+        whose: Whose { deployment: id.into(), name: directory.rsplit('/').next().unwrap_or(id).into() },
         directory: directory.into(),
         provider: "libvirt".into(),
         db_version: None,
@@ -466,8 +460,7 @@ pub fn health() -> HealthReport {
     let free = "900 MiB of 49000 MiB are free on /";
     HealthReport {
         status: HealthStatus::Problems,
-        deployment: ID.into(),
-        name: NAME.into(),
+        whose: whose(),
         phase: Phase::DatabaseReady,
         rehearsal: false,
         nodes: vec![

@@ -55,15 +55,7 @@ pub async fn show(context: &Context, root: &Path) -> Result<CertificateReport> {
         false if other => vec![in_dir("exasol health --repair", root)],
         false => Vec::new(),
     };
-    Ok(CertificateReport {
-        deployment: dir.state().id.to_string(),
-        name: dir.name(),
-        recorded,
-        nodes: shown,
-        changed: false,
-        warnings: Vec::new(),
-        next,
-    })
+    Ok(CertificateReport { whose: dir.whose(), recorded, nodes: shown, changed: false, warnings: Vec::new(), next })
 }
 
 pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateReport> {
@@ -84,8 +76,7 @@ pub async fn set(context: &Context, request: SetRequest) -> Result<CertificateRe
     dir.certificate(Some(pair.fingerprint.clone()))?;
     context.interrupt.run(login::log_in_everywhere(&dir, &access, LOGIN_LIMIT, &|_| {})).await??;
     Ok(CertificateReport {
-        deployment: dir.state().id.to_string(),
-        name: dir.name(),
+        whose: dir.whose(),
         recorded: Some(pair.fingerprint),
         nodes,
         changed,

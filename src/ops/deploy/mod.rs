@@ -225,8 +225,7 @@ fn report(work: &Work, request: &DeployRequest<'_>, since: Instant) -> DeployRep
         public_ip: n.public_ip.to_string(),
     });
     DeployReport {
-        deployment: state.id.to_string(),
-        name: work.dir.name(),
+        whose: work.dir.whose(),
         directory: request.dir.clone(),
         admin_ui: state.nodes.first().map(|node| admin_ui(node.public_ip)).unwrap_or_default(),
         status: Phase::DatabaseReady,

@@ -104,8 +104,7 @@ async fn found(
     cause::order(&mut issues);
     let mut report = HealthReport {
         status: HealthStatus::Healthy,
-        deployment: state.id.to_string(),
-        name: dir.name(),
+        whose: dir.whose(),
         phase: state.phase,
         rehearsal: recorded::is_rehearsal(dir),
         nodes,

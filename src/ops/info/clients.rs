@@ -100,12 +100,12 @@ fn env(info: &InfoReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Whose;
 
     fn info(password: Option<&str>) -> InfoReport {
         let dsn = "192.0.2.1,192.0.2.2/AB12:8563";
         InfoReport {
-            deployment: "exasol-0001abff".into(),
-            name: "demo".into(),
+            whose: Whose { deployment: "exasol-0001abff".into(), name: "demo".into() },
             rehearsal: false,
             db_version: "exasol-2025.1.8".into(),
             release: None,

@@ -28,8 +28,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
     };
     let secrets = if show_password { Some(dir.secrets()?) } else { None };
     Ok(InfoReport {
-        deployment: state.id.to_string(),
-        name: dir.name(),
+        whose: dir.whose(),
         clients: format!(
             "{}   (or {})",
             in_dir(&format!("exasol info --for {}", CLIENTS[0]), root),
@@ -69,7 +68,7 @@ const SHOW_PASSWORD: &str = "exasol info --show-password";
 pub fn client(root: &Path, client: &str, show_password: bool) -> Result<ClientReport> {
     let info = run(root, show_password)?;
     let text = clients::text(client, &info, &info.show_password);
-    Ok(ClientReport { deployment: info.deployment, name: info.name, client: client.to_owned(), text })
+    Ok(ClientReport { whose: info.whose, client: client.to_owned(), text })
 }
 
 fn tunnel(dir: &DeploymentDir, node: &str) -> String {

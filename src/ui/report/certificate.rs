@@ -10,8 +10,8 @@ impl Report for CertificateReport {
     fn text(&self, page: &mut Page) {
         let word = if self.changed { "changed:" } else { "certificate:" };
         let (tone, rest) = match self.is_unanswered() {
-            true => (Tone::Bad, format!("{}: no node could be asked", self.name)),
-            false => (Tone::Good, self.name.clone()),
+            true => (Tone::Bad, format!("{}: no node could be asked", self.whose.name)),
+            false => (Tone::Good, self.whose.name.clone()),
         };
         page.headline(tone, word, &rest);
         page.facts(&[(

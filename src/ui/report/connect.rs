@@ -12,7 +12,7 @@ const SHORT: usize = 16;
 impl Report for InfoReport {
     fn text(&self, page: &mut Page) {
         let is = format!("{}, {}", version(&self.db_version, self.rehearsal), count(self.hosts.len(), "node"));
-        page.headline(Tone::Strong, &format!("{}:", self.name), &is);
+        page.headline(Tone::Strong, &format!("{}:", self.whose.name), &is);
         let hidden = || format!("{} (or see {})", self.show_password, page.look().short(&self.password_file));
         let password = |shown: &Option<String>| shown.clone().unwrap_or_else(hidden);
         let fingerprint = match &self.certificate_fingerprint {

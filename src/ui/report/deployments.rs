@@ -29,7 +29,7 @@ impl Report for DeploymentsReport {
             page.toned(Tone::Faint, &format!("{} destroyed, not shown (--all)", self.destroyed_hidden));
         }
         for row in &self.pruned {
-            page.line(&format!("dropped from the list: {} {}", row.deployment, row.directory.display()));
+            page.line(&format!("dropped from the list: {} {}", row.whose.deployment, row.directory.display()));
         }
         page.next(&self.next);
     }
@@ -47,7 +47,7 @@ fn row(known: &KnownDeployment, page: &Page) -> Vec<Cell> {
         None => known.directory.display().to_string(),
     };
     vec![
-        known.name.clone().into(),
+        known.whose.name.clone().into(),
         or_dash(place),
         or_dash(known.cluster_size.map(|size| size.to_string()).unwrap_or_default()),
         Cell::toned(state(known, page), if known.tried { Tone::Bad } else { tone(known.status) }),
@@ -76,9 +76,9 @@ fn state(known: &KnownDeployment, page: &Page) -> String {
 /// What the table has no room for.
 fn remarks(page: &mut Page, known: &KnownDeployment) {
     if matches!(known.status, Status::Missing | Status::Broken | Status::Unknown | Status::Degraded) {
-        page.sentence(&format!("  {}: {}", known.name, sentence(&known.reason)), 4);
+        page.sentence(&format!("  {}: {}", known.whose.name, sentence(&known.reason)), 4);
     }
     for copy in &known.copies {
-        page.sentence(&format!("  {}: the same deployment is in {}", known.name, copy.display()), 4);
+        page.sentence(&format!("  {}: the same deployment is in {}", known.whose.name, copy.display()), 4);
     }
 }

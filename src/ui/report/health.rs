@@ -43,7 +43,7 @@ impl Report for HealthReport {
         let is = clause.trim_start_matches("it is ").trim_start_matches("it was ");
         page.toned(
             Tone::Faint,
-            &format!("{} · recorded: {is} · checked in {}", self.deployment, elapsed(self.checked_in_ms)),
+            &format!("{} · recorded: {is} · checked in {}", self.whose.deployment, elapsed(self.checked_in_ms)),
         );
     }
 }
@@ -72,7 +72,7 @@ impl HealthReport {
             true => format!("Nothing is broken on {}.", count(self.nodes.len(), "node")),
             false => format!("{} on {}.", found.join(", "), count(self.nodes.len(), "node")),
         };
-        page.headline(tone, &format!("{}: {is}.", self.name), &rest);
+        page.headline(tone, &format!("{}: {is}.", self.whose.name), &rest);
     }
 
     fn layers_across(&self, page: &mut Page) {

@@ -12,7 +12,7 @@ impl Report for LicenseReport {
     fn text(&self, page: &mut Page) {
         let label = if self.rehearsal { format!(" ({REHEARSAL})") } else { String::new() };
         let word = if self.uploaded.is_some() { "uploaded:" } else { "license:" };
-        page.headline(Tone::Good, word, &format!("{}{label}", self.name));
+        page.headline(Tone::Good, word, &format!("{}{label}", self.whose.name));
         let mut fields = Vec::new();
         flatten("", &self.license, &mut fields);
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();

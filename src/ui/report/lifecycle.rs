@@ -11,9 +11,9 @@ use super::{Report, version};
 
 impl Report for InitReport {
     fn text(&self, page: &mut Page) {
-        page.headline(Tone::Good, "initialized:", &self.name);
+        page.headline(Tone::Good, "initialized:", &self.whose.name);
         page.facts(&[
-            ("id", self.deployment.clone()),
+            ("id", self.whose.deployment.clone()),
             ("directory", self.directory.display().to_string()),
             ("provider", self.provider.clone()),
             ("database", version(&self.db_version, self.rehearsal)),
@@ -35,7 +35,7 @@ impl Report for PowerReport {
             _ => ("is ready", "are on"),
         };
         let rest = format!("({}). The machines {machines}: {nodes}.", elapsed(self.took_ms));
-        page.headline(Tone::Good, &format!("{} {state}", self.name), &rest);
+        page.headline(Tone::Good, &format!("{} {state}", self.whose.name), &rest);
         if let Some(remark) = &self.remark {
             page.line(remark);
         }
@@ -46,9 +46,9 @@ impl Report for PowerReport {
 impl Report for UpdateReport {
     fn text(&self, page: &mut Page) {
         if self.changed.is_empty() {
-            page.headline(Tone::Good, "unchanged:", &self.name);
+            page.headline(Tone::Good, "unchanged:", &self.whose.name);
         } else {
-            page.headline(Tone::Good, "updated:", &self.name);
+            page.headline(Tone::Good, "updated:", &self.whose.name);
             let rows: Vec<_> = self.changed.iter().map(row).collect();
             page.table(&[Column::left("OPTION"), Column::left("FROM"), Column::left("TO")], &rows);
         }
@@ -75,7 +75,7 @@ impl Report for DeployReport {
     fn text(&self, page: &mut Page) {
         let what = if self.rehearsal { " It is a rehearsal: it answers SELECT 1 and holds no data." } else { "" };
         let rest = format!("({}).{what}", elapsed(self.took_ms));
-        page.headline(Tone::Good, &format!("{} is ready", self.name), &rest);
+        page.headline(Tone::Good, &format!("{} is ready", self.whose.name), &rest);
         page.blank();
         let in_dir = |command: &str| format!("exasol {command} -d {}", quote(&self.directory.to_string_lossy()));
         page.ways(&[
@@ -113,13 +113,13 @@ impl Report for DestroyReport {
     fn text(&self, page: &mut Page) {
         let things = count(self.removed.len(), "thing");
         let removed = if self.dry_run {
-            page.headline(Tone::Strong, "dry run:", &format!("{}; nothing was changed", self.name));
+            page.headline(Tone::Strong, "dry run:", &format!("{}; nothing was changed", self.whose.name));
             format!("{things} would be removed")
         } else {
             page.headline(
                 Tone::Good,
                 &format!("{}:", self.status),
-                &format!("{} in {}", self.name, elapsed(self.took_ms)),
+                &format!("{} in {}", self.whose.name, elapsed(self.took_ms)),
             );
             format!("{things} removed")
         };

@@ -15,7 +15,7 @@ impl Report for StatusReport {
             _ if self.has_tried() => "Nothing has been created.".to_owned(),
             _ => sentence(&self.reason),
         };
-        page.headline(tone, &format!("{}: {is}.", self.name), &reason);
+        page.headline(tone, &format!("{}: {is}.", self.whose.name), &reason);
         let exists = |node: &NodeStatus| node.vm != Power::Absent || node.public_ip.is_some();
         if self.status != Status::Phase(Phase::Destroyed) && self.nodes.iter().any(exists) {
             page.line("");
@@ -28,7 +28,7 @@ impl Report for StatusReport {
         page.toned(Tone::Faint, &self.facts(page));
         let directory = page.look().short(&self.directory);
         let checked = elapsed(self.checked_in_ms);
-        page.toned(Tone::Faint, &format!("{} · {directory} · checked in {checked}", self.deployment));
+        page.toned(Tone::Faint, &format!("{} · {directory} · checked in {checked}", self.whose.deployment));
     }
 }
 

@@ -8,7 +8,7 @@ use super::Report;
 
 impl Report for TunnelReport {
     fn text(&self, page: &mut Page) {
-        page.headline(Tone::Good, "tunnel:", &format!("to {} of {}", self.node, self.name));
+        page.headline(Tone::Good, "tunnel:", &format!("to {} of {}", self.node, self.whose.name));
         let mut facts = Vec::new();
         if let (Some(sql), Some(dsn)) = (&self.sql, &self.dsn) {
             facts.extend([("SQL", sql.clone()), ("user", self.user.clone()), ("DSN", dsn.clone())]);
