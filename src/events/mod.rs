@@ -167,6 +167,11 @@ impl Event {
     }
 }
 
+/// Whether Terraform works on machines in this step, whatever the provider.
+pub fn runs_terraform(step: &str) -> bool {
+    ["plan", "apply", "terraform_destroy"].contains(&step)
+}
+
 /// A numbered step of an operation.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

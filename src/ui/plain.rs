@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::events::{Event, ItemState, StepOutcome, Unit};
+use crate::events::{Event, ItemState, StepOutcome, Unit, runs_terraform};
 use crate::model::{Check, CheckStatus, advice};
 
 use super::page::Page;
@@ -205,7 +205,7 @@ pub(super) fn check_warning(check: &Check) -> Option<String> {
 pub(super) fn stopping(story: &Story, level: u32) -> String {
     let step = story.running().map_or("", |running| running.step);
     match level {
-        0 | 1 if TERRAFORMS.contains(&step) => {
+        0 | 1 if runs_terraform(step) => {
             "Stopping: Terraform finishes what it has begun (Ctrl-C again to hurry it)".to_owned()
         }
         0 | 1 => "Stopping: the running step ends in order (Ctrl-C again to hurry it)".to_owned(),
@@ -213,9 +213,6 @@ pub(super) fn stopping(story: &Story, level: u32) -> String {
         _ => "Killing what still runs".to_owned(),
     }
 }
-
-/// The steps in which Terraform is at work.
-const TERRAFORMS: [&str; 3] = ["plan", "apply", "terraform_destroy"];
 
 fn indented(message: &str) -> String {
     message.lines().map(|line| format!("{DETAIL}{}\n", clean_output(line))).collect()

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::events::runs_terraform;
 use crate::model::{LogContent, LogLine, LogSource};
 
 /// The step in which machines boot, and their consoles are recorded.
@@ -99,7 +100,7 @@ impl Timeline {
         let own = time(&line["@timestamp"]);
         // What it says before it has told any time is said in the first step that is its own.
         let first =
-            || self.begun.iter().find(|mark| mark.step.as_deref().is_some_and(is_terraforms)).map(|mark| mark.at);
+            || self.begun.iter().find(|mark| mark.step.as_deref().is_some_and(may_run_terraform)).map(|mark| mark.at);
         self.last = own.or(self.last).or_else(first);
         let step = self.last.and_then(|at| self.begun.iter().rfind(|mark| mark.at <= at)?.step.clone());
         let address =
@@ -133,9 +134,9 @@ impl Timeline {
     }
 }
 
-/// The steps in which Terraform runs.
-fn is_terraforms(step: &str) -> bool {
-    ["plan", "apply", "power_on", "power_off", "terraform_destroy"].contains(&step)
+/// Some clouds' machines are switched by Terraform.
+fn may_run_terraform(step: &str) -> bool {
+    runs_terraform(step) || ["power_on", "power_off"].contains(&step)
 }
 
 fn text(object: &Value, key: &str) -> Option<String> {
