@@ -71,7 +71,11 @@ fn event_words(event: &Value) -> Option<(Option<Tone>, String)> {
         "check" => told(format!("{} … {}: {}", text("title"), text("status"), text("detail"))),
         "warning" => Some((Some(Tone::Warning), format!("warning: {}", text("message")))),
         "operation_finished" => {
-            let how = if event["ok"] == true { "finished in" } else { "failed after" };
+            let how = match () {
+                () if event["ok"] == true => "finished in",
+                () if event["stopped"] == true => "stopped after",
+                () => "failed after",
+            };
             told(format!("{} {how}{took}\n{}", text("operation"), text("error")))
         }
         // Of another version.
@@ -82,8 +86,8 @@ fn event_words(event: &Value) -> Option<(Option<Tone>, String)> {
 fn tone(event: &Value) -> Option<Tone> {
     let is = |word: &str| ["outcome", "state", "status"].iter().any(|key| event[*key] == word);
     match () {
+        () if is("warning") || is("stopped") || event["stopped"] == true => Some(Tone::Warning),
         () if is("failed") || event["ok"] == false => Some(Tone::Bad),
-        () if is("warning") => Some(Tone::Warning),
         () if event["ok"] == true => Some(Tone::Good),
         () => None,
     }
@@ -140,6 +144,7 @@ mod tests {
             json!({"event": "step_finished", "outcome": "failed", "elapsed_ms": 900, "detail": "no space\nleft"}),
             json!({"event": "operation_finished", "operation": "deploy", "ok": false, "elapsed_ms": 65_000}),
             json!({"event": "operation_finished", "operation": "stop", "ok": false, "elapsed_ms": 900, "error": "none is there"}),
+            json!({"event": "operation_finished", "operation": "deploy", "ok": false, "stopped": true, "elapsed_ms": 9000}),
         ]
         .map(|event| object(LogSource::Events, event))
         .concat();
@@ -155,6 +160,7 @@ mod tests {
         03:04:05  install      n12  deploy failed after 1m 05s
         03:04:05  install      n12  stop failed after 0.9s
         03:04:05  install      n12  none is there
+        03:04:05  install      n12  deploy stopped after 9.0s
         "#);
     }
 

@@ -134,7 +134,7 @@ fn a_running_operation_is_followed_to_its_end() {
     interrupt(&deploy);
     let mut end = String::new();
     rest.read_to_string(&mut end).unwrap();
-    assert!(end.contains("deploy failed after"), "{end}");
+    assert!(end.contains("deploy stopped after"), "{end}");
     assert_eq!(logs.wait().unwrap().code(), Some(0));
     assert_eq!(deploy.wait().unwrap().code(), Some(130));
 }

@@ -45,7 +45,7 @@ pub(super) fn of(lines: &[LogLine], operation: Operation, started: Timestamp, ru
         last = at;
         match text(event, "event") {
             "operation_started" => titles = titled(&event["steps"]),
-            "operation_finished" => end = Some((event["ok"] == true, event["elapsed_ms"].as_u64().unwrap_or(at))),
+            "operation_finished" => end = Some((event, event["elapsed_ms"].as_u64().unwrap_or(at))),
             "step_started" => steps.push(Open::new(text(event, "step"), at)),
             "step_finished" => {
                 if let Some(step) = steps.iter_mut().rev().find(|step| step.id == text(event, "step")) {
@@ -64,8 +64,9 @@ pub(super) fn of(lines: &[LogLine], operation: Operation, started: Timestamp, ru
     }
     let total_ms = end.map_or(last, |(_, ms)| ms);
     let (tone, outcome) = match end {
-        Some((true, ms)) => (Tone::Good, format!("done in {}", duration(ms))),
-        Some((false, ms)) => (Tone::Bad, format!("failed after {}", duration(ms))),
+        Some((event, ms)) if event["ok"] == true => (Tone::Good, format!("done in {}", duration(ms))),
+        Some((event, ms)) if event["stopped"] == true => (Tone::Warning, format!("stopped after {}", duration(ms))),
+        Some((_, ms)) => (Tone::Bad, format!("failed after {}", duration(ms))),
         None if running => (Tone::Active, format!("running, {} so far", duration(total_ms))),
         None => (Tone::Warning, format!("interrupted after {}", duration(total_ms))),
     };
@@ -230,6 +231,9 @@ mod tests {
         let run = read(EVENTS, false);
         assert_eq!((run.tone, &run.outcome[..], run.total_ms), (Tone::Bad, "failed after 20 s", 20_000));
         assert_eq!(run.not_reached, ["log in"]);
+        let by_ctrl_c = r#"{"at":"2026-01-02T03:00:20.000Z","event":"operation_finished","ok":false,"stopped":true,"elapsed_ms":20000}"#;
+        let stopped = read(EVENTS.into_iter().take(10).chain([by_ctrl_c]), false);
+        assert_eq!((stopped.tone, &stopped.outcome[..]), (Tone::Warning, "stopped after 20 s"));
         let [boot, prepare] = &run.steps[..] else { panic!("{:?}", run.steps) };
         assert_eq!((&boot.title[..], boot.from_ms, boot.ms, boot.tone), ("wait for nodes", 1000, 10_000, Tone::Good));
         let n11 = &boot.nodes[0];
