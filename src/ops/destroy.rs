@@ -68,7 +68,7 @@ fn confirm(context: &Context, request: &DestroyRequest<'_>, name: &str, listed: 
     context.interrupt.check()?;
     match answer {
         Some(true) => Ok(()),
-        Some(false) => Err(Error::Usage { message: "nothing was destroyed".into(), hint: None }),
+        Some(false) => Err(Error::Declined { done: "nothing was destroyed".into() }),
         None => Err(Error::Usage {
             message: "destroy asks before it removes anything, but there is no terminal to ask on".into(),
             hint: Some(in_dir("exasol destroy --yes", &request.dir)),

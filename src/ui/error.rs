@@ -62,8 +62,9 @@ pub(super) fn describe(page: &mut Page, error: &Error) {
         Error::Operation { operation, cause, next, after, .. } if is_stop(cause) => {
             stopped(page, *operation, next, after)
         }
-        Error::Operation { cause, next, .. } if matches!(**cause, Error::Declined { .. }) => {
-            page.headline(Tone::Warning, "Stopped:", &format!("{cause}."));
+        _ if matches!(root(error), Error::Declined { .. }) => {
+            page.headline(Tone::Warning, "Stopped:", &format!("{}.", root(error)));
+            let (_, _, next) = now(error);
             page.facts(&next.iter().map(|command| ("go on", command.clone())).collect::<Vec<_>>());
         }
         // What the machines, the tools or the network have done; other errors say all themselves.
@@ -342,6 +343,9 @@ mod tests {
         let error = Error::Operation { operation, cause: Box::new(declined), now, next, after };
         assert_eq!(error.exit_code(), 2);
         assert_eq!(text(&error), "Stopped: nothing was made.\n  go on  exasol deploy -d demo\n");
+        // Asked before the operation began.
+        let before = Error::Declined { done: "nothing was destroyed".into() };
+        assert_eq!(text(&before), "Stopped: nothing was destroyed.\n");
     }
 
     #[test]
