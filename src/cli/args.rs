@@ -15,6 +15,8 @@ use crate::ui::{ColorChoice, Flags, Format};
 #[derive(Debug, Clone)]
 pub(super) struct Globals {
     pub deployment_dir: PathBuf,
+    /// The directory was typed: it is neither the current one nor a variable's.
+    pub dir_typed: bool,
     pub flags: Flags,
     pub log_level: Option<LevelFilter>,
     /// Where the result is written as JSON, beside the text for people.
@@ -136,12 +138,12 @@ impl Globals {
         refuse_misplaced_word(command, inner)?;
         let text = |name: &str| inner.get_one::<String>(name).cloned();
         let json = inner.get_flag("json") || text("output").as_deref() == Some("json");
-        let dir = match deployment_word(inner)? {
-            Some(word) => Some(word),
-            None => inner.get_one::<PathBuf>(DIR).cloned(),
-        };
+        let word = deployment_word(inner)?;
+        let dir_typed = word.is_some() || inner.value_source(DIR) == Some(ValueSource::CommandLine);
+        let dir = word.or_else(|| inner.get_one::<PathBuf>(DIR).cloned());
         Ok(Self {
             deployment_dir: dir.unwrap_or_else(|| PathBuf::from(".")),
+            dir_typed,
             flags: Flags {
                 format: if json { Format::Json } else { Format::Text },
                 color: match text("color").as_deref() {

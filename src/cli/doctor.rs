@@ -8,15 +8,16 @@ use super::runtime::until_signal;
 use super::{credentials, deploy, options, spec};
 use crate::error::{Error, Result};
 use crate::model::DoctorReport;
-use crate::ops::doctor;
+use crate::ops::doctor::{self, Asked, DoctorRequest};
 use crate::ops::install_tools::{self, Consent};
+use crate::ops::update;
 use crate::ui::{Format, Ui};
 
 pub(super) fn command() -> Command {
     let command = simple(
         "doctor",
-        "Check this machine for a provider; change it only with --fix or --install-tools",
-        "  exasol doctor\n  exasol doctor --cloud-provider libvirt --cluster-size 4\n  \
+        "Check this machine for a new deployment, or for that of -d; change it only with --fix or --install-tools",
+        "  exasol doctor\n  exasol doctor -d demo\n  exasol doctor --cloud-provider libvirt --cluster-size 4\n  \
            exasol doctor --libvirt-uri qemu+ssh://me@server/system --json\n  exasol doctor --install-tools",
     )
     .arg(provider_arg())
@@ -32,10 +33,9 @@ pub(super) fn command() -> Command {
     credentials::add(options::add(command))
 }
 
-pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
-    let wanted = spec::wanted(matches)?;
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
+    let Wanted { request, warnings } = wanted(globals, matches)?;
     let (fix, yes) = (is_set(matches, "fix"), is_set(matches, "yes"));
-    let offline = is_set(matches, "offline");
     if fix && !yes && !ui.settings().terminal {
         return Err(Error::Usage {
             message: "--fix asks before it runs anything, and nobody is here to answer".into(),
@@ -45,13 +45,12 @@ pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     if is_set(matches, "install-tools") {
         let confirm = |question: &str| ui.confirm(question);
         let consent = if yes { Consent::Given } else { Consent::Ask(&confirm) };
-        until_signal(ui, async |context| install_tools::run(context, &wanted.spec, consent).await)?;
+        until_signal(ui, async |context| install_tools::run(context, &request.asked.spec()?, consent).await)?;
     }
     let check = || {
-        let spec::Wanted { spec, release, credentials, warnings, .. } = &wanted;
         until_signal(ui, async |context| {
             warnings.iter().for_each(|warning| context.sink.warn(warning.clone()));
-            doctor::run(context, spec.clone(), release, credentials, offline).await
+            doctor::run(context, request.clone()).await
         })
     };
     let mut report = check()?;
@@ -78,6 +77,29 @@ pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     }
     ui.result(&report)?;
     Ok(exit_code(&report))
+}
+
+struct Wanted {
+    request: DoctorRequest,
+    /// About the command line itself.
+    warnings: Vec<String>,
+}
+
+/// For the deployment that was named, or that is here; else for a new one.
+fn wanted(globals: &Globals, matches: &ArgMatches) -> Result<Wanted> {
+    let offline = is_set(matches, "offline");
+    // Where no directory was typed, a provider that was means a new deployment.
+    let new = !globals.dir_typed && matches.get_one::<String>("cloud-provider").is_some();
+    let dir = globals.there().map(|globals| globals.deployment_dir);
+    let dir = if globals.dir_typed { Some(dir?) } else { dir.ok().filter(|dir| doctor::is_deployment(dir)) };
+    if let Some(dir) = dir.filter(|_| !new) {
+        let spec::Wanted { spec: changes, release, credentials, warnings, .. } =
+            spec::changes(matches, update::provider(&dir)?)?;
+        let request = DoctorRequest { asked: Asked::There(dir, changes), release, credentials, offline };
+        return Ok(Wanted { request, warnings });
+    }
+    let spec::Wanted { spec, release, credentials, warnings, .. } = spec::wanted(matches)?;
+    Ok(Wanted { request: DoctorRequest { asked: Asked::New(spec), release, credentials, offline }, warnings })
 }
 
 fn exit_code(report: &DoctorReport) -> u8 {

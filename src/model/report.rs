@@ -160,6 +160,9 @@ pub struct DestroyReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorReport {
+    /// The deployment that was checked for; without it, for a new one.
+    #[serde(flatten)]
+    pub whose: Option<Whose>,
     pub provider: String,
     /// For how much it was checked: "3 nodes on libvirt: 16 GB, 4 CPUs and 150 GB of disk each; exasol-2025.1.8".
     pub wanted: String,

@@ -4,31 +4,28 @@
 
 use std::time::Duration;
 
-use super::{Given, credentials, power};
+use super::power;
 use crate::error::{Error, Result};
-use crate::model::{Check, Spec};
-use crate::providers::Provider;
+use crate::model::Check;
 use crate::providers::cloud::PowerControl;
+use crate::providers::{Credentials, Provider};
 use crate::signal::Interrupt;
 
 const ID: &str = "account";
 const TITLE: &str = "the cloud accepts the credentials";
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// None: there is no account, or it was not found, which is another check.
+/// None: there is no account, or its credentials were not found, which is another check.
 ///
 /// # Errors
 /// [`Error::Interrupted`].
 pub(super) async fn check(
     provider: &'static Provider,
-    spec: &Spec,
-    given: &Given,
+    credentials: Option<Credentials>,
     offline: bool,
     interrupt: &Interrupt,
 ) -> Result<Option<Check>> {
-    let (Some(cloud), Some(Ok(found))) = (provider.cloud(), credentials::find(provider, spec, given, None)) else {
-        return Ok(None);
-    };
+    let (Some(cloud), Some(found)) = (provider.cloud(), credentials) else { return Ok(None) };
     let not_asked = |why: &str| Ok(Some(Check::skipped(ID, TITLE, format!("not asked: {why}"))));
     if offline {
         return not_asked("--offline");

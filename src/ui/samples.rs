@@ -292,6 +292,7 @@ pub fn destroy_dry_run() -> DestroyReport {
 
 pub fn doctor() -> DoctorReport {
     DoctorReport {
+        whose: None,
         provider: "libvirt".into(),
         wanted: "1 node on libvirt: 4 GB, 2 CPUs and 150 GB of disk; exasol-2025.1.8".into(),
         ok: false,

@@ -72,3 +72,24 @@ fn a_fix_that_fails_is_told_and_ends_it() {
     world.exasol(&doctor(&world, "--fix --yes")).run().code(1).says("not allowed").says("virsh");
     assert_eq!(calls(&world).lines().count(), 1, "{}", calls(&world));
 }
+
+#[test]
+fn a_deployment_is_checked_for_what_it_needs() {
+    let world = World::complete().initialized();
+    let named = format!("doctor -d {}", world.deployment().display());
+    let before = world.files();
+    for words in [named.as_str(), "doctor"] {
+        let said = world.exasol(words).run().code(0).says("This machine, for deployment: 1 node on libvirt");
+        assert!(said.stdout.contains("; rehearsal"), "{}", said.stdout);
+    }
+    let json = world.exasol("doctor --json").run().code(0).json();
+    assert_eq!((&json["name"], &json["deployment"]), (&"deployment".into(), &world.state()["id"]));
+    // What would be changed is checked with it; nothing is written.
+    world.exasol("doctor --cluster-size 3").run().code(0).says("for deployment: 3 nodes on libvirt");
+    world.exasol(&format!("{named} --cloud-provider hetzner")).run().code(2).says("the deployment is on libvirt");
+    assert_eq!(world.files(), before);
+    // A provider without a directory means a new deployment.
+    let new = world.exasol(&doctor(&world, "--cloud-provider libvirt --json")).run().code(0).json();
+    assert!(new.get("deployment").is_none(), "{new}");
+    world.exasol("doctor -d nowhere").run().code(3).says("nowhere is not a deployment directory");
+}

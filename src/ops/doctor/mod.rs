@@ -2,35 +2,86 @@
 
 mod remedy;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::preflight::Preflight;
-use super::{Context, Given, ReleaseRequest, account, floors, release};
-use crate::catalog;
+use super::{Context, Given, ReleaseRequest, account, credentials, floors, release, update};
+use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
-use crate::model::{Check, DoctorReport, OptionDef, OptionKind, Options, Spec, quote};
+use crate::model::{Check, DoctorReport, Options, Spec, SpecChange};
 use crate::providers::{self, Provider};
 use crate::tools::process::Tool;
 
-/// `offline`: a cloud is not asked whether it knows the account.
-pub async fn run(
-    context: &Context,
-    mut spec: Spec,
-    asked: &ReleaseRequest,
-    given: &Given,
-    offline: bool,
-) -> Result<DoctorReport> {
+#[derive(Debug, Clone)]
+pub struct DoctorRequest {
+    pub asked: Asked,
+    pub release: ReleaseRequest,
+    /// Credentials that were typed.
+    pub credentials: Given,
+    /// A cloud is not asked whether it knows the account.
+    pub offline: bool,
+}
+
+/// What this machine is checked for.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// A new deployment; its release is not resolved yet.
+    New(Spec),
+    /// The deployment in this directory, with these changes.
+    There(PathBuf, Vec<SpecChange>),
+}
+
+/// Whether a deployment is in this directory, in whatever state it is.
+pub fn is_deployment(dir: &Path) -> bool {
+    !matches!(DeploymentDir::open(dir), Err(Error::NotADeployment { .. } | Error::BashDeployment { .. }))
+}
+
+impl Asked {
+    /// Its release may not be resolved yet.
+    ///
+    /// # Errors
+    /// Those of opening the directory.
+    pub fn spec(&self) -> Result<Spec> {
+        match self {
+            Asked::New(spec) => Ok(spec.clone()),
+            Asked::There(root, changes) => {
+                let spec = DeploymentDir::open(root)?.state().spec.clone();
+                Ok(changes.iter().cloned().fold(spec, Spec::with))
+            }
+        }
+    }
+}
+
+pub async fn run(context: &Context, request: DoctorRequest) -> Result<DoctorReport> {
+    let DoctorRequest { asked, release: asked_release, credentials: mut given, offline } = request;
+    let (spec, dir) = match asked {
+        Asked::New(mut spec) => {
+            release::resolve(&mut spec, &asked_release, None)?;
+            (spec, None)
+        }
+        Asked::There(root, changes) => {
+            let dir = DeploymentDir::open(&root)?;
+            let spec = update::merged(context, &dir.state().spec, &changes, &asked_release).await?;
+            (spec, Some(dir))
+        }
+    };
+    // After destroy it has none.
+    if let Some(dir) = dir.as_ref().filter(|dir| dir.has_secrets()) {
+        given = dir.secrets()?.cloud.into_iter().chain(given).collect();
+    }
     let provider = providers::find(&spec.provider)?;
-    release::resolve(&mut spec, asked, None)?;
     (provider.validate)(&spec)?;
     // The report has every check.
-    let Preflight { mut checks, .. } = Preflight::run(&EventSink::silent(), provider, &spec, given, None).await?;
-    checks.extend(account::check(provider, &spec, given, offline, &context.interrupt).await?);
+    let silent = EventSink::silent();
+    let Preflight { mut checks, .. } = Preflight::run(&silent, provider, &spec, &given, dir.as_ref()).await?;
+    let facts = dir.as_ref().map(|dir| &dir.state().facts);
+    let credentials = credentials::find(provider, &spec, &given, facts).and_then(Result::ok);
+    checks.extend(account::check(provider, credentials, offline, &context.interrupt).await?);
     checks.extend(floors::refusal(provider, &spec));
     Ok(DoctorReport {
+        whose: dir.as_ref().map(DeploymentDir::whose),
         provider: provider.name.into(),
         wanted: wanted(provider, &spec),
         ok: !checks.iter().any(Check::is_failed),
@@ -69,57 +120,3 @@ pub async fn fix(command: &str) -> Result<()> {
 
 /// Packages may have to be downloaded.
 const FIX_LIMIT: Duration = Duration::from_secs(1800);
-
-/// What `doctor` takes where no version is named.
-const DEFAULT_VERSION: &str = "default";
-
-/// The command that checks this deployment's target: bare, it checks the usual one.
-pub(super) fn command(spec: &Spec) -> String {
-    let own = providers::find(&spec.provider).map_or(&[][..], |provider| provider.options);
-    // An image's address may hold a secret, and does not say where the target is.
-    let places = own.iter().filter(|def| !matches!(def.kind, OptionKind::Path | OptionKind::PathOrUrl));
-    let words = places.filter_map(|def| word(def, spec.options.get(def.key)?));
-    // A rehearsal's sizes are too small for a database. A release that is not built in needs what the default does.
-    let version = catalog::find_version(DEFAULT_VERSION).ok();
-    let version = version.filter(|version| version.name != spec.db_version && spec.release.is_none());
-    let version = version.map(|_| format!("--db-version={}", quote(&spec.db_version)));
-    std::iter::once(format!("exasol doctor --cloud-provider {}", spec.provider))
-        .chain(version)
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// The option as it would be typed; None where that would change nothing.
-fn word(def: &OptionDef, value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        // Nothing else tells where the target is.
-        _ => return None,
-    };
-    (def.default != Some(text.as_str())).then(|| format!("--{}={}", def.flag, quote(&text)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_deployments_own_target_is_looked_at() {
-        let spec = serde_json::from_value(serde_json::json!({
-            "provider": "libvirt", "cluster_size": 1, "db_version": "rehearsal", "data_volume_size": 1,
-            "data_volumes_per_node": 1, "root_volume_size": 2,
-            "options": {"uri": "qemu+ssh://me@server/system?no_tty=1", "pool": "default", "memory": 8,
-                "image": "https://me:secret@server/image.qcow2"},
-        }))
-        .unwrap();
-        let command = command(&spec);
-        let begin = "exasol doctor --cloud-provider libvirt --db-version=rehearsal ";
-        assert!(command.starts_with(begin), "{command}");
-        assert!(command.contains("--libvirt-uri='qemu+ssh://me@server/system?no_tty=1'"), "{command}");
-        assert!(command.contains("--libvirt-memory=8") && !command.contains("pool"), "{command}");
-        let words: Vec<_> = command.split(' ').map(|word| word.replace('\'', "")).collect();
-        assert!(crate::cli::accepts(&words), "{words:?}");
-    }
-}

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::join_all;
 
 use super::super::access::Access;
-use super::super::{doctor, recorded, status};
+use super::super::{recorded, status};
 use super::facts::Facts;
 use super::judge::{self, Expected, Session};
 use crate::deployment::DeploymentDir;
@@ -39,12 +39,11 @@ pub(super) async fn nodes(dir: &DeploymentDir, root: &Path, deadline: Duration) 
         Session::Told { facts, .. } => facts.stages.as_ref(),
         _ => None,
     });
-    let (deployment, doctor) = (state.id.to_string(), doctor::command(&state.spec));
+    let deployment = state.id.to_string();
     let expected = Expected {
         root,
         deployment: &deployment,
         phase: state.phase,
-        doctor: &doctor,
         hypervisor: !recorded::provider(dir)?.is_cloud(),
         cluster_size: plans.len(),
         fingerprint: state.certificate_fingerprint.as_deref(),

@@ -22,8 +22,6 @@ pub(super) struct Expected<'a> {
     pub deployment: &'a str,
     /// As recorded: it decides which commands lead on.
     pub phase: Phase,
-    /// The command that looks at this deployment's hypervisor, which need not be the usual one.
-    pub doctor: &'a str,
     /// Whether a hypervisor can be asked for the machines at any time.
     pub hypervisor: bool,
     pub cluster_size: usize,
@@ -183,11 +181,12 @@ impl Findings<'_> {
             Power::Unknown if !self.expected.hypervisor => {}
             Power::Unknown => {
                 let detail = status.vm_reason.clone().unwrap_or_else(|| "the hypervisor could not be asked".into());
+                let hint = self.command("exasol doctor");
                 let severity = match session {
                     Session::Told { .. } => Severity::Warning,
                     _ => Severity::Error,
                 };
-                self.add(layer, severity, "hypervisor_silent", detail, Hint::run(self.expected.doctor.into()));
+                self.add(layer, severity, "hypervisor_silent", detail, hint);
             }
         }
         if let Some(now) = &status.address_now {

@@ -48,7 +48,6 @@ fn judged_where(
         root: Path::new("demo"),
         deployment: "exasol-1",
         phase: Phase::DatabaseReady,
-        doctor: "exasol doctor --cloud-provider libvirt --libvirt-uri=qemu:///system",
         hypervisor: true,
         cluster_size: 2,
         fingerprint: Some(FINGERPRINT),
@@ -113,7 +112,7 @@ fn every_power_state_but_running_is_named() {
         assert_eq!(kinds(&issues)[0], kind);
     }
     let (_, issues) = judged(&changed(|s| s.vm = Power::Unknown), &Session::NotTried, None);
-    assert!(issues[0].command.as_deref().is_some_and(|command| command.contains("--libvirt-uri=")), "{issues:?}");
+    assert!(issues[0].command.as_deref().is_some_and(|command| command.starts_with("exasol doctor -d ")), "{issues:?}");
     // A dead hypervisor's daemon does not stop machines.
     let (_, issues) = judged(&changed(|s| s.vm = Power::Unknown), &told(facts()), None);
     assert_eq!(issues[0].severity, Severity::Warning);

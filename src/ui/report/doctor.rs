@@ -12,7 +12,8 @@ const INDENT: usize = 4;
 impl Report for DoctorReport {
     fn text(&self, page: &mut Page) {
         let of = |status| self.checks.iter().filter(move |check| check.status == status);
-        page.sentence(&format!("This machine, for {}", self.wanted), 2);
+        let name = self.whose.as_ref().map(|whose| format!("{}: ", whose.name)).unwrap_or_default();
+        page.sentence(&format!("This machine, for {name}{}", self.wanted), 2);
         page.line("");
         passed(page, &of(CheckStatus::Ok).collect::<Vec<_>>());
         of(CheckStatus::Warning).for_each(|check| show(page, Tone::Warning, "!", check));
@@ -90,6 +91,7 @@ mod tests {
     fn only_what_the_commands_fix_is_promised() {
         let shown = |fix: &[&str]| {
             let report = DoctorReport {
+                whose: None,
                 provider: "libvirt".into(),
                 wanted: "1 node".into(),
                 ok: false,
