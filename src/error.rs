@@ -71,6 +71,9 @@ pub enum Error {
     DirectoryNotEmpty { dir: PathBuf, found: String },
     #[error("{} was made by the Bash deployer (.exasol.json); this tool does not change it", dir.display())]
     BashDeployment { dir: PathBuf },
+    /// Others could change what would be run.
+    #[error("{} is not used: {why}", folder.display())]
+    OpenToOthers { folder: PathBuf, why: String, fix: String },
     #[error("{}", wrong_phase(*operation, *phase))]
     WrongPhase { operation: Operation, phase: Phase, next: Vec<String> },
     /// Somebody was asked and said no: nothing is wrong.
@@ -180,6 +183,7 @@ impl Error {
             Error::AlreadyInitialized { .. } => "already_initialized",
             Error::DirectoryNotEmpty { .. } => "directory_not_empty",
             Error::BashDeployment { .. } => "bash_deployment",
+            Error::OpenToOthers { .. } => "open_to_others",
             Error::WrongPhase { .. } => "wrong_phase",
             Error::NotYet { .. } => "not_yet",
             Error::BrokenState { .. } => "broken_state",
@@ -217,6 +221,7 @@ impl Error {
             | Error::AlreadyInitialized { .. }
             | Error::DirectoryNotEmpty { .. }
             | Error::BashDeployment { .. }
+            | Error::OpenToOthers { .. }
             | Error::WrongPhase { .. }
             | Error::NotYet { .. }
             | Error::BrokenState { .. }
@@ -273,6 +278,7 @@ impl Error {
                 ),
             }),
             Error::DirectoryNotEmpty { .. } => Some("choose an empty or a new directory with -d DIR".into()),
+            Error::OpenToOthers { fix, .. } => Some(fix.clone()),
             Error::BashDeployment { .. } => {
                 Some("go on using the Bash deployer for it, or choose another directory with -d DIR".into())
             }

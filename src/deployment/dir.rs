@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::lock::{self, LockStatus};
-use super::{LogFolder, Secrets, State, edits, oplog};
+use super::{LogFolder, Secrets, State, edits, oplog, trust};
 use crate::error::{Error, Result};
 use crate::model::Whose;
 use crate::model::ssh_path;
@@ -29,10 +29,11 @@ impl DeploymentDir {
     /// Reads the deployment in `path`.
     ///
     /// # Errors
-    /// [`Error::NotADeployment`], [`Error::BashDeployment`], [`Error::BrokenState`], or
+    /// [`Error::OpenToOthers`], [`Error::NotADeployment`], [`Error::BashDeployment`], [`Error::BrokenState`], or
     /// [`Error::Io`] where reading is not permitted.
     pub fn open(path: &Path) -> Result<DeploymentDir> {
         let root = absolute(path)?;
+        trust::check(&root)?;
         match State::read(&root.join(STATE_FILE))? {
             Some(state) => Ok(DeploymentDir { root, named: path.to_owned(), state }),
             None if root.join(BASH_FILE).exists() => Err(Error::BashDeployment { dir: root }),

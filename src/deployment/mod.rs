@@ -18,6 +18,7 @@
 //! | `edits` | which rendered files were edited by hand |
 //! | `transitions` | which operation runs from which phase, and what it leads to |
 //! | `names` | what is in a directory |
+//! | `trust` | whether somebody else could change what is in it |
 //! | `leave` | what becomes of the directory of a destroyed deployment |
 //! | `oplog` | [`OpLog`]: the log folder of one operation |
 //! | `debug_log` | [`DebugLog`]: `debug.log` in the running operation's folder |
@@ -51,6 +52,7 @@ mod record;
 mod secrets;
 mod state;
 pub mod transitions;
+pub mod trust;
 
 #[cfg(test)]
 mod testing;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::deployment::trust;
 use crate::error::{Error, Result};
 use crate::tools::fetched::Fetched;
 
@@ -15,7 +16,9 @@ pub(super) struct CacheDirs {
 
 impl CacheDirs {
     pub(super) fn of_user() -> Result<Self> {
-        Ok(Self { root: user_dir("XDG_CACHE_HOME", ".cache", "keep downloads")? })
+        let root = user_dir("XDG_CACHE_HOME", ".cache", "keep downloads")?;
+        trust::check(&root)?;
+        Ok(Self { root })
     }
 
     pub(super) fn images(&self) -> PathBuf {

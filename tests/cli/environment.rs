@@ -198,3 +198,45 @@ fn terraforms_own_broken_configuration_comes_before_what_follows_from_it() {
     std::fs::remove_file(world.path("home").join("terraform-fails")).unwrap();
     world.exasol("deploy --plan").run().code(0).says(".terraformrc: At 3:12").says("goes on without that file");
 }
+
+#[test]
+fn a_directory_or_cache_that_others_can_change_is_not_used() {
+    let world = World::complete().initialized();
+    let open = world.path("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::rename(world.deployment(), open.join("demo")).unwrap();
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    let fix = format!("chmod o-w {}", open.canonicalize().unwrap().display());
+    let there = format!("-d {}", open.join("demo").display());
+    for command in ["status", "deploy", "destroy --yes", "init --update --cluster-size 2"] {
+        world.exasol(&format!("{command} {there}")).run().code(3).says("every user can change").says(&fix);
+    }
+    world.exasol(&format!("init -d {}", open.join("new").display())).run().code(3).says(&fix);
+    assert!(!open.join("new").exists());
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o755)).unwrap();
+    world.exasol(&format!("status {there}")).run().code(0);
+    // Terraform's plugins and fetched tools in the cache are run.
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o1777)).unwrap();
+    let cache = open.join("cache");
+    std::fs::create_dir_all(cache.join("exasol")).unwrap();
+    std::fs::set_permissions(cache.join("exasol"), PermissionsExt::from_mode(0o777)).unwrap();
+    let deploy = format!("deploy {there}");
+    world
+        .exasol(&deploy)
+        .env("XDG_CACHE_HOME", &cache)
+        .run()
+        .code(3)
+        .says("every user can change")
+        .says("cache/exasol");
+}
+
+#[test]
+fn no_tool_leaves_a_core() {
+    let world = World::complete();
+    let usual = std::fs::read_to_string(world.path("bin/terraform")).unwrap();
+    world.fake("terraform", &format!("ulimit -c >>\"$HOME/cores\"\n{usual}"));
+    let world = world.with_a_machine();
+    world.exasol("deploy --plan").run().code(0);
+    let cores = std::fs::read_to_string(world.path("home/cores")).unwrap();
+    assert!(!cores.is_empty() && cores.lines().all(|limit| limit == "0"), "{cores}");
+}

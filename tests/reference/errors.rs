@@ -26,6 +26,11 @@ fn samples() -> Vec<Error> {
         Error::AlreadyInitialized { dir: dir(), deployment: "exasol-1a2b3c4d".into(), phase: Phase::Initialized },
         Error::DirectoryNotEmpty { dir: dir(), found: "notes.txt".into() },
         Error::BashDeployment { dir: dir() },
+        Error::OpenToOthers {
+            folder: dir(),
+            why: "every user can change /srv/shared".into(),
+            fix: "chmod o-w /srv/shared".into(),
+        },
         Error::WrongPhase {
             operation: Operation::Start,
             phase: Phase::Initialized,

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use self::undo::{Folders, Work};
 use super::dir::{self, BASH_FILE, LOCK_FILE, SECRETS_FILE, STATE_FILE};
-use super::{DeploymentDir, Secrets, State, atomic, edits};
+use super::{DeploymentDir, Secrets, State, atomic, edits, trust};
 use crate::error::{Error, Result};
 use crate::model::RenderedFile;
 
@@ -30,11 +30,12 @@ impl DeploymentDir {
     ///
     /// # Errors
     /// [`Error::AlreadyInitialized`], [`Error::BashDeployment`], [`Error::DirectoryNotEmpty`],
-    /// [`Error::BrokenState`], [`Error::Locked`] while another `init` works there,
+    /// [`Error::OpenToOthers`], [`Error::BrokenState`], [`Error::Locked`] while another `init` works there,
     /// [`Error::InvalidValue`] if the path is no directory or has a name that ssh cannot use, [`Error::Io`] where writing is not permitted.
     pub fn check_target(path: &Path) -> Result<()> {
         let root = dir::absolute(path)?;
         dir::check_name(&root)?;
+        trust::check(&root)?;
         target::check_contents(&root)?;
         target::check_writable(&root)
     }
