@@ -64,6 +64,7 @@ pub fn main() -> ExitCode {
     // Everything that we or our tools write may hold secrets: nobody else reads it, whatever the
     // caller's umask. Files meant for others get their mode explicitly.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    keep_no_cores();
     if let Some(code) = stand_in::run().or_else(completions::answer) {
         return code;
     }
@@ -91,6 +92,15 @@ pub fn main() -> ExitCode {
     });
     ui.finish();
     ExitCode::from(code)
+}
+
+/// A core dump of ours, or of a tool that we start, would hold passwords and keys. Whoever wants one from a command of
+/// his own (`exasol run`) can raise the limit again.
+fn keep_no_cores() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
+    // To lower it is always allowed.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
 }
 
 /// What was asked for instead of a command's work (help, the version), or why the words are refused: exit 2.
