@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::model::is_sha256;
 
+/// Names a file of the same form that counts instead of the one in the binary.
+pub const TOOLS_FILE: &str = "EXASOL_TOOLS_CATALOG";
+
 // A test proves that the embedded file is good; the empty value is never seen.
 static TOOLS: LazyLock<ToolPins> = LazyLock::new(|| parse_tools(include_str!("tools.toml")).unwrap_or_default());
 

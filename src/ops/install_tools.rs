@@ -8,7 +8,7 @@ use super::blocking::blocking;
 use super::operation::millis;
 use super::user_dirs::{CacheDirs, fetched_tools};
 use super::{Confirm, Context};
-use crate::catalog::{self, AnsiblePin, FilePin, ToolPins};
+use crate::catalog::{self, AnsiblePin, FilePin, TOOLS_FILE, ToolPins};
 use crate::error::{Error, INSTALL_TOOLS, Result};
 use crate::events::{Event, StepOutcome, Unit};
 use crate::model::{Spec, address_file_name};
@@ -19,8 +19,6 @@ use crate::tools::python::{self, Pip, Python, Venv};
 use crate::tools::terraform::{Engine, Terraform};
 use crate::tools::unpack;
 
-/// A file of one's own instead of the catalogue in the binary.
-const CATALOG: &str = "EXASOL_TOOLS_CATALOG";
 const OPENTOFU: &str = "opentofu";
 const ANSIBLE: &str = "ansible-core";
 /// The programs that are put into use.
@@ -207,10 +205,10 @@ impl Order {
 }
 
 fn pins() -> Result<ToolPins> {
-    let Some(path) = std::env::var_os(CATALOG).map(PathBuf::from) else { return Ok(catalog::tools().clone()) };
-    let text = std::fs::read_to_string(&path).map_err(Error::io(format!("{CATALOG}: {}", path.display())))?;
+    let Some(path) = std::env::var_os(TOOLS_FILE).map(PathBuf::from) else { return Ok(catalog::tools().clone()) };
+    let text = std::fs::read_to_string(&path).map_err(Error::io(format!("{TOOLS_FILE}: {}", path.display())))?;
     catalog::parse_tools(&text).map_err(|why| Error::Usage {
-        message: format!("{CATALOG}: {}: {why}", path.display()),
+        message: format!("{TOOLS_FILE}: {}: {why}", path.display()),
         hint: Some("see docs/packages.md for its form".into()),
     })
 }

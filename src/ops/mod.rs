@@ -21,6 +21,7 @@ pub mod named;
 pub mod open;
 pub mod pager;
 pub mod plan;
+mod plugin_checksums;
 pub mod report;
 pub mod run;
 pub mod sql;

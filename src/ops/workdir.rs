@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::blocking::{ANSWER_LIMIT, within};
 use super::operation::Work;
 use super::user_dirs::CacheDirs;
-use super::{credentials, links};
+use super::{credentials, links, plugin_checksums};
 use crate::error::Result;
 use crate::model::Spec;
 use crate::providers::Provider;
@@ -49,6 +49,8 @@ const APPLY_S: u64 = if cfg!(test) { 4 } else { 180 };
 /// With what the provider's plugin needs, and with limits where some can be named: a cloud may take long
 /// for good reasons.
 pub(super) fn made_for(provider: &Provider, workdir: Workdir) -> Result<Workdir> {
+    let lock = plugin_checksums::lock(provider, workdir.engine())?;
+    let workdir = workdir.plugins_as(lock);
     let Some(hypervisor) = provider.hypervisor() else { return Ok(workdir) };
     let workdir = workdir.limits(LIMITS);
     match &hypervisor.stand_in {

@@ -11,11 +11,13 @@
 //! Source: `internal/providercache/installer.go` and the CLI configuration page of Terraform.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::lock_file;
 use crate::error::{Error, Result};
+use crate::events::EventSink;
 use crate::signal::Interrupt;
 
 /// The dependency lock file's name in a Terraform folder.
@@ -44,6 +46,37 @@ pub fn is_idle(cache: &Path) -> Result<bool> {
 /// Whether this lock could be taken, and now is.
 fn is_free(lock: &File, path: &Path) -> Result<bool> {
     lock_file::is_taken(lock.try_lock(), path)
+}
+
+/// What is known of a deployment's plugins before its first `init`.
+#[derive(Debug, Default)]
+pub enum PluginLock {
+    /// Nobody asked.
+    #[default]
+    Open,
+    /// The dependency lock file with the published checksums.
+    Known(String),
+    /// What no published checksum is known for.
+    Unknown(String),
+}
+
+impl PluginLock {
+    /// Writes the lock file, whole or not at all, or says that there is none.
+    pub(super) fn begin(&self, path: &Path, sink: &EventSink) -> Result<()> {
+        match self {
+            PluginLock::Open => {}
+            PluginLock::Known(text) => {
+                let failed = || Error::io(format!("cannot write {}", path.display()));
+                let folder = path.parent().unwrap_or(Path::new("."));
+                let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed())?;
+                file.write_all(text.as_bytes()).map_err(failed())?;
+                file.persist(path).map_err(|error| failed()(error.error))?;
+            }
+            PluginLock::Unknown(what) => sink
+                .warn(format!("no published checksum is known for {what}: the first download is trusted, and kept to")),
+        }
+        Ok(())
+    }
 }
 
 /// One `init`'s turn at the cache.

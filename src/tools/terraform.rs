@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::alias::Alias;
 use super::plan::{Plan, PriorState};
+pub use super::plugin_cache::PluginLock;
 use super::plugin_cache::{LOCK_FILE, Turn};
 use super::process::{Output, Tool};
 use super::scratch::Scratch;
@@ -56,6 +57,7 @@ impl Terraform {
             dir: dir.into(),
             log: None,
             plugin_cache: None,
+            plugins: PluginLock::default(),
             secret_env: Vec::new(),
             without_env: Vec::new(),
             limits: None,
@@ -87,6 +89,7 @@ pub struct Workdir {
     dir: PathBuf,
     log: Option<PathBuf>,
     plugin_cache: Option<PathBuf>,
+    plugins: PluginLock,
     secret_env: Vec<(String, String)>,
     without_env: Vec<&'static str>,
     limits: Option<Limits>,
@@ -103,6 +106,16 @@ impl Workdir {
     /// The file to which every run's JSON lines are appended.
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
+        self
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.terraform.engine
+    }
+
+    /// What plugins the first `init` may take.
+    pub fn plugins_as(mut self, lock: PluginLock) -> Self {
+        self.plugins = lock;
         self
     }
 
@@ -156,9 +169,23 @@ impl Workdir {
     /// registry nothing could be destroyed; `validate` tells from local files alone whether the
     /// plugins of the lock file are there and whole (both measured with 1.11.4).
     pub async fn init(&self) -> Result<()> {
-        if self.dir.join(LOCK_FILE).exists() && self.validate().await.is_ok() {
-            return Ok(());
+        let lock = self.dir.join(LOCK_FILE);
+        if lock.exists() {
+            return match self.validate().await {
+                Ok(()) => Ok(()),
+                Err(_) => self.fetch_plugins().await,
+            };
         }
+        self.plugins.begin(&lock, &self.sink)?;
+        let fetched = self.fetch_plugins().await;
+        if fetched.is_err() {
+            // The next attempt begins with what is known then.
+            let _ = std::fs::remove_file(&lock);
+        }
+        fetched
+    }
+
+    async fn fetch_plugins(&self) -> Result<()> {
         let mut tool = self.tool(&["init", "-input=false"])?;
         if super::versions::number(&self.terraform.version) >= Some(self.terraform.engine.init_json_since()) {
             tool = tool.arg("-json");

@@ -50,6 +50,14 @@ impl Engine {
         }
     }
 
+    /// The host from which it takes plugins whose source names none.
+    pub fn registry(self) -> &'static str {
+        match self {
+            Engine::Terraform => "registry.terraform.io",
+            Engine::Tofu => "registry.opentofu.org",
+        }
+    }
+
     fn install_page(self) -> &'static str {
         match self {
             Engine::Terraform => "Terraform (https://developer.hashicorp.com/terraform/install)",

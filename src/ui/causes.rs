@@ -30,6 +30,12 @@ static TABLE: &[Row] = &[
         try_first: "check HTTPS_PROXY and NO_PROXY, then",
     },
     Row {
+        code: "plugin_checksum",
+        signs: &["doesn't match any of the checksums previously recorded"],
+        sentence: "a plugin of Terraform's is not the one that its authors published",
+        try_first: "find out where it comes from (if you build it yourself: EXASOL_PROVIDER_CHECKSUMS in exasol help env), then",
+    },
+    Row {
         code: "dns",
         signs: &[
             "no such host",

@@ -240,3 +240,27 @@ fn no_tool_leaves_a_core() {
     let cores = std::fs::read_to_string(world.path("home/cores")).unwrap();
     assert!(!cores.is_empty() && cores.lines().all(|limit| limit == "0"), "{cores}");
 }
+
+#[test]
+fn the_first_plugin_must_be_the_published_one() {
+    let world = World::complete().initialized();
+    world.exasol("deploy --plan").run().code(0).never_says("checksum");
+    let (empty, broken) = (world.path("empty.toml"), world.path("broken.toml"));
+    std::fs::write(&empty, "").unwrap();
+    std::fs::write(&broken, "[[provider]]\nsource = 1\n").unwrap();
+    let planned = |file: &Path| world.exasol("deploy --plan").env("EXASOL_PROVIDER_CHECKSUMS", file).run();
+    planned(&empty)
+        .code(0)
+        .says("no published checksum is known for dmacvicar/libvirt 0.8.3 from registry.terraform.io");
+    planned(&broken).code(2).says("EXASOL_PROVIDER_CHECKSUMS").says("line 2");
+    // Written before Terraform is asked, and Terraform's own from then on.
+    let world = World::complete().with_a_machine();
+    let lock = world.deployment().join("terraform/.terraform.lock.hcl");
+    assert!(!lock.exists());
+    world.exasol("deploy").run();
+    let text = std::fs::read_to_string(&lock).unwrap();
+    assert!(
+        text.starts_with("provider \"registry.terraform.io/dmacvicar/libvirt\" {\n") && text.contains("\"zh:"),
+        "{text}"
+    );
+}

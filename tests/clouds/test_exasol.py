@@ -7,6 +7,7 @@ for all, and so must be what the program does.
 import functools
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import unittest
@@ -162,6 +163,19 @@ class Deploy(unittest.TestCase):
         world.heal()
         world.exasol("destroy", "--yes", "-d", world.dir).expect(0)
         self.assertEqual(world.resources(), [])
+
+    @some
+    def test_a_plugin_that_is_not_the_published_one(self, world):
+        """Nothing is made, the cause comes first, and with the right plugin the same command goes on."""
+        init(world).expect(0)
+        wrong = world.folder / "checksums.toml"
+        known = pathlib.Path(world.env["EXASOL_PROVIDER_CHECKSUMS"]).read_text()
+        wrong.write_text(re.sub(r"h1:[^\"]*", "h1:" + "A" * 43 + "=", known))
+        failed = world.exasol("deploy", "-d", world.dir, env={"EXASOL_PROVIDER_CHECKSUMS": str(wrong)}).expect(1)
+        self.assertIn("is not the one that its authors published", failed.text)
+        self.assertEqual(world.resources(), [])
+        self.until_nodes_are_waited_for(world)
+        world.exasol("destroy", "--yes", "-d", world.dir).expect(0)
 
     @some
     def test_a_create_that_fails_is_resumed(self, world):

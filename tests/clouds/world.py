@@ -51,13 +51,15 @@ class World:
         self.home.mkdir(mode=0o700)
         self.state = self.folder / "cloud.json"
         self.faults = self.folder / "faults.json"
+        configuration = cli_configuration()
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "LC_ALL": "C.UTF-8",
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_ARGS": "-no-color",
-            "TF_CLI_CONFIG_FILE": cli_configuration(),
+            "TF_CLI_CONFIG_FILE": configuration,
+            "EXASOL_PROVIDER_CHECKSUMS": configuration.removesuffix(".tfrc") + ".checksums.toml",
             "TEST_PROVIDER_STATE": str(self.state),
             "TEST_PROVIDER_FAULTS": str(self.faults),
             **self.account.variables,

@@ -70,9 +70,14 @@ lab_cli_config() {
 }
 
 # cli_config_for MIRROR: writes a configuration beside the mirror that installs from
-# it. Without a "direct" block Terraform never contacts a registry.
+# it, and the checksums of what was built here, which are not the published ones.
+# Without a "direct" block Terraform never contacts a registry.
 cli_config_for() {
   local mirror=$1 config=$1.tfrc
+  [ -e "$mirror.checksums.toml" ] || {
+    "$LAB_SOURCES/checksums.py" "$mirror" >"$mirror.checksums.$$"
+    mv "$mirror.checksums.$$" "$mirror.checksums.toml"
+  }
   [ -e "$config" ] || {
     printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' \
       "$mirror" >"$config.$$"

@@ -44,7 +44,8 @@ write_environment() {
   venv=$(lab_venv)
   image=$(lab_image)
   mkdir -p "$STATE"
-  printf '%s\n' "TF_CLI_CONFIG_FILE=$config" "EXASOL_LIBVIRT_IMAGE=$image" \
+  printf '%s\n' "TF_CLI_CONFIG_FILE=$config" \
+    "EXASOL_PROVIDER_CHECKSUMS=${config%.tfrc}.checksums.toml" "EXASOL_LIBVIRT_IMAGE=$image" \
     "EXASOL_LIBVIRT_IMAGE_SHA256=$(cat "$image.sha256")" "LAB_VENV=$venv" >"$STATE/environment.new"
 }
 

@@ -73,6 +73,7 @@ class Machine:
         shutil.copy(engine, folder / "bin")
         mirror = script("scripts/lab", "path", "cli-config").removesuffix(".tfrc")
         shutil.copytree(mirror, folder / "mirror")
+        shutil.copy(mirror + ".checksums.toml", folder / "checksums.toml")
         (folder / "mirror.tfrc").write_text(
             'provider_installation {\n  filesystem_mirror {\n    path = "/mnt/mirror"\n  }\n}\n'
         )

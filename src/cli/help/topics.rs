@@ -148,6 +148,11 @@ fn variables(tree: &Command) -> Vec<Part> {
             RELEASE_TREE.to_owned(),
             "Folder with builds of releases, for those that the catalogue takes from there".to_owned(),
         ),
+        (catalog::TOOLS_FILE.to_owned(), "File with other programs for doctor --install-tools to fetch".to_owned()),
+        (
+            catalog::CHECKSUMS_FILE.to_owned(),
+            "File with the checksums of Terraform's plugins, for those who build them".to_owned(),
+        ),
         ("NO_COLOR, CLICOLOR_FORCE".to_owned(), "No colors, or colors without a terminal too".to_owned()),
         ("PAGER".to_owned(), "Program that shows long help [default: less]; cat shows it at once".to_owned()),
         ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY".to_owned(), "Proxy for downloads, here and on the nodes".to_owned()),
