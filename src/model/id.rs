@@ -31,9 +31,13 @@ impl DeploymentId {
         format!("{}-{what}", self.0)
     }
 
-    /// Whether a name found outside was given by this deployment.
+    /// Whether this deployment gives such a name to a machine, a volume or a network on a hypervisor, or the hypervisor
+    /// to a snapshot of such a volume (`…-n11-root.before`). What somebody calls a copy of his own (`…-n11-clone`)
+    /// begins like one of ours and is not.
     pub fn owns(&self, name: &str) -> bool {
-        name == self.0 || name.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('-'))
+        let Some(rest) = name.strip_prefix(&self.0) else { return false };
+        let Some(what) = rest.strip_prefix('-') else { return rest.is_empty() };
+        what == "net" || what.strip_prefix('n').is_some_and(is_of_machine)
     }
 
     /// A locally unique MAC address in QEMU's range (52:54:00), the same at every call.
@@ -89,6 +93,20 @@ impl TryFrom<String> for DeploymentId {
     }
 }
 
+/// What follows the `n` of a machine's name: its number, and which of its volumes it is.
+fn is_of_machine(rest: &str) -> bool {
+    let volume = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_disk = || {
+        let disk = volume.strip_prefix("-root").or_else(|| {
+            let number = volume.strip_prefix("-data-")?;
+            let after = number.trim_start_matches(|c: char| c.is_ascii_digit());
+            (after.len() < number.len()).then_some(after)
+        });
+        disk.is_some_and(|disk| disk.starts_with('.'))
+    };
+    volume.len() < rest.len() && (["", "-seed.img", "-cloudinit.iso"].contains(&volume) || is_disk())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +118,32 @@ mod tests {
         assert!(DeploymentId::try_from("exasol-0001abff".to_owned()).is_ok());
         for wrong in ["", "exasol-", "exasol-0001ABFF", "other-0001abff", "exasol-0001abff0"] {
             assert!(DeploymentId::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn copies_that_somebody_made_are_not_ours() {
+        let id = DeploymentId::from_random([0, 1, 0xab, 0xff]);
+        for ours in ["n11", "n128", "n11-root.qcow2", "n11-data-01.qcow2", "n11-seed.img", "n11-cloudinit.iso", "net"] {
+            assert!(id.owns(&id.named(ours)), "{ours}");
+        }
+        for snapshot in ["n11-root.before", "n12-data-02.2026-01-02"] {
+            assert!(id.owns(&id.named(snapshot)), "{snapshot}");
+        }
+        for copy in [
+            "n11-clone",
+            "n11-root-clone.qcow2",
+            "n11-data-01-copy.qcow2",
+            "n11-data-.qcow2",
+            "backup.qcow2",
+            "net2",
+            "n",
+            "nx",
+            "n11x",
+            "n11-seed.img.old",
+            "",
+        ] {
+            assert!(!id.owns(&id.named(copy)), "{copy}");
         }
     }
 
