@@ -11,7 +11,8 @@ import subprocess
 import threading
 import unittest
 
-from test_exasol import Deploy, each, init, reached
+import test_exasol
+from test_exasol import each, init, reached
 from world import World, wait_until
 
 
@@ -99,7 +100,7 @@ def with_fake_ssh(world):
 def ready(world):
     """As after a deploy: the machines are made, their ids and addresses known."""
     init(world, "--cluster-size", "2").expect(0)
-    Deploy("until_nodes_are_waited_for").until_nodes_are_waited_for(world)
+    test_exasol.Deploy("until_nodes_are_waited_for").until_nodes_are_waited_for(world)
     file = world.dir / "deployment.json"
     state = json.loads(file.read_text())
     state.update(phase="database_ready", installed=True, ever_ready=True)
