@@ -143,8 +143,9 @@ pub enum Error {
     SqlStatement { code: String, text: String },
     #[error("{host} shows another certificate: SHA-256 {found}, expected {expected}")]
     Fingerprint { host: String, expected: String, found: String, hint: Option<String> },
-    #[error("left behind after destroy: {}", things.join(", "))]
-    LeftBehind { things: Vec<String>, dir: PathBuf },
+    /// `again`: the command that removes it.
+    #[error("left behind: {}", things.join(", "))]
+    LeftBehind { things: Vec<String>, again: String },
     #[error("interrupted by signal {signal}")]
     Interrupted { signal: i32 },
 
@@ -317,7 +318,7 @@ impl Error {
             Error::Fingerprint { hint, .. } => Some(hint.clone().unwrap_or_else(|| {
                 "another machine may answer on this address; the expected one was recorded by deploy".into()
             })),
-            Error::LeftBehind { dir, .. } => Some(format!("run it again: {}", in_dir("exasol destroy", dir))),
+            Error::LeftBehind { again, .. } => Some(format!("run it again: {again}")),
             Error::Interrupted { .. } => None,
             Error::Operation { cause, .. } => cause.hint(),
             Error::Io { .. } | Error::MachinesMissing { .. } | Error::Other(_) => None,

@@ -43,6 +43,7 @@ mod start;
 mod status;
 mod stop;
 mod support;
+mod sweep;
 mod tunnel;
 mod up;
 mod version;

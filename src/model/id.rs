@@ -40,6 +40,12 @@ impl DeploymentId {
         what == "net" || what.strip_prefix('n').is_some_and(is_of_machine)
     }
 
+    /// The deployment that such a name is of, as [`DeploymentId::owns`] sees it; None for a name of another form.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let id = name.get(..PREFIX.len() + HEX_DIGITS)?;
+        Self::try_from(id.to_owned()).ok().filter(|id| id.owns(name))
+    }
+
     /// A locally unique MAC address in QEMU's range (52:54:00), the same at every call.
     pub fn mac(&self, node: &str) -> String {
         let d = self.digest(&["mac", node]);
@@ -109,6 +115,8 @@ fn is_of_machine(rest: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -154,6 +162,20 @@ mod tests {
         assert!(id.owns("exasol-0001abff"));
         assert!(!id.owns("exasol-0001abff0-n11"));
         assert!(!id.owns("n11"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_of_the_one_deployment_that_owns_it(hex in "[0-9a-fA-F]{7,9}", rest in "(-[ -~ä]{0,9}|[ -~ä]{0,3})") {
+            let name = format!("exasol-{hex}{rest}");
+            let owner = DeploymentId::try_from(name.chars().take(15).collect::<String>()).ok();
+            prop_assert_eq!(DeploymentId::of_name(&name), owner.filter(|id| id.owns(&name)));
+        }
+
+        #[test]
+        fn other_names_are_of_nobody(name in "(n1[1-9]|xasol|exasol-base-|exasol_|EXASOL-|)[0-9a-f]{0,8}[-.a-zä]{0,4}") {
+            prop_assert_eq!(DeploymentId::of_name(&name), None);
+        }
     }
 
     #[test]

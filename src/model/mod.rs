@@ -34,6 +34,7 @@ mod spec;
 mod ssh_path;
 mod status;
 mod status_report;
+mod sweep_report;
 mod version;
 mod versions_report;
 mod ways_report;
@@ -70,6 +71,7 @@ pub use spec::{DISKS_MAX, NODES_MAX, NodeSize, Spec, SpecChange};
 pub use ssh_path::ssh_path;
 pub use status::Status;
 pub use status_report::{NodeStatus, StatusReport, StepAt};
+pub use sweep_report::{Ownership, SweepReport, SweptDeployment, SweptThing, ThingKind};
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };

@@ -11,7 +11,7 @@ use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo, Unit};
 use crate::model::{DestroyReport, Operation, Phase, quote};
-use crate::providers::{Leftover, LeftoverKind, Provider};
+use crate::providers::{Leftover, Provider};
 use crate::tools::terraform::Workdir;
 
 pub struct DestroyRequest<'a> {
@@ -84,7 +84,7 @@ async fn doomed(context: &Context, dir: &DeploymentDir) -> Result<Vec<String>> {
     let host = HostConnection::of(provider, &dir.state().spec, &context.interrupt);
     let found = leftovers(host.as_ref(), dir).await?;
     let names = terraform_dir::names(&dir.terraform_dir()).unwrap_or_default();
-    let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| describe(&l));
+    let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| l.to_string());
     Ok(known.into_iter().chain(unknown).collect())
 }
 
@@ -130,16 +130,6 @@ async fn leftovers(host: Option<&HostConnection>, dir: &DeploymentDir) -> Result
     let Some(host) = host else { return Ok(Vec::new()) };
     let id = dir.state().id.clone();
     host.ask(move |host| host.leftovers(&id)).await
-}
-
-fn describe(leftover: &Leftover) -> String {
-    match leftover.kind {
-        LeftoverKind::Domain => format!("domain {}", leftover.name),
-        LeftoverKind::Seed | LeftoverKind::Volume => {
-            format!("volume {} in pool {}", leftover.name, leftover.pool.as_deref().unwrap_or("?"))
-        }
-        LeftoverKind::Network => format!("network {}", leftover.name),
-    }
 }
 
 /// What Terraform's state says after Terraform has run.
@@ -201,7 +191,7 @@ async fn remove_leftovers(work: &mut Work) -> Result<()> {
     found.sort_by_key(|l| l.kind);
     work.changes();
     for leftover in found {
-        work.detail(describe(&leftover));
+        work.detail(leftover.to_string());
         host.remove(&work.dir.state().id, leftover).await?;
     }
     Ok(())
@@ -211,7 +201,7 @@ async fn remove_leftovers(work: &mut Work) -> Result<()> {
 async fn prove(work: &mut Work, state: State) -> Result<()> {
     work.begin(PROOF.id);
     let found = leftovers(work.cluster.host(), &work.dir).await?;
-    let mut left: Vec<String> = found.iter().map(describe).collect();
+    let mut left: Vec<String> = found.iter().map(Leftover::to_string).collect();
     let unreadable = || Error::TerraformState {
         why: Doubt::Unreadable.text().into(),
         hint: "put it back from a backup, and run exasol destroy again".into(),
@@ -219,8 +209,8 @@ async fn prove(work: &mut Work, state: State) -> Result<()> {
     if state == State::Current {
         left.extend(terraform_dir::resources(&work.dir.terraform_dir()).ok_or_else(unreadable)?);
     }
-    let dir = work.dir.root().to_path_buf();
-    if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left, dir }) }
+    let again = in_dir("exasol destroy", work.dir.root());
+    if left.is_empty() { Ok(()) } else { Err(Error::LeftBehind { things: left, again }) }
 }
 
 fn report(dir: &DeploymentDir, status: Phase, dry_run: bool, removed: Vec<String>, since: Instant) -> DestroyReport {

@@ -32,6 +32,7 @@ pub mod status;
 pub mod stop;
 pub mod suggest;
 pub mod support;
+pub mod sweep;
 pub mod tunnel;
 pub mod up;
 pub mod update;

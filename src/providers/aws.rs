@@ -16,8 +16,14 @@ const POWER: PowerControl = PowerControl::by_terraform(("aws_ec2_instance_state"
 
 const RESOURCES: Resources = Resources::new(&["aws_instance"], &["aws_ebs_volume"]);
 
-const CLOUD: Cloud =
-    Cloud { when_off: "the disks (EBS) and the Elastic IP addresses", ..Cloud::new(credentials, POWER) };
+const CLOUD: Cloud = Cloud {
+    find: &[
+        "aws resourcegroupstaggingapi get-resources --region REGION --tag-filters Key=deployment",
+        "in the console: Resource Groups & Tag Editor, Tag Editor, every region, tag 'deployment': its value is the id, exasol- and 8 hex digits",
+    ],
+    when_off: "the disks (EBS) and the Elastic IP addresses",
+    ..Cloud::new(credentials, POWER)
+};
 
 const OPTIONS: &[OptionDef] = &[
     region_option(

@@ -29,6 +29,15 @@ const RESERVED: [&str; 4] = ["10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", 
 const RESOURCES: Resources = Resources::new(&["digitalocean_droplet"], &["digitalocean_volume"]);
 
 const CLOUD: Cloud = Cloud {
+    find: &[
+        "doctl compute tag list",
+        "doctl compute droplet list --format ID,Name,Tags",
+        "doctl compute volume list",
+        "doctl compute firewall list",
+        "doctl vpcs list",
+        "doctl compute ssh-key list",
+        "in the control panel: Manage, Tags: the tag is the id, exasol- and 8 hex digits; VPC, firewall and SSH key have it in their names",
+    ],
     secrets: &[TOKEN],
     when_off: "everything: DigitalOcean bills droplets until they are destroyed (exasol destroy)",
     fixed_root_disk: true,

@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::Map;
 
 use super::{
-    CachedVolume, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Place, Provider, Resources, UploadProgress,
+    CachedVolume, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Marked, MarkedThings, Place, Provider,
+    Resources, UploadProgress,
 };
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, ImageLocation, Machine, NodePlan, Options, Outcome, Power, Spec};
@@ -225,6 +226,16 @@ impl Host for Connection {
     fn leftovers(&self, _: &DeploymentId) -> Result<Vec<Leftover>> {
         let left = |name: &String| Leftover { kind: LeftoverKind::Volume, name: name.clone(), pool: None };
         Ok(self.ask("leftovers")?.leftovers.iter().map(left).collect())
+    }
+
+    fn marked(&self) -> Result<MarkedThings> {
+        let inner = self.ask("marked")?;
+        let marked = |name: &String| {
+            let thing = Leftover { kind: LeftoverKind::Volume, name: name.clone(), pool: None };
+            let deployment = DeploymentId::of_name(name)?;
+            Some(Marked { deployment, thing, power: None, bytes: None, changed: None, doubt: None })
+        };
+        Ok(MarkedThings { things: inner.leftovers.iter().filter_map(marked).collect(), unseen: Vec::new() })
     }
 
     fn remove(&self, _: &DeploymentId, leftover: &Leftover) -> Result<()> {

@@ -32,6 +32,15 @@ const POWER: PowerControl = PowerControl::by_terraform(("exoscale_compute_instan
 const RESOURCES: Resources = Resources::new(&["exoscale_compute_instance"], &["exoscale_block_storage_volume"]);
 
 const CLOUD: Cloud = Cloud {
+    find: &[
+        "exo compute instance list",
+        "exo compute block-storage list",
+        "exo compute private-network list",
+        "exo compute security-group list",
+        "exo compute anti-affinity-group list",
+        "exo compute ssh-key list",
+        "in the portal, every zone: label 'exasol-deployment' or name: the id is exasol- and 8 hex digits",
+    ],
     secrets: &[KEY, SECRET],
     // That the machines themselves cost nothing while they are off: (unverified).
     when_off: "root disks and volumes",

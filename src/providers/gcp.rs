@@ -18,8 +18,19 @@ const POWER: PowerControl =
 
 const RESOURCES: Resources = Resources::new(&["google_compute_instance"], &["google_compute_disk"]);
 
-const CLOUD: Cloud =
-    Cloud { when_off: "the disks and the static addresses", always_overlay: true, ..Cloud::new(credentials, POWER) };
+const CLOUD: Cloud = Cloud {
+    find: &[
+        "gcloud compute instances list --filter=labels.deployment:exasol-*",
+        "gcloud compute disks list --filter=labels.deployment:exasol-*",
+        "gcloud compute addresses list --filter=name:exasol-*",
+        "gcloud compute firewall-rules list --filter=name:exasol-*",
+        "gcloud compute networks list --filter=name:exasol-*",
+        "in the console: Compute Engine and VPC network, label 'deployment' or name: the id is exasol- and 8 hex digits",
+    ],
+    when_off: "the disks and the static addresses",
+    always_overlay: true,
+    ..Cloud::new(credentials, POWER)
+};
 
 const OPTIONS: &[OptionDef] = &[
     region_option("gcp-region", &["GOOGLE_REGION"], None, "Region [default: the zone's, or else europe-west4]"),

@@ -23,6 +23,15 @@ const VOLUME_MIN_GB: u32 = 10;
 const RESOURCES: Resources = Resources::new(&["hcloud_server"], &["hcloud_volume"]);
 
 const CLOUD: Cloud = Cloud {
+    find: &[
+        "hcloud server list --selector exasol-deployment",
+        "hcloud volume list --selector exasol-deployment",
+        "hcloud network list --selector exasol-deployment",
+        "hcloud firewall list --selector exasol-deployment",
+        "hcloud ssh-key list --selector exasol-deployment",
+        "hcloud placement-group list --selector exasol-deployment",
+        "in the console of the project: label 'exasol-deployment': its value is the id, exasol- and 8 hex digits",
+    ],
     secrets: &[TOKEN],
     when_off: "everything: Hetzner bills servers until they are deleted (exasol destroy)",
     always_overlay: true,

@@ -2,11 +2,12 @@
 //!
 //! Everything here blocks; callers use `spawn_blocking`.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::model::{BaseImage, Component, DeploymentId, Login, Machine, NodePlan, Options, Spec, UnfitImage};
+use crate::model::{BaseImage, Component, DeploymentId, Login, Machine, NodePlan, Options, Power, Spec, UnfitImage};
 
 /// Names and values.
 pub type Variables = Vec<(String, String)>;
@@ -118,6 +119,9 @@ pub trait Host: Send + Sync {
     /// What the hypervisor still has of this deployment: domains, volumes, networks, snapshots.
     fn leftovers(&self, id: &DeploymentId) -> Result<Vec<Leftover>>;
 
+    /// What the hypervisor has of any deployment; nothing that only has a similar name.
+    fn marked(&self) -> Result<MarkedThings>;
+
     /// Removes one of them; one that is gone already is no error.
     fn remove(&self, id: &DeploymentId, leftover: &Leftover) -> Result<()>;
 
@@ -159,6 +163,19 @@ pub struct Leftover {
     pub pool: Option<String>,
 }
 
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match self.kind {
+            LeftoverKind::Domain => write!(f, "domain {name}"),
+            LeftoverKind::Seed | LeftoverKind::Volume => {
+                write!(f, "volume {name} in pool {}", self.pool.as_deref().unwrap_or("?"))
+            }
+            LeftoverKind::Network => write!(f, "network {name}"),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeftoverKind {
     /// In the order in which they are removed.
@@ -167,6 +184,29 @@ pub enum LeftoverKind {
     Seed,
     Volume,
     Network,
+}
+
+/// What a hypervisor has that carries the mark of a deployment, whoever has the deployment's directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MarkedThings {
+    pub things: Vec<Marked>,
+    /// Where nobody could look, with the reason.
+    pub unseen: Vec<String>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    pub deployment: DeploymentId,
+    pub thing: Leftover,
+    /// Of a machine.
+    pub power: Option<Power>,
+    /// Bytes that a volume takes.
+    pub bytes: Option<u64>,
+    /// When a volume's content last changed: seconds since 1970 by the hypervisor's clock. None: nobody can tell.
+    pub changed: Option<i64>,
+    /// Why it must not be removed although it has the mark's name.
+    pub doubt: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -72,3 +72,59 @@ pub fn versions() -> Vec<Listed> {
         Listed { name: "rehearsal".into(), detail: "no database".into(), aliases: vec![] },
     ]
 }
+
+pub fn sweep() -> SweepReport {
+    let thing = |kind, name: &str| SweptThing {
+        kind,
+        name: name.into(),
+        pool: None,
+        state: None,
+        bytes: None,
+        changed: None,
+        doubt: None,
+    };
+    let disk = |name: &str| SweptThing {
+        pool: Some("default".into()),
+        bytes: Some(2_147_483_648),
+        changed: Some("2025-12-30T03:04:05Z".into()),
+        ..thing(ThingKind::Volume, name)
+    };
+    let doubt = Some("domain rescue, which is not of this deployment, uses it".to_owned());
+    SweepReport {
+        provider: "libvirt".into(),
+        asked: true,
+        deployments: vec![
+            SweptDeployment {
+                deployment: "exasol-0001abff".into(),
+                owner: Ownership::Known,
+                directory: Some("/home/eva/demo".into()),
+                phase: Some(Phase::DatabaseReady),
+                things: vec![thing(ThingKind::Network, "exasol-0001abff-net")],
+            },
+            SweptDeployment {
+                deployment: "exasol-0123abcd".into(),
+                owner: Ownership::Unknown,
+                directory: None,
+                phase: None,
+                things: vec![
+                    SweptThing { state: Some(Power::Running), ..thing(ThingKind::Domain, "exasol-0123abcd-n11") },
+                    SweptThing { doubt, ..disk("exasol-0123abcd-n11-root.qcow2") },
+                ],
+            },
+        ],
+        removed: vec!["domain exasol-00000001-n11".into()],
+        steps: Vec::new(),
+        warnings: vec!["storage pool old is not active: what is in it was not looked at".into()],
+        next: vec!["exasol status -d /home/eva/demo".into(), "exasol sweep --remove exasol-0123abcd".into()],
+    }
+}
+
+pub fn sweep_none() -> SweepReport {
+    SweepReport { deployments: vec![], removed: vec![], warnings: vec![], next: vec![], ..sweep() }
+}
+
+pub fn sweep_of_a_cloud() -> SweepReport {
+    let steps = ["moon server list --selector exasol-deployment", "in the console: label 'exasol-deployment'"];
+    let next = vec!["exasol list".into()];
+    SweepReport { provider: "moon".into(), asked: false, steps: steps.map(str::to_owned).into(), next, ..sweep_none() }
+}

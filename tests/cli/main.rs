@@ -43,6 +43,7 @@ mod sql;
 mod stalled;
 mod stand_in;
 mod support;
+mod sweep;
 mod up;
 mod usage;
 mod version;

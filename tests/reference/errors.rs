@@ -96,7 +96,10 @@ fn samples() -> Vec<Error> {
         Error::SqlConnection { host: "n11".into(), cause: "connection refused".into(), code: None, hint: None },
         Error::SqlStatement { code: "42000".into(), text: "object T not found".into() },
         Error::Fingerprint { host: "n11".into(), expected: "3f1a…".into(), found: "99b0…".into(), hint: None },
-        Error::LeftBehind { things: vec!["volume exasol-1a2b3c4d-n11-root".into()], dir: "demo".into() },
+        Error::LeftBehind {
+            things: vec!["volume exasol-1a2b3c4d-n11-root".into()],
+            again: "exasol destroy -d demo".into(),
+        },
         Error::Interrupted { signal: 15 },
         Error::Io { context: "deployment.json".into(), source: std::io::Error::from_raw_os_error(28) },
         Error::other("anything else; the message says what"),

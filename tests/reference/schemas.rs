@@ -45,6 +45,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<HtmlReport>("report", "exasol report"),
         result::<SupportReport>("support", "exasol support"),
         result::<DeploymentsReport>("list", "exasol list"),
+        result::<SweepReport>("sweep", "exasol sweep"),
         result::<VersionsReport>("versions", "exasol versions"),
         result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),
         result::<ScriptReport>("script", "exasol completions, exasol man"),

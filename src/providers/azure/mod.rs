@@ -18,6 +18,10 @@ const TAG_MAX: usize = 256;
 const RESOURCES: Resources = Resources::new(&["azurerm_linux_virtual_machine"], &["azurerm_managed_disk"]);
 
 const CLOUD: Cloud = Cloud {
+    find: &[
+        "az group list --tag deployment --output table",
+        "in the portal: Resource groups, tag 'deployment': each deployment is one group with its id as the name, exasol- and 8 hex digits",
+    ],
     when_off: "disks and public addresses; Azure does not bill deallocated machines",
     ..Cloud::new(identity::credentials, PowerControl::Api(power::POWER))
 };

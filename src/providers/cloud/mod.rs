@@ -40,6 +40,8 @@ pub struct Cloud {
     /// Err is the failed check: exit code 4 where there are none, 2 where they cannot be right.
     pub credentials: fn(&CredentialInput) -> Result<Credentials, Check>,
     pub power: PowerControl,
+    /// How a person finds what any deployment has in the account, by its own command line. The last line names the mark.
+    pub find: &'static [&'static str],
     /// What is still paid for while the machines are off, for people.
     pub when_off: &'static str,
     /// The cloud's network passes neither broadcasts nor multicasts: its nodes always get an overlay.
@@ -55,6 +57,14 @@ impl Cloud {
         credentials: fn(&CredentialInput) -> Result<Credentials, Check>,
         power: PowerControl,
     ) -> Self {
-        Self { secrets: &[], credentials, power, when_off: "the disks", always_overlay: false, fixed_root_disk: false }
+        Self {
+            secrets: &[],
+            credentials,
+            power,
+            find: &[],
+            when_off: "the disks",
+            always_overlay: false,
+            fixed_root_disk: false,
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::connection::Libvirt;
-use super::{base_volume, create, machines, mending, route, seed};
+use super::{base_volume, create, machines, marks, mending, route, seed};
 use crate::error::Result;
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map};
-use crate::providers::{CachedVolume, ConsoleReader, Host, Leftover, UploadProgress};
+use crate::providers::{CachedVolume, ConsoleReader, Host, Leftover, MarkedThings, UploadProgress};
 
 impl Host for Libvirt {
     fn answers(&self) -> bool {
@@ -88,6 +88,10 @@ impl Host for Libvirt {
 
     fn leftovers(&self, id: &DeploymentId) -> Result<Vec<Leftover>> {
         machines::leftovers(self, id)
+    }
+
+    fn marked(&self) -> Result<MarkedThings> {
+        marks::marked(self)
     }
 
     fn remove(&self, id: &DeploymentId, leftover: &Leftover) -> Result<()> {

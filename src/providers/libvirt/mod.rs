@@ -16,6 +16,7 @@ mod facts;
 mod host;
 mod image;
 mod machines;
+mod marks;
 mod mending;
 mod options;
 mod preflight;

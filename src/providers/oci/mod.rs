@@ -37,6 +37,11 @@ const RESOURCES: Resources =
     Resources { frozen: FROZEN, ..Resources::new(&["oci_core_instance"], &["oci_core_volume"]) };
 
 const CLOUD: Cloud = Cloud {
+    find: &[
+        "oci search resource structured-search --query-text \
+         \"query all resources where freeformTags.key = 'deployment'\"",
+        "in the console: Governance, Tag Explorer or Search, free-form tag 'deployment': its value is the id, exasol- and 8 hex digits",
+    ],
     when_off: "volumes; Oracle does not bill stopped machines of the standard shapes",
     ..Cloud::new(credentials, POWER)
 };

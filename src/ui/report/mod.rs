@@ -17,6 +17,7 @@ mod log_list;
 mod sql;
 mod status;
 mod support;
+mod sweep;
 mod version;
 mod versions;
 mod ways;

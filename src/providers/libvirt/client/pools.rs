@@ -35,6 +35,11 @@ impl Client {
         pools.iter().map(describe).collect()
     }
 
+    /// Those that are not active, too.
+    pub fn pools(&self) -> Answer<Vec<Pool>> {
+        self.connect.list_all_storage_pools(0)?.iter().map(describe).collect()
+    }
+
     /// Defines a directory pool that is there after a reboot, makes the directory if it is missing, starts the pool.
     pub fn create_directory_pool(&self, name: &str, path: &str) -> Answer<()> {
         let (name, path) = (xml::escape(name), xml::escape(path));
