@@ -4,8 +4,8 @@ use clap::{ArgMatches, Command};
 
 use super::args::{self, Globals};
 use super::{
-    cache, certificate, completions, cp, deploy, destroy, doctor, health, help, info, init, license, list, logs, man,
-    open, report, run, sql, ssh, start, status, stop, support, sweep, tunnel, up, version, versions,
+    adopt, cache, certificate, completions, cp, deploy, destroy, doctor, health, help, info, init, license, list, logs,
+    man, open, report, run, sql, ssh, start, status, stop, support, sweep, tunnel, up, version, versions,
 };
 use crate::error::{Error, Result};
 use crate::ops::named;
@@ -23,7 +23,7 @@ enum Run {
 use Run::{OfTree, There, Usual};
 
 /// In the order of the help text.
-static COMMANDS: [(fn() -> Command, Run); 29] = [
+static COMMANDS: [(fn() -> Command, Run); 30] = [
     (init::command, Usual(init::run)),
     (up::command, Usual(up::run)),
     (deploy::command, There(deploy::run)),
@@ -46,6 +46,7 @@ static COMMANDS: [(fn() -> Command, Run); 29] = [
     (report::command, There(report::run)),
     (support::command, There(support::run)),
     (list::command, Usual(list::run)),
+    (adopt::command, Usual(adopt::run)),
     (sweep::command, Usual(sweep::run)),
     (versions::command, Usual(versions::run)),
     (cache::command, Usual(cache::run)),

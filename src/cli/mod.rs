@@ -4,6 +4,7 @@
 //! command with its arguments and the function that calls its op and shows its report; `commands.rs`
 //! lists them. Does not belong here: work.
 
+mod adopt;
 mod args;
 mod cache;
 mod certificate;

@@ -123,8 +123,12 @@ impl DeploymentDir {
     }
 
     /// # Errors
-    /// [`Error::BrokenState`] if the file is missing (as after `destroy`) or cannot be understood.
+    /// [`Error::BrokenState`] if the file is missing (as after `destroy`) or cannot be understood, [`Error::NotYet`] of
+    /// an adopted deployment, which has none.
     pub fn secrets(&self) -> Result<Secrets> {
+        if self.state.adopted.is_some() && !self.has_secrets() {
+            return Err(self.unknown_secrets());
+        }
         Secrets::read(&self.root.join(SECRETS_FILE))
     }
 

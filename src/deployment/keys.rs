@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use sha_crypt::{PasswordHasher, ShaCrypt};
 use ssh_key::private::RsaKeypair;
 use ssh_key::rand_core::{OsRng, RngCore};
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, PASSWORD_MAX_BYTES};
@@ -57,6 +57,21 @@ pub fn rsa_key(comment: &str) -> Result<String> {
 pub fn public_key(pem: &str) -> Result<String> {
     let key = PrivateKey::from_openssh(pem).map_err(failed("read an SSH key"))?;
     key.public_key().to_openssh().map_err(failed("write a public SSH key"))
+}
+
+/// Whether a text is a private key that works without a question. Err: "must be …".
+pub fn check_private_key(text: &str) -> Result<(), String> {
+    match PrivateKey::from_openssh(text) {
+        Ok(key) if key.is_encrypted() => Err("must be a key without a passphrase: nobody could be asked for it".into()),
+        Ok(_) => Ok(()),
+        Err(_) => Err("must be a private key in OpenSSH's form (-----BEGIN OPENSSH PRIVATE KEY-----)".into()),
+    }
+}
+
+/// A public host key without its comment, if the text is one of the kind that nodes have.
+pub fn host_key(text: &str) -> Option<String> {
+    let key = PublicKey::from_openssh(text).ok().filter(|key| key.algorithm() == Algorithm::Ed25519)?;
+    PublicKey::new(key.key_data().clone(), "").to_openssh().ok()
 }
 
 /// sha512-crypt as `/etc/shadow` has it: `$6$rounds=5000$<salt>$<hash>`.

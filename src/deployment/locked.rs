@@ -70,8 +70,9 @@ impl DeploymentDir {
 
     /// # Errors
     /// [`Error::WrongPhase`] if `operation` may not run from the recorded phase, with the commands
-    /// that may, for this directory.
+    /// that may, for this directory; [`Error::NotYet`] if an adopted deployment cannot do it.
     pub fn check_allowed(&self, operation: Operation) -> Result<()> {
+        self.refuse_if_adopted(operation)?;
         let phase = self.state.phase;
         transitions::allowed(operation, phase).map_err(|_| {
             let next = transitions::next_commands(phase, false).iter().map(|n| n.at(&self.named)).collect();

@@ -8,6 +8,7 @@
 //! | file | concept |
 //! | --- | --- |
 //! | `dir` | [`DeploymentDir`]: an existing deployment, for reading |
+//! | `adopted` | [`Adopted`]: what is special about a directory that `adopt` made |
 //! | `create` | how `init` makes one, all or nothing |
 //! | `locked` | [`Locked`]: the same with the lock held, for writing |
 //! | `record` | what operations write down in the state, one verb each |
@@ -35,6 +36,7 @@
 //! README.md
 //! ```
 
+mod adopted;
 mod atomic;
 mod create;
 mod debug_log;
@@ -57,6 +59,7 @@ pub mod trust;
 #[cfg(test)]
 mod testing;
 
+pub use adopted::Adopted;
 pub use create::NewDeployment;
 pub use debug_log::DebugLog;
 pub use dir::DeploymentDir;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::atomic;
+use super::{Adopted, atomic};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
 
@@ -85,6 +85,9 @@ pub struct State {
     /// The passwords that people gave, by their names in `secrets.json`; the others were made up.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub own_passwords: BTreeSet<String>,
+    /// The directory was made by `adopt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
     /// What was rendered: relative path to the hash of what we wrote (see `edits`).
     #[serde(default)]
     pub rendered: BTreeMap<String, String>,
@@ -124,6 +127,7 @@ impl State {
             made_something: false,
             creating: BTreeSet::new(),
             own_passwords: BTreeSet::new(),
+            adopted: None,
             rendered: BTreeMap::new(),
             rendering: BTreeMap::new(),
         }

@@ -4,6 +4,7 @@
 //! beyond a `Display`, and anything that knows a provider.
 
 mod address;
+mod adopt_report;
 mod check;
 mod count;
 mod db_version;
@@ -42,6 +43,7 @@ mod whose;
 mod words;
 
 pub use address::{address_file_name, shown_address};
+pub use adopt_report::AdoptReport;
 pub use check::{Check, CheckStatus, Outcome, advice};
 pub use count::count;
 pub use db_version::{Artifact, ConfigKeys, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source};

@@ -58,6 +58,12 @@ impl Node {
 }
 
 impl NodePlan {
+    /// The position in the cluster of a node with that name; None for a name that no node has.
+    pub fn index_of(name: &str) -> Option<u32> {
+        let digits = name.strip_prefix('n').filter(|digits| digits.len() == 2 && !digits.starts_with('+'))?;
+        digits.parse::<u32>().ok()?.checked_sub(FIRST_NODE)
+    }
+
     /// The nodes of a deployment, in order, derived from its id and spec alone.
     pub fn all(id: &DeploymentId, spec: &Spec) -> Vec<NodePlan> {
         (0..spec.cluster_size)

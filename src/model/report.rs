@@ -205,6 +205,9 @@ pub struct InfoReport {
     pub hosts: Vec<String>,
     pub port: u16,
     pub user: String,
+    /// Why nobody knows the passwords; absent where they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_passwords: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     #[serde(serialize_with = "shown_path::one")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{links, recorded};
 use crate::deployment::{DeploymentDir, State};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Login, Node};
 use crate::providers::Provider;
 use crate::render;
@@ -29,6 +29,8 @@ pub(super) struct Access {
     root: PathBuf,
     config: PathBuf,
     route: Option<Login>,
+    /// Why nobody can open a session.
+    keyless: Option<String>,
     /// Looked for when it is first needed: not everything needs an `ssh` on this machine.
     ssh: OnceLock<Ssh>,
 }
@@ -44,7 +46,9 @@ impl Access {
     pub(super) fn through(provider: &Provider, dir: &DeploymentDir) -> Result<Self> {
         let login = |row: &crate::providers::Hypervisor| (row.login)(&dir.state().spec);
         let route = provider.hypervisor().map_or(Ok(None), login)?;
-        Ok(Self { root: dir.root().to_owned(), config: ssh_config(dir), route, ssh: OnceLock::new() })
+        let config = ssh_config(dir);
+        let keyless = (dir.state().adopted.is_some() && !config.exists()).then(|| dir.name());
+        Ok(Self { root: dir.root().to_owned(), config, route, keyless, ssh: OnceLock::new() })
     }
 
     /// The login through which nodes are reached; None where they are reached straight.
@@ -63,10 +67,16 @@ impl Access {
     /// With the deployment's configuration, which may still name a place that the directory has left.
     ///
     /// # Errors
-    /// [`crate::error::Error::ToolMissing`] without `ssh`.
+    /// [`Error::ToolMissing`] without `ssh`, [`Error::NotYet`] where an adopted deployment has no key.
     pub(super) fn ssh(&self) -> Result<Ssh> {
         if let Some(ssh) = self.ssh.get() {
             return Ok(ssh.clone());
+        }
+        if let Some(name) = &self.keyless {
+            return Err(Error::NotYet {
+                message: format!("no SSH key of {name} is known: its directory was adopted without one"),
+                hint: Some("remove this directory, and adopt with --ssh-key and --host-keys: exasol adopt -h".into()),
+            });
         }
         let way = self.shared_way()?;
         let is_last = self.route.is_none() || way.is_some();

@@ -145,7 +145,10 @@ async fn terraform_destroy(work: &mut Work) -> Result<State> {
     let dir = work.dir.terraform_dir();
     let known = terraform_dir::resources(&dir);
     if known.as_ref().is_some_and(|known| known.is_empty()) {
-        work.unchanged("Terraform has made nothing");
+        work.unchanged(match terraform_dir::doubt(&work.dir) {
+            None => "Terraform has made nothing",
+            Some(_) => "Terraform's state tells nothing: what exists is removed by its name",
+        });
         return Ok(State::Current);
     }
     let total = known.map(|known| known.len() as u64);

@@ -4,6 +4,7 @@
 //! belong here: printing (events and reports go to `ui`), spawning (`tools`), writing in the
 //! deployment directory (`deployment`), and anything that names a provider.
 
+pub mod adopt;
 pub mod cache;
 pub mod certificate;
 pub mod cp;
@@ -60,6 +61,7 @@ mod new_file;
 mod node_program;
 mod node_records;
 mod operation;
+mod owners;
 mod patience;
 mod power;
 mod preflight;

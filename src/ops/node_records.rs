@@ -43,6 +43,9 @@ pub(super) fn none(dir: &DeploymentDir) -> Error {
 /// The command that leads on to a database.
 pub(super) fn next(dir: &DeploymentDir) -> Option<String> {
     let (root, phase) = (dir.named(), dir.state().phase);
+    if dir.state().adopted.is_some() && phase != Phase::Destroyed {
+        return Some(in_dir("exasol status", root));
+    }
     match transitions::allowed(Operation::Deploy, phase) {
         Ok(()) => Some(in_dir("exasol deploy", root)),
         Err(_) => transitions::next_commands(phase, false).first().map(|next| next.at(root)),

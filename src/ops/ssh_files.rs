@@ -19,11 +19,16 @@ pub(super) fn write(work: &mut Work) -> Result<()> {
 /// What belongs in `ssh/`.
 pub(super) fn rendered(dir: &DeploymentDir, access: &Access) -> Result<Vec<RenderedFile>> {
     let state = dir.state();
+    if state.adopted.is_some() {
+        // As `adopt` wrote them: nothing is known beside.
+        return Ok(Vec::new());
+    }
     let secrets = dir.secrets()?;
     render::ssh_files(&SshInput {
         directory: dir.root(),
         nodes: &state.nodes,
-        secrets: &secrets,
+        key: &secrets.ssh_key,
+        host_keys: &secrets.public_host_keys()?,
         jump: access.route(),
         cos_host_keys: &state.cos_host_keys,
     })
@@ -32,7 +37,8 @@ pub(super) fn rendered(dir: &DeploymentDir, access: &Access) -> Result<Vec<Rende
 /// OpenSSH knows no paths relative to its configuration, so `ssh/config` names the directory; when
 /// that has been moved, it is written again.
 pub(super) fn heal(dir: DeploymentDir) -> Result<DeploymentDir> {
-    if is_in_place(&dir)? {
+    // Of an adopted one that has moved, [`Access::ssh`] gives the lines that matter.
+    if is_in_place(&dir)? || dir.state().adopted.is_some() {
         return Ok(dir);
     }
     let named = dir.named().to_owned();

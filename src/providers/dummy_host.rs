@@ -11,7 +11,7 @@ use serde_json::Map;
 
 use super::{
     CachedVolume, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Marked, MarkedThings, Place, Provider,
-    Resources, UploadProgress,
+    Recognized, Resources, UploadProgress,
 };
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, ImageLocation, Machine, NodePlan, Options, Outcome, Power, Spec};
@@ -236,6 +236,10 @@ impl Host for Connection {
             Some(Marked { deployment, thing, power: None, bytes: None, changed: None, doubt: None })
         };
         Ok(MarkedThings { things: inner.leftovers.iter().filter_map(marked).collect(), unseen: Vec::new() })
+    }
+
+    fn recognize(&self, _: &DeploymentId) -> Result<Option<Recognized>> {
+        self.ask("recognize").map(|_| None)
     }
 
     fn remove(&self, _: &DeploymentId, leftover: &Leftover) -> Result<()> {

@@ -122,6 +122,9 @@ pub trait Host: Send + Sync {
     /// What the hypervisor has of any deployment; nothing that only has a similar name.
     fn marked(&self) -> Result<MarkedThings>;
 
+    /// What a deployment was asked to be, as far as its machines tell; None where it has none.
+    fn recognize(&self, id: &DeploymentId) -> Result<Option<Recognized>>;
+
     /// Removes one of them; one that is gone already is no error.
     fn remove(&self, id: &DeploymentId, leftover: &Leftover) -> Result<()>;
 
@@ -185,6 +188,18 @@ pub enum LeftoverKind {
     Volume,
     Network,
 }
+
+/// What the machines of a deployment tell of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recognized {
+    /// Its version is [`UNKNOWN_VERSION`] where nothing names one.
+    pub spec: Spec,
+    /// As the preflight of `init` would have recorded them.
+    pub facts: Options,
+}
+
+/// In the place of a version that nobody knows: no version has this name.
+pub const UNKNOWN_VERSION: &str = "unknown";
 
 /// What a hypervisor has that carries the mark of a deployment, whoever has the deployment's directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -29,8 +29,8 @@ mod oci;
 pub use cloud::{Cloud, CredentialInput, Credentials};
 pub use dial::dial_with;
 pub use hypervisor::{
-    CachedVolume, ConsoleNews, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Marked, MarkedThings, StandIn,
-    UploadProgress, Variables,
+    CachedVolume, ConsoleNews, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Marked, MarkedThings,
+    Recognized, StandIn, UNKNOWN_VERSION, UploadProgress, Variables,
 };
 
 /// A place where machines can be made.

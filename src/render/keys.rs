@@ -1,5 +1,7 @@
 //! Public halves of the keys that a deployment has.
 
+use std::collections::BTreeMap;
+
 use ssh_key::{PrivateKey, PublicKey};
 
 use crate::deployment::Secrets;
@@ -20,6 +22,11 @@ impl Secrets {
 
     pub fn public_host_key(&self, node: &str) -> Result<String> {
         public_half(self.host_key(node)?, node)
+    }
+
+    /// Those of all nodes, by node.
+    pub fn public_host_keys(&self) -> Result<BTreeMap<String, String>> {
+        self.host_keys.keys().map(|node| Ok((node.clone(), self.public_host_key(node)?))).collect()
     }
 
     pub fn public_ssh_key(&self) -> Result<String> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::USER;
 use super::cluster_ssh::COS_PORT;
-use crate::deployment::Secrets;
+use super::keys::public_half;
 use crate::error::{Error, Result};
 use crate::model::{Login, Node, RenderedFile, command_line, ssh_path};
 
@@ -13,7 +13,10 @@ pub struct SshInput<'a> {
     /// The deployment directory, absolute. See [`config`] for why it must be known.
     pub directory: &'a Path,
     pub nodes: &'a [Node],
-    pub secrets: &'a Secrets,
+    /// The deployer's private key, OpenSSH PEM.
+    pub key: &'a str,
+    /// By node name: its public host key.
+    pub host_keys: &'a BTreeMap<String, String>,
     /// The login through which the nodes are reached.
     pub jump: Option<&'a Login>,
     /// By node name: what [`super::COS_HOST_KEYS`] printed there, `ssh-ed25519 AAAA…` each; empty
@@ -22,9 +25,9 @@ pub struct SshInput<'a> {
 }
 
 pub fn ssh_files(input: &SshInput) -> Result<Vec<RenderedFile>> {
-    let public = format!("{}\n", input.secrets.public_ssh_key()?);
+    let public = format!("{}\n", public_half(input.key, "the deployer")?);
     Ok(vec![
-        RenderedFile::secret("ssh/id_ed25519", input.secrets.ssh_key.clone()),
+        RenderedFile::secret("ssh/id_ed25519", input.key),
         RenderedFile::new("ssh/id_ed25519.pub", public),
         RenderedFile::new("ssh/known_hosts", known_hosts(input)?),
         RenderedFile::new("ssh/config", config(input)?),
@@ -37,9 +40,9 @@ fn known_hosts(input: &SshInput) -> Result<String> {
     let mut text = String::new();
     for node in input.nodes {
         let name = &node.plan.name;
-        let key = input.secrets.public_host_key(name)?;
+        let key = input.host_keys.get(name).ok_or_else(|| Error::other(format!("no host key for {name}")))?;
         text += &format!("{name} {key}\n{name}-cos {key}\n");
-        for learned in input.cos_host_keys.get(name).into_iter().flatten().filter(|learned| **learned != key) {
+        for learned in input.cos_host_keys.get(name).into_iter().flatten().filter(|learned| *learned != key) {
             text += &format!("{name}-cos {learned}\n");
         }
     }
@@ -128,15 +131,25 @@ mod tests {
     use crate::model::HostKeys;
     use crate::render::testing;
 
-    fn input<'a>(nodes: &'a [Node], secrets: &'a Secrets, cos: &'a BTreeMap<String, Vec<String>>) -> SshInput<'a> {
-        SshInput { directory: Path::new("/srv/my clusters/50%"), nodes, secrets, jump: None, cos_host_keys: cos }
+    fn input<'a>(
+        nodes: &'a [Node],
+        (key, host_keys): &'a (String, BTreeMap<String, String>),
+        cos: &'a BTreeMap<String, Vec<String>>,
+    ) -> SshInput<'a> {
+        let directory = Path::new("/srv/my clusters/50%");
+        SshInput { directory, nodes, key, host_keys, jump: None, cos_host_keys: cos }
+    }
+
+    fn keys(fixture: &testing::Fixture) -> (String, BTreeMap<String, String>) {
+        let secrets = fixture.secrets();
+        (secrets.ssh_key.clone(), secrets.public_host_keys().unwrap())
     }
 
     #[test]
     fn configuration_and_known_hosts() {
         let fixture = testing::Fixture::two_nodes();
-        let (nodes, secrets, cos) = (fixture.nodes(), fixture.secrets(), BTreeMap::new());
-        let input = input(&nodes, &secrets, &cos);
+        let (nodes, keys, cos) = (fixture.nodes(), keys(fixture), BTreeMap::new());
+        let input = input(&nodes, &keys, &cos);
         insta::assert_snapshot!("ssh_config", config(&input).unwrap());
         insta::assert_snapshot!("ssh_known_hosts", known_hosts(&input).unwrap());
     }
@@ -144,9 +157,9 @@ mod tests {
     #[test]
     fn a_learned_key_of_cos_is_added() {
         let fixture = testing::Fixture::two_nodes();
-        let (nodes, secrets) = (fixture.nodes(), fixture.secrets());
+        let (nodes, keys) = (fixture.nodes(), keys(fixture));
         let cos = BTreeMap::from([("n11".to_owned(), vec!["ssh-rsa AAAAB3".to_owned()])]);
-        assert!(known_hosts(&input(&nodes, &secrets, &cos)).unwrap().contains("\nn11-cos ssh-rsa AAAAB3\n"));
+        assert!(known_hosts(&input(&nodes, &keys, &cos)).unwrap().contains("\nn11-cos ssh-rsa AAAAB3\n"));
     }
 
     #[test]

@@ -73,6 +73,21 @@ pub fn versions() -> Vec<Listed> {
     ]
 }
 
+pub fn adopt() -> AdoptReport {
+    AdoptReport {
+        whose: Whose { deployment: "exasol-0123abcd".into(), name: "found".into() },
+        directory: "found".into(),
+        provider: "libvirt".into(),
+        db_version: "exasol-2025.1.8".into(),
+        cluster_size: 2,
+        phase: Phase::DatabaseConnectionFailed,
+        ssh: false,
+        unknown: vec!["Terraform's state".into(), "an SSH key for the nodes".into()],
+        warnings: vec!["n12: no address is known (its machine is off)".into()],
+        next: vec!["exasol status -d found".into(), "exasol destroy --dry-run -d found".into()],
+    }
+}
+
 pub fn sweep() -> SweepReport {
     let thing = |kind, name: &str| SweptThing {
         kind,

@@ -317,6 +317,7 @@ pub fn info() -> InfoReport {
         hosts: vec!["192.168.122.71".into(), "192.168.122.172".into()],
         port: 8563,
         user: "sys".into(),
+        unknown_passwords: None,
         password: None,
         password_file: "secrets.json".into(),
         certificate_fingerprint: Some(FINGERPRINT.into()),

@@ -84,7 +84,7 @@ macro_rules! report_snapshots {
 report_snapshots! {
     health status_ready status_degraded status_running status_interrupted status_two_addresses init deploy start stop
     plan destroy destroy_dry_run doctor info info_for_env info_with_password sql_rows sql_without_rows cache_list
-    cache_prune version providers versions deployments deployments_none support html_report license certificate sweep
+    cache_prune version providers versions deployments deployments_none support html_report license certificate adopt sweep
     sweep_none sweep_of_a_cloud
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod access;
+mod adopt;
 mod bug_report;
 mod cache;
 mod clouds;

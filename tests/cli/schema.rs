@@ -48,7 +48,8 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
 
 const LISTS: [&str; 4] = ["--list-providers", "--list-versions", "--list-types", "--list-regions"];
 
-const ALL: [&str; 25] = [
+const ALL: [&str; 26] = [
+    "adopt",
     "sweep",
     "up",
     "run",

@@ -1,4 +1,4 @@
-//! `sweep` and `adopt`: what deployments have on a hypervisor, among what others have under similar names.
+//! `sweep`: what deployments have on a hypervisor, among what others have under similar names.
 //!
 //! libvirt's mock driver reads its hypervisor from a file, anew for each process. That nothing but what was asked for is
 //! removed is shown by the answers here, and beside the code that looks and removes by everything that is left.
@@ -14,7 +14,7 @@ use crate::support::{Call, World};
 const LOST: &str = "exasol-0000000a";
 const OTHER: &str = "exasol-0000000b";
 /// Names that nobody may take for ours.
-pub const SIMILAR: [&str; 6] = [
+const SIMILAR: [&str; 6] = [
     "n11",
     "exasol-n11",
     "exasol-0000000a0-n11",
@@ -27,7 +27,7 @@ pub fn id(text: &str) -> DeploymentId {
     DeploymentId::try_from(text.to_owned()).unwrap()
 }
 
-pub fn domain(name: &str, mac: &str, devices: &str) -> String {
+fn domain(name: &str, mac: &str, devices: &str) -> String {
     format!(
         "<domain type='test'><name>{name}</name>\
          <description>Exasol deployment {}, database rehearsal, owner: eva</description>\
@@ -46,7 +46,11 @@ fn volume(name: &str, gigabytes: u64) -> String {
 
 /// A hypervisor with a machine, a disk and a network of each of these deployments among similar things of others.
 pub fn hypervisor(world: &World, owners: &[&str]) -> String {
-    let mut text = String::from("<node><network><name>default</name><bridge name='virbr0'/></network>");
+    // The mock driver gives every running machine an address of its network, and ends the process where that has none.
+    let mut text = String::from(
+        "<node><network><name>default</name><bridge name='virbr0'/><ip address='192.0.2.1' netmask='255.255.255.0'>\
+         <dhcp><range start='192.0.2.2' end='192.0.2.99'/></dhcp></ip></network>",
+    );
     let mut volumes: String = SIMILAR.iter().map(|name| volume(name, 1)).collect();
     for owner in owners {
         let machine = format!("{owner}-n11");

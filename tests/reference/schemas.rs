@@ -45,6 +45,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<HtmlReport>("report", "exasol report"),
         result::<SupportReport>("support", "exasol support"),
         result::<DeploymentsReport>("list", "exasol list"),
+        result::<AdoptReport>("adopt", "exasol adopt"),
         result::<SweepReport>("sweep", "exasol sweep"),
         result::<VersionsReport>("versions", "exasol versions"),
         result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),

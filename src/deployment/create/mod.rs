@@ -46,22 +46,27 @@ impl DeploymentDir {
     /// # Errors
     /// Those of [`DeploymentDir::check_target`], and [`Error::Io`].
     pub fn create(path: &Path, new: NewDeployment) -> Result<DeploymentDir> {
-        let root = dir::absolute(path)?;
-        dir::check_name(&root)?;
-        target::check_contents(&root)?;
         let (files, state) = all_files(new)?;
-
-        let mut folders = Folders::make(&root)?;
-        let mut work = Work::begin(&root)?;
-        target::clear_what_a_killed_init_left(&root)?;
-        work.make_private()?;
-        work.announce(&files)?;
-        atomic::write_all(&root, &files)?;
-        state.write(&root.join(STATE_FILE))?;
-        work.done = true;
-        folders.done = true;
-        Ok(DeploymentDir { root, named: path.to_owned(), state })
+        make(path, &files, state)
     }
+}
+
+/// Writes files and state as [`DeploymentDir::create`] says.
+pub(super) fn make(path: &Path, files: &[RenderedFile], state: State) -> Result<DeploymentDir> {
+    let root = dir::absolute(path)?;
+    dir::check_name(&root)?;
+    target::check_contents(&root)?;
+
+    let mut folders = Folders::make(&root)?;
+    let mut work = Work::begin(&root)?;
+    target::clear_what_a_killed_init_left(&root)?;
+    work.make_private()?;
+    work.announce(files)?;
+    atomic::write_all(&root, files)?;
+    state.write(&root.join(STATE_FILE))?;
+    work.done = true;
+    folders.done = true;
+    Ok(DeploymentDir { root, named: path.to_owned(), state })
 }
 
 /// The rendered files, the secrets and the lock's file as one list, and the state that records them.

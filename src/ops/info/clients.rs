@@ -113,6 +113,7 @@ mod tests {
             hosts: vec!["192.0.2.1".into(), "192.0.2.2".into()],
             port: 8563,
             user: "sys".into(),
+            unknown_passwords: None,
             password: password.map(str::to_owned),
             password_file: "/demo/secrets.json".into(),
             certificate_fingerprint: Some("ab12".into()),

@@ -26,7 +26,8 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         Some(print) => format!("{all}/{}:{SQL_PORT}", print.to_uppercase()),
         None => format!("{all}:{SQL_PORT}"),
     };
-    let secrets = if show_password { Some(dir.secrets()?) } else { None };
+    let adopted = state.adopted.is_some();
+    let secrets = if show_password && !adopted { Some(dir.secrets()?) } else { None };
     Ok(InfoReport {
         whose: dir.whose(),
         clients: format!(
@@ -43,6 +44,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         hosts,
         port: SQL_PORT,
         user: SQL_USER.into(),
+        unknown_passwords: adopted.then(|| "not known: the deployment's directory was adopted".to_owned()),
         password: secrets.as_ref().map(|s| s.db_password.clone()),
         admin_ui_password: secrets.map(|s| s.adminui_password),
         password_file: dir.root().join("secrets.json"),

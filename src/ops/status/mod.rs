@@ -51,10 +51,17 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
     let probing = probes::nodes(&dir, &plans, refreshed, request.deadline);
     let nodes = context.interrupt.run(probing).await?;
     let state = dir.state();
-    let verdict = Verdict::of(state.phase, &lock, &nodes);
     let tried = state.phase == Phase::Initialized && state.last_error.is_some();
     let running = matches!(lock, LockStatus::Held(_));
-    let next = next::commands(state.phase, running, state.update_pending, &nodes);
+    // Once its destroy has begun, it is one like others.
+    let adopted = state.adopted.is_some() && matches!(state.phase, Phase::DatabaseConnectionFailed | Phase::Stopped);
+    let (verdict, next) = match adopted && !running {
+        true => (Verdict::of_adopted(state.phase, &nodes), next::of_adopted()),
+        false => (
+            Verdict::of(state.phase, &lock, &nodes),
+            next::commands(state.phase, running, state.update_pending, &nodes),
+        ),
+    };
     let history = History::of(&dir);
     Ok(StatusReport {
         directory: dir.root().to_owned(),

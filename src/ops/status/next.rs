@@ -37,6 +37,11 @@ pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes:
     next
 }
 
+/// Of one that was adopted: nothing needs its passwords or Terraform's state.
+pub(super) fn of_adopted() -> Vec<Next> {
+    vec![Next::look("exasol ssh", "opens a shell on a node"), Next::run(Operation::Destroy, "removes the cluster")]
+}
+
 fn put_first(next: &mut Vec<Next>, first: Next) {
     next.retain(|next| next.operation != first.operation);
     next.insert(0, first);

@@ -177,19 +177,28 @@ async fn probe(
     }
     match access {
         Ok(access) => {
-            tokio::join!(probe_ssh(access, secrets, node, deadline), probe_sql(dir, access, secrets, node, deadline))
+            tokio::join!(
+                probe_ssh(access, host_key(dir, secrets, node), node, deadline),
+                probe_sql(dir, access, secrets, node, deadline)
+            )
         }
         Err(why) => (Probe::not_probed(why.clone()), Probe::not_probed(why.clone())),
     }
 }
 
+/// The public half of the key that the node was made with, or that was given to `adopt`.
+fn host_key(dir: &DeploymentDir, secrets: Option<&Secrets>, node: &Node) -> Option<String> {
+    let name = &node.plan.name;
+    let given = dir.state().adopted.as_ref().and_then(|adopted| adopted.host_keys.get(name).cloned());
+    given.or_else(|| secrets.and_then(|secrets| secrets.public_host_key(name).ok()))
+}
+
 /// Whether the node's own SSH server answers on its address: another machine there shows another host key.
-async fn probe_ssh(access: &Access, secrets: Option<&Secrets>, node: &Node, deadline: Duration) -> Probe {
+async fn probe_ssh(access: &Access, expected: Option<String>, node: &Node, deadline: Duration) -> Probe {
     let since = Instant::now();
     if access.route().is_some() {
         return Probe::not_probed("behind a jump host; exasol health checks it");
     }
-    let expected = secrets.and_then(|s| s.public_host_key(&node.plan.name).ok());
     let seen = ssh_scan::host_key((node.public_ip, SSH_PORT).into(), deadline).await;
     match (seen, expected) {
         (Ok(seen), Some(expected)) if seen != expected => Probe {

@@ -26,6 +26,13 @@ impl Verdict {
         }
     }
 
+    /// Of one that was adopted: nobody knows a certificate by which its database could be asked.
+    pub fn of_adopted(phase: Phase, nodes: &[NodeStatus]) -> Self {
+        let reason =
+            format!("{}; its directory was adopted, so its passwords are not known", machines(nodes).join("; "));
+        Self { status: phase.into(), reason }
+    }
+
     /// Stopped on purpose; somebody else may have switched machines on since, or removed some.
     fn of_stopped(nodes: &[NodeStatus]) -> Self {
         let runs = |n: &NodeStatus| n.vm == Power::Running || (n.sql.is_ok() && !n.vm.is_at_rest());
@@ -121,6 +128,13 @@ fn seen(nodes: &[NodeStatus]) -> String {
     if nodes.iter().all(|node| node.vm == Power::Absent) {
         return "no machine exists".to_owned();
     }
+    let mut seen = machines(nodes);
+    seen.push(sql_answers(nodes));
+    seen.join("; ") + &elsewhere(nodes)
+}
+
+/// Which machines are not as they should be, or that all of them run.
+fn machines(nodes: &[NodeStatus]) -> Vec<String> {
     let off = |node: &&NodeStatus| node.vm.is_at_rest() || node.vm == Power::Absent || is_lost(node);
     let off: Vec<_> = nodes.iter().filter(off).collect();
     let mut seen = together(&off, nodes.len(), |node| node.vm.as_str().to_owned());
@@ -131,8 +145,7 @@ fn seen(nodes: &[NodeStatus]) -> String {
             format!("all {} machines run", nodes.len())
         });
     }
-    seen.push(sql_answers(nodes));
-    seen.join("; ") + &elsewhere(nodes)
+    seen
 }
 
 /// A database answers where no machine is known: nothing is lost, and nobody should make it again.

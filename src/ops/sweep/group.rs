@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::owners::Owner;
+use super::super::owners::Owner;
 use crate::model::{DeploymentId, Ownership, SweptDeployment, SweptThing, ThingKind};
 use crate::providers::{LeftoverKind, Marked};
 

@@ -2,15 +2,14 @@
 //! has a directory for, and proves that nothing is left. A cloud is not asked: a person learns how to look there.
 
 mod group;
-mod owners;
 
 use std::collections::BTreeSet;
 
 use super::host::HostConnection;
 use super::operation::in_dir;
-use super::{Confirm, Context};
+use super::{Confirm, Context, owners};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, Ownership, Power, Spec, SweepReport, SweptDeployment, quote};
+use crate::model::{DeploymentId, Ownership, Power, Spec, SweepReport, SweptDeployment, ThingKind, quote};
 use crate::providers::{self, Marked, MarkedThings, Provider};
 
 pub struct SweepRequest<'a> {
@@ -198,6 +197,9 @@ fn next(deployments: &[SweptDeployment], at: &str) -> Vec<String> {
     let lost = deployments.iter().filter(|found| !found.owner.is_in_care() && !in_doubt(found));
     let lost: Vec<_> = lost.map(|found| found.deployment.as_str()).collect();
     if !lost.is_empty() {
+        let has_machine = |found: &&SweptDeployment| found.things.iter().any(|thing| thing.kind == ThingKind::Domain);
+        let cluster = deployments.iter().filter(has_machine).find(|found| lost.contains(&&*found.deployment));
+        next.extend(cluster.map(|found| format!("exasol adopt -d DIR {}{at}", found.deployment)));
         next.push(command(&lost, at));
     }
     next

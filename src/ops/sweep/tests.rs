@@ -54,7 +54,8 @@ fn only_what_nobody_can_destroy_is_removed() {
 #[test]
 fn what_leads_on_names_only_what_would_be_done() {
     assert_eq!(next(&[found(Ownership::Known, None)], ""), [r"exasol status -d '/srv/it'\''s'"]);
-    assert_eq!(next(&[found(Ownership::Gone, None)], " --u x"), ["exasol sweep --remove exasol-00000001 --u x"]);
+    let ways = ["exasol adopt -d DIR exasol-00000001 --u x", "exasol sweep --remove exasol-00000001 --u x"];
+    assert_eq!(next(&[found(Ownership::Gone, None)], " --u x"), ways);
     assert_eq!(next(&[found(Ownership::Unknown, Some("odd"))], ""), Vec::<String>::new());
 }
 

@@ -96,11 +96,11 @@ fn found_disks<'a, 'i>(document: &'a Document<'i>, is_it: &dyn Fn(&str) -> bool)
     disks.filter(|disk| name(disk).is_some_and(|name| is_it(&name))).collect()
 }
 
-fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+pub(super) fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
     node.children().find(|child| child.has_tag_name(name))
 }
 
-fn children<'a, 'i>(node: Node<'a, 'i>, name: &'static str) -> impl Iterator<Item = Node<'a, 'i>> {
+pub(super) fn children<'a, 'i>(node: Node<'a, 'i>, name: &'static str) -> impl Iterator<Item = Node<'a, 'i>> {
     node.children().filter(move |child| child.has_tag_name(name))
 }
 
@@ -142,7 +142,7 @@ fn memory(domain: Node, wanted_kib: u64, edits: &mut Edits) -> Option<String> {
 }
 
 /// libvirt itself always says KiB.
-fn kib(memory: Node) -> Option<u64> {
+pub(super) fn kib(memory: Node) -> Option<u64> {
     let value: u64 = memory.text()?.trim().parse().ok()?;
     match memory.attribute("unit") {
         None | Some("KiB" | "k") => Some(value),

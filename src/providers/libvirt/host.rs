@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::connection::Libvirt;
-use super::{base_volume, create, machines, marks, mending, route, seed};
+use super::{base_volume, create, machines, marks, mending, recognize, route, seed};
 use crate::error::Result;
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map};
-use crate::providers::{CachedVolume, ConsoleReader, Host, Leftover, MarkedThings, UploadProgress};
+use crate::providers::{CachedVolume, ConsoleReader, Host, Leftover, MarkedThings, Recognized, UploadProgress};
 
 impl Host for Libvirt {
     fn answers(&self) -> bool {
@@ -92,6 +92,10 @@ impl Host for Libvirt {
 
     fn marked(&self) -> Result<MarkedThings> {
         marks::marked(self)
+    }
+
+    fn recognize(&self, id: &DeploymentId) -> Result<Option<Recognized>> {
+        recognize::recognize(self, id)
     }
 
     fn remove(&self, id: &DeploymentId, leftover: &Leftover) -> Result<()> {

@@ -12,7 +12,7 @@ use super::client::{Answer, Client};
 use super::connection::Libvirt;
 use super::{own_network_name, seed};
 use crate::error::Result;
-use crate::model::{DISKS_MAX, DeploymentId};
+use crate::model::{DISKS_MAX, DeploymentId, NODES_MAX, NodePlan};
 use crate::providers::{Leftover, LeftoverKind, Marked, MarkedThings};
 
 pub(super) fn marked(Libvirt { client, .. }: &Libvirt) -> Result<MarkedThings> {
@@ -89,9 +89,9 @@ fn volume_of(name: &str) -> Option<DeploymentId> {
     is_node(node).then_some(id)
 }
 
-/// n11 to n74.
+/// A node's name: `n11` and so on.
 fn is_node(word: &str) -> bool {
-    word.strip_prefix('n').is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+    NodePlan::index_of(word).is_some_and(|index| index < NODES_MAX)
 }
 
 /// Whether a definition has the MAC address or a data disk that follow from the deployment's id.

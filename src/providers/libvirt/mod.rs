@@ -22,6 +22,7 @@ mod options;
 mod preflight;
 mod probe;
 mod reach;
+mod recognize;
 mod route;
 mod routes;
 mod seed;

@@ -14,7 +14,8 @@ impl Report for InfoReport {
         let is = format!("{}, {}", version(&self.db_version, self.rehearsal), count(self.hosts.len(), "node"));
         page.headline(Tone::Strong, &format!("{}:", self.whose.name), &is);
         let hidden = || format!("{} (or see {})", self.show_password, page.look().short(&self.password_file));
-        let password = |shown: &Option<String>| shown.clone().unwrap_or_else(hidden);
+        let password =
+            |shown: &Option<String>| shown.clone().or_else(|| self.unknown_passwords.clone()).unwrap_or_else(hidden);
         let fingerprint = match &self.certificate_fingerprint {
             None => "not known before deploy".to_owned(),
             Some(print) if page.look().verbose => print.clone(),

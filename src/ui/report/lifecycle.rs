@@ -1,8 +1,8 @@
 //! `init`, `deploy`, `deploy --plan` and `destroy`.
 
 use crate::model::{
-    ChangeAction, DeployReport, DestroyReport, InitReport, OptionChange, Phase, PlanReport, PowerReport, UpdateReport,
-    quote,
+    AdoptReport, ChangeAction, DeployReport, DestroyReport, InitReport, OptionChange, Phase, PlanReport, PowerReport,
+    UpdateReport, quote,
 };
 use crate::ui::page::{Column, Page};
 use crate::ui::style::{Tone, count, elapsed};
@@ -19,6 +19,25 @@ impl Report for InitReport {
             ("database", version(&self.db_version, self.rehearsal)),
             ("nodes", self.cluster_size.to_string()),
         ]);
+        page.next(&self.next);
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Report for AdoptReport {
+    fn text(&self, page: &mut Page) {
+        page.headline(Tone::Good, "adopted:", &self.whose.name);
+        page.facts(&[
+            ("id", self.whose.deployment.clone()),
+            ("directory", self.directory.display().to_string()),
+            ("provider", self.provider.clone()),
+            ("database", self.db_version.clone()),
+            ("nodes", self.cluster_size.to_string()),
+        ]);
+        page.list("not known, and in no file:", &self.unknown);
         page.next(&self.next);
     }
 

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::super::known;
+use super::known;
 use crate::deployment::{DeploymentDir, Found, IndexEntry, find_deployment};
 use crate::model::{DeploymentId, Ownership, Phase};
 
