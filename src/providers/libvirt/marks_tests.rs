@@ -55,7 +55,7 @@ fn hypervisor(rescue: &str) -> String {
     }
     for pool in ["default", "second"] {
         text += &format!("<pool type='dir'><name>{pool}</name><target><path>/{pool}</path></target>");
-        let ours = [ID, OTHER].map(|owner| format!("{owner}-n11-{pool}.qcow2"));
+        let ours = [ID, OTHER].map(|owner| format!("{owner}-n11-root.{pool}"));
         let all = SIMILAR.iter().copied().chain(ours.iter().map(String::as_str));
         all.for_each(|name| text += &volume(name));
         text += "</pool>";
@@ -100,8 +100,8 @@ fn all_of(owner: &str) -> Vec<String> {
     vec![
         format!("domain {owner}-n11"),
         format!("network {owner}-net"),
-        format!("volume {owner}-n11-default.qcow2 in pool default"),
-        format!("volume {owner}-n11-second.qcow2 in pool second"),
+        format!("volume {owner}-n11-root.default in pool default"),
+        format!("volume {owner}-n11-root.second in pool second"),
     ]
 }
 
@@ -136,13 +136,13 @@ fn what_one_deployment_has_goes_and_all_else_stays() {
 #[test]
 fn a_disk_or_a_network_that_somebody_else_uses_is_in_doubt() {
     let disk = format!(
-        "<disk type='file' device='disk'><source file='/default/{ID}-n11-default.qcow2'/><target dev='vda'/></disk>\
+        "<disk type='file' device='disk'><source file='/default/{ID}-n11-root.default'/><target dev='vda'/></disk>\
          <interface type='network'><mac address='52:54:00:00:02:00'/><source network='{ID}-net'/></interface>"
     );
     let Some((_keep, host)) = open(&disk) else { return };
     let found = host.marked().unwrap();
     let doubted: Vec<_> = found.things.iter().filter(|one| one.doubt.is_some()).map(|one| &one.thing.name).collect();
-    assert_eq!(doubted, [&format!("{ID}-n11-default.qcow2"), &format!("{ID}-net")]);
+    assert_eq!(doubted, [&format!("{ID}-n11-root.default"), &format!("{ID}-net")]);
     assert!(found.things.iter().flat_map(|one| &one.doubt).all(|why| why.starts_with("domain rescue, ")));
 }
 
