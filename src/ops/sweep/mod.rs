@@ -52,7 +52,6 @@ pub async fn run(context: &Context, request: SweepRequest<'_>) -> Result<SweepRe
         report.removed = remove(context, &host, &doomed).await?;
     }
     let left = host.ask(|host| host.marked()).await?;
-    report.warnings.extend(left_alone(&host, &request.remove).await?);
     report.deployments = grouped(context, &left).await?;
     report.next = next(&report.deployments, &at);
     prove(left, &request.remove, &at)?;
@@ -168,18 +167,6 @@ async fn remove(context: &Context, host: &HostConnection, doomed: &[Marked]) -> 
         removed.push(one.thing.to_string());
     }
     Ok(removed)
-}
-
-/// What has one of the ids in its name, but not in a form that exasol gives: somebody's copy.
-async fn left_alone(host: &HostConnection, ids: &BTreeSet<DeploymentId>) -> Result<Vec<String>> {
-    let mut told = Vec::new();
-    for id in ids.clone() {
-        let found = host.ask(move |host| host.leftovers(&id)).await;
-        // Where the usual pool cannot be read, that is no reason to fail: it is told already.
-        let alone = found.unwrap_or_default().into_iter();
-        told.extend(alone.map(|thing| format!("left alone, because exasol gives no such name: {thing}")));
-    }
-    Ok(told)
 }
 
 fn prove(found: MarkedThings, ids: &BTreeSet<DeploymentId>, at: &str) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What carries the mark of any deployment on a hypervisor, for somebody who has no directory that says so.
 //!
-//! `destroy` knows its deployment's id from the directory, and takes what has the id in its name. Here the name is all
+//! `destroy` knows its deployment's id from the directory, and takes what has a name of it. Here the name is all
 //! that there is, so more is asked: the name has a form that exasol gives, a machine has the MAC address or a disk's
 //! identity that follow from the id, and no machine of somebody else uses the volume or the network.
 
