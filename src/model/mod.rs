@@ -36,6 +36,7 @@ mod ssh_path;
 mod status;
 mod status_report;
 mod sweep_report;
+mod terraform_state;
 mod version;
 mod versions_report;
 mod ways_report;
@@ -74,6 +75,7 @@ pub use ssh_path::ssh_path;
 pub use status::Status;
 pub use status_report::{NodeStatus, StatusReport, StepAt};
 pub use sweep_report::{Ownership, SweepReport, SweptDeployment, SweptThing, ThingKind};
+pub use terraform_state::{TerraformInstance, TerraformResource, TerraformState};
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };

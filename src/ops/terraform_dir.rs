@@ -3,49 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use crate::deployment::DeploymentDir;
-use crate::model::quote;
-
-/// Both lists and numbers are always there: JSON without them (OpenTofu's encrypted state, say) is no
-/// state that can be read here, and must not be taken for an empty one.
-#[derive(Deserialize)]
-struct TerraformState {
-    #[serde(rename = "version")]
-    _version: u32,
-    /// Counts the writes.
-    #[serde(default)]
-    serial: u64,
-    resources: Vec<Resource>,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    mode: String,
-    #[serde(rename = "type")]
-    kind: String,
-    name: String,
-    /// `provider["registry.terraform.io/dmacvicar/libvirt"]`
-    #[serde(default)]
-    provider: String,
-    #[serde(default)]
-    instances: Vec<Instance>,
-}
-
-#[derive(Deserialize)]
-struct Instance {
-    #[serde(default)]
-    index_key: Option<serde_json::Value>,
-    #[serde(default)]
-    attributes: Attributes,
-}
-
-#[derive(Deserialize, Default)]
-struct Attributes {
-    #[serde(default)]
-    name: Option<String>,
-}
+use crate::model::{TerraformInstance, TerraformResource, TerraformState, quote};
 
 enum File {
     /// Missing, or empty: Terraform truncates the file before it writes the first state.
@@ -59,9 +18,9 @@ fn read(file: &Path) -> File {
     if file.metadata().is_ok_and(|there| !there.is_file()) {
         return File::Unreadable;
     }
-    match std::fs::read_to_string(file) {
-        Ok(text) if text.trim().is_empty() => File::Absent,
-        Ok(text) => serde_json::from_str(&text).map_or(File::Unreadable, File::State),
+    match std::fs::read(file) {
+        Ok(text) if text.trim_ascii().is_empty() => File::Absent,
+        Ok(text) => TerraformState::parse(&text).map_or(File::Unreadable, File::State),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => File::Absent,
         Err(_) => File::Unreadable,
     }
@@ -77,20 +36,8 @@ pub(super) fn resources(terraform_dir: &Path) -> Option<Vec<String>> {
     match current(terraform_dir) {
         File::Absent => Some(Vec::new()),
         File::Unreadable => None,
-        File::State(state) => Some(addresses(&state)),
+        File::State(state) => Some(state.addresses()),
     }
-}
-
-fn addresses(state: &TerraformState) -> Vec<String> {
-    let managed = state.resources.iter().filter(|r| r.mode == "managed");
-    managed
-        .flat_map(|r| {
-            r.instances.iter().map(move |i| match &i.index_key {
-                Some(key) => format!("{}.{}[{key}]", r.kind, r.name),
-                None => format!("{}.{}", r.kind, r.name),
-            })
-        })
-        .collect()
 }
 
 /// Why the state file does not tell what exists.
@@ -183,14 +130,14 @@ pub(super) fn names(terraform_dir: &Path) -> Option<BTreeSet<String>> {
         File::Unreadable => None,
         File::State(state) => {
             let instances = state.resources.into_iter().flat_map(|r| r.instances);
-            Some(instances.filter_map(|i| i.attributes.name).collect())
+            Some(instances.filter_map(TerraformInstance::into_name).collect())
         }
     }
 }
 
 /// Whether OpenTofu wrote the state: its registry is part of every provider's address.
 pub(super) fn is_of_tofu(terraform_dir: &Path) -> bool {
-    let is_tofus = |r: &Resource| r.provider.contains("registry.opentofu.org/");
+    let is_tofus = |r: &TerraformResource| r.provider.contains("registry.opentofu.org/");
     matches!(current(terraform_dir), File::State(state) if state.resources.iter().any(is_tofus))
 }
 
