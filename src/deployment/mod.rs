@@ -15,6 +15,7 @@
 //! | `state` | [`State`]: `deployment.json` |
 //! | `secrets` | [`Secrets`]: `secrets.json` |
 //! | `lock` | the lock itself (OFD) |
+//! | `migrate` | from an earlier schema of `deployment.json` to today's |
 //! | `atomic` | files that are there completely or not at all, with exact modes |
 //! | `edits` | which rendered files were edited by hand |
 //! | `transitions` | which operation runs from which phase, and what it leads to |
@@ -48,6 +49,7 @@ pub mod keys;
 mod leave;
 mod lock;
 mod locked;
+mod migrate;
 mod names;
 mod oplog;
 mod record;

@@ -7,13 +7,11 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use super::migrate::{self, SCHEMA};
 use super::{Adopted, atomic};
 use crate::error::{Error, Result};
 use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
 
-/// The form of `deployment.json` that this version writes. A change that older versions would
-/// misread takes the next number.
-const SCHEMA: u32 = 1;
 /// The fact that tells which of a cloud's images the machines were made from.
 pub(super) const IMAGE_FACT: &str = "image_id";
 
@@ -168,19 +166,28 @@ impl State {
     }
 }
 
+/// The number alone: another schema's other entries would be reported as mistakes.
+#[derive(Deserialize)]
+struct Versioned {
+    schema: u32,
+}
+
+/// The state that a file says, also one of an earlier schema; else a clause about the file.
 fn parse(text: &[u8]) -> Result<State, String> {
-    // The number first: another schema's other entries would be reported as mistakes.
-    #[derive(Deserialize)]
-    struct Versioned {
-        schema: u32,
-    }
     let unreadable = |e: serde_json::Error| format!("cannot be read: {e}");
     let Versioned { schema } = serde_json::from_slice(text).map_err(unreadable)?;
-    if schema != SCHEMA {
-        let which = if schema > SCHEMA { "newer" } else { "older" };
-        return Err(format!("has schema {schema}; this version of exasol knows schema {SCHEMA}: use a {which} one"));
-    }
-    let state: State = serde_json::from_slice(text).map_err(unreadable)?;
+    let state: State = match schema {
+        // Read from the text, so that a mistake is told with its position.
+        SCHEMA => serde_json::from_slice(text).map_err(unreadable)?,
+        older if migrate::is_known(older) => {
+            let document = serde_json::from_slice(text).map_err(unreadable)?;
+            serde_json::from_value(migrate::migrate(older, document)).map_err(unreadable)?
+        }
+        other => {
+            let which = if other > SCHEMA { "newer" } else { "older" };
+            return Err(format!("has schema {other}; this version of exasol knows schema {SCHEMA}: use a {which} one"));
+        }
+    };
     state.spec.check_counts()?;
     Ok(state)
 }
