@@ -69,6 +69,7 @@ mod recorded;
 mod redaction;
 mod release;
 mod render_input;
+mod rendered;
 #[cfg(test)]
 mod second_hypervisor;
 mod seed;

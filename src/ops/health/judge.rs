@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::operation::{by_deploy, in_dir};
+use super::super::rendered::Files;
 use super::facts::{Disk, DiskState, Facts, Space};
 use crate::deployment::transitions;
 use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, ProbeState, Severity};
@@ -470,15 +471,6 @@ pub(super) fn record(root: &Path, recorded: Phase, running: bool, nodes: &[NodeS
 
 fn works(nodes: &[NodeStatus]) -> bool {
     !nodes.is_empty() && nodes.iter().all(|node| node.sql.is_ok())
-}
-
-/// Rendered files that are not as they should be, relative to the directory.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Files {
-    /// `--repair` renders them anew.
-    pub stale: Vec<String>,
-    /// Other files, which only their owner can decide about.
-    pub edited: Vec<String>,
 }
 
 #[cfg(test)]

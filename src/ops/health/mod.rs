@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::operation::{in_dir, millis};
-use super::{Context, node_records, recorded, ssh_files, status};
+use super::{Context, node_records, recorded, rendered, ssh_files, status};
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
 use crate::model::{HealthReport, HealthStatus, Issue, Layer, Phase};
@@ -100,7 +100,7 @@ async fn found(
     let running = matches!(lock, LockStatus::Held(_));
     let Findings { statuses, nodes, mut issues } = context.interrupt.run(examine::nodes(dir, root, deadline)).await??;
     let state = dir.state();
-    issues.extend(judge::record(root, state.phase, running, &statuses, &repair::files(dir)?));
+    issues.extend(judge::record(root, state.phase, running, &statuses, &rendered::files(dir)?));
     cause::order(&mut issues);
     let mut report = HealthReport {
         status: HealthStatus::Healthy,

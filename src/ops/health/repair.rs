@@ -2,15 +2,13 @@
 //! certificate, and a phase that a proof contradicts. A machine that is on and cut off from its network is connected
 //! again, one that is dead is reset; else nothing on a node is touched.
 
-use super::super::access::Access;
 use super::super::boot::BOOT;
 use super::super::deploy::{artifacts, nodes};
 use super::super::operation::{Work, with_operation};
-use super::super::{Context, boot, login, node_records, power, ssh_files, status};
-use super::judge::{self, Files};
+use super::super::{Context, boot, login, node_records, power, rendered, ssh_files, status};
+use super::judge;
 use super::{HealthRequest, examine};
-use crate::deployment::DeploymentDir;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::StepInfo;
 use crate::model::{Operation, Power};
 
@@ -23,7 +21,7 @@ pub(super) async fn run(context: &Context, request: &HealthRequest) -> Result<Ve
         work.version()?;
         let mut repaired = dead_machines(work, request).await?;
         repaired.extend(addresses(work).await?);
-        repaired.extend(rendered(work).await?);
+        repaired.extend(render(work).await?);
         work.begin(PROOF.id);
         repaired.extend(certificate(work).await?);
         repaired.extend(phase(work, request).await?);
@@ -78,8 +76,8 @@ async fn addresses(work: &mut Work) -> Result<Vec<String>> {
     Ok(repaired)
 }
 
-async fn rendered(work: &mut Work) -> Result<Vec<String>> {
-    let stale = files(&work.dir)?.stale;
+async fn render(work: &mut Work) -> Result<Vec<String>> {
+    let stale = rendered::files(&work.dir)?.stale;
     ssh_files::write(work)?;
     // Without the nodes' key or the release's checksums deploy has not come so far, and renders the rest.
     let has_key = work.dir.secrets()?.cluster_key.is_some();
@@ -87,7 +85,7 @@ async fn rendered(work: &mut Work) -> Result<Vec<String>> {
         let nodes = work.dir.state().nodes.clone();
         nodes::write_files(work, &nodes, &release, false).await?;
     }
-    let left = files(&work.dir)?.stale;
+    let left = rendered::files(&work.dir)?.stale;
     Ok(stale.into_iter().filter(|file| !left.contains(file)).collect())
 }
 
@@ -116,30 +114,4 @@ async fn phase(work: &mut Work, request: &HealthRequest) -> Result<Option<String
     let Some(proven) = judge::proven(recorded, &found.statuses) else { return Ok(None) };
     work.dir.proved(proven)?;
     Ok(Some(format!("the phase: {proven} instead of {recorded}")))
-}
-
-/// Which rendered files are not as the state has them. Reads only.
-pub(super) fn files(dir: &DeploymentDir) -> Result<Files> {
-    let mut files = Files::default();
-    for file in ssh_files::rendered(dir, &Access::to(dir)?)? {
-        let found = match std::fs::read(dir.root().join(&file.path)) {
-            Ok(found) => Some(found),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            Err(e) => return Err(Error::io(format!("cannot read {}", file.path.display()))(e)),
-        };
-        if found != Some(file.content) {
-            files.stale.push(file.path.display().to_string());
-        }
-    }
-    let inventory = "ansible/inventory.json";
-    if dir.state().rendered.contains_key(inventory) && !dir.root().join(inventory).exists() {
-        files.stale.push(inventory.into());
-    }
-    for path in dir.edited_files()? {
-        let name = path.display().to_string();
-        if !files.stale.contains(&name) {
-            files.edited.push(name);
-        }
-    }
-    Ok(files)
 }

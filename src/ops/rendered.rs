@@ -1,0 +1,41 @@
+//! Which rendered files are not as the state has them.
+
+use super::access::Access;
+use super::ssh_files;
+use crate::deployment::DeploymentDir;
+use crate::error::{Error, Result};
+
+/// Rendered files that are not as they should be, relative to the directory.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    /// `health --repair` renders them anew.
+    pub stale: Vec<String>,
+    /// Other files, which only their owner can decide about.
+    pub edited: Vec<String>,
+}
+
+/// Reads only.
+pub(super) fn files(dir: &DeploymentDir) -> Result<Files> {
+    let mut files = Files::default();
+    for file in ssh_files::rendered(dir, &Access::to(dir)?)? {
+        let found = match std::fs::read(dir.root().join(&file.path)) {
+            Ok(found) => Some(found),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => return Err(Error::io(format!("cannot read {}", file.path.display()))(e)),
+        };
+        if found != Some(file.content) {
+            files.stale.push(file.path.display().to_string());
+        }
+    }
+    let inventory = "ansible/inventory.json";
+    if dir.state().rendered.contains_key(inventory) && !dir.root().join(inventory).exists() {
+        files.stale.push(inventory.into());
+    }
+    for path in dir.edited_files()? {
+        let name = path.display().to_string();
+        if !files.stale.contains(&name) {
+            files.edited.push(name);
+        }
+    }
+    Ok(files)
+}
