@@ -19,7 +19,19 @@ use crate::model::RenderedFile;
 
 /// Writes one file with exactly `mode`, whatever the umask.
 pub(super) fn write(target: &Path, content: &[u8], mode: u32) -> Result<()> {
-    stage(target, content, mode)?.commit()?;
+    write_after(target, content, mode, || Ok(()))
+}
+
+/// As [`write`], and does something else between: when the content is on the disk, and before it takes its place.
+pub(super) fn write_after(
+    target: &Path,
+    content: &[u8],
+    mode: u32,
+    make_room: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let staged = stage(target, content, mode)?;
+    make_room()?;
+    staged.commit()?;
     sync_parents([target])
 }
 

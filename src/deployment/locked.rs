@@ -11,7 +11,7 @@ use super::create::{self, MARKER_FILE};
 use super::dir::{LOCK_FILE, README_FILE, SECRETS_FILE, STATE_FILE};
 use super::edits::{self, Hasher};
 use super::lock::{self, Lock};
-use super::{DeploymentDir, OpLog, Secrets, State, atomic, debug_log, state, transitions};
+use super::{DeploymentDir, Kept, OpLog, Secrets, State, atomic, debug_log, previous, state, transitions};
 use crate::error::{Error, Result};
 use crate::model::{Operation, RenderedFile};
 
@@ -33,6 +33,8 @@ pub enum EditPolicy {
 pub struct Locked {
     dir: DeploymentDir,
     lock: Lock,
+    /// Copies of what this operation found are among the previous ones.
+    kept: bool,
 }
 
 impl Deref for Locked {
@@ -56,7 +58,7 @@ impl DeploymentDir {
         let holder =
             serde_json::to_vec(&lock::this_process(operation.as_str())).context("the holder of the lock as JSON")?;
         lock.write(&holder)?;
-        let mut locked = Locked { dir, lock };
+        let mut locked = Locked::holding(dir, lock);
         locked.reload()?;
         // Left by an `init` that was killed in its very last moment.
         atomic::remove_file(&locked.root.join(MARKER_FILE))?;
@@ -82,6 +84,11 @@ impl DeploymentDir {
 }
 
 impl Locked {
+    /// A deployment whose lock is held already.
+    pub(super) fn holding(dir: DeploymentDir, lock: Lock) -> Locked {
+        Locked { dir, lock, kept: false }
+    }
+
     /// The lock's descriptor, for tools to inherit: the deployment then stays locked for as long as
     /// they run, even if we are killed.
     pub fn lock_fd(&self) -> BorrowedFd<'_> {
@@ -96,6 +103,7 @@ impl Locked {
 
     /// Changes the state, in the file and here, or, on an error, in neither.
     pub(super) fn update(&mut self, change: impl FnOnce(&mut State)) -> Result<()> {
+        self.keep_what_was_found();
         let mut new = self.dir.state.clone();
         change(&mut new);
         new.updated_at = state::now();
@@ -105,8 +113,25 @@ impl Locked {
         Ok(())
     }
 
+    /// Copies of both the former and the new ones are kept.
     pub fn write_secrets(&mut self, secrets: &Secrets) -> Result<()> {
-        secrets.write(&self.dir.root.join(SECRETS_FILE))
+        self.keep_what_was_found();
+        self.keep(&[Kept::Secrets]);
+        secrets.write(&self.dir.root.join(SECRETS_FILE))?;
+        self.keep(&[Kept::Secrets]);
+        Ok(())
+    }
+
+    /// Before the first write, and only then: an operation that is refused writes nothing.
+    fn keep_what_was_found(&mut self) {
+        if !std::mem::replace(&mut self.kept, true) {
+            self.keep(&Kept::ALL);
+        }
+    }
+
+    /// Keeps copies of these files as they are now.
+    pub(super) fn keep(&self, files: &[Kept]) {
+        previous::keep(&self.dir.root, files);
     }
 
     /// Makes the folders of these files (`terraform`, `ssh`, …) hold exactly what was rendered: writes
@@ -153,12 +178,17 @@ impl Locked {
         Ok(log)
     }
 
-    /// Removes what a destroyed deployment no longer needs, secrets and keys first; keeps
+    /// Removes what a destroyed deployment no longer needs, secrets and keys first, also those of the previous copies; keeps
     /// `deployment.json`, the logs, `README.md` and whatever people put there themselves.
     ///
     /// Returns what was removed, relative to the directory. A second call finds nothing.
     pub fn remove_after_destroy(&mut self) -> Result<Vec<String>> {
         let mut removed = Vec::new();
+        // From here on there is nothing that a copy would be of use for.
+        self.kept = true;
+        if previous::remove(&self.dir.root)? {
+            removed.push(previous::FOLDER.to_owned());
+        }
         for file in [SECRETS_FILE.into(), atomic::temporary(Path::new(SECRETS_FILE))] {
             if self.dir.root.join(&file).symlink_metadata().is_ok() {
                 atomic::remove_file(&self.dir.root.join(&file))?;

@@ -15,6 +15,8 @@
 //! | `state` | [`State`]: `deployment.json` |
 //! | `secrets` | [`Secrets`]: `secrets.json` |
 //! | `lock` | the lock itself (OFD) |
+//! | `kept` | which files nothing else can bring back, and what makes each readable |
+//! | `previous` | earlier copies of these |
 //! | `migrate` | from an earlier schema of `deployment.json` to today's |
 //! | `atomic` | files that are there completely or not at all, with exact modes |
 //! | `edits` | which rendered files were edited by hand |
@@ -33,6 +35,7 @@
 //! .lock                  held while an operation runs; who holds it, as JSON, for people
 //! .init-in-progress      only while `init` works: what it is going to write
 //! terraform/ ansible/ ssh/   rendered, and Terraform's own state
+//! previous/              earlier copies of deployment.json, secrets.json and Terraform's state, 0700
 //! logs/<time>-<operation>/   one folder an operation
 //! README.md
 //! ```
@@ -45,6 +48,7 @@ mod dir;
 mod edits;
 mod history;
 mod index;
+mod kept;
 pub mod keys;
 mod leave;
 mod lock;
@@ -52,6 +56,7 @@ mod locked;
 mod migrate;
 mod names;
 mod oplog;
+mod previous;
 mod record;
 mod secrets;
 mod state;
@@ -66,9 +71,11 @@ pub use create::NewDeployment;
 pub use debug_log::DebugLog;
 pub use dir::DeploymentDir;
 pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
+pub use kept::{Content, Kept, Unreadable};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};
 pub use oplog::{EVENTS_FILE, LogFolder, OpLog};
+pub use previous::{Copied, copies as previous_copies};
 pub use record::{Trouble, Update};
 pub use secrets::Secrets;
 pub use state::State;

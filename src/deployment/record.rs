@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::state::IMAGE_FACT;
-use super::{Locked, State};
+use super::{Kept, Locked, State};
 use crate::error::Result;
 use crate::model::{HashOrigin, LastError, Node, Options, Phase, Spec};
 
@@ -39,8 +39,13 @@ impl Locked {
         self.update(|state| state.enter(phase))
     }
 
-    /// An operation has ended.
+    /// An operation has ended. Copies of what it leaves are kept; of a destroyed deployment nothing is left.
     pub fn ended(&mut self, phase: Phase, trouble: Trouble) -> Result<()> {
+        let kept = phase != Phase::Destroyed;
+        // First: where the phase says that the operation has ended, the newest copies are of its end.
+        if kept {
+            self.keep(&[Kept::Secrets, Kept::Terraform]);
+        }
         self.update(|state| {
             match trouble {
                 Trouble::Stays => {}
@@ -48,7 +53,11 @@ impl Locked {
                 Trouble::New(error) => state.last_error = Some(error),
             }
             state.enter(phase);
-        })
+        })?;
+        if kept {
+            self.keep(&[Kept::State]);
+        }
+        Ok(())
     }
 
     /// A look at the nodes has proved another phase than the recorded one.

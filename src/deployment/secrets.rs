@@ -48,13 +48,18 @@ impl Secrets {
     pub(super) fn read(file: &Path) -> Result<Secrets> {
         let broken = |why: String| Error::BrokenState { file: file.to_path_buf(), why };
         let text = atomic::read(file)?.ok_or_else(|| broken("is missing".into()))?;
-        serde_json::from_slice(&text).map_err(|e| {
+        Secrets::parse(&text).map_err(broken)
+    }
+
+    /// The secrets that a file says; else a clause about the file, without the parser's own text.
+    pub(super) fn parse(text: &[u8]) -> Result<Secrets, String> {
+        serde_json::from_slice(text).map_err(|e| {
             let problem = match e.classify() {
                 serde_json::error::Category::Data => "has a wrong or missing entry",
                 serde_json::error::Category::Eof => "is cut off",
                 _ => "is not valid JSON",
             };
-            broken(format!("{problem} at line {} column {}", e.line(), e.column()))
+            format!("{problem} at line {} column {}", e.line(), e.column())
         })
     }
 

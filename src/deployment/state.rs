@@ -172,8 +172,13 @@ struct Versioned {
     schema: u32,
 }
 
+/// None where nothing can be read.
+pub(super) fn schema_of(text: &[u8]) -> Option<u32> {
+    serde_json::from_slice::<Versioned>(text).ok().map(|versioned| versioned.schema)
+}
+
 /// The state that a file says, also one of an earlier schema; else a clause about the file.
-fn parse(text: &[u8]) -> Result<State, String> {
+pub(super) fn parse(text: &[u8]) -> Result<State, String> {
     let unreadable = |e: serde_json::Error| format!("cannot be read: {e}");
     let Versioned { schema } = serde_json::from_slice(text).map_err(unreadable)?;
     let state: State = match schema {

@@ -94,7 +94,7 @@ def gone(world):
     assert state["phase"] == "destroyed", state
     assert not world.ours(), world.ours()
     names = {path.name for path in world.dir.iterdir()}
-    left = names & {"secrets.json", "ssh", "terraform", "ansible", ".secrets.json.new"}
+    left = names & {"secrets.json", "ssh", "terraform", "ansible", "previous", ".secrets.json.new"}
     assert not left, f"destroyed, but there is {left}"
     text = json.dumps(state)
     assert "PRIVATE KEY" not in text

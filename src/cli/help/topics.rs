@@ -118,6 +118,7 @@ fn files(_: &Command) -> Vec<Part> {
             ("terraform/", "generated, with Terraform's state: without it nothing can be removed"),
             ("ansible/", "generated: how the nodes are installed"),
             ("ssh/", "generated: ssh -F ssh/config n11"),
+            ("previous/", "the last 10 copies of deployment.json, secrets.json and Terraform's state"),
             ("logs/", "one folder for each operation; exasol logs shows them"),
             ("README.md", "what this directory is"),
             (".lock", "held while an operation runs"),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use self::undo::{Folders, Work};
 use super::dir::{self, BASH_FILE, LOCK_FILE, SECRETS_FILE, STATE_FILE};
-use super::{DeploymentDir, Secrets, State, atomic, edits, trust};
+use super::{DeploymentDir, Secrets, State, atomic, edits, previous, trust};
 use crate::error::{Error, Result};
 use crate::model::RenderedFile;
 
@@ -90,6 +90,7 @@ fn all_files(new: NewDeployment) -> Result<(Vec<RenderedFile>, State)> {
 pub(super) fn reserved(path: &Path) -> bool {
     [STATE_FILE, SECRETS_FILE, LOCK_FILE, MARKER_FILE, BASH_FILE].iter().any(|name| path == Path::new(name))
         || path.starts_with(dir::LOGS_DIR)
+        || path.starts_with(previous::FOLDER)
 }
 
 #[cfg(test)]

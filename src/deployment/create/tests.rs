@@ -173,7 +173,7 @@ fn when_it_fails_nothing_is_left() {
 #[test]
 fn files_that_are_not_the_deployments_are_a_mistake() {
     let dir = tempfile::tempdir().unwrap();
-    for path in ["../outside", "/etc/motd", "deployment.json", ".lock", "logs/x", "README.md"] {
+    for path in ["../outside", "/etc/motd", "deployment.json", ".lock", "logs/x", "previous/x", "README.md"] {
         let mut new = testing::new();
         new.files.push(RenderedFile::new(path, "x"));
         assert!(DeploymentDir::create(dir.path(), new).is_err(), "{path}");

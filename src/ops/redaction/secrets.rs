@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::super::credentials;
-use crate::deployment::DeploymentDir;
+use crate::deployment::{DeploymentDir, Kept, previous_copies};
 use crate::model::names_a_secret;
 use crate::providers;
 
@@ -25,6 +25,7 @@ pub(in crate::ops) struct Known {
 pub(in crate::ops) fn known(root: &Path, dir: Option<&DeploymentDir>) -> Known {
     let mut known = Known { secrets: Vec::new(), warning: None };
     recorded(root, &mut known);
+    earlier(root, &mut known.secrets);
     keys(root, &mut known.secrets);
     for (name, value) in std::env::vars_os() {
         let (name, value) = (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned());
@@ -61,6 +62,15 @@ fn recorded(root: &Path, known: &mut Known) {
         Err(error) => {
             known.warning =
                 Some(format!("{} cannot be read ({error}): secrets were taken out by their form only", file.display()));
+        }
+    }
+}
+
+/// Of earlier copies of the file: a password that was changed is still in older logs.
+fn earlier(root: &Path, secrets: &mut Vec<(String, String)>) {
+    for copy in previous_copies(root, Kept::Secrets) {
+        if let Ok(value) = serde_json::from_slice::<Value>(&copy.text) {
+            strings("secret", &value, secrets);
         }
     }
 }
@@ -126,6 +136,14 @@ mod tests {
         for wanted in ["one", "two", "three", "four"] {
             assert!(values.iter().any(|value| value == wanted), "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_changed_is_still_known() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("previous")).unwrap();
+        fs::write(dir.path().join("previous/secrets.json.2"), r#"{"db_password": "hunter22"}"#).unwrap();
+        assert!(names_of(dir.path()).iter().any(|(_, value)| value == "hunter22"));
     }
 
     #[test]

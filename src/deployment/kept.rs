@@ -1,0 +1,62 @@
+//! The files that nothing else can bring back, and what makes each of them readable.
+
+use super::migrate::SCHEMA;
+use super::{Secrets, State, state};
+use crate::model::TerraformState;
+
+/// A file of which earlier copies are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    State,
+    Secrets,
+    Terraform,
+}
+
+/// What such a file says.
+pub enum Content {
+    State(Box<State>),
+    Secrets(Secrets),
+    Terraform(TerraformState),
+}
+
+/// Why a file says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// A clause about the file: "is cut off at line 1 column 7". It quotes no secret.
+    pub why: String,
+    /// A later version of this program has written it: for that version it is sound.
+    pub newer: bool,
+}
+
+impl Kept {
+    pub const ALL: [Kept; 3] = [Kept::State, Kept::Secrets, Kept::Terraform];
+
+    /// Relative to the deployment's directory.
+    pub fn path(self) -> &'static str {
+        match self {
+            Kept::State => "deployment.json",
+            Kept::Secrets => "secrets.json",
+            Kept::Terraform => "terraform/terraform.tfstate",
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// What the text of such a file says.
+    pub(super) fn read(self, text: &[u8]) -> Result<Content, Unreadable> {
+        let broken = |why| Unreadable { why, newer: false };
+        match self {
+            Kept::State => {
+                let newer = state::schema_of(text).is_some_and(|schema| schema > SCHEMA);
+                let parsed = state::parse(text).map_err(|why| Unreadable { why, newer });
+                parsed.map(|state| Content::State(Box::new(state)))
+            }
+            Kept::Secrets => Secrets::parse(text).map(Content::Secrets).map_err(broken),
+            Kept::Terraform => TerraformState::parse(text)
+                .map(Content::Terraform)
+                .ok_or_else(|| broken("is not a state of Terraform".to_owned())),
+        }
+    }
+}
