@@ -82,8 +82,9 @@ pub enum Error {
     /// The deployment does not have this yet: it has no nodes, or no logs.
     #[error("{message}")]
     NotYet { message: String, hint: Option<String> },
+    /// `repair`: the directory, as it was typed, where an earlier copy can take the file's place.
     #[error("{} {why}", file.display())]
-    BrokenState { file: PathBuf, why: String },
+    BrokenState { file: PathBuf, why: String, repair: Option<PathBuf> },
     #[error("generated files were edited by hand: {}", files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
     EditedFiles { files: Vec<PathBuf> },
 
@@ -284,7 +285,11 @@ impl Error {
                 Some("go on using the Bash deployer for it, or choose another directory with -d DIR".into())
             }
             Error::WrongPhase { next, .. } => (!next.is_empty()).then(|| format!("next: {}", next.join("  or  "))),
-            Error::BrokenState { .. } => Some(
+            Error::BrokenState { repair: Some(dir), .. } => Some(format!(
+                "nothing was changed; put the newest sound copy in its place: {}",
+                in_dir("exasol state repair", dir)
+            )),
+            Error::BrokenState { repair: None, .. } => Some(
                 "nothing was changed; restore the file from a backup, or use the version of exasol that wrote it"
                     .into(),
             ),

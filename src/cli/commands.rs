@@ -5,7 +5,7 @@ use clap::{ArgMatches, Command};
 use super::args::{self, Globals};
 use super::{
     adopt, cache, certificate, completions, cp, deploy, destroy, doctor, health, help, info, init, license, list, logs,
-    man, open, report, run, sql, ssh, start, status, stop, support, sweep, tunnel, up, version, versions,
+    man, open, report, run, sql, ssh, start, state, status, stop, support, sweep, tunnel, up, version, versions,
 };
 use crate::error::{Error, Result};
 use crate::ops::named;
@@ -23,7 +23,7 @@ enum Run {
 use Run::{OfTree, There, Usual};
 
 /// In the order of the help text.
-static COMMANDS: [(fn() -> Command, Run); 30] = [
+static COMMANDS: [(fn() -> Command, Run); 31] = [
     (init::command, Usual(init::run)),
     (up::command, Usual(up::run)),
     (deploy::command, There(deploy::run)),
@@ -43,6 +43,7 @@ static COMMANDS: [(fn() -> Command, Run); 30] = [
     (logs::command, There(logs::run)),
     (license::command, There(license::run)),
     (certificate::command, There(certificate::run)),
+    (state::command, There(state::run)),
     (report::command, There(report::run)),
     (support::command, There(support::run)),
     (list::command, Usual(list::run)),

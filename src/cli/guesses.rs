@@ -24,7 +24,7 @@ pub(super) fn command(parent: &str, word: &str) -> Option<&'static str> {
         "update" | "set" | "scale" | "resize" | "edit" => {
             "exasol init --update changes a deployment, the next deploy applies it"
         }
-        "config" | "describe" | "show" | "inspect" | "get" | "state" => {
+        "config" | "describe" | "show" | "inspect" | "get" => {
             "exasol status shows a deployment, exasol info how to connect"
         }
         "top" | "ps" | "ls" => "exasol list shows all deployments, exasol status one of them",

@@ -41,6 +41,7 @@ mod sql;
 mod ssh;
 mod stand_in;
 mod start;
+mod state;
 mod status;
 mod stop;
 mod support;

@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
         fs::metadata(path).and_then(|there| if there.is_file() { fs::read(path).map(Some) } else { Ok(None) });
     match content {
         Ok(Some(content)) => Ok(Some(content)),
-        Ok(None) => Err(Error::BrokenState { file: path.to_path_buf(), why: "is not a file".into() }),
+        Ok(None) => Err(Error::BrokenState { file: path.to_path_buf(), why: "is not a file".into(), repair: None }),
         Err(e) if Errno::from_io_error(&e).is_some_and(|number| NOWHERE.contains(&number)) => Ok(None),
         Err(e) => Err(Error::io(format!("cannot read {}", path.display()))(e)),
     }
@@ -106,6 +106,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 pub(super) fn has_mode(path: &Path, mode: u32) -> Result<bool> {
     let metadata = fs::metadata(path).map_err(Error::io(format!("cannot read {}", path.display())))?;
     Ok(metadata.permissions().mode() & 0o7777 == mode)
+}
+
+/// Makes the folder that a file is in, if it is not there.
+pub(super) fn make_private_parent(file: &Path) -> Result<()> {
+    let folder = file.parent().unwrap_or(file);
+    make_private_dir(folder).map(drop).map_err(Error::io(format!("cannot make {}", folder.display())))
 }
 
 fn make_parents(root: &Path, relative: &Path) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::lock::{self, LockStatus};
-use super::{LogFolder, Secrets, State, edits, oplog, trust};
+use super::{Kept, LogFolder, Secrets, State, edits, oplog, previous, trust};
 use crate::error::{Error, Result};
 use crate::model::Whose;
 use crate::model::ssh_path;
@@ -34,8 +34,13 @@ impl DeploymentDir {
     pub fn open(path: &Path) -> Result<DeploymentDir> {
         let root = absolute(path)?;
         trust::check(&root)?;
-        match State::read(&root.join(STATE_FILE))? {
+        let file = root.join(STATE_FILE);
+        let offered = |error| previous::offer(error, Kept::State, &root, path);
+        match State::read(&file).map_err(offered)? {
             Some(state) => Ok(DeploymentDir { root, named: path.to_owned(), state }),
+            None if previous::has_readable(&root, Kept::State) => {
+                Err(offered(Error::BrokenState { file, why: "is missing".into(), repair: None }))
+            }
             None if root.join(BASH_FILE).exists() => Err(Error::BashDeployment { dir: root }),
             None => Err(Error::NotADeployment { dir: root, similar: None, known: Vec::new() }),
         }
@@ -129,7 +134,13 @@ impl DeploymentDir {
         if self.state.adopted.is_some() && !self.has_secrets() {
             return Err(self.unknown_secrets());
         }
-        Secrets::read(&self.root.join(SECRETS_FILE))
+        let offered = |error| previous::offer(error, Kept::Secrets, &self.root, &self.named);
+        Secrets::read(&self.root.join(SECRETS_FILE)).map_err(offered)
+    }
+
+    /// Whether there is an earlier copy of the file that can be read.
+    pub fn has_copy(&self, kept: Kept) -> bool {
+        previous::has_readable(&self.root, kept)
     }
 
     /// Whether an operation runs now. Asks the kernel, never takes the lock.

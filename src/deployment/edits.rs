@@ -162,6 +162,12 @@ pub(super) fn is_secret(mode: u32) -> bool {
     mode & 0o077 == 0
 }
 
+/// The recorded files with secrets.
+pub(super) fn secret_files(state: &State) -> impl Iterator<Item = PathBuf> {
+    let all = state.rendered.iter().chain(&state.rendering).filter(|(_, hash)| hash.starts_with(KEYED));
+    all.map(|(name, _)| PathBuf::from(name)).filter(|path| atomic::check_relative(path).is_ok())
+}
+
 fn recorded(state: &State) -> impl Iterator<Item = &String> {
     state.rendered.keys().chain(state.rendering.keys()).collect::<BTreeSet<_>>().into_iter()
 }

@@ -150,7 +150,7 @@ impl Index {
     fn parsed(&self, name: &str) -> Result<Option<IndexEntry>> {
         let file = self.folder.join(name);
         let Some(text) = atomic::read(&file)? else { return Ok(None) };
-        let broken = |why: String| Error::BrokenState { file: file.clone(), why };
+        let broken = |why: String| Error::BrokenState { file: file.clone(), why, repair: None };
         let entry: IndexEntry =
             serde_json::from_slice(&text).map_err(|e| broken(format!("is not an entry of the index: {e}")))?;
         match entry.schema {

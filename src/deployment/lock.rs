@@ -84,6 +84,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
     let strange = |why: &str| Error::BrokenState {
         file: path.to_path_buf(),
         why: format!("is {why}, not a file: remove it, and the next command makes it again"),
+        repair: None,
     };
     let file =
         options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(|e| match e.raw_os_error() {

@@ -17,6 +17,8 @@
 //! | `lock` | the lock itself (OFD) |
 //! | `kept` | which files nothing else can bring back, and what makes each readable |
 //! | `previous` | earlier copies of these |
+//! | `remains` | [`Remains`]: a directory of which any file may be damaged, for reading |
+//! | `mending` | [`Mending`]: the same with the lock held; copies take the place of what is broken |
 //! | `migrate` | from an earlier schema of `deployment.json` to today's |
 //! | `atomic` | files that are there completely or not at all, with exact modes |
 //! | `edits` | which rendered files were edited by hand |
@@ -53,11 +55,13 @@ pub mod keys;
 mod leave;
 mod lock;
 mod locked;
+mod mending;
 mod migrate;
 mod names;
 mod oplog;
 mod previous;
 mod record;
+mod remains;
 mod secrets;
 mod state;
 pub mod transitions;
@@ -74,8 +78,10 @@ pub use index::{Found, Index, IndexEntry, Remembered, find as find_deployment};
 pub use kept::{Content, Kept, Unreadable};
 pub use lock::LockStatus;
 pub use locked::{EditPolicy, Locked};
+pub use mending::Mending;
 pub use oplog::{EVENTS_FILE, LogFolder, OpLog};
 pub use previous::{Copied, copies as previous_copies};
 pub use record::{Trouble, Update};
+pub use remains::{Loose, Reading, Remains};
 pub use secrets::Secrets;
 pub use state::State;

@@ -78,7 +78,7 @@ fn make_room(root: &Path, kept: Kept) -> Result<()> {
 }
 
 /// Why the folder is not used: what is there is not ours. None where there is none.
-fn strange(root: &Path) -> Option<&'static str> {
+pub(super) fn strange(root: &Path) -> Option<&'static str> {
     let found = root.join(FOLDER).symlink_metadata().ok()?;
     let is_of = |owner: u32| found.uid() == owner;
     match found.file_type() {
@@ -102,8 +102,22 @@ pub fn copies(root: &Path, kept: Kept) -> Vec<Copied> {
     places(root, kept).into_iter().filter_map(copied).collect()
 }
 
+/// Whether one of them can be read.
+pub(super) fn has_readable(root: &Path, kept: Kept) -> bool {
+    copies(root, kept).iter().any(|copy| copy.content.is_ok())
+}
+
+/// The error, with the directory in which a copy can take the place of the file that it is about. A file of a later
+/// version is sound: no copy may take its place.
+pub(super) fn offer(error: Error, kept: Kept, root: &Path, named: &Path) -> Error {
+    let Error::BrokenState { file, why, .. } = error else { return error };
+    let is_newer = || fs::read(&file).is_ok_and(|text| kept.read(&text).is_err_and(|unreadable| unreadable.newer));
+    let repair = (!is_newer() && has_readable(root, kept)).then(|| named.to_path_buf());
+    Error::BrokenState { file, why, repair }
+}
+
 /// When a file was last written; RFC 3339, UTC, seconds.
-fn changed_at(file: &Path) -> Option<String> {
+pub(super) fn changed_at(file: &Path) -> Option<String> {
     let seconds = file.symlink_metadata().ok()?.mtime();
     jiff::Timestamp::from_second(seconds).ok().map(|at| format!("{at:.0}"))
 }
@@ -119,6 +133,27 @@ fn places(root: &Path, kept: Kept) -> Vec<PathBuf> {
 
 fn place(root: &Path, kept: Kept, number: u32) -> PathBuf {
     root.join(FOLDER).join(format!("{}.{number}", kept.name()))
+}
+
+/// All files of the folder that are ours, relative to the directory.
+pub(super) fn files(root: &Path) -> Vec<PathBuf> {
+    if strange(root).is_some() {
+        return Vec::new();
+    }
+    let names = names::names(&root.join(FOLDER)).unwrap_or_default();
+    names.into_iter().filter(|name| is_ours(name)).map(|name| Path::new(FOLDER).join(name)).collect()
+}
+
+/// Where what is in that file's place can be put aside, relative to the directory. Makes the folder.
+pub(super) fn free_aside(root: &Path, file: &Path) -> Result<PathBuf> {
+    make_folder(root)?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let begun = format!("{name}{BROKEN}{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+    let names = std::iter::once(begun.clone()).chain((2..).map(|number| format!("{begun}-{number}")));
+    let mut places = names.map(|name| Path::new(FOLDER).join(name));
+    places
+        .find(|place| root.join(place).symlink_metadata().is_err())
+        .ok_or_else(|| Error::other(format!("{name} cannot be put aside")))
 }
 
 /// Removes all copies, and the folder if nothing of somebody else is in it. True if there was one.
@@ -221,7 +256,7 @@ mod tests {
                 fs::write(root.join(kept.path()), text).unwrap();
                 keep(root, &[kept]);
                 assert_eq!(numbers(root, kept), ["1"], "{text}");
-                assert!(copies(root, kept)[0].content.is_ok());
+                assert!(has_readable(root, kept));
             }
         }
     }

@@ -46,7 +46,7 @@ impl Secrets {
     /// [`Error::BrokenState`] if it is missing or cannot be understood. The parser's own text is not
     /// shown: it quotes values.
     pub(super) fn read(file: &Path) -> Result<Secrets> {
-        let broken = |why: String| Error::BrokenState { file: file.to_path_buf(), why };
+        let broken = |why: String| Error::BrokenState { file: file.to_path_buf(), why, repair: None };
         let text = atomic::read(file)?.ok_or_else(|| broken("is missing".into()))?;
         Secrets::parse(&text).map_err(broken)
     }

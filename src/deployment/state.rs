@@ -156,7 +156,7 @@ impl State {
     /// position at which reading it failed.
     pub(super) fn read(file: &Path) -> Result<Option<State>> {
         let Some(text) = atomic::read(file)? else { return Ok(None) };
-        parse(&text).map(Some).map_err(|why| Error::BrokenState { file: file.to_path_buf(), why })
+        parse(&text).map(Some).map_err(|why| Error::BrokenState { file: file.to_path_buf(), why, repair: None })
     }
 
     pub(super) fn write(&self, file: &Path) -> Result<()> {

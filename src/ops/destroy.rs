@@ -106,7 +106,8 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
             Doubt::Unreadable => Err(Error::TerraformState {
                 why: doubt.text().into(),
                 hint: format!(
-                    "put it back from a backup; or move it away, and destroy finds everything by its name: mv {} {}",
+                    "{}; or move it away, and destroy finds everything by its name: mv {} {}",
+                    terraform_dir::mend(dir, doubt),
                     quote(&format!("{folder}/terraform.tfstate")),
                     quote(&format!("{folder}/unreadable.tfstate"))
                 ),
@@ -207,7 +208,7 @@ async fn prove(work: &mut Work, state: State) -> Result<()> {
     let mut left: Vec<String> = found.iter().map(Leftover::to_string).collect();
     let unreadable = || Error::TerraformState {
         why: Doubt::Unreadable.text().into(),
-        hint: "put it back from a backup, and run exasol destroy again".into(),
+        hint: format!("{}, and run exasol destroy again", terraform_dir::mend(&work.dir, Doubt::Unreadable)),
     };
     if state == State::Current {
         left.extend(terraform_dir::resources(&work.dir.terraform_dir()).ok_or_else(unreadable)?);

@@ -29,6 +29,7 @@ pub mod sql;
 pub mod ssh;
 pub mod stand_in;
 pub mod start;
+pub mod state;
 pub mod status;
 pub mod stop;
 pub mod suggest;

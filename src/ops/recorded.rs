@@ -39,5 +39,5 @@ pub(super) fn node_size(dir: &DeploymentDir) -> Option<NodeSize> {
 
 fn broken(dir: &DeploymentDir, what: &str, value: &str, problem: &str) -> Error {
     let why = format!("names the {what} '{value}', which this program does not know: it {problem}");
-    Error::BrokenState { file: dir.root().join("deployment.json"), why }
+    Error::BrokenState { file: dir.root().join("deployment.json"), why, repair: None }
 }

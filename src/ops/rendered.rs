@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// Rendered files that are not as they should be, relative to the directory.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Files {
-    /// `health --repair` renders them anew.
+    /// `health --repair` and `state repair` render them anew.
     pub stale: Vec<String>,
     /// Other files, which only their owner can decide about.
     pub edited: Vec<String>,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::deployment::DeploymentDir;
-use crate::model::{TerraformInstance, TerraformResource, TerraformState, quote};
+use crate::deployment::{DeploymentDir, Kept};
+use crate::model::{TerraformInstance, TerraformResource, TerraformState, in_dir, quote};
 
 enum File {
     /// Missing, or empty: Terraform truncates the file before it writes the first state.
@@ -98,6 +98,9 @@ pub(super) fn mend(dir: &DeploymentDir, doubt: Doubt) -> String {
             dir.state().engine.as_deref().unwrap_or("terraform"),
             quote(&folder)
         ),
+        Doubt::Unreadable | Doubt::Lost if dir.has_copy(Kept::Terraform) => {
+            format!("put the newest sound copy in its place: {}", in_dir("exasol state repair", dir.named()))
+        }
         Doubt::Unreadable | Doubt::Lost => {
             format!("put it back from a backup: {}", quote(&format!("{folder}/terraform.tfstate")))
         }

@@ -45,6 +45,7 @@ A deployment of `exasol`: {kind}, {nodes} on {}. Commands, in this directory:
 | terraform/ | the description of the machines, and Terraform's state: the list of what exists |
 | ansible/ | the playbooks that set the nodes up |
 | ssh/ | `ssh -F ssh/config n11`; n11-cos is the cluster operating system on n11 |
+| previous/ | the last ten copies of deployment.json, secrets.json and Terraform's state; `exasol state repair` uses them |
 | logs/ | the output of each operation and its tools |
 
 You may move the directory. `exasol deploy` writes the generated files again, and says so if you have edited one

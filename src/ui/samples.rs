@@ -53,6 +53,94 @@ pub fn certificate() -> CertificateReport {
     }
 }
 
+fn recorded(file: &str) -> RecordedFile {
+    RecordedFile {
+        file: file.into(),
+        at: Some("2026-01-02T01:14:07Z".into()),
+        same: false,
+        problem: None,
+        phase: None,
+        nodes: None,
+        serial: None,
+        resources: None,
+    }
+}
+
+pub fn state_show() -> StateReport {
+    let state = |file: &str, phase: Phase, nodes: usize| RecordedFile {
+        phase: Some(phase),
+        nodes: Some(nodes),
+        ..recorded(file)
+    };
+    StateReport {
+        directory: "/home/eva/demo".into(),
+        deployment: Some(ID.into()),
+        name: Some(NAME.into()),
+        files: vec![
+            state("deployment.json", Phase::DatabaseReady, 3),
+            RecordedFile { same: true, ..state("previous/deployment.json.1", Phase::DatabaseReady, 3) },
+            state("previous/deployment.json.2", Phase::Initialized, 0),
+            recorded("secrets.json"),
+            RecordedFile {
+                problem: Some("is cut off at line 1 column 1".into()),
+                ..recorded("previous/secrets.json.1")
+            },
+            RecordedFile { at: None, ..recorded("terraform/terraform.tfstate") },
+            RecordedFile { serial: Some(7), resources: Some(12), ..recorded("previous/terraform.tfstate.1") },
+        ],
+        next: vec!["exasol status -d demo".into()],
+    }
+}
+
+fn state_problems() -> Vec<StateProblem> {
+    let problem = |kind, file: &str, detail: &str| StateProblem {
+        kind,
+        file: file.into(),
+        detail: detail.into(),
+        fix: "exasol state repair -d demo".into(),
+        repairable: true,
+    };
+    vec![
+        problem(StateProblemKind::Permissions, ".", "has mode 0755 instead of 0700: others may use it"),
+        problem(StateProblemKind::Unreadable, "deployment.json", "cannot be read: EOF at line 1 column 0"),
+        StateProblem {
+            fix: "put it back from a backup: /home/eva/demo/secrets.json".into(),
+            repairable: false,
+            ..problem(StateProblemKind::Missing, "secrets.json", "is missing, and there is no copy of it")
+        },
+    ]
+}
+
+pub fn state_verify() -> StateCheck {
+    StateCheck {
+        directory: "/home/eva/demo".into(),
+        sound: false,
+        problems: state_problems(),
+        edited: vec!["terraform/main.tf".into()],
+        operation: Some(Holder {
+            operation: "deploy".into(),
+            pid: 4711,
+            host: "workstation".into(),
+            since: "2026-01-02T01:14:07Z".into(),
+        }),
+        next: vec![
+            "exasol state repair -d demo".into(),
+            "put it back from a backup: /home/eva/demo/secrets.json".into(),
+        ],
+    }
+}
+
+pub fn state_repair() -> StateRepair {
+    StateRepair {
+        directory: "/home/eva/demo".into(),
+        sound: false,
+        repaired: vec!["the directory has mode 0700 again".into()],
+        left: state_problems().split_off(2),
+        warnings: vec!["deploy began after this copy was written".into()],
+        next: vec!["put it back from a backup: /home/eva/demo/secrets.json".into()],
+    }
+}
+
 pub fn support() -> SupportReport {
     SupportReport {
         archive: "exasol-support-exasol-0001abff-20260102T030405Z.tar.gz".into(),

@@ -116,7 +116,20 @@ macro_rules! views {
     };
 }
 
-views! { status_ready status_degraded status_running status_interrupted health deployments doctor info }
+views! { status_ready status_degraded status_running status_interrupted health deployments doctor info state_show state_verify
+state_repair }
+
+#[test]
+fn answers_about_the_recorded_state_are_as_their_schemas_say() {
+    let fits = |schema: &str, report: &dyn Fn(&Ui)| {
+        let seen = ui(JSON);
+        report(&seen.ui);
+        schema::assert_fits(schema, &serde_json::from_str(&(seen.out)()).unwrap());
+    };
+    fits("state-show", &|ui| ui.result(&samples::state_show()).unwrap());
+    fits("state-verify", &|ui| ui.result(&samples::state_verify()).unwrap());
+    fits("state-repair", &|ui| ui.result(&samples::state_repair()).unwrap());
+}
 
 #[test]
 fn words_are_whole_and_commands_can_be_copied() {

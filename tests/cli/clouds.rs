@@ -348,7 +348,7 @@ fn nothing_is_made_twice_while_the_state_does_not_tell_what_exists() {
     account(world.exasol("deploy --yes")).run().code(1).says("nothing was planned").says("state push errored.tfstate");
     std::fs::remove_file(terraform.join("errored.tfstate")).unwrap();
     std::fs::remove_file(terraform.join("terraform.tfstate")).unwrap();
-    account(world.exasol("deploy --yes")).run().code(1).says("gone or empty").says("put it back from a backup");
+    account(world.exasol("deploy --yes")).run().code(1).says("gone or empty").says("exasol state repair -d ");
     assert_eq!(world.state()["phase"], "deployment_failed");
 }
 

@@ -43,6 +43,7 @@ mod signals;
 mod sql;
 mod stalled;
 mod stand_in;
+mod state;
 mod support;
 mod sweep;
 mod up;

@@ -36,6 +36,9 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
         "deploy" if given("--plan") => "plan",
         "info" if given("--for") => "info-for",
         "stop" | "start" => "power",
+        "state" if given("verify") => "state-verify",
+        "state" if given("repair") => "state-repair",
+        "state" => "state-show",
         "completions" => "script",
         "man" if given("--dir") => "written",
         "man" => "script",
@@ -48,7 +51,7 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
 
 const LISTS: [&str; 4] = ["--list-providers", "--list-versions", "--list-types", "--list-regions"];
 
-const ALL: [&str; 26] = [
+const ALL: [&str; 27] = [
     "adopt",
     "sweep",
     "up",
@@ -75,6 +78,7 @@ const ALL: [&str; 26] = [
     "completions",
     "man",
     "version",
+    "state",
 ];
 
 fn fits(root: &Value, value: &Value) -> Result<(), String> {

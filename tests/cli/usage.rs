@@ -264,7 +264,7 @@ fn help_has_topics() {
     world.exasol("help options").run().code(0).says("--log-level LEVEL").says("EXASOL_LOG_LEVEL");
     world.exasol("help cache prune").run().code(0).says("exasol cache prune").says("--dry-run");
     world.exasol("help init hetzner").run().code(0).says("--hetzner-location").never_says("--aws-region");
-    world.exasol("help statse").run().code(2).says("did you mean states?");
+    world.exasol("help stattes").run().code(2).says("did you mean states?");
     let json = world.exasol("help states --json").run().code(0).json();
     assert!(json["text"].as_str().unwrap().contains("stopped"));
 }

@@ -40,7 +40,11 @@ fn samples() -> Vec<Error> {
             message: "there are no nodes yet".into(),
             hint: Some("make them: exasol deploy -d demo".into()),
         },
-        Error::BrokenState { file: dir().join("deployment.json"), why: "cannot be read: EOF at line 1".into() },
+        Error::BrokenState {
+            file: dir().join("deployment.json"),
+            why: "cannot be read: EOF at line 1".into(),
+            repair: Some(dir()),
+        },
         Error::EditedFiles { files: vec!["terraform/main.tf".into()] },
         Error::Preflight { checks: vec![Check::failed("pool_active", "storage pool 'default'", "it is not running")] },
         Error::ToolMissing {

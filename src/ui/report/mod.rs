@@ -15,6 +15,7 @@ mod lifecycle;
 mod listed;
 mod log_list;
 mod sql;
+mod state;
 mod status;
 mod support;
 mod sweep;
