@@ -17,7 +17,7 @@ const SSH_PORT: u16 = 22;
 pub struct Cluster {
     pub world: World,
     // Answers until the test ends.
-    _database: Database,
+    database: Database,
 }
 
 impl Cluster {
@@ -28,6 +28,14 @@ impl Cluster {
     }
 
     pub fn with(database: Database) -> Option<Self> {
+        let cluster = Self::around(World::complete(), database)?;
+        let init = "init --cloud-provider exoscale --db-version rehearsal --allowed-cidr 192.0.2.0/24";
+        cluster.exasol(init).env("EXASOL_DB_PASSWORD", PASSWORD).run().code(0);
+        Some(cluster)
+    }
+
+    /// Everything that a cluster needs, in a world without a deployment.
+    pub fn around(world: World, database: Database) -> Option<Self> {
         let address = &database.endpoint.host;
         let sshd = match TcpListener::bind((address.as_str(), SSH_PORT)) {
             Ok(listener) => listener,
@@ -44,7 +52,6 @@ impl Cluster {
                 let _ = session.and_then(|mut session| session.write_all(b"SSH-2.0-fake\r\n"));
             }
         });
-        let world = World::complete();
         let home = world.path("home");
         let write = |name: &str, content: &str| std::fs::write(home.join(name), content).unwrap();
         write("power", "none");
@@ -58,10 +65,7 @@ impl Cluster {
         world.fake("terraform", TERRAFORM);
         world.fake("ssh", SSH);
         world.fake("ansible-playbook", ANSIBLE);
-        let cluster = Self { world, _database: database };
-        let init = "init --cloud-provider exoscale --db-version rehearsal --allowed-cidr 192.0.2.0/24";
-        cluster.exasol(init).env("EXASOL_DB_PASSWORD", PASSWORD).run().code(0);
-        Some(cluster)
+        Some(Self { world, database })
     }
 
     /// With the account, and with the password that a destroyed deployment is deployed anew with.
@@ -72,6 +76,14 @@ impl Cluster {
     pub fn account<'a>(&self, call: Call<'a>) -> Call<'a> {
         call.env("EXOSCALE_API_KEY", "EXO0123456789abcdef01234567")
             .env("EXOSCALE_API_SECRET", "exoSecretOfTheTests0123456789abcdefghijklmn")
+    }
+
+    pub fn address(&self) -> &str {
+        &self.database.endpoint.host
+    }
+
+    pub fn fingerprint(&self) -> &str {
+        self.database.endpoint.fingerprint.as_deref().unwrap()
     }
 
     pub fn deployed() -> Option<Self> {

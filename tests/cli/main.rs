@@ -18,6 +18,7 @@ mod doctor;
 mod engine;
 mod environment;
 mod floors;
+mod frozen;
 mod health;
 mod house;
 mod image;

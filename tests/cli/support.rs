@@ -33,7 +33,10 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap())
+    }
+
+    fn on(root: TempDir) -> Self {
         for name in ["home", "bin", "cache", "state"] {
             std::fs::create_dir(root.path().join(name)).unwrap();
         }
@@ -46,7 +49,17 @@ impl World {
 
     /// A world in which everything that preflight looks for is there.
     pub fn complete() -> Self {
-        let world = Self::new();
+        Self::new().with_tools()
+    }
+
+    /// The same in a place whose name is always this: what is written there may be kept.
+    pub fn complete_at(place: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix(place).rand_bytes(0).tempdir_in("/tmp").unwrap();
+        Self::on(folder).with_tools()
+    }
+
+    fn with_tools(self) -> Self {
+        let world = self;
         world.fake("terraform", FAKE_TERRAFORM);
         world.fake("ansible-playbook", "echo 'ansible-playbook [core 2.19.0]'");
         world.fake("ssh", "exit 0");
