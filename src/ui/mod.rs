@@ -44,6 +44,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::ZonedDateTime;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -77,6 +78,8 @@ pub struct Ui {
     /// Where the result is written as JSON, too.
     result_file: Option<PathBuf>,
     running: Arc<Mutex<Running>>,
+    /// What time it is, here.
+    clock: fn() -> ZonedDateTime,
 }
 
 /// What belongs to the command that runs.
@@ -105,7 +108,8 @@ impl Ui {
     }
 
     fn on(settings: Settings, out: Stream, err: Stream, size: screen::Size) -> Self {
-        Self { screen: Screen::new(settings, out, err, size), result_file: None, running: Arc::default() }
+        let screen = Screen::new(settings, out, err, size);
+        Self { screen, result_file: None, running: Arc::default(), clock: ZonedDateTime::now }
     }
 
     /// Also writes the result, or the error, to a file, as the JSON object that `--output json` prints.
@@ -174,7 +178,7 @@ impl Ui {
             columns: reported.and_then(|(_, columns)| Look::columns(columns)),
             verbose: settings.verbose,
             home: std::env::home_dir(),
-            now: jiff::ZonedDateTime::now(),
+            now: (self.clock)(),
         }
     }
 

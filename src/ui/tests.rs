@@ -20,7 +20,14 @@ fn ui(flags: Flags) -> Seen {
     let (out, read_out) = stream::captured();
     let (err, read_err) = stream::captured();
     let settings = Settings::resolve(flags, &Environment::default());
-    Seen { ui: Ui::on(settings, out, err, no_size), out: Box::new(read_out), err: Box::new(read_err) }
+    let ui = Ui { clock: at_night, ..Ui::on(settings, out, err, no_size) };
+    Seen { ui, out: Box::new(read_out), err: Box::new(read_err) }
+}
+
+/// Three in the morning, some hours after what the samples tell.
+fn at_night() -> ZonedDateTime {
+    let now: jiff::Timestamp = "2026-01-02T02:00:00Z".parse().unwrap();
+    now.to_zoned_datetime(jiff::tz::TimeZone::fixed(jiff::tz::offset(1)))
 }
 
 const TEXT: Flags = Flags { format: Format::Text, color: ColorChoice::Auto, verbose: false, quiet: false };
@@ -88,15 +95,9 @@ report_snapshots! {
     sweep_none sweep_of_a_cloud
 }
 
-/// A report on a terminal of that width, at three in the morning, without colors.
+/// A report on a terminal of that width, without colors.
 fn on_terminal(report: &impl Report, columns: usize) -> String {
-    let now = "2026-01-02T02:00:00Z".parse::<jiff::Timestamp>().unwrap();
-    let look = Look {
-        columns: Some(columns),
-        home: Some("/home/eva".into()),
-        now: now.to_zoned_datetime(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))),
-        ..Look::default()
-    };
+    let look = Look { columns: Some(columns), home: Some("/home/eva".into()), now: at_night(), ..Look::default() };
     page(report, look)
 }
 
