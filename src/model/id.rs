@@ -99,7 +99,8 @@ impl TryFrom<String> for DeploymentId {
     }
 }
 
-/// What follows the `n` of a machine's name: its number, and which of its volumes it is.
+/// What follows the `n` of a machine's name: its number, and which of its volumes it is. Those of earlier versions have
+/// no ending.
 fn is_of_machine(rest: &str) -> bool {
     let volume = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_disk = || {
@@ -108,7 +109,7 @@ fn is_of_machine(rest: &str) -> bool {
             let after = number.trim_start_matches(|c: char| c.is_ascii_digit());
             (after.len() < number.len()).then_some(after)
         });
-        disk.is_some_and(|disk| disk.starts_with('.'))
+        disk.is_some_and(|disk| disk.is_empty() || disk.starts_with('.'))
     };
     volume.len() < rest.len() && (["", "-seed.img", "-cloudinit.iso"].contains(&volume) || is_disk())
 }
@@ -134,6 +135,9 @@ mod tests {
         let id = DeploymentId::from_random([0, 1, 0xab, 0xff]);
         for ours in ["n11", "n128", "n11-root.qcow2", "n11-data-01.qcow2", "n11-seed.img", "n11-cloudinit.iso", "net"] {
             assert!(id.owns(&id.named(ours)), "{ours}");
+        }
+        for earlier_version in ["n11-root", "n11-data-01"] {
+            assert!(id.owns(&id.named(earlier_version)), "{earlier_version}");
         }
         for snapshot in ["n11-root.before", "n12-data-02.2026-01-02"] {
             assert!(id.owns(&id.named(snapshot)), "{snapshot}");
