@@ -9,6 +9,7 @@ stage() {
   [ -e "$HOME/fault/$point" ] || return 0
   told=$(cat "$HOME/fault/$point")
   case $told in
+    idle) exit 0 ;;
     fail) echo "$point: told to fail" >&2; exit 1 ;;
     garbage) printf '}{ \001\033[31m "unterminated\n\000\n[[[[\n' ;;
     utf-8) printf '\377\376 \303( \355\240\200\n' ;;
