@@ -94,9 +94,13 @@ pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let request =
         RunRequest { place, init, deploy, command: words, manner, keep: is_set(matches, "keep"), logs, ready: &ready };
     let report = with_own_signals(ui, async |context| run::run(context, request).await)?;
-    // Standard output is the command's, unless programs read ours.
     if json {
         ui.result(&report)?;
+    } else {
+        // Standard output is the command's.
+        ui.keep(&report)?;
+        let end = if report.destroyed { "is destroyed" } else { "is kept" };
+        ui.note(&format!("run: the command ended with {}; {} {end}", report.exit_code, report.name));
     }
     Ok(report.exit_code)
 }

@@ -142,13 +142,15 @@ fn failed(page: &mut Page, error: &Error, (now, next, after): (&str, &[String], 
         }
     }
     let is_log = |root: &Error| matches!(root, Error::Tool(failure) if failure.log.is_some());
-    if let Some(hint) = root.hint().filter(|_| !is_log(root)) {
+    // In a directory that is gone no command can be run.
+    let is_of_use = |hint: &String| after.gone.is_none() || !hint.contains(" -d ");
+    if let Some(hint) = root.hint().filter(|_| !is_log(root)).filter(is_of_use) {
         page.labelled("hint:", &hint.lines().collect::<Vec<_>>());
     }
     page.blank();
     if let Some(better) = &after.gone {
         let mut rows: Vec<_> = vec![("Exists now", "nothing: the cluster has been destroyed".to_owned(), "")];
-        rows.extend(cause.iter().map(|cause| ("Try", cause.try_first.to_owned(), "")));
+        rows.extend(cause.iter().map(|cause| ("Try", format!("{} run it again", cause.try_first), "")));
         rows.push(("Details", better.clone(), ""));
         return page.ways(&rows);
     }
@@ -332,6 +334,7 @@ mod tests {
         let error = Error::Operation { operation, cause, now: "nothing".into(), next: Vec::new(), after };
         let shown = text(&error);
         assert!(shown.contains("nothing: the cluster has been destroyed"), "{shown}");
+        assert!(!shown.contains(", then\n"), "each sentence has its end: {shown}");
         assert!(shown.contains("exasol run --keep") && !shown.contains("-d demo"), "{shown}");
     }
 

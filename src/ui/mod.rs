@@ -162,8 +162,8 @@ impl Ui {
         self.print(&text)
     }
 
-    /// Writes a result to the file that `--result` names.
-    fn keep<R: Report + ?Sized>(&self, report: &R) -> Result<()> {
+    /// Writes a result to the file that `--result` names, and shows nothing.
+    pub fn keep<R: Report + ?Sized>(&self, report: &R) -> Result<()> {
         let Some(file) = &self.result_file else { return Ok(()) };
         let written = result_file::write(file, &json::result(to_json(report)?));
         written.map_err(Error::io(format!("the result could not be written to {}", file.display())))

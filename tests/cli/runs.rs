@@ -90,6 +90,12 @@ fn the_command_gets_the_connection_and_its_exit_code_is_ours() {
 #[test]
 fn programs_get_the_result_as_the_last_line_and_the_commands_output_beside_it() {
     let Some(cluster) = cluster() else { return };
+    let file = cluster.world.path("result.json");
+    let answer = call(&cluster, &["--result", file.to_str().unwrap()], "echo hello; exit 7").run().code(7);
+    assert_eq!(answer.stdout, "hello\n");
+    answer.says("the command ended with 7;").says("is destroyed");
+    let kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!((&kept["exit_code"], &kept["destroyed"]), (&7.into(), &true.into()));
     let answer = call(&cluster, &["--json", "--name", "ci-7"], "echo hello").run().code(0);
     let json = answer.json();
     assert_eq!((&json["name"], &json["exit_code"], &json["destroyed"]), (&"ci-7".into(), &0.into(), &true.into()));
