@@ -40,11 +40,16 @@ pub fn check(folder: &Path) -> Result<()> {
         let why = if above == 0 && is_there { of_itself(found, user) } else { of_parent(found) };
         if let Some(why) = why {
             let path = path.to_owned();
-            return Err(Error::OpenToOthers { folder: folder.to_owned(), why: why.text(&path), fix: why.fix(&path) });
+            let can_mend = id == 0 || found.owner == id;
+            let fix = if found.mode & 0o1000 == 0 && can_mend { why.fix(&path) } else { ELSEWHERE.to_owned() };
+            return Err(Error::OpenToOthers { folder: folder.to_owned(), why: why.text(&path), fix });
         }
     }
     Ok(())
 }
+
+/// A folder for everybody, such as /tmp, is as it should be, and only its owner can change one.
+const ELSEWHERE: &str = "use a folder of your own, for example one below your home directory";
 
 #[derive(Debug, PartialEq, Eq)]
 enum Why {
