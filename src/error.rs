@@ -65,8 +65,8 @@ pub enum Error {
 
     #[error("{} is not a deployment directory (no deployment.json)", dir.display())]
     NotADeployment { dir: PathBuf, similar: Option<String>, known: Vec<String> },
-    #[error("{} already holds a deployment: {}", dir.display(), phase.clause(false))]
-    AlreadyInitialized { dir: PathBuf, deployment: String, phase: Phase },
+    #[error("{} already holds a deployment: {}", dir.display(), phase.clause(*running))]
+    AlreadyInitialized { dir: PathBuf, deployment: String, phase: Phase, running: bool },
     #[error("{} is not empty ({found})", dir.display())]
     DirectoryNotEmpty { dir: PathBuf, found: String },
     #[error("{} was made by the Bash deployer (.exasol.json); this tool does not change it", dir.display())]

@@ -7,7 +7,7 @@ use super::host::HostConnection;
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::terraform_dir::Doubt;
 use super::{Confirm, Context, engine, known, recorded, terraform_dir, workdir};
-use crate::deployment::DeploymentDir;
+use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo, Unit};
 use crate::model::{DestroyReport, Operation, Phase, quote};
@@ -32,6 +32,11 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     let id = format!("{} ({})", dir.name(), dir.state().id);
     if dir.state().phase == Phase::Destroyed && !request.dry_run {
         return Ok(report(&dir, Phase::Destroyed, false, Vec::new(), since));
+    }
+    if !request.dry_run
+        && let LockStatus::Held(holder) = dir.lock_status()?
+    {
+        return Err(Error::Locked { holder, dir: dir.named().to_path_buf() });
     }
     let doomed = doomed(context, &dir).await;
     context.interrupt.check()?;

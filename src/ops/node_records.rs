@@ -32,7 +32,8 @@ pub(super) fn none(dir: &DeploymentDir) -> Error {
     let running = phase.is_in_progress() && matches!(dir.lock_status(), Ok(LockStatus::Held(_)));
     let step = status::step_of(dir).filter(|_| running);
     let step = step.map(|step| format!(" (step {} of {})", step.number, step.of)).unwrap_or_default();
-    let message = format!("{} has no nodes: {}{step}", root.display(), phase.clause(running));
+    let what = if running { "is not ready yet" } else { "has no nodes" };
+    let message = format!("{} {what}: {}{step}", root.display(), phase.clause(running));
     let hint = match running {
         true => Some(format!("{}  or  {}", in_dir("exasol status", root), in_dir("exasol logs --follow", root))),
         false => next(dir),

@@ -127,8 +127,11 @@ fn a_running_operation_is_followed_to_its_end() {
     while !world.path("home").join("terraform-is-running").exists() {
         std::thread::yield_now();
     }
-    let none = world.exasol("info").run().code(3).says("has no nodes: deploy is running (step ");
+    let none = world.exasol("info").run().code(3).says("is not ready yet: deploy is running (step ");
     assert!(none.stderr.contains("exasol logs --follow") && !none.stderr.contains("exasol deploy"), "{}", none.stderr);
+    // Not what a question would be about: somebody works here.
+    world.exasol("destroy").run().code(75).never_says("--yes");
+    world.exasol("init").run().code(3).says("already holds a deployment: deploy is running");
     let mut logs = world.exasol("logs -f").start();
     let mut rest = until(&mut logs, "plan");
     interrupt(&deploy);

@@ -23,7 +23,12 @@ fn samples() -> Vec<Error> {
         },
         Error::Several(vec![Error::other("one"), Error::other("another")]),
         Error::NotADeployment { dir: dir(), similar: None, known: Vec::new() },
-        Error::AlreadyInitialized { dir: dir(), deployment: "exasol-1a2b3c4d".into(), phase: Phase::Initialized },
+        Error::AlreadyInitialized {
+            dir: dir(),
+            deployment: "exasol-1a2b3c4d".into(),
+            phase: Phase::Initialized,
+            running: false,
+        },
         Error::DirectoryNotEmpty { dir: dir(), found: "notes.txt".into() },
         Error::BashDeployment { dir: dir() },
         Error::OpenToOthers {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::marker::{self, MARKER_FILE};
 use super::undo;
-use crate::deployment::dir::{self, BASH_FILE, STATE_FILE};
+use crate::deployment::dir::{self, BASH_FILE, LOCK_FILE, STATE_FILE};
 use crate::deployment::lock::{self, LockStatus};
 use crate::deployment::{State, names};
 use crate::error::{Error, Result};
@@ -56,6 +56,7 @@ fn refuse_deployment(root: &Path) -> Result<()> {
             dir: root.to_path_buf(),
             deployment: state.id.to_string(),
             phase: state.phase,
+            running: lock::status(&root.join(LOCK_FILE)).is_ok_and(|status| status != LockStatus::Free),
         }),
     }
 }
