@@ -60,14 +60,23 @@ impl DeploymentDir {
                     self.name()
                 ),
                 hint: Some(format!(
-                    "what works: {}  or  {}  or  {}; its machines are switched with the hypervisor's own tools",
-                    in_dir("exasol status", &self.named),
-                    in_dir("exasol ssh", &self.named),
-                    in_dir("exasol destroy", &self.named)
+                    "what works: {}; its machines are switched with the hypervisor's own tools",
+                    self.what_works().map(|command| in_dir(command, &self.named)).collect::<Vec<_>>().join("  or  ")
                 )),
             }),
             _ => Ok(()),
         }
+    }
+
+    /// The commands that an adopted deployment is for.
+    fn what_works(&self) -> impl Iterator<Item = &'static str> {
+        let ssh = self.has_ssh_key().then_some("exasol ssh");
+        ["exasol status"].into_iter().chain(ssh).chain(["exasol destroy"])
+    }
+
+    /// Whether there is a configuration of ssh: an adopted deployment has one only if its key was given.
+    pub fn has_ssh_key(&self) -> bool {
+        self.ssh_dir().join("config").exists()
     }
 
     /// Why there are no secrets to read.

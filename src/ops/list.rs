@@ -241,6 +241,11 @@ fn next(deployments: &[KnownDeployment], destroyed: usize) -> Vec<String> {
         return vec![format!("exasol init --cloud-provider {} -d DIR", providers::DEFAULT)];
     }
     let mut next = Vec::new();
+    // Its machines may still be there, and who forgets it does not find them any more.
+    let is_on_hypervisor = |name: &str| providers::find(name).is_ok_and(|provider| !provider.is_cloud());
+    if deployments.iter().any(|row| row.status == Status::Missing && is_on_hypervisor(&row.provider)) {
+        next.push("exasol sweep".to_owned());
+    }
     if deployments.iter().any(|row| row.status == Status::Missing || is_unreadable(row)) {
         next.push("exasol list --prune".to_owned());
     }

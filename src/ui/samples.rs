@@ -505,7 +505,7 @@ pub fn deployments() -> DeploymentsReport {
         destroyed_hidden: 2,
         pruned: vec![],
         warnings: vec![],
-        next: vec!["exasol list --prune".into()],
+        next: vec!["exasol sweep".into(), "exasol list --prune".into()],
         checked_in_ms: 140,
     }
 }

@@ -56,7 +56,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
     // Once its destroy has begun, it is one like others.
     let adopted = state.adopted.is_some() && matches!(state.phase, Phase::DatabaseConnectionFailed | Phase::Stopped);
     let (verdict, next) = match adopted && !running {
-        true => (Verdict::of_adopted(state.phase, &nodes), next::of_adopted()),
+        true => (Verdict::of_adopted(state.phase, &nodes), next::of_adopted(dir.has_ssh_key())),
         false => (
             Verdict::of(state.phase, &lock, &nodes),
             next::commands(state.phase, running, state.update_pending, &nodes),

@@ -32,14 +32,20 @@ pub(super) fn commands(phase: Phase, running: bool, update_pending: bool, nodes:
         next.push(Next::look("exasol logs", "shows what the tools printed"));
     }
     if update_pending && transitions::allowed(Operation::Deploy, phase).is_ok() {
-        put_first(&mut next, Next::run(Operation::Deploy, "applies the changed options"));
+        let why = match () {
+            () if phase == Phase::Destroyed => "creates it anew, with the changed options",
+            () if nodes.iter().any(is_lost) => "creates the lost machines again, and applies the changed options",
+            () => "applies the changed options",
+        };
+        put_first(&mut next, Next::run(Operation::Deploy, why));
     }
     next
 }
 
 /// Of one that was adopted: nothing needs its passwords or Terraform's state.
-pub(super) fn of_adopted() -> Vec<Next> {
-    vec![Next::look("exasol ssh", "opens a shell on a node"), Next::run(Operation::Destroy, "removes the cluster")]
+pub(super) fn of_adopted(has_key: bool) -> Vec<Next> {
+    let ssh = has_key.then(|| Next::look("exasol ssh", "opens a shell on a node"));
+    ssh.into_iter().chain([Next::run(Operation::Destroy, "removes the cluster")]).collect()
 }
 
 fn put_first(next: &mut Vec<Next>, first: Next) {

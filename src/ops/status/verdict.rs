@@ -30,7 +30,8 @@ impl Verdict {
     pub fn of_adopted(phase: Phase, nodes: &[NodeStatus]) -> Self {
         let reason =
             format!("{}; its directory was adopted, so its passwords are not known", machines(nodes).join("; "));
-        Self { status: phase.into(), reason }
+        let status = if phase == Phase::Stopped { phase.into() } else { Status::Unknown };
+        Self { status, reason }
     }
 
     /// Stopped on purpose; somebody else may have switched machines on since, or removed some.
