@@ -24,14 +24,14 @@ pub(super) fn command() -> Command {
     };
     simple(
         "adopt",
-        "Make a directory for a cluster on a hypervisor whose own is lost: for status, ssh and destroy",
+        "Make a new directory for a cluster that has lost its directory, for status, ssh and destroy",
         "  exasol sweep\n  exasol adopt -d found exasol-0123abcd\n  \
            exasol adopt -d found exasol-0123abcd --ssh-key id_ed25519 --host-keys known_hosts",
     )
     .after_help(
-        "No secret is made up: the passwords, the certificate and Terraform's state stay unknown, so sql, deploy, start, \
-         stop, and changes are refused. The guest agent is not asked: without --ssh-key and --host-keys, ssh and health \
-         are refused, too. The version is that of the day on which the machines were made.",
+        "What only the lost directory knew stays unknown: the passwords, the certificate and Terraform's state. So sql, \
+         deploy, start, stop and changes of options are refused. ssh and health work only if you give --ssh-key and \
+         --host-keys. The version that is shown is the one with which the machines were created.",
     )
     .arg(
         Arg::new("id")

@@ -15,14 +15,14 @@ use crate::ui::Ui;
 pub(super) fn command() -> Command {
     simple(
         "sweep",
-        "List what deployments have on a hypervisor and whose it is; remove what has lost its directory",
+        "List the clusters on a hypervisor, with the directory of each; remove those that have lost theirs",
         "  exasol sweep\n  exasol sweep --libvirt-uri qemu+ssh://me@server/system --json\n  \
            exasol sweep --remove exasol-0123abcd",
     )
     .after_help(
-        "Without --remove nothing is changed. Whose something is, is known from your own list of deployments (exasol \
-         list): a directory of another user or on another machine is not in it. In a cloud exasol does not look: it \
-         says how you do.",
+        "Without --remove nothing is changed. The directories are those of your own list (exasol list): a directory of \
+         another user, or on another machine, is not in it. exasol does not ask a cloud; it says how you can look \
+         there.",
     )
     .arg(
         Arg::new("cloud-provider")

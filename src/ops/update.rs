@@ -90,7 +90,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
         false => None,
     };
     if state.installed {
-        changed.iter().try_for_each(|change| refuse_in_a_cluster(change, provider, &state))?;
+        changed.iter().try_for_each(|change| refuse_in_a_cluster(change, provider, &locked))?;
     }
     let given = passwords.given();
     let mut secrets = locked.secrets()?;
@@ -241,7 +241,7 @@ fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>)
 
 /// # Errors
 /// Exit code 2: the database would not survive the change, or cannot be told of it.
-fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State) -> Result<()> {
+fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, dir: &DeploymentDir) -> Result<()> {
     let name = change.option.as_str();
     let resizes = match &provider.place {
         Place::Hypervisor(hypervisor) => GROWING.contains(&name) || hypervisor.sizes.contains(&name),
@@ -268,11 +268,9 @@ fn refuse_in_a_cluster(change: &OptionChange, provider: &Provider, state: &State
     if GROWING.contains(&name) && change.from.as_u64() > change.to.as_u64() {
         return refused("a disk only grows", format!("leave it at {} GB or more", change.from));
     }
-    if state.phase != Phase::Stopped {
-        return refused(
-            "sizes change while the machines are off",
-            "exasol stop, this command again, exasol start".into(),
-        );
+    if dir.state().phase != Phase::Stopped {
+        let [stop, start] = ["exasol stop", "exasol start"].map(|command| in_dir(command, dir.named()));
+        return refused("sizes change while the machines are off", format!("{stop}, this command again, {start}"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{InvalidValue, Node};
+use crate::model::{InvalidValue, Node, Phase};
 use crate::ops::access::{Access, SQL_USER};
 use crate::ops::operation::in_dir;
 use crate::ops::{login, node_records};
@@ -60,7 +60,10 @@ pub(super) fn candidates<'a>(dir: &'a DeploymentDir, wanted: Option<&str>) -> Re
 /// The error with what to do about it in this deployment.
 pub(super) fn advised(mut error: Error, dir: &DeploymentDir) -> Error {
     let command = |text: &str| in_dir(text, dir.named());
-    let look = || format!("see what runs: {}", command("exasol status"));
+    let look = || match dir.state().phase {
+        Phase::Stopped => format!("it was stopped; start it: {}", command("exasol start")),
+        _ => format!("see what runs: {}", command("exasol status")),
+    };
     match &mut error {
         Error::SqlConnection { code: Some(code), hint, .. } if code == LOGIN_REFUSED => {
             let pending = dir.secrets().is_ok_and(|secrets| secrets.next_db_password.is_some());

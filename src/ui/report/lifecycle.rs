@@ -79,13 +79,19 @@ impl Report for UpdateReport {
     }
 }
 
-/// Secrets have no values here.
-fn row(change: &OptionChange) -> Vec<String> {
-    let text = |value: &serde_json::Value| match value {
+/// A value as people write it.
+fn text(value: &serde_json::Value) -> String {
+    match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Null => "-".into(),
+        serde_json::Value::Array(all) if all.is_empty() => "-".into(),
+        serde_json::Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
-    };
+    }
+}
+
+/// Secrets have no values here.
+fn row(change: &OptionChange) -> Vec<String> {
     vec![change.shown.clone(), text(&change.from), text(&change.to)]
 }
 
