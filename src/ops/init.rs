@@ -1,12 +1,12 @@
 //! `init`: check the target, then make a directory; nothing is written before all checks passed.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::operation::in_dir;
 use super::preflight::{self, CreateMissing};
 use super::{
-    Confirm, Context, Given, ReleaseRequest, floors, known, release, render_input, this_machine, update, versions,
+    Confirm, Context, Given, Passwords, ReleaseRequest, floors, known, release, render_input, this_machine, update,
+    versions,
 };
 use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
@@ -43,14 +43,6 @@ pub enum Asked {
     Like(Spec, Vec<SpecChange>),
 }
 
-/// None: generated.
-#[derive(Clone, Default)]
-pub struct Passwords {
-    pub db: Option<String>,
-    pub adminui: Option<String>,
-    pub host: Option<String>,
-}
-
 /// What another deployment was asked to be, and where.
 ///
 /// # Errors
@@ -58,18 +50,6 @@ pub struct Passwords {
 pub fn like(dir: &Path) -> Result<(Spec, &'static Provider)> {
     let provider = update::provider(dir)?;
     Ok((DeploymentDir::open(dir)?.state().spec.clone(), provider))
-}
-
-impl Passwords {
-    /// With the names that they have in `secrets.json`.
-    pub(super) fn named(&self) -> [(&'static str, &Option<String>); 3] {
-        [("db_password", &self.db), ("adminui_password", &self.adminui), ("host_password", &self.host)]
-    }
-
-    /// Those that were given, by these names.
-    pub(super) fn given(&self) -> BTreeSet<String> {
-        self.named().into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.to_owned()).collect()
-    }
 }
 
 pub async fn run(context: &Context, request: InitRequest<'_>) -> Result<InitReport> {

@@ -63,6 +63,7 @@ mod node_program;
 mod node_records;
 mod operation;
 mod owners;
+mod passwords;
 mod patience;
 mod power;
 mod preflight;
@@ -83,7 +84,7 @@ mod usual;
 mod workdir;
 
 pub use credentials::Given;
-pub use init::Passwords;
+pub use passwords::Passwords;
 pub use preflight::CreateMissing;
 pub use release::ReleaseRequest;
 

@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Passwords;
 use super::deploy::DeployRequest;
 use super::destroy::DestroyRequest;
-use super::init::{Asked, InitRequest, Passwords};
+use super::init::{Asked, InitRequest};
 use super::start::StartRequest;
 use super::status::StatusRequest;
 use super::stop::StopRequest;

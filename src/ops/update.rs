@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::init::Passwords;
 use super::operation::in_dir;
-use super::{Context, Given, ReleaseRequest, engine, floors, known, recorded, release, this_machine};
+use super::{Context, Given, Passwords, ReleaseRequest, engine, floors, known, recorded, release, this_machine};
 use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, SpecChange, UpdateReport, shown_address};

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use super::super::init::{self, Passwords};
 use super::super::operation::in_dir;
 use super::super::{Context, Given, known, recorded};
+use super::super::{Passwords, init};
 use crate::deployment::{DeploymentDir, EditPolicy};
 use crate::error::{Error, Result};
 use crate::model::{Operation, Phase, env_name};

@@ -5,7 +5,8 @@
 use super::super::access::Access;
 use super::super::operation::in_dir;
 use super::super::ssh_files;
-use super::examine::{self, Cure, Problem};
+use super::examine;
+use super::problem::{Cure, Problem};
 use crate::deployment::{Content, Copied, EditPolicy, Locked, Mending, transitions};
 use crate::error::Result;
 use crate::model::RenderedFile;

@@ -3,60 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::super::operation::in_dir;
+use super::problem::{Cure, Problem, from_backup};
 use super::{generated, terraform};
-use crate::deployment::{Copied, Kept, Loose, Reading, Remains, Unreadable};
+use crate::deployment::{Kept, Loose, Reading, Remains, Unreadable};
 use crate::error::Error;
-use crate::model::{Phase, StateProblem, StateProblemKind as Kind, quote};
-
-const REPAIR: &str = "exasol state repair";
-
-pub(super) struct Problem {
-    pub told: StateProblem,
-    /// None: somebody has to do something.
-    pub cure: Option<Cure>,
-}
-
-pub(super) enum Cure {
-    Tighten(Loose),
-    /// The copy takes the file's place.
-    Copy(Kept, Box<Copied>),
-    /// A generated file that is broken is put aside; then it is missing.
-    Aside(PathBuf),
-    /// What is generated in `ssh/` is rendered again.
-    Render,
-}
-
-impl Problem {
-    /// Somebody has to do this.
-    pub fn left(kind: Kind, file: impl Into<PathBuf>, detail: impl Into<String>, fix: impl Into<String>) -> Problem {
-        let told = StateProblem { kind, file: file.into(), detail: detail.into(), fix: fix.into(), repairable: false };
-        Problem { told, cure: None }
-    }
-
-    pub fn curable(
-        remains: &Remains,
-        kind: Kind,
-        file: impl Into<PathBuf>,
-        detail: impl Into<String>,
-        cure: Cure,
-    ) -> Problem {
-        let mut problem = Problem::left(kind, file, detail, in_dir(REPAIR, remains.named()));
-        problem.told.repairable = true;
-        problem.cure = Some(cure);
-        problem
-    }
-
-    /// What its cure does, in words.
-    pub fn plan(&self) -> Option<String> {
-        let file = self.told.subject();
-        Some(match self.cure.as_ref()? {
-            Cure::Tighten(loose) => format!("{file}: mode {:04o} instead of {:04o}", loose.wanted, loose.mode),
-            Cure::Copy(_, copy) => format!("{file}: {} takes its place", copy.path.display()),
-            Cure::Aside(_) => format!("{file}: put aside, and rendered again"),
-            Cure::Render => format!("{file}: rendered again"),
-        })
-    }
-}
+use crate::model::{Phase, StateProblemKind as Kind, quote};
 
 pub(super) fn problems(remains: &Remains) -> Vec<Problem> {
     let mut all: Vec<_> = lock(remains).into_iter().chain(folder(remains)).collect();
@@ -142,9 +93,4 @@ fn broken(remains: &Remains, kept: Kept) -> Option<Problem> {
             from_backup(remains, kept),
         ),
     })
-}
-
-pub(super) fn from_backup(remains: &Remains, kept: Kept) -> String {
-    let place = remains.root().join(kept.path());
-    format!("put it back from a backup: {}", quote(&place.to_string_lossy()))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::operation::in_dir;
 use super::super::{access, rendered};
-use super::examine::{Cure, Problem};
+use super::problem::{Cure, Problem};
 use crate::deployment::{DeploymentDir, Remains};
 use crate::error::Error;
 use crate::model::{Phase, StateProblemKind as Kind};

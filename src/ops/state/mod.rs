@@ -6,7 +6,8 @@
 //! | --- | --- |
 //! | `mod` | the three stories: show, verify, repair |
 //! | `show` | the files and their copies as rows |
-//! | `examine` | what is wrong, and what would cure it |
+//! | `problem` | what can be wrong with a file, and what would cure it |
+//! | `examine` | what is wrong |
 //! | `terraform` | the same for Terraform's state |
 //! | `generated` | the same for the files in `ssh/` |
 //! | `cure` | under the lock: does it |
@@ -14,6 +15,7 @@
 mod cure;
 mod examine;
 mod generated;
+mod problem;
 mod show;
 mod terraform;
 
@@ -24,7 +26,7 @@ use super::{Confirm, Context};
 use crate::deployment::{LockStatus, Remains};
 use crate::error::{Error, Result};
 use crate::model::{StateCheck, StateProblem, StateRepair, StateReport};
-use examine::Problem;
+use problem::Problem;
 
 pub struct RepairRequest<'a> {
     pub dir: PathBuf,

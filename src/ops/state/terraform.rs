@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::terraform_dir::{self, Doubt};
-use super::examine::{Cure, Problem, from_backup};
+use super::problem::{Cure, Problem, from_backup};
 use crate::deployment::{Content, Copied, DeploymentDir, Kept, Reading, Remains};
 use crate::model::{Phase, StateProblemKind as Kind, quote};
 
