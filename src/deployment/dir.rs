@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::lock::{self, LockStatus};
-use super::{Kept, LogFolder, Secrets, State, edits, oplog, previous, trust};
+use super::{Kept, LogFolder, Secrets, State, atomic, edits, oplog, previous, trust};
 use crate::error::{Error, Result};
 use crate::model::Whose;
 use crate::model::ssh_path;
@@ -141,6 +141,14 @@ impl DeploymentDir {
     /// Whether there is an earlier copy of the file that can be read.
     pub fn has_copy(&self, kept: Kept) -> bool {
         previous::has_readable(&self.root, kept)
+    }
+
+    /// What is in a file of the directory; None where there is none. Never waits for a pipe's writer.
+    ///
+    /// # Errors
+    /// [`Error::BrokenState`] for what is no file, and [`Error::Io`].
+    pub fn content(&self, file: &Path) -> Result<Option<Vec<u8>>> {
+        atomic::read(&self.root.join(file))
     }
 
     /// Whether an operation runs now. Asks the kernel, never takes the lock.

@@ -111,7 +111,8 @@ pub(super) fn has_readable(root: &Path, kept: Kept) -> bool {
 /// version is sound: no copy may take its place.
 pub(super) fn offer(error: Error, kept: Kept, root: &Path, named: &Path) -> Error {
     let Error::BrokenState { file, why, .. } = error else { return error };
-    let is_newer = || fs::read(&file).is_ok_and(|text| kept.read(&text).is_err_and(|unreadable| unreadable.newer));
+    let text = || atomic::read(&file).ok().flatten();
+    let is_newer = || text().is_some_and(|text| kept.read(&text).is_err_and(|unreadable| unreadable.newer));
     let repair = (!is_newer() && has_readable(root, kept)).then(|| named.to_path_buf());
     Error::BrokenState { file, why, repair }
 }

@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::ssh_files;
 use crate::deployment::DeploymentDir;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Rendered files that are not as they should be, relative to the directory.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,12 +18,7 @@ pub(super) struct Files {
 pub(super) fn files(dir: &DeploymentDir) -> Result<Files> {
     let mut files = Files::default();
     for file in ssh_files::rendered(dir, &Access::to(dir)?)? {
-        let found = match std::fs::read(dir.root().join(&file.path)) {
-            Ok(found) => Some(found),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            Err(e) => return Err(Error::io(format!("cannot read {}", file.path.display()))(e)),
-        };
-        if found != Some(file.content) {
+        if dir.content(&file.path)? != Some(file.content) {
             files.stale.push(file.path.display().to_string());
         }
     }

@@ -98,5 +98,5 @@ fn again(dir: &mut Locked, done: &mut Done) -> Result<()> {
 }
 
 fn is_there(dir: &Locked, file: &RenderedFile) -> bool {
-    std::fs::read(dir.root().join(&file.path)).is_ok_and(|found| found == file.content)
+    dir.content(&file.path).is_ok_and(|found| found.as_ref() == Some(&file.content))
 }
