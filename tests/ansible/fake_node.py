@@ -5,6 +5,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -75,5 +76,12 @@ class FakeNode:
             "ROOT": str(self.root),
         }
         return subprocess.run(
-            [*first, *words[1:]], input=stdin, capture_output=True, text=True, env=environment, timeout=limit
+            [*first, *words[1:]],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=limit,
+            # Whoever started the tests may ignore it (nohup), and the script would have to as well.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
