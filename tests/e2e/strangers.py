@@ -34,7 +34,7 @@ def define(kind, xml, folder):
 
 @step
 def strangers(system):
-    """After init: their names begin with the deployment's id."""
+    """They come when the deployment is there: some names begin with its id."""
     domains, volumes, networks = names(system.id)
     for name in domains:
         define("define", DOMAIN.format(name=name), system.folder)
