@@ -3,7 +3,8 @@
 //!
 //! [`super::Locked`] has them made when an operation writes for the first time, and when it has ended. The second copy is
 //! the one that counts after an accident: what was there before a deploy does not know what the deploy has made. It is
-//! not made again when the next operation begins, because a copy that is the same as the newest one is not made.
+//! not made again when the next operation begins, because a copy that is the same as the newest one is not made. A state
+//! that differs only in when it was written is the same: else operations with nothing to do would push the others out.
 //!
 //! A file that cannot be read is never copied, so it never pushes a good copy out.
 //!
@@ -50,7 +51,7 @@ fn keep_one(root: &Path, kept: Kept) -> Result<()> {
     };
     make_folder(root)?;
     let newest = places(root, kept).into_iter().next();
-    if newest.is_some_and(|newest| fs::read(newest).is_ok_and(|newest| newest == text)) {
+    if newest.is_some_and(|newest| fs::read(newest).is_ok_and(|newest| kept.is_same(&newest, &text))) {
         return Ok(());
     }
     atomic::write_after(&place(root, kept, 1), &text, 0o600, || make_room(root, kept))
@@ -231,6 +232,24 @@ mod tests {
         assert!(String::from_utf8_lossy(&copies(root, Kept::Terraform)[0].text).contains("\"serial\":3"));
         assert_eq!(mode(&root.join(FOLDER)), 0o700);
         assert_eq!(mode(&root.join("previous/terraform.tfstate.1")), 0o600);
+    }
+
+    #[test]
+    fn a_state_that_was_only_written_again_is_the_same() {
+        let (_dir, deployment) = testing::deployment();
+        let root = deployment.root();
+        let write = |change: &str, value: &str| {
+            let text = fs::read(root.join("deployment.json")).unwrap();
+            let mut state: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            state[change] = value.into();
+            fs::write(root.join("deployment.json"), state.to_string()).unwrap();
+            keep(root, &[Kept::State]);
+        };
+        write("updated_at", "2026-01-02T03:04:05Z");
+        write("updated_at", "2026-01-02T03:04:06Z");
+        assert_eq!(numbers(root, Kept::State), ["1"]);
+        write("engine", "tofu");
+        assert_eq!(numbers(root, Kept::State), ["1", "2"]);
     }
 
     #[test]
