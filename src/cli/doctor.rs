@@ -91,8 +91,9 @@ fn wanted(globals: &Globals, matches: &ArgMatches) -> Result<Wanted> {
     // Where no directory was typed, a provider that was means a new deployment.
     let new = !globals.dir_typed && matches.get_one::<String>("cloud-provider").is_some();
     let dir = globals.there().map(|globals| globals.deployment_dir);
-    let dir = if globals.dir_typed { Some(dir?) } else { dir.ok().filter(|dir| doctor::is_deployment(dir)) };
-    if let Some(dir) = dir.filter(|_| !new) {
+    let dir = if globals.dir_typed { Some(dir?) } else { dir.ok() };
+    // A directory that init has not made yet may be named already.
+    if let Some(dir) = dir.filter(|dir| !new && doctor::is_deployment(dir)) {
         let spec::Wanted { spec: changes, release, credentials, warnings, .. } =
             spec::changes(matches, update::provider(&dir)?)?;
         let request = DoctorRequest { asked: Asked::There(dir, changes), release, credentials, offline };
