@@ -52,7 +52,7 @@ impl DeploymentDir {
 
     /// Refuses what needs the passwords or Terraform's state of an adopted deployment.
     pub(super) fn refuse_if_adopted(&self, operation: Operation) -> Result<()> {
-        let works = [Operation::Destroy].contains(&operation) || self.state.phase == Phase::Destroyed;
+        let works = operation == Operation::Destroy || self.state.phase == Phase::Destroyed;
         match &self.state.adopted {
             Some(_) if !works => Err(Error::NotYet {
                 message: format!(

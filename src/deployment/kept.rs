@@ -1,5 +1,6 @@
 //! The files that nothing else can bring back, and what makes each of them readable.
 
+use super::dir::{SECRETS_FILE, STATE_FILE};
 use super::migrate::SCHEMA;
 use super::{Secrets, State, state};
 use crate::model::TerraformState;
@@ -34,8 +35,8 @@ impl Kept {
     /// Relative to the deployment's directory.
     pub fn path(self) -> &'static str {
         match self {
-            Kept::State => "deployment.json",
-            Kept::Secrets => "secrets.json",
+            Kept::State => STATE_FILE,
+            Kept::Secrets => SECRETS_FILE,
             Kept::Terraform => "terraform/terraform.tfstate",
         }
     }

@@ -47,7 +47,7 @@ impl Access {
         let login = |row: &crate::providers::Hypervisor| (row.login)(&dir.state().spec);
         let route = provider.hypervisor().map_or(Ok(None), login)?;
         let config = ssh_config(dir);
-        let keyless = (dir.state().adopted.is_some() && !config.exists()).then(|| dir.name());
+        let keyless = (dir.state().adopted.is_some() && !dir.has_ssh_key()).then(|| dir.name());
         Ok(Self { root: dir.root().to_owned(), config, route, keyless, ssh: OnceLock::new() })
     }
 

@@ -1,5 +1,6 @@
 //! What Terraform's plugins must be: the checksums that their authors published, where they are known.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use crate::catalog::{self, CHECKSUMS_FILE, ProviderChecksums};
@@ -31,12 +32,13 @@ pub(super) fn lock(provider: &Provider, engine: Engine) -> Result<PluginLock> {
     Ok(PluginLock::Known(text))
 }
 
-fn known() -> Result<Vec<ProviderChecksums>> {
+fn known() -> Result<Cow<'static, [ProviderChecksums]>> {
     let Some(path) = std::env::var_os(CHECKSUMS_FILE).map(PathBuf::from) else {
-        return Ok(catalog::provider_checksums().to_vec());
+        return Ok(catalog::provider_checksums().into());
     };
     let text = std::fs::read_to_string(&path).map_err(Error::io(format!("{CHECKSUMS_FILE}: {}", path.display())))?;
-    catalog::parse_checksums(&text).map_err(|why| Error::Usage {
+    let parsed = catalog::parse_checksums(&text);
+    parsed.map(Cow::from).map_err(|why| Error::Usage {
         message: format!("{CHECKSUMS_FILE}: {}: {why}", path.display()),
         hint: Some("see docs/security.md for its form".into()),
     })

@@ -49,8 +49,14 @@ const APPLY_S: u64 = if cfg!(test) { 4 } else { 180 };
 /// With what the provider's plugin needs, and with limits where some can be named: a cloud may take long
 /// for good reasons.
 pub(super) fn made_for(provider: &Provider, workdir: Workdir) -> Result<Workdir> {
-    let lock = plugin_checksums::lock(provider, workdir.engine())?;
-    let workdir = workdir.plugins_as(lock);
+    // Later the deployment's own lock file counts: nobody needs the list then.
+    let workdir = match workdir.has_plugin_lock() {
+        true => workdir,
+        false => {
+            let lock = plugin_checksums::lock(provider, workdir.engine())?;
+            workdir.plugins_as(lock)
+        }
+    };
     let Some(hypervisor) = provider.hypervisor() else { return Ok(workdir) };
     let workdir = workdir.limits(LIMITS);
     match &hypervisor.stand_in {

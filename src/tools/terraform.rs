@@ -113,6 +113,11 @@ impl Workdir {
         self.terraform.engine
     }
 
+    /// Whether an `init` has recorded its plugins.
+    pub fn has_plugin_lock(&self) -> bool {
+        self.dir.join(LOCK_FILE).exists()
+    }
+
     /// What plugins the first `init` may take.
     pub fn plugins_as(mut self, lock: PluginLock) -> Self {
         self.plugins = lock;
@@ -169,13 +174,13 @@ impl Workdir {
     /// registry nothing could be destroyed; `validate` tells from local files alone whether the
     /// plugins of the lock file are there and whole (both measured with 1.11.4).
     pub async fn init(&self) -> Result<()> {
-        let lock = self.dir.join(LOCK_FILE);
-        if lock.exists() {
+        if self.has_plugin_lock() {
             return match self.validate().await {
                 Ok(()) => Ok(()),
                 Err(_) => self.fetch_plugins().await,
             };
         }
+        let lock = self.dir.join(LOCK_FILE);
         self.plugins.begin(&lock, &self.sink)?;
         let fetched = self.fetch_plugins().await;
         if fetched.is_err() {
