@@ -263,4 +263,6 @@ fn the_first_plugin_must_be_the_published_one() {
         text.starts_with("provider \"registry.terraform.io/dmacvicar/libvirt\" {\n") && text.contains("\"zh:"),
         "{text}"
     );
+    // The list is of no account then, and a broken one stops nothing.
+    world.exasol("deploy --plan").env("EXASOL_PROVIDER_CHECKSUMS", &broken).run().code(0);
 }
