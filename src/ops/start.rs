@@ -33,7 +33,9 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(1200);
 const STAGE_LIMIT: Duration = Duration::from_secs(400);
 /// Also the last call gets the time that an answer takes.
 const LAST_CALL: Duration = Duration::from_secs(60);
-/// After a session that could not be opened.
+/// Of what a node says about its stages; characters.
+const MAX_TOLD: usize = 2000;
+/// Before a node is asked again that cannot be reached, or says the same.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 const STAGE: &str = "exec /usr/local/lib/exasol-deployer/database.sh up";
 /// After a boot nothing but c4 starts it; it gets half a minute.
@@ -166,12 +168,15 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                     work.done(stages.to_owned());
                     return Ok(());
                 }
-                let text = said.lines().collect::<Vec<_>>().join("; ");
+                let text: String = said.lines().collect::<Vec<_>>().join("; ").chars().take(MAX_TOLD).collect();
                 if text != told {
                     work.detail(text.clone());
                     told = text;
+                } else {
+                    // The script waits for what is new by itself; one that has nothing new at once is no reason to hurry.
+                    work.interrupt.sleep(ASK_AGAIN).await?;
                 }
-                last
+                last.chars().take(MAX_TOLD).collect()
             }
         };
         if since.elapsed() > DATABASE_LIMIT {

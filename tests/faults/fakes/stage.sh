@@ -13,7 +13,7 @@ stage() {
     fail) echo "$point: told to fail" >&2; exit 1 ;;
     garbage) printf '}{ \001\033[31m "unterminated\n\000\n[[[[\n' ;;
     utf-8) printf '\377\376 \303( \355\240\200\n' ;;
-    huge) yes 'a line that says nothing at all, over and over again, until the pipe or the disk is full' | head -c 20000000 ;;
+    huge) yes 'a line that says nothing at all, over and over again, until the pipe or the disk is full' | head -c 20000000; echo ;;
     endless-line) head -c 20000000 /dev/zero | tr '\000' x; echo ;;
     hold) hold ;;
     deaf) trap '' INT TERM HUP QUIT; hold ;;
