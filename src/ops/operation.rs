@@ -159,6 +159,14 @@ fn tell_signal(sink: &EventSink, told: &Mutex<u32>, level: u32, signal: i32) {
     }
 }
 
+/// Of what a node prints, as a detail; characters.
+const MAX_TOLD: usize = 2000;
+
+/// What a node has printed, in one line that is not too long for a log.
+pub(super) fn one_line(said: &str) -> String {
+    said.lines().collect::<Vec<_>>().join("; ").chars().take(MAX_TOLD).collect()
+}
+
 pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -303,6 +311,12 @@ pub(super) fn by_deploy(root: &Path, phase: Phase, does: &str) -> (String, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_node_prints_is_one_line_with_a_limit() {
+        assert_eq!(one_line("n11: stage b\nn12: stage c\n"), "n11: stage b; n12: stage c");
+        assert_eq!(one_line(&"ü".repeat(1 << 20)).chars().count(), MAX_TOLD);
+    }
 
     #[test]
     fn commands_of_a_node_get_the_directory() {

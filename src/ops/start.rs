@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::boot::{self, BOOT};
 use super::deploy::{artifacts, nodes};
 use super::login::{self, LOGIN};
-use super::operation::{Work, in_dir, mendable, millis, with_operation};
+use super::operation::{Work, in_dir, mendable, millis, one_line, with_operation};
 use super::power::{self, POWER_ON};
 use super::user_dirs::fetched_tools;
 use super::{Context, seed};
@@ -33,8 +33,6 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(1200);
 const STAGE_LIMIT: Duration = Duration::from_secs(400);
 /// Also the last call gets the time that an answer takes.
 const LAST_CALL: Duration = Duration::from_secs(60);
-/// Of what a node says about its stages; characters.
-const MAX_TOLD: usize = 2000;
 /// Before a node is asked again that cannot be reached, or says the same.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 const STAGE: &str = "exec /usr/local/lib/exasol-deployer/database.sh up";
@@ -168,7 +166,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                     work.done(stages.to_owned());
                     return Ok(());
                 }
-                let text: String = said.lines().collect::<Vec<_>>().join("; ").chars().take(MAX_TOLD).collect();
+                let text = one_line(&said);
                 if text != told {
                     work.detail(text.clone());
                     told = text;
@@ -176,7 +174,7 @@ async fn database_up(work: &mut Work, nodes: &[Node]) -> Result<()> {
                     // The script waits for what is new by itself; one that has nothing new at once is no reason to hurry.
                     work.interrupt.sleep(ASK_AGAIN).await?;
                 }
-                last.chars().take(MAX_TOLD).collect()
+                one_line(&last)
             }
         };
         if since.elapsed() > DATABASE_LIMIT {

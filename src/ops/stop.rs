@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::access::SSH_LIMIT;
-use super::operation::{Work, in_dir, millis, with_operation};
+use super::operation::{Work, in_dir, millis, one_line, with_operation};
 use super::power::{self, POWER_OFF};
 use super::{Context, ssh_files};
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ async fn stop_database(work: &mut Work, nodes: &[String]) -> Result<()> {
     let script = ssh.run_script(first, STOP_DATABASE, DATABASE_LIMIT);
     let output = work.interrupt.run(async { script.await?.ok() }).await??;
     let said = output.stdout_text();
-    work.done(said.lines().collect::<Vec<_>>().join("; "));
+    work.done(one_line(&said));
     Ok(())
 }
 
