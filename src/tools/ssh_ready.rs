@@ -56,13 +56,30 @@ const SESSION: &str = "exasol: session";
 const FROM: &str = "exasol: from ";
 /// Lines of cloud-init's report that are kept: it is some tens long.
 const MAX_REPORT: usize = 1000;
-/// Exit status 0 and 2 of cloud-init are "done" and "done with warnings"; without cloud-init there
-/// is nothing to wait for. Source: `cloud-init status --help`, "Return codes".
+/// Looks for cloud-init's result and asks cloud-init itself only where that is missing or tells of errors: it is a
+/// Python program, and its start takes seconds of an emulated node that is still booting.
+///
+/// Without cloud-init there is nothing to wait for. A boot that ends without a result is cloud-init's to explain.
+/// Its exit status 0 and 2 are "done" and "done with warnings". Sources: cloudinit/cmd/main.py (`result.json` is
+/// written at the end of the last stage); `cloud-init status --help`, "Return codes".
 ///
 /// sshd tells whom it sees: that is this machine, or the one in between.
 const SCRIPT: &str = r#"echo 'exasol: session'
 echo "exasol: from ${SSH_CONNECTION%% *}"
 command -v cloud-init >/dev/null 2>&1 || exit 0
+result=/run/cloud-init/result.json
+tries=0
+until [ -e $result ]; do
+  tries=$((tries + 1))
+  if [ $((tries % 50)) -eq 0 ]; then
+    case $(systemctl is-system-running 2>/dev/null) in
+    initializing | starting) ;;
+    *) break ;;
+    esac
+  fi
+  sleep 0.2
+done
+! tr -d ' \n' <$result 2>/dev/null | grep -q '"errors":\[\]' || exit 0
 cloud-init status --wait >/dev/null 2>&1
 case $? in
 0 | 2) exit 0 ;;

@@ -82,6 +82,39 @@ async fn the_script_for_the_node_takes_a_machine_without_cloud_init_as_ready() {
     assert_eq!(bench.seen(), ["n11 Booting", "n11 Ready"]);
 }
 
+/// The script in a real shell, on a node with a cloud-init that notes its calls and ends with `status`.
+async fn asked_cloud_init(result: Option<&str>, status: i32) -> (bool, String) {
+    let bench = Bench::new();
+    let at = |name: &str| bench.dir.path().join(name);
+    if let Some(result) = result {
+        std::fs::write(at("result.json"), result).unwrap();
+    }
+    // An hour of its time passes at once.
+    for (name, script) in [
+        ("cloud-init", format!("echo $* >>{}; echo 'status: error'; exit {status}", at("calls").display())),
+        ("systemctl", "echo degraded".into()),
+        ("sleep", String::new()),
+    ] {
+        let script = format!("#!/bin/sh\n{script}\n");
+        std::fs::write(at(name), script).unwrap();
+        std::fs::set_permissions(at(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let play = r#"sed "s|/run/cloud-init|$dir|" | PATH="$dir:/usr/bin:/bin" sh -s"#;
+    let done = bench.wait(play, &[target("n11")], LONG, &Interrupt::never()).await;
+    (done.is_ok(), std::fs::read_to_string(at("calls")).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn cloud_init_is_asked_only_where_its_result_does_not_tell() {
+    let good = "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  \"errors\": []\n }\n}\n";
+    let bad = good.replace("[]", "[\"('users', KeyError())\"]");
+    assert_eq!(asked_cloud_init(Some(good), 1).await, (true, String::new()));
+    assert_eq!(asked_cloud_init(Some(&bad), 2).await, (true, "status --wait\n".into()), "done with warnings");
+    assert_eq!(asked_cloud_init(Some(&bad), 1).await, (false, "status --wait\nstatus --long\n".into()));
+    assert_eq!(asked_cloud_init(None, 0).await, (true, "status --wait\n".into()), "it was disabled");
+    assert_eq!(asked_cloud_init(Some("{"), 0).await, (true, "status --wait\n".into()), "half a file");
+}
+
 #[tokio::test]
 async fn a_failed_cloud_init_is_told_with_its_own_report() {
     let bench = Bench::new();
