@@ -12,7 +12,7 @@ use super::{node_records, ssh_files};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
-use crate::model::{Node, is_sha256};
+use crate::model::{Node, NodePlan, is_sha256};
 use crate::render;
 use crate::sql::{Endpoint, Session};
 
@@ -129,10 +129,8 @@ async fn learn_cos_host_keys(work: &mut Work) -> Result<()> {
         return Ok(());
     }
     let known = &work.dir.state().cos_host_keys;
-    let mut learned = BTreeMap::new();
-    for node in &work.cluster.nodes {
-        let asking = work.access.run(&node.name, render::COS_HOST_KEYS, SSH_LIMIT);
-        let output = work.interrupt.run(asking).await??;
+    let ask = async |node: &NodePlan| {
+        let output = work.access.run(&node.name, render::COS_HOST_KEYS, SSH_LIMIT).await?;
         let mut keys: Vec<_> =
             output.stdout_text().lines().filter(|line| line.contains(' ')).map(str::to_owned).collect();
         if !output.success() || keys.is_empty() {
@@ -143,8 +141,10 @@ async fn learn_cos_host_keys(work: &mut Work) -> Result<()> {
             ));
             keys = known.get(&node.name).cloned().unwrap_or_default();
         }
-        learned.insert(node.name.clone(), keys);
-    }
+        Ok::<_, Error>((node.name.clone(), keys))
+    };
+    let asking = try_join_all(work.cluster.nodes.iter().map(ask));
+    let learned: BTreeMap<_, _> = work.interrupt.run(asking).await??.into_iter().collect();
     work.dir.cos_host_keys(learned)?;
     ssh_files::write(work)
 }

@@ -4,9 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::host::{ACTION_LIMIT, HostConnection};
 use super::operation::Work;
 use crate::error::{Error, Result};
+use crate::model::NodePlan;
 use crate::render;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -54,23 +57,26 @@ pub(super) async fn retire(work: &Work) -> Result<()> {
 }
 
 async fn each(work: &Work, host: &HostConnection) -> Result<()> {
-    for node in &work.cluster.nodes {
-        let plan = node.clone();
-        if !host.ask(move |host| host.has_seed(&plan)).await? {
-            continue;
-        }
-        let ssh = work.access.ssh()?;
-        work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
-        work.changes();
-        let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
-        let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;
-        match gone {
-            true => work.detail(format!("{}: the data of its first boot is removed", node.name)),
-            false => work.sink.warn(format!(
-                "{} does not release the disk of its first boot: exasol stop and exasol start remove it",
-                node.name
-            )),
-        }
+    try_join_all(work.cluster.nodes.iter().map(|node| retire_one(work, host, node))).await?;
+    Ok(())
+}
+
+async fn retire_one(work: &Work, host: &HostConnection, node: &NodePlan) -> Result<()> {
+    let plan = node.clone();
+    if !host.ask(move |host| host.has_seed(&plan)).await? {
+        return Ok(());
+    }
+    let ssh = work.access.ssh()?;
+    work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
+    work.changes();
+    let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
+    let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;
+    match gone {
+        true => work.detail(format!("{}: the data of its first boot is removed", node.name)),
+        false => work.sink.warn(format!(
+            "{} does not release the disk of its first boot: exasol stop and exasol start remove it",
+            node.name
+        )),
     }
     Ok(())
 }
