@@ -34,8 +34,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # the new ones. After a plain write it may leave the right size and only NUL bytes, because the size reaches the disk
 # before the data.
 put() {
-  to=$(readlink -f "$2")
-  if [ -e "$to" ]; then cp -a "$to" "$to.exasol-new"; else install -m 0644 /dev/null "$to.exasol-new"; fi
+  to=$2
+  [ ! -L "$to" ] || to=$(readlink -f "$to")
+  if [ -e "$to" ]; then cp -a "$to" "$to.exasol-new"; else rm -f "$to.exasol-new"; fi
   cat "$1" >"$to.exasol-new"
   sync "$to.exasol-new"
   mv -f "$to.exasol-new" "$to"
@@ -74,23 +75,34 @@ lay_down() {
     echo installed
   fi
   # An interrupted run leaves them.
-  tar -tf "$work/files.tar" | sed "s|^|$top|; s|\$|.exasol-new|" | xargs rm -f
+  tar -tf "$work/files.tar" | sed "s|^|$top|; h; s|\$|.exasol-new|p; g; s|[^/]*\$|.exasol-new|" | sort -u | xargs rm -rf
   # Ignore files that differ only in their time: cloud-init wrote some of them at the first boot.
   tar -df "$work/files.tar" -C $top 2>&1 | sed '/: Mod time differs$/d' >"$work/differences"
   [ -s "$work/differences" ] || return 0
   sed -n 's/^\(tar: \)\{0,1\}\([^:]*\): .*/\2/p' "$work/differences" | sort -u >"$work/laid-down"
-  # First the directories and links, which have no contents. Then the files are written beside the old ones, to the
-  # disk, and all are renamed: a power failure leaves no file empty or half, and with it no firewall without rules.
-  tar -tvf "$work/files.tar" | awk '/^[dl]/ { print $6 }' >"$work/others"
+  # First the directories and links, which have no contents. Then the files are written into a folder beside the old ones,
+  # to the disk, and all are renamed: a power failure leaves no file empty or half, and with it no firewall without rules.
+  # One program for each folder, because the start of a program takes longer than its work on an emulated machine.
+  : >"$work/others"
+  : >"$work/replaced"
+  tar -tvf "$work/files.tar" | awk -v work="$work" '
+    BEGIN { while ((getline name < (work "/laid-down")) > 0) differs[name] }
+    /^[dl]/ { print $6 > (work "/others") }
+    /^-/ && ($6 in differs) { print $6 > (work "/replaced") }
+  '
   tar -xpf "$work/files.tar" -C $top --no-recursion -T "$work/others"
-  mkdir "$work/new"
-  tar -xpf "$work/files.tar" -C "$work/new"
-  while read -r name; do
-    [ ! -f "$work/new/$name" ] || [ -L "$work/new/$name" ] || echo "$name"
-  done <"$work/laid-down" >"$work/renamed"
-  while read -r name; do cp -p "$work/new/$name" "$top$name.exasol-new"; done <"$work/renamed"
+  [ ! -s "$work/replaced" ] ||
+    tar -xpf "$work/files.tar" -C $top --transform 's|[^/]*$|.exasol-new/&|' -T "$work/replaced"
   sync
-  while read -r name; do mv -f "$top$name.exasol-new" "$top$name"; done <"$work/renamed"
+  awk '
+    { folder = name = $0; sub("/[^/]*$", "", folder); sub(".*/", "", name) }
+    { names[folder] = names[folder] " " folder "/.exasol-new/" name }
+    END { for (folder in names) print folder names[folder] }
+  ' "$work/replaced" | (
+    cd $top
+    # shellcheck disable=SC2086 # each is a word
+    while read -r folder names; do mv -f $names "$folder" && rmdir "$folder/.exasol-new"; done
+  )
   ! have restorecon || sed "s|^|$top|" "$work/laid-down" | restorecon -f - 2>/dev/null || true
   sync
   changed "files $(tr '\n' ' ' <"$work/laid-down")"
@@ -260,8 +272,13 @@ exempt_from_penalties() {
   if [ ! -e $conf ]; then sshd -T 2>/dev/null | grep -qix 'persourcepenaltyexemptlist none' || return 0; fi
   put "$work/penalties" $conf
   if ! sshd -t 2>/dev/null; then rm -f $conf; return 0; fi
-  systemctl reload ssh.service 2>/dev/null || systemctl reload sshd.service 2>/dev/null || true
+  reload_sshd 2>/dev/null || systemctl reload ssh.service 2>/dev/null || systemctl reload sshd.service 2>/dev/null || true
   changed $conf
+}
+
+# reload_sshd: does what the unit's reload does after the same test; systemctl takes seconds on an emulated machine.
+reload_sshd() {
+  read -r pid </run/sshd.pid && read -r name <"/proc/$pid/comm" && [ "$name" = sshd ] && kill -HUP "$pid"
 }
 
 # start_overlay: starts the overlay network of the nodes, if the deployment has one. This must happen before anything

@@ -109,7 +109,7 @@ has_quadlet() {
 # no_reboots: automatic updates must not restart a node. On Debian and Ubuntu the file 60exasol sets this; on Red Hat
 # the setting in dnf's only configuration file is changed.
 no_reboots() {
-  grep -qs '^ *reboot *= *when' $dnf_automatic || return 0
+  [ -e $dnf_automatic ] && grep -q '^ *reboot *= *when' $dnf_automatic || return 0
   sed 's/^ *reboot *= *when.*/reboot = never/' $dnf_automatic >"$work/dnf-automatic"
   put "$work/dnf-automatic" $dnf_automatic
   changed $dnf_automatic
