@@ -60,14 +60,33 @@ fn put(client: &Client, pool: &str, volume: &str, image: &[u8]) -> Answer<()> {
     }
 }
 
+/// The machine's only network card asks for an address by its MAC. By default systemd-networkd (under netplan: on Ubuntu and
+/// Debian) asks by a number derived from /etc/machine-id, and an image that has such a number gives all its
+/// machines the same: a DHCP server then gives their address to one of them only. Other DHCP clients leave out what they do
+/// not know. A card without `set-name` would be called what its key here is, by some renderers only.
+///
+/// <https://docs.cloud-init.io/en/latest/reference/network-config-format-v2.html>
+fn network_config(node: &NodePlan) -> String {
+    const CARD: &str = "eth0";
+    let card = json!({
+        "match": { "macaddress": node.mac },
+        "set-name": CARD,
+        "dhcp4": true,
+        "dhcp-identifier": "mac",
+    });
+    json!({ "version": 2, "ethernets": { CARD: card } }).to_string()
+}
+
 /// The disk's bytes. The same content gives the same bytes.
 fn image(node: &NodePlan, user_data: &str) -> std::io::Result<Vec<u8>> {
     let meta_data = json!({ "instance-id": node.machine, "local-hostname": node.name }).to_string();
+    let network_config = network_config(node);
     let size = (user_data.len() + meta_data.len() + OVERHEAD).next_multiple_of(MIB);
     let mut disk = vec![0; size];
     format_volume(Cursor::new(&mut disk), FormatVolumeOptions::new().volume_label(*LABEL))?;
     let files = FileSystem::new(Cursor::new(&mut disk), FsOptions::new())?;
-    for (name, text) in [("user-data", user_data), ("meta-data", meta_data.as_str())] {
+    let texts = [user_data, &meta_data, &network_config];
+    for (name, text) in ["user-data", "meta-data", "network-config"].into_iter().zip(texts) {
         let mut file = files.root_dir().create_file(name)?;
         file.write_all(text.as_bytes())?;
         file.flush()?;
@@ -158,6 +177,13 @@ mod tests {
             };
             assert!(read("user-data") == user_data);
             assert_eq!(read("meta-data"), r#"{"instance-id":"exasol-01020304-n11","local-hostname":"n11"}"#);
+            let mac = node().mac;
+            assert_eq!(
+                read("network-config"),
+                format!(
+                    r#"{{"version":2,"ethernets":{{"eth0":{{"match":{{"macaddress":"{mac}"}},"set-name":"eth0","dhcp4":true,"dhcp-identifier":"mac"}}}}}}"#
+                )
+            );
             assert!(image == super::image(&node(), &user_data).unwrap(), "the same bytes every time");
         }
     }
