@@ -36,6 +36,12 @@ impl Ssh {
         self
     }
 
+    /// With a line that is in force instead of all those.
+    pub(super) fn before_lines(mut self, line: String) -> Ssh {
+        self.lines.insert(0, line);
+        self
+    }
+
     /// For nodes that are reached straight: no program on the way needs our keys and tokens.
     pub fn without_secrets(mut self) -> Ssh {
         self.keep_secrets = false;
@@ -159,6 +165,12 @@ impl Refusal {
         }
     }
 
+    /// It accepted the connection, and was not done with the handshake in time.
+    pub fn is_slow_handshake(&self) -> bool {
+        let slow = |text: &str| text.contains("timed out") && !text.contains("connect to host");
+        matches!(self, Refusal::Unreachable(text) if slow(text))
+    }
+
     pub fn text(&self) -> &str {
         match self {
             Refusal::OtherIdentity(text) | Refusal::NotLetIn(text) | Refusal::Unreachable(text) => text,
@@ -192,5 +204,8 @@ mod tests {
             let refusal = Refusal::read(stderr);
             assert!(format!("{refusal:?}").starts_with(kind), "{refusal:?}");
         }
+        let slow = |text: &str| Refusal::read(text).is_slow_handshake();
+        assert!(slow("Connection timed out during banner exchange\nConnection to 192.0.2.7 port 22 timed out\n"));
+        assert!(!slow("ssh: connect to host 192.0.2.7 port 22: Connection timed out\n"), "nobody is there");
     }
 }

@@ -95,6 +95,9 @@ struct Pace {
     /// a while who fails often (`PerSourcePenalties`, 5 s for each failure, from 15 s on).
     refused: (Duration, Duration),
     connect: Duration,
+    /// For the handshake, doubled after each that took longer, up to the second. A short one would never end on a machine
+    /// that is slow, which also begins anew with each.
+    handshake: (Duration, Duration),
     /// For how long another host key may be shown: an image's own key can be there for a moment,
     /// until cloud-init has put ours in its place.
     identity: Duration,
@@ -104,6 +107,7 @@ const PACE: Pace = Pace {
     retry: Duration::from_millis(250),
     refused: (Duration::from_secs(1), Duration::from_secs(8)),
     connect: Duration::from_secs(1),
+    handshake: (Duration::from_secs(10), Duration::from_secs(80)),
     identity: Duration::from_secs(20),
 };
 
@@ -173,11 +177,12 @@ impl<'a> Watch<'a> {
     async fn until_ready(&self, ssh: &Ssh, pace: &Pace) -> Result<Option<IpAddr>> {
         let mut other_identity_since = None;
         let mut after_refusal = pace.refused.0;
+        let (mut handshake, mut ssh) = (pace.handshake.0, ssh.clone());
         // Once, not before each login: sshd counts a connection that does not log in as a failure, too.
         self.until_answering(pace).await;
         loop {
             let mut pause = pace.retry;
-            match self.log_in(ssh).await? {
+            match self.log_in(&ssh).await? {
                 Session::Done(from) => return Ok(from),
                 Session::None(Refusal::OtherIdentity(text)) => {
                     let since = *other_identity_since.get_or_insert_with(Instant::now);
@@ -190,6 +195,10 @@ impl<'a> Watch<'a> {
                     if matches!(refusal, Refusal::NotLetIn(_)) {
                         pause = after_refusal;
                         after_refusal = (after_refusal * 2).min(pace.refused.1);
+                    }
+                    if refusal.is_slow_handshake() && handshake < pace.handshake.1 {
+                        handshake = (handshake * 2).min(pace.handshake.1);
+                        ssh = ssh.before_lines(format!("ConnectTimeout={}", handshake.as_secs()));
                     }
                     other_identity_since = None;
                     self.saw(Progress::Refused(refusal));

@@ -10,6 +10,7 @@ const QUICK: Pace = Pace {
     retry: Duration::from_millis(5),
     refused: (Duration::from_millis(5), Duration::from_millis(20)),
     connect: Duration::from_secs(1),
+    handshake: (Duration::from_secs(10), Duration::from_secs(80)),
     identity: Duration::from_millis(20),
 };
 
@@ -128,6 +129,21 @@ async fn a_failed_cloud_init_is_told_with_its_own_report() {
     assert_eq!((failure.tool.as_str(), failure.status.as_str()), ("cloud-init on n11", "status error"));
     assert_eq!(failure.diagnostics, ["(users, no such group)"]);
     assert_eq!(failure.tail[0], "status: error");
+}
+
+#[tokio::test]
+async fn a_slow_node_gets_more_time_for_each_handshake() {
+    let bench = Bench::new();
+    // As it was seen of a guest on a busy host, for ten minutes.
+    let play = r#"
+        echo "$*" >>"$dir/calls"
+        case "$*" in
+        "-F $dir/config -o ConnectTimeout=40 "*) echo 'exasol: session' ;;
+        *) echo 'Connection to 192.168.122.19 port 22 timed out' >&2; exit 255 ;;
+        esac"#;
+    bench.wait(play, &[target("n11")], LONG, &Interrupt::never()).await.unwrap();
+    let calls = std::fs::read_to_string(bench.dir.path().join("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 3, "{calls}");
 }
 
 #[tokio::test]
