@@ -65,6 +65,22 @@ def plan(world, **rest):
     return world.exasol("deploy", "--plan", "--json", "-d", world.dir, **rest).expect(0).json()
 
 
+def strangers(world):
+    """Somebody else has copied everything, and named it almost alike: with the same beginning, and with another id."""
+    own = json.loads((world.dir / "deployment.json").read_text())["id"]
+    others = {}
+
+    def copy(resources):
+        for number, (key, thing) in enumerate(resources.items()):
+            values = json.dumps(thing["values"]).replace(thing["id"], f"{thing['id']}9")
+            values = values.replace(own, (f"{own}9", f"x{own}", "exasol-00000000")[number % 3])
+            others[f"{key}9"] = {**thing, "id": f"{thing['id']}9", "values": json.loads(values)}
+        resources.update(others)
+
+    world.drift(copy)
+    return others
+
+
 def kinds(report, action="create"):
     return [change["kind"] for change in report["changes"] if change["action"] == action]
 
@@ -127,9 +143,10 @@ class Deploy(unittest.TestCase):
         self.assertEqual(watch.found, set())
         self.assertEqual(world.leaks(**passwords(world)), [])
         self.assertEqual(len(world.resources(world.account.node)), 4)
+        others = strangers(world)
         self.keeps_its_nodes(world)
         world.exasol("destroy", "--yes", "-d", world.dir).expect(0)
-        self.assertEqual(world.resources(), [])
+        self.assertEqual(world.cloud()["resources"], others)
         self.account_came_by_the_environment(world)
 
     def keeps_its_nodes(self, world):

@@ -115,6 +115,16 @@ def states(world):
     return {str(values[attribute]).lower() for values in world.resources(kind)}
 
 
+def own_machines(world):
+    nodes = json.loads((world.dir / "deployment.json").read_text())["nodes"]
+    return {node["machine_id"].rsplit("/", 1)[-1] for node in nodes}
+
+
+def machine(path):
+    """Of which machine an API's path speaks: `/v1/servers/42/actions/shutdown`."""
+    return re.search(r"/(?:servers|droplets|virtualMachines)/([^/?]+)", path).group(1)
+
+
 BY_API = ("hetzner", "digitalocean", "azure")
 
 
@@ -133,6 +143,7 @@ class PowerOfMachines(unittest.TestCase):
                 # Azure's machines are deallocated: off is not enough there.
                 self.assertEqual(api.power, "off")
                 self.assertTrue(all(token.startswith("Bearer ") for _, _, token in api.calls), api.calls)
+                self.assertLessEqual({machine(path) for path, _, _ in api.calls}, own_machines(world), "somebody else's")
             else:
                 self.assertLessEqual(states(world), {"stopped", "terminated"})
             status = world.exasol("status", "--refresh", "--json", "-d", world.dir, env=env).expect(0).json()
