@@ -36,12 +36,14 @@ class Exasol:
     def __init__(self, binary, log):
         self.binary = binary
         self.log = log
+        # Environment variables of every run.
+        self.extra = {}
 
     def environment(self, extra=None):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("EXASOL_DB")}
         # The user's list of deployments is not for tests.
         environment["XDG_STATE_HOME"] = os.path.join(os.path.dirname(os.path.abspath(self.log)), "state")
-        environment.update(extra or {})
+        environment.update({**self.extra, **(extra or {})})
         return environment
 
     def run(self, *arguments, env=None, stdin=None, limit=1800):
@@ -61,7 +63,7 @@ class Exasol:
             log.write(f"\n$ exasol {' '.join(arguments)}   # exit {result.code}, {result.seconds:.1f} s\n{result.text}")
         return result
 
-    def start(self, *arguments):
+    def start(self, *arguments, **rest):
         """Starts the program in the background; its output goes to the log."""
         log = open(self.log, "a", encoding="utf-8")
         log.write(f"\n$ exasol {' '.join(str(a) for a in arguments)} &\n")
@@ -72,6 +74,7 @@ class Exasol:
             stdout=log,
             stderr=log,
             env=self.environment(),
+            **rest,
         )
 
 
