@@ -15,6 +15,8 @@ pub struct DeploymentId(String);
 
 const PREFIX: &str = "exasol-";
 const HEX_DIGITS: usize = 8;
+/// What the names of a preflight's probe on a hypervisor end with, after its number.
+pub const PROBE_VOLUMES: [&str; 2] = ["-base.img", "-disk.qcow2"];
 
 impl DeploymentId {
     /// An id from 4 random bytes.
@@ -32,12 +34,15 @@ impl DeploymentId {
     }
 
     /// Whether this deployment gives such a name to a machine, a volume or a network on a hypervisor, or the hypervisor
-    /// to a snapshot of such a volume (`…-n11-root.before`). What somebody calls a copy of his own (`…-n11-clone`)
-    /// begins like one of ours and is not.
+    /// to a snapshot of such a volume (`…-n11-root.before`), or its preflight to a volume of its probe
+    /// (`…-probe-0123456789abcdef-base.img`). What somebody calls a copy of his own (`…-n11-clone`) begins like one of
+    /// ours and is not.
     pub fn owns(&self, name: &str) -> bool {
         let Some(rest) = name.strip_prefix(&self.0) else { return false };
         let Some(what) = rest.strip_prefix('-') else { return rest.is_empty() };
-        what == "net" || what.strip_prefix('n').is_some_and(is_of_machine)
+        what == "net"
+            || what.strip_prefix('n').is_some_and(is_of_machine)
+            || what.strip_prefix("probe-").is_some_and(is_of_probe)
     }
 
     /// The deployment that such a name is of, as [`DeploymentId::owns`] sees it; None for a name of another form.
@@ -114,6 +119,12 @@ fn is_of_machine(rest: &str) -> bool {
     volume.len() < rest.len() && (["", "-seed.img", "-cloudinit.iso"].contains(&volume) || is_disk())
 }
 
+/// What follows the word `probe`: its number, and which of its volumes it is.
+fn is_of_probe(rest: &str) -> bool {
+    let number = PROBE_VOLUMES.iter().find_map(|volume| rest.strip_suffix(volume));
+    number.is_some_and(|number| number.len() == 16 && number.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -142,6 +153,9 @@ mod tests {
         for snapshot in ["n11-root.before", "n12-data-02.2026-01-02"] {
             assert!(id.owns(&id.named(snapshot)), "{snapshot}");
         }
+        for probe in ["probe-0123456789abcdef-base.img", "probe-0123456789abcdef-disk.qcow2"] {
+            assert!(id.owns(&id.named(probe)), "{probe}");
+        }
         for copy in [
             "n11-clone",
             "n11-root-clone.qcow2",
@@ -153,6 +167,8 @@ mod tests {
             "nx",
             "n11x",
             "n11-seed.img.old",
+            "probe-mine-base.img",
+            "probe-0123456789abcdef-notes.txt",
             "",
         ] {
             assert!(!id.owns(&id.named(copy)), "{copy}");

@@ -53,7 +53,7 @@ pub use file::{RenderedFile, is_same_file};
 pub use harmful::is_harmful;
 pub use health::{HealthReport, HealthStatus, Issue, Layer, LayerState, NodeHealth, Severity};
 pub use http_call::{Body, HttpCall, Method};
-pub use id::DeploymentId;
+pub use id::{DeploymentId, PROBE_VOLUMES};
 pub use image::{BaseImage, ImageLocation, UnfitImage};
 pub use input::Input;
 pub use invalid::InvalidValue;

@@ -43,7 +43,8 @@ pub(super) fn check(
     let lately = named.filter(|_| untried.is_none()).and_then(|name| lately(context, name));
     let network = named.filter(|_| untried.is_none() && lately.is_none());
     let stop = context.input.stop;
-    let ran = probe::run(&Trial { client: context.client, domain_type, architecture, pool: Some(pool), network, stop });
+    let (client, id) = (context.client, context.input.id);
+    let ran = probe::run(&Trial { client, id, domain_type, architecture, pool: Some(pool), network, stop });
     let opened = ran.disk == Some(Disk::Opened);
     checks.extend(ran.disk.map(|disk| of_disk(context, pool, disk)));
     if let Some(Network::Not(because)) = &usable.network {

@@ -1,10 +1,10 @@
 //! The disk of a probe: a copy-on-write layer over a tiny base, made as the nodes' disks are.
 
 use super::super::client::{Answer, Client, Volume};
-use super::PREFIX;
+use crate::model::{DeploymentId, PROBE_VOLUMES};
 
-const BASE: &str = "-base.img";
-const LAYER: &str = "-disk.qcow2";
+const BASE: &str = PROBE_VOLUMES[0];
+const LAYER: &str = PROBE_VOLUMES[1];
 /// A probe is over in less than a minute; one whose volumes are older than this was killed.
 const LEFT_BEHIND_SECONDS: i64 = 1800;
 
@@ -49,8 +49,11 @@ impl Drop for ProbeDisk<'_> {
 }
 
 fn is_left_behind(volume: &Volume, now: Option<i64>) -> bool {
-    let id = volume.name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(BASE).or(rest.strip_suffix(LAYER)));
-    let ours = id.is_some_and(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    let name = volume.name.strip_suffix(BASE).or(volume.name.strip_suffix(LAYER));
+    let ours = name.and_then(|name| name.rsplit_once("-probe-")).is_some_and(|(whose, number)| {
+        let exasols = whose == "exasol" || DeploymentId::try_from(whose.to_owned()).is_ok();
+        exasols && number.len() == 16 && number.bytes().all(|b| b.is_ascii_hexdigit())
+    });
     let age = now.zip(volume.modified).map(|(now, modified)| now - modified);
     ours && age.is_some_and(|age| age > LEFT_BEHIND_SECONDS)
 }
@@ -74,6 +77,8 @@ mod tests {
         let gone = |name: &str, modified| is_left_behind(&volume(name, modified), Some(10_000));
         assert!(gone("exasol-probe-0123456789abcdef-base.img", Some(1000)));
         assert!(gone("exasol-probe-0123456789abcdef-disk.qcow2", Some(1000)));
+        assert!(gone("exasol-1a2b3c4d-probe-0123456789abcdef-disk.qcow2", Some(1000)));
+        assert!(!gone("exasol-mine-probe-0123456789abcdef-disk.qcow2", Some(1000)));
         assert!(!gone("exasol-probe-0123456789abcdef-disk.qcow2", Some(9000)));
         assert!(!gone("exasol-probe-0123456789abcdef-disk.qcow2", None));
         assert!(!gone("exasol-probe-mine-disk.qcow2", Some(1000)));

@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 use super::super::client::{Answer, Client, Ended, Fault};
 use super::super::options::DomainType;
 use super::disk::ProbeDisk;
-use super::{PAUSE, name, xml};
+use super::{PAUSE, name, volumes_of, xml};
+use crate::model::DeploymentId;
 
 /// iPXE asks at 0, 1, 3 and 7 seconds, and gives up after about ten.
 const LEASE_LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +31,8 @@ const LATELY_SECONDS: i64 = 180;
 
 pub(in super::super) struct Trial<'a> {
     pub client: &'a Client,
+    /// Of the deployment whose preflight this is; None before `init` has made one.
+    pub id: Option<&'a DeploymentId>,
     pub domain_type: DomainType,
     /// As `uname -m` says it on the hypervisor.
     pub architecture: &'a str,
@@ -83,7 +86,7 @@ pub(in super::super) fn run(trial: &Trial) -> Ran {
         return Ran::default();
     }
     let name = name();
-    let disk = match trial.pool.map(|pool| ProbeDisk::make(trial.client, pool, &name)) {
+    let disk = match trial.pool.map(|pool| ProbeDisk::make(trial.client, pool, &volumes_of(&name, trial.id))) {
         Some(Err(fault)) => return Ran { disk: Some(Disk::NotMade(fault)), lease: None },
         Some(Ok(disk)) => Some(disk),
         None => None,
@@ -217,8 +220,15 @@ mod tests {
         let Ok(client) = Client::open("test:///default") else { return };
         let stop = AtomicBool::new(true);
         let (client, pool) = (&client, Some("default-pool"));
-        let trial =
-            Trial { client, domain_type: DomainType::Qemu, architecture: "x86_64", pool, network: None, stop: &stop };
+        let trial = Trial {
+            client,
+            id: None,
+            domain_type: DomainType::Qemu,
+            architecture: "x86_64",
+            pool,
+            network: None,
+            stop: &stop,
+        };
         assert_eq!(run(&trial), Ran::default());
         let with_network = Trial { network: Some("default"), ..trial };
         assert_eq!(wait_for_lease(&with_network, "probe", "default", Instant::now()), None);
