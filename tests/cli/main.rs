@@ -12,6 +12,7 @@ mod cluster;
 mod confd;
 mod connect;
 mod database;
+mod dependencies;
 mod deploy;
 mod display;
 mod doctor;
