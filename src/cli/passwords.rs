@@ -34,7 +34,7 @@ pub(super) fn read(matches: &ArgMatches, file: Option<&ConfigFile>, warnings: &m
         let value = match secret_args::typed(matches, name, warnings)? {
             Some(value) => Some(value),
             None => match environment::text(&env_name(name))? {
-                Some(value) => Some(value),
+                Some(value) => Some(value.into()),
                 None => secret_args::from_config(file, name)?,
             },
         };

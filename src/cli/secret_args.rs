@@ -5,9 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
+use zeroize::Zeroizing;
 
 use super::config_file::ConfigFile;
 use crate::error::{Error, Result};
+use crate::model::Secret;
 
 /// Adds both forms of a secret's flag; the one with the value is hidden.
 pub(super) fn add(command: Command, name: &'static str, help: String, heading: String) -> Command {
@@ -23,7 +25,7 @@ pub(super) fn file_flag(name: &str) -> String {
 }
 
 /// What was typed; a value (not a file) adds a warning.
-pub(super) fn typed(matches: &ArgMatches, name: &str, warnings: &mut Vec<String>) -> Result<Option<String>> {
+pub(super) fn typed(matches: &ArgMatches, name: &str, warnings: &mut Vec<String>) -> Result<Option<Secret>> {
     let get = |flag: &str| matches.try_get_one::<String>(flag).ok().flatten();
     if let Some(path) = get(&file_flag(name)) {
         return from_file(name, path).map(Some);
@@ -34,11 +36,11 @@ pub(super) fn typed(matches: &ArgMatches, name: &str, warnings: &mut Vec<String>
             "--{name} on the command line is visible to every user (ps, shell history); use --{name}-file"
         ));
     }
-    Ok(value.cloned())
+    Ok(value.map(|value| Secret::from(value.as_str())))
 }
 
 /// The secret from the file that the configuration file names.
-pub(super) fn from_config(file: Option<&ConfigFile>, name: &str) -> Result<Option<String>> {
+pub(super) fn from_config(file: Option<&ConfigFile>, name: &str) -> Result<Option<Secret>> {
     let path = file.map(|f| f.text(&file_flag(name))).transpose()?.flatten();
     path.map(|path| from_file(name, &path)).transpose()
 }
@@ -61,8 +63,8 @@ pub(super) fn refuse_two_readers_of_stdin<'a>(
 }
 
 /// The line break at the end is not part of the secret: editors and `echo` add it.
-fn from_file(name: &str, path: &str) -> Result<String> {
-    let mut text = String::new();
+fn from_file(name: &str, path: &str) -> Result<Secret> {
+    let mut text = Zeroizing::new(String::new());
     let read = if path == "-" {
         std::io::stdin().read_to_string(&mut text)
     } else {
@@ -70,6 +72,6 @@ fn from_file(name: &str, path: &str) -> Result<String> {
     };
     read.map_err(|e| Error::Usage { message: format!("--{name}-file: {path} cannot be read: {e}"), hint: None })?;
     let end = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).map(str::len);
-    text.truncate(end.unwrap_or(text.len()));
-    Ok(text)
+    let length = end.unwrap_or(text.len());
+    Ok(Secret::from(text.get(..length).unwrap_or_default()))
 }

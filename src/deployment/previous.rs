@@ -364,7 +364,7 @@ mod tests {
         let secrets = crate::deployment::Secrets { db_password: "another word".into(), ..testing::secrets() };
         locked.write_secrets(&secrets).unwrap();
         let passwords = copies(&root, Kept::Secrets).into_iter().map(|copy| match copy.content {
-            Ok(Content::Secrets(secrets)) => secrets.db_password,
+            Ok(Content::Secrets(secrets)) => secrets.db_password.to_string(),
             _ => panic!("{}", copy.path.display()),
         });
         assert_eq!(passwords.collect::<Vec<_>>(), ["another word", "database word"]);

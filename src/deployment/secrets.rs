@@ -7,36 +7,38 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::atomic;
 use crate::error::{Error, Result};
+use crate::model::Secret;
 
 /// Passwords and private keys of one deployment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secrets {
     /// Of the SQL user `sys`.
-    pub db_password: String,
+    pub db_password: Secret,
     /// What the former shall become: the next deploy tells the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_db_password: Option<String>,
+    pub next_db_password: Option<Secret>,
     /// Of the Admin UI's user `admin`.
-    pub adminui_password: String,
+    pub adminui_password: Secret,
     /// Of the user `exasol` on the nodes.
-    pub host_password: String,
+    pub host_password: Secret,
     /// The same as `$6$…` (sha512-crypt), which is what user-data may carry. Kept, because a new salt
     /// would make every rendering differ.
-    pub host_password_hash: String,
+    pub host_password_hash: Secret,
     /// The deployer's own private key for the nodes, OpenSSH PEM.
-    pub ssh_key: String,
+    pub ssh_key: Secret,
     /// The nodes' SSH host keys by node name, OpenSSH PEM.
-    pub host_keys: BTreeMap<String, String>,
+    pub host_keys: BTreeMap<String, Secret>,
     /// The private key that the nodes use among themselves, OpenSSH PEM; made by the first deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster_key: Option<String>,
+    pub cluster_key: Option<Secret>,
     /// Credentials of a cloud that were typed at `init`, by their flags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub cloud: BTreeMap<String, String>,
+    pub cloud: BTreeMap<String, Secret>,
 }
 
 impl Secrets {
@@ -47,7 +49,7 @@ impl Secrets {
     /// shown: it quotes values.
     pub(super) fn read(file: &Path) -> Result<Secrets> {
         let broken = |why: String| Error::BrokenState { file: file.to_path_buf(), why, repair: None };
-        let text = atomic::read(file)?.ok_or_else(|| broken("is missing".into()))?;
+        let text = Zeroizing::new(atomic::read(file)?.ok_or_else(|| broken("is missing".into()))?);
         Secrets::parse(&text).map_err(broken)
     }
 
@@ -67,8 +69,9 @@ impl Secrets {
         atomic::write(file, &self.to_json()?, 0o600)
     }
 
-    pub(super) fn to_json(&self) -> Result<Vec<u8>> {
-        let mut text = serde_json::to_vec_pretty(self).context("the secrets as JSON")?;
+    /// The buffer is overwritten when it is dropped. Those that it has outgrown while it was written are not.
+    pub(super) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let mut text = Zeroizing::new(serde_json::to_vec_pretty(self).context("the secrets as JSON")?);
         text.push(b'\n');
         Ok(text)
     }
@@ -122,7 +125,7 @@ mod tests {
         fn any_password_survives_the_file(password in any::<String>()) {
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("secrets.json");
-            let secrets = Secrets { db_password: password, ..testing::secrets() };
+            let secrets = Secrets { db_password: password.into(), ..testing::secrets() };
             secrets.write(&file).unwrap();
             prop_assert_eq!(Secrets::read(&file).unwrap(), secrets);
             prop_assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
-use crate::model::{Check, Options, Spec};
+use crate::model::{Check, Options, Secret, Spec};
 use crate::providers::{CredentialInput, Credentials, Provider};
 use crate::tools::terraform::Workdir;
 
 /// What was typed at `init`, by flag.
-pub type Given = BTreeMap<String, String>;
+pub type Given = BTreeMap<String, Secret>;
 
 /// The credentials, or the failed check. None for a provider that needs none. `recorded`: what was
 /// found out where the deployment was made.
@@ -66,7 +66,7 @@ pub(super) fn of(dir: &DeploymentDir, provider: &Provider) -> Result<Credentials
 pub(super) fn give(credentials: &Credentials, mut workdir: Workdir) -> Workdir {
     for (name, value) in &credentials.env {
         workdir = match value {
-            Some(value) => workdir.secret_env(*name, value),
+            Some(value) => workdir.secret_env(*name, &**value),
             None => workdir.without_env(name),
         };
     }

@@ -12,8 +12,8 @@ use crate::catalog;
 use crate::deployment::{DeploymentDir, NewDeployment, Secrets, State, keys};
 use crate::error::{Error, Result};
 use crate::model::{
-    Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Spec,
-    SpecChange, count,
+    Check, CheckStatus, DbVersion, DeploymentId, InitReport, Listed, NodePlan, PermissionsReport, RELEASE_TREE, Secret,
+    Spec, SpecChange, count,
 };
 use crate::providers::{self, Provider};
 use crate::render::{self, ReadmeInput};
@@ -126,18 +126,18 @@ pub(super) fn new_deployment(
 }
 
 fn new_secrets(id: &DeploymentId, nodes: &[NodePlan], passwords: Passwords) -> Result<Secrets> {
-    let given_or_made = |given: Option<String>| given.map_or_else(keys::generate_password, Ok);
+    let given_or_made = |given: Option<Secret>| given.map_or_else(|| keys::generate_password().map(Secret::from), Ok);
     let host_password = given_or_made(passwords.host)?;
     let host_keys = nodes
         .iter()
-        .map(|n| Ok((n.name.clone(), keys::ed25519_key(&format!("{}-{}", id, n.name))?)))
+        .map(|n| Ok((n.name.clone(), keys::ed25519_key(&format!("{}-{}", id, n.name))?.into())))
         .collect::<Result<_>>()?;
     Ok(Secrets {
         db_password: given_or_made(passwords.db)?,
         adminui_password: given_or_made(passwords.adminui)?,
-        host_password_hash: keys::hash_password(&host_password)?,
+        host_password_hash: keys::hash_password(&host_password)?.into(),
         host_password,
-        ssh_key: keys::ed25519_key(id.as_str())?,
+        ssh_key: keys::ed25519_key(id.as_str())?.into(),
         host_keys,
         next_db_password: None,
         cluster_key: None,

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::Secret;
+
 /// None: generated.
 #[derive(Clone, Default)]
 pub struct Passwords {
-    pub db: Option<String>,
-    pub adminui: Option<String>,
-    pub host: Option<String>,
+    pub db: Option<Secret>,
+    pub adminui: Option<Secret>,
+    pub host: Option<Secret>,
 }
 
 impl Passwords {
     /// With the names that they have in `secrets.json`.
-    pub(super) fn named(&self) -> [(&'static str, &Option<String>); 3] {
+    pub(super) fn named(&self) -> [(&'static str, &Option<Secret>); 3] {
         [("db_password", &self.db), ("adminui_password", &self.adminui), ("host_password", &self.host)]
     }
 

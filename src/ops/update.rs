@@ -336,7 +336,7 @@ fn change_secrets(
     }
     if let Some(password) = passwords.host.filter(|p| *p != secrets.host_password) {
         note("host_password");
-        secrets.host_password_hash = keys::hash_password(&password)?;
+        secrets.host_password_hash = keys::hash_password(&password)?.into();
         secrets.host_password = password;
     }
     if let Some(password) = passwords.adminui.filter(|p| *p != secrets.adminui_password) {
@@ -362,7 +362,7 @@ fn add_host_keys(secrets: &mut Secrets, state: &State, spec: &Spec) -> Result<()
     for node in crate::model::NodePlan::all(&state.id, spec) {
         let comment = format!("{}-{}", state.id, node.name);
         if let Entry::Vacant(entry) = secrets.host_keys.entry(node.name) {
-            entry.insert(keys::ed25519_key(&comment)?);
+            entry.insert(keys::ed25519_key(&comment)?.into());
         }
     }
     Ok(())

@@ -155,7 +155,7 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
         files.extend([conf, units::overlay()]);
         files.push(GuestFile::root(format!("{LIB_DIR}/overlay.sh"), node_script("overlay.sh")?).mode(0o755));
     }
-    let password = format!("{USER}:{}\n", input.secrets.host_password_hash);
+    let password = format!("{USER}:{}\n", &*input.secrets.host_password_hash);
     files.push(GuestFile::root("/etc/exasol-deployer/password", password).mode(0o600));
     files.extend(cluster_ssh::files(input.id, node, input.nodes, input.secrets, input.release.rehearsal)?);
     if node.plan.index == 0 {
@@ -291,7 +291,7 @@ mod tests {
 
         // Passwords go to the first node only, and nobody but the login can read them.
         let second = node_files(&nodes[1], &input).unwrap();
-        for file in first.iter().chain(&second).filter(|f| f.content.contains(&secrets.db_password)) {
+        for file in first.iter().chain(&second).filter(|f| f.content.contains(&*secrets.db_password)) {
             assert_eq!((file.path.as_str(), file.mode), ("/home/exasol/exasol-release/config", 0o600));
         }
         assert!(!second.iter().any(|f| f.path.ends_with("/config") && f.path.contains("release")));

@@ -78,7 +78,7 @@ mod tests {
 
     fn config(db_password: &str) -> String {
         let fixture = testing::Fixture::two_nodes();
-        let secrets = Secrets { db_password: db_password.to_owned(), ..fixture.secrets() };
+        let secrets = Secrets { db_password: db_password.into(), ..fixture.secrets() };
         c4_config(&fixture.nodes(), &secrets, "@exasol-2025.1.8", ConfigKeys::V2025_1, ARCHIVE).unwrap()
     }
 

@@ -82,7 +82,7 @@ mod tests {
         #[test]
         fn whatever_the_hash_is_it_arrives(hash in ".*") {
             let fixture = testing::Fixture::two_nodes();
-            let secrets = Secrets { host_password_hash: hash.clone(), ..fixture.secrets() };
+            let secrets = Secrets { host_password_hash: hash.clone().into(), ..fixture.secrets() };
             let text = user_data(&fixture.plans[0], fixture.provider(), &secrets).unwrap();
             let json: Value = serde_json::from_str(text.strip_prefix("#cloud-config\n").unwrap()).unwrap();
             prop_assert_eq!(json["users"][0]["passwd"].as_str().unwrap(), hash);
@@ -95,7 +95,7 @@ mod tests {
         let secrets = fixture.secrets();
         let text = user_data(&fixture.plans[0], fixture.provider(), &secrets).unwrap();
         for password in [&secrets.db_password, &secrets.adminui_password, &secrets.host_password] {
-            assert!(!text.contains(password));
+            assert!(!text.contains(&**password));
         }
         assert!(!text.contains(secrets.cluster_key().lines().nth(2).unwrap()));
         assert!(!text.contains(secrets.ssh_key.lines().nth(2).unwrap()));

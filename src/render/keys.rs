@@ -17,7 +17,7 @@ pub fn public_half(private: &str, whose: &str) -> Result<String> {
 impl Secrets {
     /// A node's private host key.
     pub fn host_key(&self, node: &str) -> Result<&str> {
-        self.host_keys.get(node).map(String::as_str).ok_or_else(|| Error::other(format!("no host key for {node}")))
+        self.host_keys.get(node).map(|key| &**key).ok_or_else(|| Error::other(format!("no host key for {node}")))
     }
 
     pub fn public_host_key(&self, node: &str) -> Result<String> {

@@ -142,7 +142,7 @@ mod tests {
 
     fn keys(fixture: &testing::Fixture) -> (String, BTreeMap<String, String>) {
         let secrets = fixture.secrets();
-        (secrets.ssh_key.clone(), secrets.public_host_keys().unwrap())
+        (secrets.ssh_key.to_string(), secrets.public_host_keys().unwrap())
     }
 
     #[test]

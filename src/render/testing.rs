@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use ssh_key::private::{Ed25519Keypair, PrivateKey};
 
 use crate::deployment::Secrets;
-use crate::model::{DeploymentId, Node, NodePlan, Options, Spec};
+use crate::model::{DeploymentId, Node, NodePlan, Options, Secret, Spec};
 use crate::providers::Provider;
 
 /// Passwords that break carelessly written files.
@@ -34,7 +34,7 @@ pub struct Fixture {
     pub plans: Vec<NodePlan>,
     ssh_key: String,
     cluster_key: String,
-    host_keys: BTreeMap<String, String>,
+    host_keys: BTreeMap<String, Secret>,
 }
 
 /// As the preflight of the workstation's libvirt finds them.
@@ -58,7 +58,8 @@ impl Fixture {
         let id = DeploymentId::from_random([0x1a, 0x2b, 0x3c, 0x4d]);
         let spec = Spec { db_version: "exasol-2025.1.8".into(), ..Spec::sample("libvirt") };
         let plans = NodePlan::all(&id, &spec);
-        let host_keys = plans.iter().zip(11..).map(|(node, seed)| (node.name.clone(), private_key(seed))).collect();
+        let host_keys =
+            plans.iter().zip(11..).map(|(node, seed)| (node.name.clone(), private_key(seed).into())).collect();
         Self { id, spec, facts: facts(), plans, ssh_key: private_key(1), cluster_key: private_key(2), host_keys }
     }
 
@@ -85,8 +86,8 @@ impl Fixture {
             adminui_password: "admin's password".into(),
             host_password: "host password".into(),
             host_password_hash: "$6$salt$hash".into(),
-            ssh_key: self.ssh_key.clone(),
-            cluster_key: Some(self.cluster_key.clone()),
+            ssh_key: self.ssh_key.as_str().into(),
+            cluster_key: Some(self.cluster_key.as_str().into()),
             host_keys: self.host_keys.clone(),
             next_db_password: None,
             cloud: BTreeMap::new(),

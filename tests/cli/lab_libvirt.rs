@@ -220,15 +220,15 @@ fn render() {
         let pair = ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]);
         ssh_key::PrivateKey::from(pair).to_openssh(ssh_key::LineEnding::LF).unwrap().to_string()
     };
-    let host_keys = nodes.iter().map(|n| (n.name.clone(), key(9))).collect();
+    let host_keys = nodes.iter().map(|n| (n.name.clone(), key(9).into())).collect();
     let (ssh_key, cluster_key) = (key(1), key(2));
     let secrets = deployer::deployment::Secrets {
         db_password: "db password".into(),
         adminui_password: "admin password".into(),
         host_password: "host password".into(),
         host_password_hash: "*".into(),
-        ssh_key: ssh_key.clone(),
-        cluster_key: Some(cluster_key),
+        ssh_key: ssh_key.as_str().into(),
+        cluster_key: Some(cluster_key.into()),
         host_keys,
         next_db_password: None,
         cloud: Default::default(),

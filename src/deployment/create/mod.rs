@@ -81,7 +81,7 @@ fn all_files(new: NewDeployment) -> Result<(Vec<RenderedFile>, State)> {
             return Err(Error::other(format!("{} was rendered twice", file.path.display())));
         }
     }
-    files.push(RenderedFile::secret(SECRETS_FILE, secrets.to_json()?));
+    files.push(RenderedFile::secret(SECRETS_FILE, secrets.to_json()?.to_vec()));
     files.push(RenderedFile::secret(LOCK_FILE, ""));
     Ok((files, state))
 }

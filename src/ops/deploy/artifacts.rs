@@ -130,7 +130,7 @@ pub(super) async fn cluster_key(work: &mut Work, mut pending: Pending) -> Result
     let Some(key) = pending.key.take() else { return Ok(()) };
     let key = joined(key.await)?;
     let mut secrets = work.dir.secrets()?;
-    secrets.cluster_key = Some(key);
+    secrets.cluster_key = Some(key.into());
     work.dir.write_secrets(&secrets)
 }
 

@@ -77,7 +77,9 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
     let secrets = work.dir.secrets()?;
     let log = work.log.file("ansible.jsonl");
     let mut run = PlaybookRun::new(work.dir.root(), name, log).holding(&work.dir.lock_fd())?;
-    run.secrets = vec![secrets.db_password, secrets.adminui_password, secrets.host_password];
+    run.secrets = [&secrets.db_password, &secrets.adminui_password, &secrets.host_password]
+        .map(|secret| secret.to_string())
+        .to_vec();
     run.secrets.extend(proxy::secrets(&proxy::of_environment()));
     run.nodes = nodes.len();
     run.ssh_lines = work.access.shared_way()?.into_iter().collect();

@@ -45,8 +45,8 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         port: SQL_PORT,
         user: SQL_USER.into(),
         unknown_passwords: adopted.then(|| "not known: the deployment's directory was adopted".to_owned()),
-        password: secrets.as_ref().map(|s| s.db_password.clone()),
-        admin_ui_password: secrets.map(|s| s.adminui_password),
+        password: secrets.as_ref().map(|s| s.db_password.to_string()),
+        admin_ui_password: secrets.map(|s| s.adminui_password.to_string()),
         password_file: dir.root().join("secrets.json"),
         certificate_fingerprint: fingerprint,
         license: (!recorded::is_rehearsal(&dir))

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{Check, Options, Spec};
+use crate::model::{Check, Options, Secret, Spec};
 
 const ID: &str = "credentials";
 
@@ -12,7 +12,7 @@ const ID: &str = "credentials";
 pub struct CredentialInput<'a> {
     pub spec: &'a Spec,
     /// What was typed, by flag.
-    pub given: &'a BTreeMap<String, String>,
+    pub given: &'a BTreeMap<String, Secret>,
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// A file's text; `~/` is the home folder. None: there is none; Err: it cannot be read.
     pub file: &'a dyn Fn(&str) -> Result<Option<String>, String>,
@@ -42,7 +42,7 @@ impl CredentialInput<'_> {
 #[derive(Clone, Default)]
 pub struct Credentials {
     /// Variables for the child process; None takes one away that would win otherwise.
-    pub env: Vec<(&'static str, Option<String>)>,
+    pub env: Vec<(&'static str, Option<Secret>)>,
     /// Where they were found, for people: "HCLOUD_TOKEN".
     pub source: String,
     /// What they tell beside the secret, recorded by `init`: a region, a project.
@@ -54,7 +54,7 @@ impl Credentials {
         Self { source: source.into(), ..Self::default() }
     }
 
-    pub fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn set(mut self, name: &'static str, value: impl Into<Secret>) -> Self {
         self.env.push((name, Some(value.into())));
         self
     }
@@ -106,7 +106,7 @@ pub(in crate::providers) fn search(
     files: &[InFile],
 ) -> Result<Option<Found>, Check> {
     if let Some(value) = input.given.get(flag) {
-        return Ok(Some(Found { value: value.clone(), source: format!("--{flag}") }));
+        return Ok(Some(Found { value: (**value).to_owned(), source: format!("--{flag}") }));
     }
     let own = crate::model::env_name(flag);
     if let Some(value) = (input.env)(&own).filter(|v| !v.is_empty()) {

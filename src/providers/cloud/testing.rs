@@ -112,7 +112,7 @@ impl Sources {
         let cloud = self.provider.cloud().unwrap();
         (cloud.credentials)(&CredentialInput {
             spec: &self.spec,
-            given: &given,
+            given: &given.into_iter().map(|(flag, value)| (flag, value.into())).collect(),
             env: &|name| env.get(name).cloned(),
             file: &|path| Ok(files.get(path).cloned()),
         })
