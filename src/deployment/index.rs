@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::dir::STATE_FILE;
 use super::{DeploymentDir, State, atomic, names};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, Phase};
+use crate::model::{DeploymentId, Phase, parse_error};
 
 const SCHEMA: u32 = 1;
 const SUFFIX: &str = ".json";
@@ -151,8 +151,8 @@ impl Index {
         let file = self.folder.join(name);
         let Some(text) = atomic::read(&file)? else { return Ok(None) };
         let broken = |why: String| Error::BrokenState { file: file.clone(), why, repair: None };
-        let entry: IndexEntry =
-            serde_json::from_slice(&text).map_err(|e| broken(format!("is not an entry of the index: {e}")))?;
+        let entry: IndexEntry = serde_json::from_slice(&text)
+            .map_err(|e| broken(format!("is not an entry of the index: {}", parse_error(&e))))?;
         match entry.schema {
             SCHEMA if file_name(&entry.deployment) != name => {
                 Err(broken(format!("is the entry of {}", entry.deployment)))

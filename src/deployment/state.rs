@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::migrate::{self, SCHEMA};
 use super::{Adopted, atomic};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec};
+use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec, parse_error};
 
 /// The fact that tells which of a cloud's images the machines were made from.
 pub(super) const IMAGE_FACT: &str = "image_id";
@@ -179,7 +179,7 @@ pub(super) fn schema_of(text: &[u8]) -> Option<u32> {
 
 /// The state that a file says, also one of an earlier schema; else a clause about the file.
 pub(super) fn parse(text: &[u8]) -> Result<State, String> {
-    let unreadable = |e: serde_json::Error| format!("cannot be read: {e}");
+    let unreadable = |e: serde_json::Error| format!("cannot be read: {}", parse_error(&e));
     let Versioned { schema } = serde_json::from_slice(text).map_err(unreadable)?;
     let state: State = match schema {
         // Read from the text, so that a mistake is told with its position.

@@ -130,7 +130,8 @@ fn run(events: &str, operation: Operation) -> Option<Run> {
     for line in events.lines().filter(|line| line.contains("_finished")) {
         match serde_json::from_str(line) {
             Ok(Line::StepFinished { step, outcome, elapsed_ms }) if outcome == "done" => {
-                *steps.entry(step).or_default() += elapsed_ms;
+                let so_far: &mut u64 = steps.entry(step).or_default();
+                *so_far = so_far.saturating_add(elapsed_ms);
             }
             Ok(Line::OperationFinished { ok: true, elapsed_ms }) => total = Some(elapsed_ms),
             _ => {}

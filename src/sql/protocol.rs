@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
+use crate::model::parse_error;
 
 /// The version that is asked for. Later ones bring nothing that is used here.
 pub(super) const PROTOCOL_VERSION: u8 = 3;
@@ -70,6 +71,7 @@ pub(super) fn accepted(answer: &str) -> Result<Option<&RawValue>, Fault> {
 
 fn garbage(answer: &str, error: &serde_json::Error) -> Fault {
     let beginning: String = answer.chars().take(80).collect();
+    let error = printable(&parse_error(error));
     Fault::Broken(format!("not an answer of the SQL protocol ({error}): {}", printable(&beginning)))
 }
 

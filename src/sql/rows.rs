@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
+use crate::model::parse_error;
 
 /// A column of cells as they came: numbers are not parsed yet, so that none loses digits.
 type Cells = Vec<Box<RawValue>>;
@@ -74,8 +75,11 @@ fn value(column: &Column, cell: &RawValue) -> Result<Value, Fault> {
     let text = cell.get();
     match text.as_bytes().first() {
         Some(b'-' | b'0'..=b'9') => Ok(number(column, text)),
-        Some(b'{' | b'[') => Err(Fault::Broken(format!("column {} has a value of an unexpected kind", column.name))),
-        _ => serde_json::from_str(text).map_err(|error| Fault::Broken(format!("column {}: {error}", column.name))),
+        Some(b'{' | b'[') => {
+            Err(Fault::Broken(format!("column {} has a value of an unexpected kind", parse_error(&column.name))))
+        }
+        _ => serde_json::from_str(text)
+            .map_err(|error| Fault::Broken(format!("column {}: {error}", parse_error(&column.name)))),
     }
 }
 

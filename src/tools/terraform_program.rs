@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -11,6 +10,7 @@ use super::fetched::{Fetched, Lease};
 use super::process::{Tool, find};
 use super::versions;
 use crate::error::{Error, Result};
+use crate::model::parse_error;
 
 /// For a program that only says its version.
 const SHORT: Duration = Duration::from_secs(120);
@@ -170,8 +170,7 @@ pub(super) fn log_variables() -> Vec<String> {
 
 pub(super) fn read_json<T: for<'de> Deserialize<'de>>(output: &[u8], what: &str) -> Result<T> {
     serde_json::from_slice(json_in(output))
-        .with_context(|| format!("cannot read Terraform's answer to {what}"))
-        .map_err(Error::Other)
+        .map_err(|error| Error::other(format!("cannot read Terraform's answer to {what}: {}", parse_error(&error))))
 }
 
 /// The object in what a program printed: a wrapper, as of a version manager, prints lines before it, or behind.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::model::sha256_hex;
+use crate::model::{quote, sha256_hex};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
@@ -51,8 +51,8 @@ impl Pair {
         warnings.extend(uncovered(&chain[0], addresses));
         let mode = fs::metadata(key).map(|found| found.permissions().mode()).unwrap_or_default();
         if mode & 0o077 != 0 {
-            let shown = key.display();
-            warnings.push(format!("{shown} can be read by others (mode {:04o}): chmod 600 {shown}", mode & 0o7777));
+            let (shown, word) = (key.display(), quote(&key.to_string_lossy()));
+            warnings.push(format!("{shown} can be read by others (mode {:04o}): chmod 600 {word}", mode & 0o7777));
         }
         let mut text = certs;
         text.push(b'\n');

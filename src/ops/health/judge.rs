@@ -7,7 +7,9 @@ use super::super::operation::{by_deploy, in_dir};
 use super::super::rendered::Files;
 use super::facts::{Disk, DiskState, Facts, Space};
 use crate::deployment::transitions;
-use crate::model::{Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, ProbeState, Severity};
+use crate::model::{
+    Issue, Layer, LayerState, NodeHealth, NodeStatus, Operation, Phase, Power, ProbeState, Severity, quote,
+};
 use crate::tools::ssh::Refusal;
 
 /// Databases need clocks that agree; a second or two are lost on the way to a slow guest.
@@ -131,7 +133,7 @@ impl Findings<'_> {
         Hint::run(in_dir(command, self.expected.root))
     }
 
-    /// A command on the node, for somebody who looks closer.
+    /// A command on the node, for somebody who looks closer. What the node itself said is quoted in it.
     fn there(&self, command: &str) -> Hint {
         let ssh = in_dir(&format!("exasol ssh {}", self.node), self.expected.root);
         Hint::run(format!("{ssh} -- {command}"))
@@ -299,9 +301,10 @@ impl Findings<'_> {
     fn space(&mut self, space: &[Space]) {
         for Space { mount, kib, free_kib } in space {
             self.looked.insert(Layer::Space);
-            let below = |(least, percent): (u64, u64)| *free_kib < least || free_kib * 100 < kib * percent;
+            let part = |kib: u64, percent: u64| u128::from(kib) * u128::from(percent);
+            let below = |(least, percent)| *free_kib < least || part(*free_kib, 100) < part(*kib, percent);
             let detail = format!("{} MiB of {} MiB are free on {mount}", free_kib / 1024, kib / 1024);
-            let look = self.there(&format!("df -h {mount}"));
+            let look = self.there(&format!("df -h {}", quote(mount)));
             if below(SPACE_FULL) {
                 self.error(Layer::Space, "space_full", detail, look);
             } else if below(SPACE_LOW) {
@@ -313,7 +316,7 @@ impl Findings<'_> {
     fn services(&mut self, facts: &Facts) {
         for (unit, state) in &facts.units {
             self.looked.insert(Layer::Services);
-            let look = self.there(&format!("sudo journalctl -u {unit} -n 50"));
+            let look = self.there(&format!("sudo journalctl -u {} -n 50", quote(unit)));
             match state.as_str() {
                 "active" => {}
                 // c4_cloud_command was seen so on a healthy node.

@@ -265,3 +265,12 @@ fn the_record_is_mended_only_where_nothing_else_is_to_do() {
     let files = Files { stale: vec!["ssh/config".into()], edited: vec!["terraform/main.tf".into()] };
     assert_eq!(kinds(&record(root, Phase::DatabaseReady, false, &nodes, &files)), ["files_stale", "files_edited"]);
 }
+/// People and programs run the commands that it proposes.
+#[test]
+fn what_a_node_says_is_one_word_of_the_commands_that_are_proposed() {
+    let facts = "node exasol-1 n12\nunit $(touch${IFS}x);reboot failed\nspace `reboot` 18446744073709551615 500\nend\n";
+    let (_, issues) = judged(&status(), &told(Facts::parse(facts)), None);
+    let commands: Vec<_> = issues.iter().filter_map(|issue| issue.command.as_deref()).collect();
+    assert!(commands.iter().any(|command| command.contains(" -u '$(touch${IFS}x);reboot' -n 50")), "{commands:?}");
+    assert!(commands.iter().any(|command| command.ends_with("df -h '`reboot`'")), "{commands:?}");
+}

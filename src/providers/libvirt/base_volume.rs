@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::client::{Access, Answer, Client, FaultKind, Upload, Volume};
 use super::connection::Libvirt;
 use crate::error::{Error, Result};
+use crate::model::quote;
 use crate::providers::CachedVolume;
 
 const PREFIX: &str = "exasol-base-";
@@ -68,7 +69,8 @@ pub(super) fn upload(
                 }
             }
             State::Foreign(found) => {
-                let fix = format!("remove it: virsh -c {} vol-delete --pool '{}' {image}", site.uri, site.pool);
+                let (uri, pool, volume) = (quote(&site.uri.to_string()), quote(&site.pool), quote(&image));
+                let fix = format!("remove it: virsh -c {uri} vol-delete --pool {pool} {volume}");
                 let message = format!("volume {image} has {found} bytes, the image has {length}");
                 return Err(Error::Usage { message, hint: Some(fix) });
             }

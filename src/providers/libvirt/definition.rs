@@ -146,8 +146,8 @@ pub(super) fn kib(memory: Node) -> Option<u64> {
     let value: u64 = memory.text()?.trim().parse().ok()?;
     match memory.attribute("unit") {
         None | Some("KiB" | "k") => Some(value),
-        Some("MiB" | "M") => Some(value * 1024),
-        Some("GiB" | "G") => Some(value * 1024 * 1024),
+        Some("MiB" | "M") => value.checked_mul(1024),
+        Some("GiB" | "G") => value.checked_mul(1024 * 1024),
         Some(_) => None,
     }
 }

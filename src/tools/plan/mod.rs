@@ -6,12 +6,11 @@
 mod guard;
 mod prior;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::model::{ChangeAction, PlanReport, PlannedChange};
+use crate::model::{ChangeAction, PlanReport, PlannedChange, parse_error};
 
 pub use guard::Protected;
 pub use prior::PriorState;
@@ -56,7 +55,8 @@ fn action_of(list: &[String]) -> Option<ChangeAction> {
 impl Plan {
     /// Reads `terraform show -json PLANFILE`. Error: [`Error::Other`] if it is not a plan of format 1.x.
     pub fn parse(json: &[u8]) -> Result<Plan> {
-        let raw: RawPlan = serde_json::from_slice(json).context("cannot read Terraform's plan")?;
+        let raw: RawPlan = serde_json::from_slice(json)
+            .map_err(|error| Error::other(format!("cannot read Terraform's plan: {}", parse_error(&error))))?;
         if !raw.format_version.starts_with("1.") {
             return Err(Error::other(format!("cannot read Terraform's plan: its format is {}", raw.format_version)));
         }
