@@ -38,6 +38,9 @@ pub mod cli;
 pub mod deployment;
 pub mod error;
 pub(crate) mod events;
+#[cfg(test)]
+#[path = "../tests/fuzz/mod.rs"]
+mod fuzz;
 pub mod model;
 pub(crate) mod ops;
 pub mod providers;

@@ -106,4 +106,11 @@ mod tests {
         }
         "#);
     }
+
+    #[test]
+    fn fuzz_provider_checksums() {
+        crate::fuzz::text_target("provider-checksums", &[include_str!("checksums.toml")], |text| {
+            drop(parse_checksums(text));
+        });
+    }
 }

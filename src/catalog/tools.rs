@@ -135,4 +135,9 @@ mod tests {
         assert!(parse_tools(&text).unwrap_err().contains("is not a SHA-256"));
         assert!(parse_tools("[opentofu]\nversion = 1").unwrap_err().contains("line 2"));
     }
+
+    #[test]
+    fn fuzz_tools_catalogue() {
+        crate::fuzz::text_target("tools-catalogue", &[include_str!("tools.toml")], |text| drop(parse_tools(text)));
+    }
 }

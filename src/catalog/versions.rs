@@ -157,4 +157,15 @@ mod tests {
         );
         assert_eq!(parse_catalog(&text.replace("default", "y"), Path::new("/")).unwrap()[0].aliases, ["y"]);
     }
+
+    #[test]
+    fn fuzz_release_catalogue() {
+        let own = "[[version]]\nname = \"mine\"\narch = \"x86_64\"\nc4_version = \"4.28.7\"\n\
+            archive = { url = \"https://example.com/a.tar.gz\" }\nc4 = { path = \"c4\" }\n";
+        crate::fuzz::text_target("release-catalogue", &[include_str!("versions.toml"), own], |text| {
+            for version in parse_catalog(text, Path::new("/tree")).into_iter().flatten() {
+                assert!(names(&version).all(|name| !name.contains(['/', '\n', ' '])));
+            }
+        });
+    }
 }

@@ -197,4 +197,16 @@ mod tests {
                 .unwrap();
         assert!(error.to_string().contains("line 1"), "{error}");
     }
+
+    #[test]
+    fn fuzz_config_file() {
+        let seed =
+            "owner = 'all'\n[libvirt]\nlibvirt_memory = 2\nowner = 'home'\n[hetzner]\nhetzner-location = 'fsn1'\n";
+        crate::fuzz::text_target("config-file", &[seed], |text| {
+            if let Ok(file) = with_sections(text) {
+                let file = file.of("libvirt");
+                let _ = (file.get("libvirt-memory"), file.text("owner"));
+            }
+        });
+    }
 }

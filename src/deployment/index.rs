@@ -302,4 +302,18 @@ mod tests {
         fs::write(deployment.root().join(STATE_FILE), "{").unwrap();
         assert!(matches!(find(deployment.root(), id), Found::Broken(_)));
     }
+
+    #[test]
+    fn fuzz_index_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path());
+        std::fs::create_dir_all(&index.folder).unwrap();
+        let seed =
+            br#"{"schema":1,"deployment":"exasol-01020304","directory":"/a/b","provider":"libvirt","copies":["/c"]}"#;
+        crate::fuzz::target("index-entries", &[seed], move |bytes| {
+            let file = dir.path().join("state/exasol/deployments.d/exasol-01020304.json");
+            std::fs::write(&file, bytes).unwrap();
+            let _ = (index.parsed("exasol-01020304.json"), is_newer(&file));
+        });
+    }
 }

@@ -71,3 +71,30 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzz_kept_files() {
+        let seeds = [
+            &include_bytes!("../../tests/fixtures/frozen/schema-1/terraform/terraform.tfstate")[..],
+            include_bytes!("../../tests/fixtures/frozen/schema-1/deployment.json"),
+        ];
+        crate::fuzz::target("terraform-state", &seeds, |bytes| {
+            for kept in Kept::ALL {
+                kept.is_same(bytes, b"{\"updated_at\": 1}");
+                match kept.read(bytes) {
+                    Ok(Content::Terraform(state)) => {
+                        state.addresses();
+                        let instances = state.resources.into_iter().flat_map(|resource| resource.instances);
+                        instances.for_each(|instance| drop(instance.into_name()));
+                    }
+                    Ok(_) => {}
+                    Err(unreadable) => assert!(unreadable.why.len() < 2000, "{}", unreadable.why),
+                }
+            }
+        });
+    }
+}

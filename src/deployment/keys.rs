@@ -220,4 +220,16 @@ mod tests {
             prop_assert_eq!(check_password("--x", &password).is_ok(), fits);
         }
     }
+
+    #[test]
+    fn fuzz_ssh_keys() {
+        let seeds = [
+            include_str!("../../tests/fixtures/frozen/schema-1/ssh/id_ed25519"),
+            include_str!("../../tests/fixtures/frozen/schema-1/ssh/id_ed25519.pub"),
+        ];
+        crate::fuzz::text_target("ssh-keys", &seeds, |text| {
+            let _ = (check_private_key(text), public_key(text));
+            assert!(host_key(text).is_none_or(|key| key.starts_with("ssh-ed25519 ") && !key.contains('\n')));
+        });
+    }
 }

@@ -212,4 +212,11 @@ mod tests {
         let error = log.write_error().unwrap();
         assert!(error.starts_with("the log events.jsonl is incomplete"), "{error}");
     }
+
+    #[test]
+    fn fuzz_log_folder_names() {
+        crate::fuzz::text_target("log-folder-names", &["20260102T030405Z-deploy", "20260102T030405-stop"], |text| {
+            drop(parse(Path::new("logs"), text));
+        });
+    }
 }

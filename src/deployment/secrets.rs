@@ -131,4 +131,13 @@ mod tests {
             prop_assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
         }
     }
+
+    #[test]
+    fn fuzz_secrets_json() {
+        let frozen = include_bytes!("../../tests/fixtures/frozen/schema-1/secrets.json");
+        crate::fuzz::target("secrets-json", &[frozen], |bytes| match Secrets::parse(bytes) {
+            Ok(secrets) => drop(secrets.to_json().unwrap()),
+            Err(why) => assert!(why.len() < 100, "it quotes nothing: {why}"),
+        });
+    }
 }

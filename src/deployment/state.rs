@@ -286,4 +286,15 @@ mod tests {
             let _ = parse(&text);
         }
     }
+
+    #[test]
+    fn fuzz_deployment_json() {
+        let frozen = include_bytes!("../../tests/fixtures/frozen/schema-1/deployment.json");
+        crate::fuzz::target("deployment-json", &[frozen], |bytes| {
+            schema_of(bytes);
+            let Ok(state) = parse(bytes) else { return };
+            let again = serde_json::to_vec(&state).unwrap();
+            assert_eq!(serde_json::to_value(parse(&again).unwrap()).unwrap(), serde_json::to_value(&state).unwrap());
+        });
+    }
 }

@@ -134,4 +134,12 @@ mod tests {
         fs::write(&file, "x").unwrap();
         assert_eq!(read(&file).unwrap(), "x");
     }
+
+    #[test]
+    fn fuzz_confd_license() {
+        let seeds = ["\"Contract:\\n  id: 1\\nLimits: x\"\n", "{\"license\": {\"valid\": true}}", "Contract:\n"];
+        crate::fuzz::text_target("confd-license", &seeds, |text| {
+            is_same(text, "Contract:\n  id: 1\n");
+        });
+    }
 }

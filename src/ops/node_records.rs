@@ -119,6 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::{DeploymentId, Spec};
 
     #[test]
     fn a_disk_s_name_cannot_be_something_else() {
@@ -146,5 +147,18 @@ mod tests {
             let error = with(odd).unwrap_err().to_string();
             assert!(error.contains("data_disks") && error.contains("no name of a disk"), "{error}");
         }
+    }
+
+    #[test]
+    fn fuzz_terraform_outputs() {
+        let seed = br#"{"private_ips": {"n11": "10.0.0.11"}, "public_ips": {"n11": "192.0.2.11"}, "machine_ids": {"n11": "i-1"},
+            "data_disks": {"n11": ["disk/by-id/scsi-0HC_Volume_1"]}, "image_id": "ami-1"}"#;
+        crate::fuzz::target("terraform-outputs", &[seed], |bytes| {
+            let Ok(outputs) = serde_json::from_slice(bytes) else { return };
+            let plans = NodePlan::all(&DeploymentId::from_random([1, 2, 3, 4]), &Spec::sample("hetzner"));
+            for node in plans.iter().filter_map(|plan| node_from(&outputs, plan, None).ok()) {
+                assert!(node.disk_links.iter().all(|link| is_disk_link(link)));
+            }
+        });
     }
 }

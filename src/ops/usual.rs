@@ -232,4 +232,13 @@ mod tests {
             assert_eq!(measured(&other, Operation::Deploy), None);
         }
     }
+
+    #[test]
+    fn fuzz_times_of_earlier_runs() {
+        let seed = log(true, &[("image", "unchanged", 3), ("apply", "done", 2_000), ("apply", "done", 50_000)]);
+        crate::fuzz::text_target("operation-events", &[&seed], |text| {
+            let runs: Vec<_> = run(text, Operation::Deploy).into_iter().collect();
+            medians(&runs);
+        });
+    }
 }

@@ -411,4 +411,19 @@ mod tests {
         assert!(sources.find().unwrap_err().detail.contains("'b'"));
         sources.file("~/.aws/credentials", &keys_of("b")).find().unwrap();
     }
+
+    #[test]
+    fn fuzz_credentials_aws() {
+        let seed = "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = abc/def\n\
+            [profile b]\nregion=eu-central-1\nsso_session = x\n";
+        crate::fuzz::text_target("credentials-aws", &[seed], |text| {
+            let options = ParseOption { enabled_escape: false, enabled_quote: false, ..ParseOption::default() };
+            let Ok(sections) = Ini::load_from_str_opt(text, options) else { return };
+            let file = || IniFile { path: String::new(), sections: sections.clone() };
+            let profiles = Profiles { shared: file(), config: file() };
+            for name in ["default", "b"] {
+                let _ = (profiles.exists(name), profiles.credentials(name, "AWS_PROFILE"));
+            }
+        });
+    }
 }

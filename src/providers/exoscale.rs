@@ -256,4 +256,12 @@ mod tests {
         assert!(wrong(KEY_VALUE, "hunter2").starts_with("EXOSCALE_API_SECRET:"));
         assert!(!wrong(KEY_VALUE, "hunter2").contains("hunter2"));
     }
+
+    #[test]
+    fn fuzz_credentials_exoscale() {
+        let seed = "defaultAccount = \"a\"\n[[accounts]]\nname = \"a\"\nkey = \"EXO1\"\nsecret = \"s\"\n";
+        crate::fuzz::text_target("credentials-exoscale", &[seed], |text| {
+            let _ = (account_in(text, None), account_in(text, Some("a")));
+        });
+    }
 }

@@ -418,4 +418,13 @@ mod tests {
         let token = Sources::new(&PROVIDER).env(TOKEN, "hunter 2").find().unwrap_err();
         assert!(token.exit_code == 2 && token.detail.contains(TOKEN) && !token.detail.contains("hunter"));
     }
+
+    #[test]
+    fn fuzz_credentials_gcp() {
+        let seeds = [
+            r#"{"type": "service_account", "project_id": "p", "client_email": "a@b", "private_key": "-----BEGIN PRIVATE KEY-----"}"#,
+            r#"{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}"#,
+        ];
+        crate::fuzz::text_target("credentials-gcp", &seeds, |text| drop(key(text, "a.json")));
+    }
 }

@@ -226,4 +226,12 @@ mod tests {
         assert_eq!(state(&json!({"server": {"status": "off"}})), Power::Off);
         assert_eq!(state(&json!({"server": {"status": "starting"}})), Power::Unknown);
     }
+
+    #[test]
+    fn fuzz_credentials_hetzner() {
+        let seed = "active_context = \"a\"\n[[contexts]]\nname = \"a\"\ntoken = \"t\"\n[[contexts]]\nname = \"b\"\n";
+        crate::fuzz::text_target("credentials-hetzner", &[seed], |text| {
+            let _ = (token_of(text, None), token_of(text, Some("b")));
+        });
+    }
 }

@@ -180,3 +180,25 @@ pub fn find(name: &str) -> Result<&'static Provider> {
 pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|provider| provider.name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzz_cloud_answers() {
+        let seeds = [
+            &br#"{"server": {"id": 7, "status": "running", "locked": false}}"#[..],
+            br#"{"droplet": {"status": "off"}, "state": "stopped", "lifecycleState": "STOPPED"}"#,
+            br#"{"statuses": [{"code": "PowerState/running"}, {"code": "ProvisioningState/succeeded"}], "access_token": "x"}"#,
+        ];
+        crate::fuzz::target("cloud-answers", &seeds, |bytes| {
+            let Ok(answer) = serde_json::from_slice(bytes) else { return };
+            for provider in ALL {
+                if let Some(cloud::PowerControl::Api(api)) = provider.cloud().map(|cloud| &cloud.power) {
+                    (api.state)(&answer);
+                }
+            }
+        });
+    }
+}

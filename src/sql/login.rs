@@ -110,4 +110,10 @@ mod tests {
             assert!(matches!(sealed("secret", pem), Err(Fault::Broken(_))), "{pem}");
         }
     }
+
+    #[test]
+    fn fuzz_sql_login_key() {
+        let key = include_str!("../../tests/fixtures/fuzz/sql-login-key/pkcs1.pem");
+        crate::fuzz::text_target("sql-login-key", &[key], |text| drop(sealed("secret", text)));
+    }
 }

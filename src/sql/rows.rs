@@ -175,4 +175,30 @@ mod tests {
             prop_assert!(shown.len() <= digits.len());
         }
     }
+
+    #[test]
+    fn fuzz_sql_answers() {
+        let seeds = [
+            r#"{"status":"ok","responseData":{"numResults":1,"results":[{"resultType":"resultSet","resultSet":{
+                "resultSetHandle":3,"numColumns":2,"numRows":2,"numRowsInMessage":2,
+                "columns":[{"name":"A","dataType":{"type":"DECIMAL","precision":1,"scale":0}},
+                {"name":"B","dataType":{"type":"VARCHAR"}}],"data":[[1,-2.5e7],["x",null]]}}]}}"#,
+            r#"{"status":"ok","responseData":{"numResults":1,"results":[{"resultType":"rowCount","rowCount":0}]}}"#,
+            r#"{"status":"error","exception":{"text":"authentication failed.","sqlCode":"08004"}}"#,
+            r#"{"status":"ok","responseData":{"sessionId":1827369127369127369,"protocolVersion":3,
+                "releaseVersion":"2025.1.8","databaseName":"Exasol","productName":"EXASolution","timeZone":"UTC"}}"#,
+        ];
+        crate::fuzz::text_target("sql-answers", &seeds, |text| {
+            let shown = |fault: Fault| assert!(format!("{fault:?}").len() < 50_000, "no answer is shown in full");
+            let _ = content::<super::super::login::ServerInfo>(text);
+            let _ = content::<Fetched>(text);
+            let results: Results = match content(text) {
+                Ok(results) => results,
+                Err(fault) => return shown(fault),
+            };
+            for set in results.results.into_iter().filter_map(|result| result.result_set) {
+                append(&set.columns, &set.data, &mut Vec::new()).map_or_else(shown, drop);
+            }
+        });
+    }
 }

@@ -276,4 +276,14 @@ mod tests {
         );
         assert_eq!(own_error(&[]), None);
     }
+
+    #[test]
+    fn fuzz_ansible_events() {
+        let seeds = [
+            include_str!("../../tests/fixtures/ansible/core-2.14.jsonl"),
+            include_str!("../../tests/fixtures/ansible/core-2.19.jsonl"),
+            include_str!("../../tests/fixtures/ansible/core-2.21.jsonl"),
+        ];
+        crate::fuzz::text_target("ansible-events", &seeds, |text| text.lines().for_each(|line| drop(parse(line))));
+    }
 }

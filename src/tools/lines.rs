@@ -116,4 +116,16 @@ mod tests {
             prop_assert_eq!(split(&[&bytes[..cut], &bytes[cut..]]), split(&[bytes]));
         }
     }
+
+    #[test]
+    fn fuzz_lines() {
+        crate::fuzz::target("lines", &[b"one\r\ntwo\n\xff\nhalf"], |bytes| {
+            let mut lines = Lines::default();
+            let mut tail = Tail::default();
+            bytes.chunks(7).for_each(|chunk| lines.feed(chunk, &mut |line| tail.push(line)));
+            lines.finish(&mut |line| tail.push(line));
+            let kept = tail.into_vec();
+            assert!(kept.len() <= TAIL_LINES && kept.iter().all(|line| line.chars().count() <= TAIL_LINE_CHARS));
+        });
+    }
 }

@@ -50,4 +50,11 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, [11, 12, 13]);
     }
+
+    #[test]
+    fn fuzz_proc_stat() {
+        crate::fuzz::text_target("proc-stat", &["7 (a) b) S 1 7 7 0 -1", "1 (systemd) S 0 1 1"], |text| {
+            below(1, text.lines().filter_map(pid_and_parent));
+        });
+    }
 }

@@ -190,4 +190,14 @@ mod tests {
         assert_eq!(cause, "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407'))");
         assert_eq!(broken_connection("Collecting ansible-core==2.19.14"), None);
     }
+
+    #[test]
+    fn fuzz_pip_output() {
+        let seed =
+            "WARNING: Retrying (Retry(total=0)) after connection broken by 'ProxyError('x')': /simple/a/\nERROR: no\n";
+        crate::fuzz::text_target("pip-output", &[seed], |text| {
+            let mut said = Said::default();
+            text.lines().for_each(|line| said.read(line));
+        });
+    }
 }

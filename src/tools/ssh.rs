@@ -208,4 +208,15 @@ mod tests {
         assert!(slow("Connection timed out during banner exchange\nConnection to 192.0.2.7 port 22 timed out\n"));
         assert!(!slow("ssh: connect to host 192.0.2.7 port 22: Connection timed out\n"), "nobody is there");
     }
+
+    #[test]
+    fn fuzz_ssh_stderr() {
+        let seeds = [
+            include_str!("../../tests/fixtures/ssh/other-key.txt"),
+            include_str!("../../tests/fixtures/ssh/no-key.txt"),
+            include_str!("../../tests/fixtures/ssh/refused.txt"),
+            BOOTING,
+        ];
+        crate::fuzz::text_target("ssh-stderr", &seeds, |text| assert!(!Refusal::read(text).text().contains('\n')));
+    }
 }

@@ -280,4 +280,10 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(timeout(Duration::from_millis(50), agent_answers(&socket)).await.is_err());
     }
+
+    #[test]
+    fn fuzz_libvirt_socket() {
+        let seeds = ["socket /run/libvirt/libvirt-sock", "denied me libvirt /a b", "missing"];
+        crate::fuzz::text_target("libvirt-socket", &seeds, |text| drop(found(text)));
+    }
 }

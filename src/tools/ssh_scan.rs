@@ -121,4 +121,12 @@ mod tests {
         let limit = Duration::from_millis(100);
         assert_eq!(host_key(address, limit).await, Err(Silence::Timeout(limit)));
     }
+
+    #[test]
+    fn fuzz_ssh_keyscan() {
+        let seed = "# 192.0.2.7:22 SSH-2.0-OpenSSH_10.0\n192.0.2.7 ssh-ed25519 AAAAC3Nz comment\n";
+        crate::fuzz::text_target("ssh-keyscan", &[seed], |text| {
+            assert!(key_in(text).is_none_or(|key| key.split(' ').count() == 2));
+        });
+    }
 }

@@ -311,4 +311,21 @@ mod tests {
         assert!(tail.last().is_some_and(|line| line.starts_with("Outputs")), "{tail:?}");
         assert_eq!(said(&format!("a stack trace\n{FAILED}")).1, ["a stack trace"]);
     }
+
+    #[test]
+    fn fuzz_terraform_messages() {
+        let seeds = [
+            include_str!("../../tests/fixtures/terraform/apply-create.jsonl"),
+            include_str!("../../tests/fixtures/terraform/apply-failed.jsonl"),
+            include_str!("../../tests/fixtures/terraform/init-failed.jsonl"),
+            include_str!("../../tests/fixtures/terraform/init-unreachable.jsonl"),
+            include_str!("../../tests/fixtures/terraform/plan-update.jsonl"),
+        ];
+        crate::fuzz::text_target("terraform-messages", &seeds, |text| {
+            for line in text.lines() {
+                parse(line);
+                is_progress(line);
+            }
+        });
+    }
 }

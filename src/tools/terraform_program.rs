@@ -199,4 +199,17 @@ mod tests {
             assert_eq!(json_in(nothing.as_bytes()), nothing.as_bytes());
         }
     }
+
+    #[test]
+    fn fuzz_terraform_answers() {
+        crate::fuzz::target(
+            "terraform-answers",
+            &[b"[INFO] using 1.11.4\n{\"a\": {\"value\": 1}}\n{bye}\n"],
+            |bytes| {
+                let found = json_in(bytes);
+                assert!(found.len() <= bytes.len());
+                let _ = read_json::<serde_json::Map<String, serde_json::Value>>(bytes, "output -json");
+            },
+        );
+    }
 }

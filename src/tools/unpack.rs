@@ -76,4 +76,31 @@ mod tests {
         let error = program(&page, "tofu", &dir.path().join("tofu")).unwrap_err();
         assert!(error.to_string().contains("tofu.tar.gz"), "{error}");
     }
+
+    #[test]
+    fn fuzz_archives() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tofu.tar.gz");
+        archive(&path, &[("README.md", "read me"), ("tofu", "#!/bin/sh\n")]);
+        let seed = std::fs::read(&path).unwrap();
+        // Damage to what is packed, too: a checksum stops most of what is done to the whole.
+        let mut plain = Vec::new();
+        GzDecoder::new(seed.as_slice()).read_to_end(&mut plain).unwrap();
+        crate::fuzz::target("archives", &[&seed, &plain], move |bytes| {
+            let dest = dir.path().join("tofu");
+            let packed = match bytes.starts_with(&[0x1f, 0x8b]) {
+                true => bytes.to_vec(),
+                false => {
+                    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+                    io::Write::write_all(&mut packer, bytes).unwrap();
+                    packer.finish().unwrap()
+                }
+            };
+            std::fs::write(&path, packed).unwrap();
+            let _ = program(&path, "tofu", &dest);
+            let _ = std::fs::remove_file(&dest);
+            let left: Vec<_> = dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(left, ["tofu.tar.gz"], "it writes nowhere else");
+        });
+    }
 }

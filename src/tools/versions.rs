@@ -59,4 +59,11 @@ mod tests {
         assert_eq!((number("1.12.0-dev"), number("2.14.18rc1")), (Some((1, 12)), Some((2, 14))));
         assert_eq!((number("dev"), number("1"), number("")), (None, None, None));
     }
+
+    #[test]
+    fn fuzz_program_versions() {
+        crate::fuzz::text_target("program-versions", &["1.12.0-dev", "2.14.18rc1"], |text| {
+            let _ = number(text);
+        });
+    }
 }

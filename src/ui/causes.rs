@@ -299,4 +299,10 @@ mod tests {
         let denied = "Permission denied (publickey).";
         assert_eq!(explain(denied), None, "that is no matter of the cloud, nor of QEMU");
     }
+
+    #[test]
+    fn fuzz_causes() {
+        let seeds: Vec<_> = RECORDED.iter().map(|(_, text)| *text).collect();
+        crate::fuzz::text_target("causes", &seeds, |text| drop(explain(text)));
+    }
 }

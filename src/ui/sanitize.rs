@@ -78,4 +78,15 @@ mod tests {
             prop_assert_eq!(clean(&text).into_owned(), text);
         }
     }
+
+    #[test]
+    fn fuzz_text_on_a_terminal() {
+        crate::fuzz::text_target(
+            "terminal-text",
+            &["a\u{1b}[1;31mb\u{1b}[0m\tc\u{9b}2J\u{202e}\u{1b}]0;x\u{7}"],
+            |text| {
+                assert!(!clean(text).chars().any(is_harmful) && !clean_output(text).chars().any(is_harmful));
+            },
+        );
+    }
 }

@@ -44,3 +44,21 @@ pub(super) fn planned_by_killed_init(root: &Path) -> Result<Vec<PathBuf>> {
 pub(super) fn belongs_to(name: &str, file: &Path) -> bool {
     file.starts_with(name) || atomic::temporary(file) == Path::new(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzz_init_marker() {
+        let marker = Marker::of_this_process(vec!["README.md".into(), "terraform/main.tf".into()]).to_json().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        crate::fuzz::target("init-marker", &[&marker], move |bytes| {
+            std::fs::write(dir.path().join(MARKER_FILE), bytes).unwrap();
+            for file in planned_by_killed_init(dir.path()).unwrap() {
+                assert!(file.is_relative() && !file.starts_with(".."), "{}", file.display());
+                belongs_to("README.md", &file);
+            }
+        });
+    }
+}

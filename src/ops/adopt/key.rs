@@ -185,4 +185,14 @@ mod tests {
             assert!(parse(wrong).unwrap_err().contains(why), "{wrong}: {:?}", parse(wrong));
         }
     }
+
+    #[test]
+    fn fuzz_known_hosts() {
+        let frozen = include_str!("../../../tests/fixtures/frozen/schema-1/ssh/known_hosts");
+        crate::fuzz::text_target("known-hosts", &[frozen], |text| {
+            for key in parse(text).into_iter().flat_map(BTreeMap::into_values) {
+                assert!(key.starts_with("ssh-ed25519 ") && !key.contains('\n'));
+            }
+        });
+    }
 }

@@ -196,3 +196,19 @@ proptest! {
         prop_assert!(!plain.contains('\x1b'), "{}", plain);
     }
 }
+#[test]
+fn fuzz_boot_console() {
+    let seed = "SeaBIOS (version 1.16)\r\nBooting from Hard Disk...\r\n\u{1b}[2J\u{1b}]0;x\u{7}GRUB loading.\r\n\
+        [    0.000000] Linux version 6.8.0\r\n[    1.7][    T1] int3: 0000 [#1] PREEMPT SMP\r\n\
+        Cloud-init v. 22.4.2 running 'modules:config' at x\r\n2026 - util.py[WARNING]: Failed to run module x\r\n\
+        [    9.0] Kernel panic - not syncing: VFS\r\n[    9.1] Rebooting in 30 seconds..\r\nn11 login: ";
+    crate::fuzz::text_target("boot-console", &[seed], |text| {
+        let mut boot = Boot::default();
+        for line in text.split('\n') {
+            boot.take(line);
+            boot.peek(line);
+        }
+        let mut signs = boot.before.iter().chain(&boot.end);
+        assert!(signs.all(|sign| !sign.line.contains('\u{1b}')));
+    });
+}

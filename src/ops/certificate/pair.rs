@@ -273,4 +273,14 @@ mod tests {
         assert!(warnings[0].contains("does not name 192.0.2.11"), "{warnings:?}");
         assert!(warnings[1].contains("chmod 600"), "{warnings:?}");
     }
+
+    #[test]
+    fn fuzz_certificates() {
+        let seed = include_bytes!("../../../tests/fixtures/fuzz/certificates/chain-and-key.pem");
+        crate::fuzz::target("certificates", &[seed], |bytes| {
+            let key = private_key(bytes);
+            let Ok(chain) = chain(bytes) else { return };
+            let _ = (key.map(|key| fits(&chain, key)), valid(&chain, UnixTime::now()));
+        });
+    }
 }

@@ -75,7 +75,7 @@ fn newest_in(page: &str) -> Option<String> {
     let dated = parts.filter_map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (date, more) = rest[..end].split_at_checked(DATE)?;
-        let number = more.strip_prefix('.').unwrap_or("0").parse::<u32>().ok()?;
+        let number = if more.is_empty() { 0 } else { more.strip_prefix('.')?.parse::<u32>().ok()? };
         Some((date.parse::<u32>().ok()?, number, &rest[..end]))
     });
     dated.max_by_key(|(date, number, _)| (*date, *number)).map(|(_, _, name)| format!("{FOLDER}{name}"))
@@ -101,5 +101,15 @@ mod tests {
         assert_eq!((release.parent.as_str(), release.file.as_str()), ("https://h/releases/noble/", "/x/y.img"));
         assert_eq!(Release::of("https://h/noble/y.img"), None);
         assert_eq!(Release::of("https://me:hush@h/noble/release-20260826/y.img"), None);
+    }
+
+    #[test]
+    fn fuzz_release_list() {
+        let seed = "<a href=\"release-20260101/\">release-20260101/</a> <a href=\"release-20251231/\">x</a>";
+        crate::fuzz::text_target("release-list", &[seed], |text| {
+            let Some(name) = newest_in(text) else { return };
+            let (date, number) = name[FOLDER.len()..].split_at(DATE);
+            assert!(date.parse::<u32>().is_ok() && (number.is_empty() || number.starts_with('.')), "{name}");
+        });
     }
 }

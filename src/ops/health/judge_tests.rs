@@ -274,3 +274,15 @@ fn what_a_node_says_is_one_word_of_the_commands_that_are_proposed() {
     assert!(commands.iter().any(|command| command.contains(" -u '$(touch${IFS}x);reboot' -n 50")), "{commands:?}");
     assert!(commands.iter().any(|command| command.ends_with("df -h '`reboot`'")), "{commands:?}");
 }
+
+#[test]
+fn fuzz_node_health() {
+    let seed = include_str!("../../../tests/fixtures/health/n11.txt");
+    let unwell = "clock 1000.5\nnode exasol-1 n12\ndisk /dev/exadata_01 other 2000 1000 3000\nspace / 9000000 500\n\
+        unit c4.service failed\ncos no\nstages n11=d n12=b1\ndatabase Exasol running yes\ncertificate cd\nend\n";
+    crate::fuzz::text_target("node-health", &[seed, unwell], |text| {
+        let facts = Facts::parse(text);
+        let stages = facts.stages.clone();
+        judged(&status(), &told(facts), stages.as_ref());
+    });
+}

@@ -235,4 +235,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fuzz_logs_of_tools() {
+        let terraform = include_str!("../../../tests/fixtures/terraform/apply-create.jsonl");
+        let ansible = include_str!("../../../tests/fixtures/ansible/core-2.19.jsonl");
+        crate::fuzz::text_target("operation-events", &[&EVENTS.join("\n"), terraform, ansible], |text| {
+            let mut timeline = Timeline::new(vec!["n11".into()]);
+            for line in text.lines() {
+                for source in [LogSource::Events, LogSource::Terraform, LogSource::Ansible, LogSource::Console] {
+                    timeline.place(source, None, line);
+                }
+            }
+        });
+    }
 }

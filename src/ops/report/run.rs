@@ -274,4 +274,13 @@ mod tests {
             prop_assert!(run.notes.len() <= NOTES);
         }
     }
+
+    #[test]
+    fn fuzz_operation_events() {
+        let seed = EVENTS.join("\n");
+        crate::fuzz::text_target("operation-events", &[&seed], |text| {
+            let run = read(text.lines(), false);
+            assert!(run.notes.len() <= NOTES && run.steps.iter().all(|step| step.nodes.len() <= NODES));
+        });
+    }
 }

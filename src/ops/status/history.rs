@@ -106,4 +106,9 @@ mod tests {
         assert_eq!((failed.done, failed.heard.unwrap()), (None, "2026-01-02T03:01:00.000Z".to_owned()));
         assert_eq!(told(""), Told::default());
     }
+
+    #[test]
+    fn fuzz_history() {
+        crate::fuzz::text_target("operation-events", &[BEGUN], |text| drop(told(text)));
+    }
 }

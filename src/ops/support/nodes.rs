@@ -179,4 +179,14 @@ mod tests {
             assert_eq!(is_node(name), is, "{name}");
         }
     }
+
+    #[test]
+    fn fuzz_node_files() {
+        let seed = b"Welcome\nM begin a.txt cat a b\none\ntwo\n\nM end 0\nnoise\nM begin ../../x ls\nno\n\nM end 2\nM begin c c\nhalf";
+        crate::fuzz::target("node-files", &[seed], |bytes| {
+            for section in sections(bytes, "M") {
+                assert!(!section.name.contains('/') && !section.name.starts_with('.'), "{}", section.name);
+            }
+        });
+    }
 }

@@ -352,4 +352,13 @@ mod tests {
         assert_eq!(arguments.last().unwrap(), ID[3]);
         assert_eq!(token(&json!({"accessToken": "t"})), Some("t".into()));
     }
+
+    #[test]
+    fn fuzz_credentials_azure() {
+        let profile = json!({"subscriptions": [{"id": ID[0], "isDefault": true, "tenantId": ID[1]}]}).to_string();
+        crate::fuzz::text_target("credentials-azure", &[&principal_json(), &profile], |text| {
+            let _ = Sources::new(&PROVIDER).file("~/.azure_credentials", text).find();
+            let _ = Sources::new(&PROVIDER).file("~/.azure/azureProfile.json", text).find();
+        });
+    }
 }

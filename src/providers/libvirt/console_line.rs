@@ -57,4 +57,12 @@ mod tests {
             let _ = parse(&line);
         }
     }
+
+    #[test]
+    fn fuzz_address_lines() {
+        let seeds = ["[   12.3] cloud-init[7]: exasol-address: n11 192.0.2.5\r", "exasol-address: n12 2001:db8::1"];
+        crate::fuzz::text_target("address-lines", &seeds, |line| {
+            assert!(parse(line).is_none_or(|(node, address)| is_node(&node) && !address.is_loopback()));
+        });
+    }
 }

@@ -215,4 +215,13 @@ mod tests {
             assert_eq!(of(odd), named(UNKNOWN_VERSION, None), "{odd}");
         }
     }
+
+    #[test]
+    fn fuzz_domains_of_a_lost_directory() {
+        let seeds = [
+            include_str!("../../../tests/fixtures/libvirt/by-path.xml"),
+            include_str!("../../../tests/fixtures/libvirt/by-volume.xml"),
+        ];
+        crate::fuzz::text_target("domain-xml", &seeds, |xml| drop(Shape::read(xml)));
+    }
 }

@@ -90,4 +90,14 @@ mod tests {
     fn loopback_speaks_from_loopback() {
         assert_eq!(source_towards(IpAddr::from([127, 0, 0, 1])), Some(IpAddr::from([127, 0, 0, 1])));
     }
+
+    #[test]
+    fn fuzz_kernel_routes() {
+        let seed = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n\
+            eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\neth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\n";
+        crate::fuzz::text_target("kernel-routes", &[seed], |text| {
+            let routes = Routes::parse(text);
+            let _ = (routes.specific().count(), routes.gateways().count(), routes.behind("eth0"));
+        });
+    }
 }

@@ -60,3 +60,19 @@ fn parsed(text: &str) -> Result<Ini, String> {
     let options = ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
     Ini::load_from_str_opt(text, options).map_err(|e| format!("line {}: {}", e.line, e.msg))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzz_credentials_oci() {
+        let seed =
+            "# x\n[DEFAULT]\nuser=ocid1.user.oc1..a\nfingerprint=aa:bb\nkey_file=~/.oci/k.pem\n[B]\nregion = x\n";
+        crate::fuzz::text_target("credentials-oci", &[seed], |text| {
+            let Ok(file) = parsed(text) else { return };
+            let profile = Profile { path: CONFIG_FILE.into(), name: "B".into(), file };
+            let _ = (profile.get("user"), profile.place());
+        });
+    }
+}

@@ -214,4 +214,13 @@ mod tests {
         assert!(!format!("{error:?}").contains("hunter2"));
         assert_eq!(seen(&refusing).len(), 1);
     }
+
+    #[test]
+    fn fuzz_http_reasons() {
+        let seeds =
+            [r#"{"error": {"message": "no such server", "code": "not_found"}}"#, r#"{"message": "no"}"#, "<html>"];
+        crate::fuzz::text_target("http-reasons", &seeds, |text| {
+            assert!(reason(text).is_none_or(|reason| reason.chars().count() <= REASON_MAX));
+        });
+    }
 }

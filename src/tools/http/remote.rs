@@ -195,4 +195,15 @@ mod tests {
         let date = "Wed, 21 Oct 2015 07:28:00 GMT";
         assert_eq!(validator(&headers("last-modified", date)).as_deref(), Some(date));
     }
+
+    #[test]
+    fn fuzz_http_headers() {
+        crate::fuzz::target("http-headers", &[b"bytes 1000-1999/2000", b"bytes 0-9/*", b"W/\"abc\""], |bytes| {
+            let Ok(value) = reqwest::header::HeaderValue::from_bytes(bytes) else { return };
+            for name in [CONTENT_RANGE, ETAG, LAST_MODIFIED] {
+                let headers = HeaderMap::from_iter([(name, value.clone())]);
+                let _ = (content_range(&headers), validator(&headers));
+            }
+        });
+    }
 }

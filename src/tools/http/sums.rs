@@ -59,4 +59,15 @@ e85adde2b1c5d1aaab39ee1c1cb9e0ee6bd3f1c1f0e1a2f6cbdd4d2e1f0aaaaa *ubuntu-24.04-s
             let _ = parse_sha256sums(&text, "c4");
         }
     }
+
+    #[test]
+    fn fuzz_sha256sums() {
+        let hex = "ab".repeat(32);
+        let seed = format!("{hex} *a.img\n{hex}  ./b.img\nSHA256 (c.img) = {hex}\n");
+        crate::fuzz::text_target("sha256sums", &[&seed], |text| {
+            for name in ["a.img", "b.img", "c.img"] {
+                assert!(parse_sha256sums(text, name).is_none_or(|sum| is_sha256(&sum)));
+            }
+        });
+    }
 }

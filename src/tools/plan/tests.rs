@@ -178,3 +178,13 @@ fn what_is_no_plan_is_refused() {
         assert!(Plan::parse(text.as_bytes()).is_err(), "{text}");
     }
 }
+#[test]
+fn fuzz_terraform_plan() {
+    crate::fuzz::target("terraform-plan", &[CREATE, NOTHING, UPDATE, REPLACE, DESTROY], |bytes| {
+        let Ok(plan) = Plan::parse(bytes) else { return };
+        let protected =
+            Protected { frozen: &[("terraform_data", &["input", "kind"])], holds_data: true, ..IN_FIXTURES };
+        let _ = plan.guard(protected, &["n11".to_owned()]);
+        let _ = (plan.report(), plan.creates(protected), plan.made_nodes(protected));
+    });
+}

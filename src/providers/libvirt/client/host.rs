@@ -129,4 +129,11 @@ mod unit {
         assert_eq!(found, ["/usr/share/AAVMF/AAVMF_CODE.fd"]);
         assert!(loaders("<domainCapabilities><os><loader/></os></domainCapabilities>").unwrap().is_empty());
     }
+
+    #[test]
+    fn fuzz_capabilities() {
+        let seed = "<domainCapabilities><path>/usr/bin/qemu</path><os><loader supported='yes'><value>/a.fd</value></loader></os>\
+            </domainCapabilities>";
+        crate::fuzz::text_target("capabilities-xml", &[seed], |xml| drop(loaders(xml)));
+    }
 }

@@ -135,4 +135,11 @@ mod unit {
         let found = description(RUNNING, "52:54:00:12:34:57").unwrap().unwrap();
         assert!(found.starts_with("<interface type='direct'>") && found.ends_with("</interface>"), "{found}");
     }
+
+    #[test]
+    fn fuzz_interfaces() {
+        crate::fuzz::text_target("domain-xml", &[RUNNING], |xml| {
+            let _ = (parse(xml), description(xml, "52:54:00:12:34:56"));
+        });
+    }
 }

@@ -297,4 +297,13 @@ mod unit {
         assert_eq!(network.forward, None);
         assert_eq!((network.ips[0].prefix, network.has_dhcp()), (28, false));
     }
+
+    #[test]
+    fn fuzz_networks() {
+        crate::fuzz::text_target("network-xml", &[DEFAULT], |xml| {
+            if let Ok(network) = Network::parse(xml) {
+                let _ = (network.has_dhcp(), network.is_direct());
+            }
+        });
+    }
 }

@@ -252,4 +252,9 @@ mod unit {
         assert_eq!(volume.backing.as_deref(), Some("/var/lib/libvirt/images/exasol-base-0011223344556677.qcow2"));
         assert_eq!((volume.capacity, volume.physical, volume.modified), (20 << 30, Some(196_624), Some(1_763_868_412)));
     }
+
+    #[test]
+    fn fuzz_volumes() {
+        crate::fuzz::text_target("volume-xml", &[LAYER], |xml| drop(parse("default", xml)));
+    }
 }

@@ -178,4 +178,18 @@ pub(super) mod tests {
         let refused = inspect(file(&padded(b"\xfd7zXZ\0")).path()).unwrap_err();
         assert_eq!(refused.fix.to_text("'/a b'"), "xz -d -k '/a b'");
     }
+
+    #[test]
+    fn fuzz_disk_images() {
+        let dir = tempfile::tempdir().unwrap();
+        // A table of 64 MiB, as bytes and as numbers, and the start of an EFI partition.
+        crate::fuzz::target_with("disk-images", 140 << 20, &[], move |bytes| {
+            let file = dir.path().join("image");
+            std::fs::write(&file, bytes).unwrap();
+            if let Err(refused) = inspect(&file) {
+                assert!(refused.cause.len() < 5000);
+                refused.fix.to_text("image");
+            }
+        });
+    }
 }
