@@ -173,7 +173,7 @@ fn node_files(node: &Node, input: &AnsibleInput) -> Result<Vec<GuestFile>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::testing::Fixture;
+    use crate::render::testing::{self, Fixture};
 
     const RELEASE: Release = Release {
         working_copy: "@exasol-2025.1.8",
@@ -295,5 +295,49 @@ mod tests {
             assert_eq!((file.path.as_str(), file.mode), ("/home/exasol/exasol-release/config", 0o600));
         }
         assert!(!second.iter().any(|f| f.path.ends_with("/config") && f.path.contains("release")));
+    }
+
+    fn rendered_with(value: &str) -> Vec<RenderedFile> {
+        let fixture = Fixture::two_nodes();
+        let [db_password, adminui_password, host_password, host_password_hash] = [(); 4].map(|()| value.into());
+        let secrets = Secrets { db_password, adminui_password, host_password, host_password_hash, ..fixture.secrets() };
+        ansible_files(&AnsibleInput {
+            id: &fixture.id,
+            spec: &Spec { owner: Some(value.into()), ..fixture.spec.clone() },
+            nodes: &fixture.nodes(),
+            secrets: &secrets,
+            deployer_addresses: &["192.168.122.1".parse().unwrap()],
+            release: RELEASE,
+            installed: false,
+            on_a_cloud: false,
+            welcome_packages: true,
+            proxies: &Proxies { variables: vec![("https_proxy", value.into())], withheld: Vec::new() },
+        })
+        .unwrap()
+    }
+
+    /// Ansible evaluates what it reads, and it never reads what people chose: that is packed in the nodes' scripts.
+    #[test]
+    fn no_hostile_value_is_in_what_ansible_reads_and_shells_read_the_scripts() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_packed = |file: &&RenderedFile| file.path.to_string_lossy().ends_with("-prepare.sh");
+        let read_by_ansible =
+            |files: &[RenderedFile]| files.iter().filter(|file| !is_packed(file)).cloned().collect::<Vec<_>>();
+        let plain = read_by_ansible(&rendered_with("plain"));
+        for (number, value) in testing::HOSTILE.iter().enumerate() {
+            let files = rendered_with(value);
+            assert_eq!(read_by_ansible(&files), plain, "{value}");
+            for (node, script) in files.iter().filter(is_packed).enumerate() {
+                std::fs::write(folder.path().join(format!("{number}-{node}.sh")), &script.content).unwrap();
+            }
+        }
+        let place = folder.path().display();
+        testing::sh(&format!("for script in {place}/*.sh; do sh -n \"$script\" || exit; done"));
+        std::fs::write(folder.path().join("inventory.json"), text(&plain, "ansible/inventory.json")).unwrap();
+        if testing::is_installed("ansible-inventory") {
+            let list = testing::sh(&format!("ansible-inventory -i {place}/inventory.json --list </dev/null"));
+            let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+            assert_eq!(list["nodes"]["hosts"], serde_json::json!(["n11", "n12"]));
+        }
     }
 }

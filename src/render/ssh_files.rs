@@ -189,4 +189,54 @@ mod tests {
             assert!(path(Path::new(directory), "x").is_err(), "{directory}");
         }
     }
+
+    /// The values of a key that the real ssh reads for n11.
+    fn ssh_reads(config: &str, key: &str) -> Vec<String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config).unwrap();
+        let read = testing::sh(&format!("ssh -G -F {} n11 </dev/null", file.path().display()));
+        read.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(' ').map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn ssh_reads_the_path_of_a_hostile_directory_as_it_is() {
+        let fixture = testing::Fixture::two_nodes();
+        let (nodes, keys, cos) = (fixture.nodes(), keys(fixture), BTreeMap::new());
+        let mut read = 0;
+        for name in
+            testing::HOSTILE.iter().chain(&["%h %d ~", "a\\b", "`touch x`$(touch x)", "-oProxyCommand=x", "a#b"])
+        {
+            let directory = Path::new("/srv").join(name);
+            let Ok(text) = config(&SshInput { directory: &directory, ..input(&nodes, &keys, &cos) }) else { continue };
+            // What it shows is expanded for one of the keys, and for the other not yet.
+            for (key, file) in [("identityfile", "ssh/id_ed25519"), ("userknownhostsfile", "ssh/known_hosts")] {
+                let shown: Vec<_> = ssh_reads(&text, key).iter().map(|path| path.replace("%%", "%")).collect();
+                assert_eq!(shown, [directory.join(file).display().to_string()], "{name}");
+            }
+            read += 1;
+        }
+        assert!(read > 10, "{read} were not refused");
+    }
+
+    #[test]
+    fn a_shell_starts_the_jump_hosts_ssh_with_hostile_words_as_they_are() {
+        let fixture = testing::Fixture::two_nodes();
+        let (nodes, keys, cos) = (fixture.nodes(), keys(fixture), BTreeMap::new());
+        for word in testing::HOSTILE.iter().chain(&["%h %r ~", "a\\b", "-oProxyCommand=touch x"]) {
+            let login = Login {
+                user: Some((*word).to_owned()),
+                host: (*word).to_owned(),
+                port: None,
+                key: None,
+                host_keys: HostKeys::Known,
+            };
+            let text = config(&SshInput { jump: Some(&login), ..input(&nodes, &keys, &cos) }).unwrap();
+            let [line] = &ssh_reads(&text, "proxycommand")[..] else { panic!("{text}") };
+            // As ssh does before it hands the line to a shell.
+            let line = line.replace("%%", "\0").replace("%h", "192.0.2.7").replace("%p", "22").replace('\0', "%");
+            let words = testing::sh(&format!("ssh() {{ printf '%s\\n' \"$@\"; }}\n{line}"));
+            let wanted = ["-o", "ConnectTimeout=10", "-W", "[192.0.2.7]:22", "-l", *word, "--", *word];
+            assert_eq!(words.lines().collect::<Vec<_>>(), wanted);
+        }
+    }
 }

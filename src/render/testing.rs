@@ -109,6 +109,18 @@ pub fn sh(script: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Whether a test can ask that program. CI has them all; elsewhere the test says what it leaves out.
+#[allow(clippy::disallowed_macros, reason = "a test says it")]
+pub fn is_installed(name: &str) -> bool {
+    let found = which::which(name).is_ok();
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(found || !ci, "{name} is not installed, and with CI=true its part of this test must not be left out");
+    if !found {
+        eprintln!("LEFT OUT: {name} is not installed");
+    }
+    found
+}
+
 /// The value of a word in the form `'…'\''…'`, read by rule instead of by a shell; None if the word
 /// has another form.
 pub fn single_quoted(word: &str) -> Option<String> {

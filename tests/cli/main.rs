@@ -24,6 +24,7 @@ mod health;
 mod house;
 mod image;
 mod init;
+mod injection;
 mod install_tools;
 mod lab_libvirt;
 mod lifecycle;
