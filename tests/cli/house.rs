@@ -1,11 +1,14 @@
 //! The rules of the house that clippy can't see, checked on every file below `src/`.
 //!
-//! `arrows.rs` reads the list in the documentation of `src/lib.rs`; `rules.rs` has the others.
+//! `arrows.rs` reads the list in the documentation of `src/lib.rs`, `parsers.rs` and `threats.rs` compare the code with two
+//! documents; `rules.rs` has the others.
 //! Each rule is a function from sources to violations, with a test that it can fail.
 
 mod arrows;
+mod parsers;
 mod rules;
 mod source;
+mod threats;
 
 use arrows::Arrows;
 use source::Source;
@@ -69,4 +72,15 @@ fn files_are_short_and_have_names_that_say_something() {
 #[test]
 fn every_folder_says_what_belongs_in_it() {
     assert_none(rules::silent_folders(&Source::all()));
+}
+
+#[test]
+fn what_parses_bytes_of_others_has_a_fuzz_target() {
+    assert_none(parsers::without_target(&Source::all()));
+    assert_none(parsers::unlisted(&Source::all(), include_str!("../fixtures/fuzz/README.md")));
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    assert_none(threats::missing(include_str!("../../docs/security.md")));
 }

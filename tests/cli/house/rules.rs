@@ -20,7 +20,7 @@ fn is_cloud(word: &str) -> bool {
 }
 
 /// Calls `found` at every token of every source and names the sources where it says something.
-fn scan(
+pub(super) fn scan(
     sources: &[Source],
     exempt: impl Fn(&str) -> bool,
     found: impl Fn(&[Token], usize) -> Option<String>,
@@ -35,7 +35,7 @@ fn scan(
 }
 
 /// Whether `first::second` or `first::{…, second, …}` begins at that index.
-fn names(tokens: &[Token], at: usize, first: &str, second: &str) -> bool {
+pub(super) fn names(tokens: &[Token], at: usize, first: &str, second: &str) -> bool {
     tokens[at].is_word(first)
         && is_path_separator(tokens, at + 1)
         && continuations(tokens, at + 3).iter().any(|name| name == second)
