@@ -144,6 +144,10 @@ fn checked(sources: &Sources, provider: &Provider, mut errors: Vec<Error>, whole
     let (spec, wrong) = spec(sources, provider);
     errors.extend(sources.foreign(provider));
     errors.extend(wrong);
+    // In a tag, a label, a description: no cloud takes them, and most say so when the first machines are made.
+    if spec.owner.as_deref().is_some_and(|owner| owner.chars().any(char::is_control)) {
+        errors.push(Error::invalid("--owner", "…", "must be text without control characters"));
+    }
     // What only the provider knows to be wrong is told along; alone it is told by whoever asks for the spec, who does
     // not know that a value came from elsewhere than the command line.
     let of_provider = (provider.validate)(&spec).err();

@@ -250,9 +250,6 @@ impl Options {
                 ),
             ));
         }
-        if spec.owner.as_deref().is_some_and(|owner| owner.chars().any(char::is_control)) {
-            return Err(Error::invalid("--owner", "…", "must be text without control characters"));
-        }
         Ok(options)
     }
 }
