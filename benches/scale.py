@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""How `exasol` itself grows with the number of nodes: its own processor time and memory, with fakes for everything else.
+
+Terraform, Ansible and ssh are small shell scripts, and the nodes are ports of this machine that answer SQL logins.
+What remains is our own work: rendering, the plan, known_hosts, inventories, sessions, logins, events.
+
+    python3 -B benches/scale.py --exasol target/release/exasol
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+import types
+
+REPO = pathlib.Path(__file__).resolve().parents[1]
+sys.path.append(str(REPO / "tests" / "faults"))
+
+import world  # noqa: E402
+
+SIZES = [1, 2, 4, 8, 16, 32, 64]
+
+TERRAFORM = r"""#!/bin/sh
+# Plans and applies what the files in $HOME/answers say.
+case $1 in
+  version) echo '{"terraform_version":"1.11.4"}' ;;
+  validate) echo '{"valid":true,"diagnostics":[]}' ;;
+  plan) for word in "$@"; do case $word in -out=*) echo plan >"${word#-out=}" ;; esac; done ;;
+  show) cat "$HOME/answers/plan" ;;
+  apply) cp "$HOME/answers/state" terraform.tfstate; echo running >"$HOME/power" ;;
+  output) cat "$HOME/answers/outputs" ;;
+esac
+"""
+
+
+class Cluster(world.World):
+    """`size` nodes, each with an address of its own."""
+
+    def __init__(self, folder, binary, size):
+        super().__init__(folder, SIZES.index(size), binary, None)
+        self.size = size
+        self.begin(None)
+        self.addresses = [f"127.77.{size}.{number}" for number in range(1, size + 1)]
+        for address in self.addresses:
+            self.listen(address)
+        terraform = self.home / "fakes" / "terraform"
+        terraform.write_text(TERRAFORM)
+        (self.home / "answers").mkdir()
+        for name, value in self.answers().items():
+            (self.home / "answers" / name).write_text(json.dumps(value))
+
+    def listen(self, address):
+        password = types.SimpleNamespace(check=lambda given: given == world.PASSWORD, replace=lambda new: None)
+        account = world.session.Account(password, world.Database.key, {}, world.Kind())
+        tls = (self.templates / "tls.crt", self.templates / "tls.key")
+        world.SqlPort(self.database.is_on, (address, 8563), *tls, account, "Exasol", lambda: [address])
+        database = types.SimpleNamespace(sshd=world.socket.create_server((address, 22)), is_on=self.database.is_on)
+        threading.Thread(target=world.Database.greet, args=(database,), daemon=True).start()
+
+    def answers(self):
+        names = [f"n{11 + number}" for number in range(self.size)]
+        things = [("exoscale_block_storage_volume", "data", f"{name}-1") for name in names]
+        things += [("exoscale_compute_instance", "node", name) for name in names]
+        changes = [
+            {"address": f'{kind}.{name}["{key}"]', "mode": "managed", "type": kind, "name": name, "index": key,
+             "change": {"actions": ["create"], "before": None, "after": {"name": key}}}
+            for kind, name, key in things
+        ]  # fmt: skip
+        state = [
+            {"mode": "managed", "type": kind, "name": name, "instances": [{"index_key": key, "attributes": {"name": key}}]}
+            for kind, name, key in things
+        ]
+        value = lambda make: {"sensitive": False, "type": "dynamic", "value": {  # noqa: E731
+            name: make(number) for number, name in enumerate(names)}}  # fmt: skip
+        outputs = {
+            "private_ips": value(lambda number: self.addresses[number]),
+            "public_ips": value(lambda number: self.addresses[number]),
+            "machine_ids": value(str), "data_disks": value(lambda number: [f"/dev/disk/by-id/virtio-{number}"]),
+        }  # fmt: skip
+        return {
+            "plan": {"format_version": "1.2", "resource_changes": changes},
+            "state": {"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "a", "outputs": {}, "resources": state},
+            "outputs": outputs,
+        }
+
+    def measured(self, *words):
+        """(wall seconds, own processor seconds, peak memory in MB) of one command."""
+        begin = time.monotonic()
+        child = self.start(*words)
+        ticks = peak = 0
+        while child.poll() is None:
+            try:
+                fields = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+                status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
+            except OSError:
+                break
+            ticks = max(ticks, int(fields[11]) + int(fields[12]))
+            peak = max([peak, *(int(row.split()[1]) for row in status.splitlines() if row.startswith("VmHWM"))])
+            time.sleep(0.005)
+        self.finish(child, 600).expect(0)
+        return time.monotonic() - begin, ticks / os.sysconf("SC_CLK_TCK"), peak / 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exasol", required=True, help="the binary to be measured")
+    parser.add_argument("--save", type=pathlib.Path, help="also write all figures to this file, as JSON")
+    options = parser.parse_args()
+    rows = []
+    print("nodes   deploy: wall      own time    memory    status: wall   own time    memory")
+    for size in SIZES:
+        with tempfile.TemporaryDirectory(prefix="exasol-scale-") as folder:
+            cluster = Cluster(folder, os.path.abspath(options.exasol), size)
+            cluster.exasol(*world.INIT, "--cluster-size", str(size)).expect(0)
+            cluster.give_key()
+            deploy, status = cluster.measured("deploy", "--yes"), cluster.measured("status")
+            cluster.end()
+        rows.append({"nodes": size, "deploy": deploy, "status": status})
+        (a, b, c), (d, e, f) = deploy, status
+        print(f"{size:>5}   {a:>10.2f} s  {b:>10.2f} s  {c:>6.1f} MB   {d:>10.2f} s  {e:>7.2f} s  {f:>6.1f} MB", flush=True)
+    if options.save:
+        options.save.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
