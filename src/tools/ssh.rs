@@ -36,12 +36,6 @@ impl Ssh {
         self
     }
 
-    /// With a line that is in force instead of all those.
-    pub(super) fn before_lines(mut self, line: String) -> Ssh {
-        self.lines.insert(0, line);
-        self
-    }
-
     /// For nodes that are reached straight: no program on the way needs our keys and tokens.
     pub fn without_secrets(mut self) -> Ssh {
         self.keep_secrets = false;

@@ -69,7 +69,7 @@ echo "exasol: from ${SSH_CONNECTION%% *}"
 command -v cloud-init >/dev/null 2>&1 || exit 0
 result=/run/cloud-init/result.json
 tries=0
-until [ -e $result ]; do
+until [ -e $result ] || [ -e ${result%/*}/disabled ]; do
   tries=$((tries + 1))
   if [ $((tries % 50)) -eq 0 ]; then
     case $(systemctl is-system-running 2>/dev/null) in
@@ -177,12 +177,12 @@ impl<'a> Watch<'a> {
     async fn until_ready(&self, ssh: &Ssh, pace: &Pace) -> Result<Option<IpAddr>> {
         let mut other_identity_since = None;
         let mut after_refusal = pace.refused.0;
-        let (mut handshake, mut ssh) = (pace.handshake.0, ssh.clone());
+        let (mut handshake, mut patient) = (pace.handshake.0, ssh.clone());
         // Once, not before each login: sshd counts a connection that does not log in as a failure, too.
         self.until_answering(pace).await;
         loop {
             let mut pause = pace.retry;
-            match self.log_in(&ssh).await? {
+            match self.log_in(&patient).await? {
                 Session::Done(from) => return Ok(from),
                 Session::None(Refusal::OtherIdentity(text)) => {
                     let since = *other_identity_since.get_or_insert_with(Instant::now);
@@ -198,7 +198,7 @@ impl<'a> Watch<'a> {
                     }
                     if refusal.is_slow_handshake() && handshake < pace.handshake.1 {
                         handshake = (handshake * 2).min(pace.handshake.1);
-                        ssh = ssh.before_lines(format!("ConnectTimeout={}", handshake.as_secs()));
+                        patient = ssh.clone().with_lines([format!("ConnectTimeout={}", handshake.as_secs())]);
                     }
                     other_identity_since = None;
                     self.saw(Progress::Refused(refusal));

@@ -83,17 +83,23 @@ async fn the_script_for_the_node_takes_a_machine_without_cloud_init_as_ready() {
     assert_eq!(bench.seen(), ["n11 Booting", "n11 Ready"]);
 }
 
-/// The script in a real shell, on a node with a cloud-init that notes its calls and ends with `status`.
+/// After a boot that has left this result.
 async fn asked_cloud_init(result: Option<&str>, status: i32) -> (bool, String) {
+    asked_cloud_init_of("degraded", result.map(|result| ("result.json", result)), status).await
+}
+
+/// The script in a real shell, on a node whose boot is in that state, with a file of cloud-init's, and a cloud-init that
+/// notes its calls and ends with `status`.
+async fn asked_cloud_init_of(boot: &str, file: Option<(&str, &str)>, status: i32) -> (bool, String) {
     let bench = Bench::new();
     let at = |name: &str| bench.dir.path().join(name);
-    if let Some(result) = result {
-        std::fs::write(at("result.json"), result).unwrap();
+    if let Some((name, content)) = file {
+        std::fs::write(at(name), content).unwrap();
     }
     // An hour of its time passes at once.
     for (name, script) in [
         ("cloud-init", format!("echo $* >>{}; echo 'status: error'; exit {status}", at("calls").display())),
-        ("systemctl", "echo degraded".into()),
+        ("systemctl", format!("echo {boot}")),
         ("sleep", String::new()),
     ] {
         let script = format!("#!/bin/sh\n{script}\n");
@@ -114,6 +120,8 @@ async fn cloud_init_is_asked_only_where_its_result_does_not_tell() {
     assert_eq!(asked_cloud_init(Some(&bad), 1).await, (false, "status --wait\nstatus --long\n".into()));
     assert_eq!(asked_cloud_init(None, 0).await, (true, "status --wait\n".into()), "it was disabled");
     assert_eq!(asked_cloud_init(Some("{"), 0).await, (true, "status --wait\n".into()), "half a file");
+    let disabled = asked_cloud_init_of("starting", Some(("disabled", "")), 0).await;
+    assert_eq!(disabled, (true, "status --wait\n".into()), "it is off, however long the rest of the boot takes");
 }
 
 #[tokio::test]
