@@ -15,7 +15,7 @@ pub struct DeploymentId(String);
 
 const PREFIX: &str = "exasol-";
 const HEX_DIGITS: usize = 8;
-/// What the names of a preflight's probe on a hypervisor end with, after its number.
+/// What the names of the volumes of a preflight's probe end with, after its number.
 pub const PROBE_VOLUMES: [&str; 2] = ["-base.img", "-disk.qcow2"];
 
 impl DeploymentId {
@@ -43,6 +43,12 @@ impl DeploymentId {
         what == "net"
             || what.strip_prefix('n').is_some_and(is_of_machine)
             || what.strip_prefix("probe-").is_some_and(is_of_probe)
+    }
+
+    /// Whether a preflight's probe gives such a name to a volume: a deployment's, or one before there is a deployment.
+    pub fn names_a_probe(name: &str) -> bool {
+        let Some((whose, rest)) = name.split_once("-probe-") else { return false };
+        is_of_probe(rest) && (format!("{whose}-") == PREFIX || Self::try_from(whose.to_owned()).is_ok())
     }
 
     /// The deployment that such a name is of, as [`DeploymentId::owns`] sees it; None for a name of another form.

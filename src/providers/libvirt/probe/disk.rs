@@ -49,11 +49,7 @@ impl Drop for ProbeDisk<'_> {
 }
 
 fn is_left_behind(volume: &Volume, now: Option<i64>) -> bool {
-    let name = volume.name.strip_suffix(BASE).or(volume.name.strip_suffix(LAYER));
-    let ours = name.and_then(|name| name.rsplit_once("-probe-")).is_some_and(|(whose, number)| {
-        let exasols = whose == "exasol" || DeploymentId::try_from(whose.to_owned()).is_ok();
-        exasols && number.len() == 16 && number.bytes().all(|b| b.is_ascii_hexdigit())
-    });
+    let ours = DeploymentId::names_a_probe(&volume.name);
     let age = now.zip(volume.modified).map(|(now, modified)| now - modified);
     ours && age.is_some_and(|age| age > LEFT_BEHIND_SECONDS)
 }
