@@ -13,9 +13,7 @@ import os
 import pathlib
 import sys
 import tempfile
-import threading
 import time
-import types
 
 REPO = pathlib.Path(__file__).resolve().parents[1]
 sys.path.append(str(REPO / "tests" / "faults"))
@@ -46,20 +44,12 @@ class Cluster(world.World):
         self.begin(None)
         self.addresses = [f"127.77.{size}.{number}" for number in range(1, size + 1)]
         for address in self.addresses:
-            self.listen(address)
+            self.database.listen(address)
         terraform = self.home / "fakes" / "terraform"
         terraform.write_text(TERRAFORM)
         (self.home / "answers").mkdir()
         for name, value in self.answers().items():
             (self.home / "answers" / name).write_text(json.dumps(value))
-
-    def listen(self, address):
-        password = types.SimpleNamespace(check=lambda given: given == world.PASSWORD, replace=lambda new: None)
-        account = world.session.Account(password, world.Database.key, {}, world.Kind())
-        tls = (self.templates / "tls.crt", self.templates / "tls.key")
-        world.SqlPort(self.database.is_on, (address, 8563), *tls, account, "Exasol", lambda: [address])
-        database = types.SimpleNamespace(sshd=world.socket.create_server((address, 22)), is_on=self.database.is_on)
-        threading.Thread(target=world.Database.greet, args=(database,), daemon=True).start()
 
     def answers(self):
         names = [f"n{11 + number}" for number in range(self.size)]

@@ -61,17 +61,21 @@ class Database:
         certificate, private = support.certificate()
         (folder / "tls.crt").write_text(certificate)
         (folder / "tls.key").write_text(private)
+        self.tls = (folder / "tls.crt", folder / "tls.key")
+        self.fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
+        self.listen(address)
+
+    def listen(self, address):
+        """On one more address, with the same certificate."""
         Database.key = Database.key or keys.LoginKey()
         password = types.SimpleNamespace(check=lambda given: given == PASSWORD, replace=lambda new: None)
         account = session.Account(password, Database.key, {}, Kind())
-        SqlPort(is_on, (address, 8563), folder / "tls.crt", folder / "tls.key", account, "Exasol", lambda: [address])
-        self.fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
-        self.sshd = socket.create_server((address, 22))
-        threading.Thread(target=self.greet, daemon=True).start()
+        SqlPort(self.is_on, (address, 8563), *self.tls, account, "Exasol", lambda: [address])
+        threading.Thread(target=self.greet, args=(socket.create_server((address, 22)),), daemon=True).start()
 
-    def greet(self):
+    def greet(self, sshd):
         while True:
-            client, _ = self.sshd.accept()
+            client, _ = sshd.accept()
             with client:
                 try:
                     if self.is_on():

@@ -196,6 +196,7 @@ proptest! {
         prop_assert!(!plain.contains('\x1b'), "{}", plain);
     }
 }
+
 #[test]
 fn fuzz_boot_console() {
     let seed = "SeaBIOS (version 1.16)\r\nBooting from Hard Disk...\r\n\u{1b}[2J\u{1b}]0;x\u{7}GRUB loading.\r\n\

@@ -265,6 +265,7 @@ fn the_record_is_mended_only_where_nothing_else_is_to_do() {
     let files = Files { stale: vec!["ssh/config".into()], edited: vec!["terraform/main.tf".into()] };
     assert_eq!(kinds(&record(root, Phase::DatabaseReady, false, &nodes, &files)), ["files_stale", "files_edited"]);
 }
+
 /// People and programs run the commands that it proposes.
 #[test]
 fn what_a_node_says_is_one_word_of_the_commands_that_are_proposed() {

@@ -91,13 +91,10 @@ fn a_machine_without_a_database_that_is_not_what_is_asked_for_is_told() {
     // What is mended in place is no reason to make it anew.
     assert!(misfits(BY_VOLUME, SIZE, &["5a43200fabfdf1f6"]).is_empty());
 }
+
 #[test]
 fn fuzz_domain_definitions() {
-    let seeds = [
-        include_str!("../../../tests/fixtures/libvirt/by-path.xml"),
-        include_str!("../../../tests/fixtures/libvirt/by-volume.xml"),
-    ];
-    crate::fuzz::text_target("domain-xml", &seeds, |xml| {
+    crate::fuzz::text_target("domain-xml", &super::super::RECORDED, |xml| {
         let size = Size { memory_kib: 1 << 20, vcpus: 2 };
         if let Some(mended) = mend(xml, Some(size), &mut |pool, volume| Some(format!("/{pool}/{volume}"))) {
             assert!(Document::parse(&mended.xml).is_ok(), "{}", mended.xml);

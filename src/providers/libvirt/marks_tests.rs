@@ -182,13 +182,10 @@ proptest! {
         }
     }
 }
+
 #[test]
 fn fuzz_domain_marks() {
-    let seeds = [
-        include_str!("../../../tests/fixtures/libvirt/by-path.xml"),
-        include_str!("../../../tests/fixtures/libvirt/by-volume.xml"),
-    ];
-    crate::fuzz::text_target("domain-xml", &seeds, |xml| {
+    crate::fuzz::text_target("domain-xml", &super::super::RECORDED, |xml| {
         has_identity(xml, &id("exasol-1a2b3c4d"), "n11");
         Uses::read(xml);
     });

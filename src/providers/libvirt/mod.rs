@@ -80,3 +80,10 @@ pub static PROVIDER: Provider = Provider {
 fn own_network_name(id: &DeploymentId) -> String {
     id.named("net")
 }
+
+/// Machines as libvirt has described them.
+#[cfg(test)]
+const RECORDED: [&str; 2] = [
+    include_str!("../../../tests/fixtures/libvirt/by-path.xml"),
+    include_str!("../../../tests/fixtures/libvirt/by-volume.xml"),
+];

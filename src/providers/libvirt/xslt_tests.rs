@@ -103,13 +103,10 @@ fn other_stylesheets_are_left_to_the_real_program() {
     }
     assert_eq!(transform(&volumes, "no XML"), None);
 }
+
 #[test]
 fn fuzz_stylesheets() {
-    let seeds = [
-        include_str!("../../../tests/fixtures/libvirt/by-path.xml"),
-        include_str!("../../../tests/fixtures/libvirt/by-volume.xml"),
-    ];
-    crate::fuzz::text_target("domain-xml", &seeds, |document| {
+    crate::fuzz::text_target("domain-xml", &super::super::RECORDED, |document| {
         for stylesheet in stylesheets("/pool") {
             if let Some(done) = transform(&stylesheet, document) {
                 assert!(Document::parse(done.trim()).is_ok(), "{done}");
