@@ -67,12 +67,13 @@ fn written(pipe: &mut Option<impl Read>) -> String {
     text
 }
 
-/// The events of the last operation, as its log has them.
+/// The events of the last operation, as its log has them. A last line without its end is still being written.
 fn logged(world: &World) -> Vec<serde_json::Value> {
     let logs = std::fs::read_dir(world.deployment().join("logs")).unwrap().map(|entry| entry.unwrap().path());
     let last = logs.max().unwrap();
     let lines = std::fs::read_to_string(last.join("events.jsonl")).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let whole = lines.rfind('\n').map_or("", |end| &lines[..end]);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn is_complete(events: &[serde_json::Value]) {
