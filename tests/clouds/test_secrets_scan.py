@@ -3,13 +3,15 @@
 import base64
 import os
 import pathlib
+import secrets
 import subprocess
 import tempfile
 import unittest
 
 from secrets_scan import CommandLines, leaks
 
-SECRETS = {"TOKEN": "a-secret-of-this-test-only"}
+# Another in each run: the scan sees the processes of all.
+SECRETS = {"TOKEN": f"a-secret-of-this-run-only-{secrets.token_hex(16)}"}
 
 
 class Files(unittest.TestCase):
