@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""How long `exasol` takes, beside the same work by hand. Runs inside the lab: scripts/bench
+
+For 1, 2 and 4 nodes, in turn, several times:
+
+  boot     (a) virsh alone makes the machines, until SSH answers and cloud-init is done
+  install  (b) one SSH session a node copies the files and installs, until the database answers SELECT 1
+  deploy   (c) `exasol deploy`, with its steps
+  destroy  (d) virsh alone, and `exasol destroy`
+
+Then the commands that make nothing (commands.py). Prints medians and ratios; a ratio is a median of ratios of one turn.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "tests" / "e2e"))
+
+import commands  # noqa: E402
+import hand  # noqa: E402
+import hypervisor  # noqa: E402
+import run as e2e  # noqa: E402
+import steps  # noqa: E402
+
+INIT = {
+    "cloud-provider": "libvirt", "db-version": "rehearsal", "libvirt-memory": 1, "libvirt-vcpus": 1,
+    "root-volume-size": 5, "data-volume-size": 2,
+}  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exasol", default="target/release/exasol", help="the binary to be measured")
+    parser.add_argument("--nodes", default="1,2,4", help="sizes of clusters (default: 1,2,4); 0 for the other commands alone")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="turns for each size (default: 3)")
+    parser.add_argument("--save", type=pathlib.Path, help="also write all figures to this file, as JSON")
+    options = parser.parse_args()
+    if not os.environ.get("EXASOL_LAB"):
+        parser.error("this runs inside the lab: scripts/bench")
+    binary, found = os.path.abspath(options.exasol), {"deploys": {}}
+    for size in map(int, options.nodes.split(",")):
+        if size:
+            found["deploys"][size] = deploys(binary, size, options.repeat)
+    found["commands"] = commands.measure(binary)
+    if options.save:
+        options.save.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def deploys(binary, size, turns):
+    with tempfile.TemporaryDirectory(prefix="xb-", dir="/tmp") as folder:
+        folder = pathlib.Path(folder)
+        system = e2e.System("bench", {"init": {**INIT, "cluster-size": size}, "workflow": []}, binary, folder, None)
+        before = hypervisor.inventory()
+        steps.init(system)
+        captured = hand.Captured.of(system, folder / "captured")
+        rows = [turn(system, captured, number) for number in range(turns)]
+        assert hypervisor.inventory() == before, "something is left"
+    show(size, rows)
+    return rows
+
+
+def turn(system, captured, number):
+    """All four, by hand and with `exasol`; which of the two comes first alternates."""
+    row = {}
+    ways = [lambda: by_hand(captured, row), lambda: with_exasol(system, row)]
+    for way in ways if number % 2 == 0 else reversed(ways):
+        way()
+    return row
+
+
+def timed(work, *arguments):
+    begin = time.monotonic()
+    work(*arguments)
+    return time.monotonic() - begin
+
+
+def by_hand(captured, row):
+    row["boot"] = timed(captured.boot)
+    row["install"] = timed(captured.install)
+    row["raw_destroy"] = timed(captured.destroy)
+
+
+def with_exasol(system, row):
+    earlier = steps.logs_of(system)
+    row["deploy"] = system.exasol("deploy").expect(0).seconds
+    (log,) = steps.logs_of(system) - earlier
+    events = [json.loads(line) for line in (log / "events.jsonl").read_text().splitlines()]
+    row["steps"] = {event["step"]: event["elapsed_ms"] / 1000 for event in events if event["event"] == "step_finished"}
+    row["tasks"] = {}
+    for event in events:
+        if event["event"] == "task" and event.get("elapsed_ms"):
+            row["tasks"].setdefault(event["name"], {})[event["node"]] = event["elapsed_ms"] / 1000
+    row["again"] = system.exasol("deploy").expect(0).seconds
+    row["status"] = system.exasol("status").expect(0).seconds
+    row["destroy"] = system.exasol("destroy", "--yes").expect(0).seconds
+
+
+def show(size, rows):
+    middle = lambda key: statistics.median(row[key] for row in rows)  # noqa: E731
+    ratio = lambda over, under: statistics.median(over(row) / under(row) for row in rows)  # noqa: E731
+    print(f"\n{size} node{'s' if size > 1 else ''}, medians of {len(rows)} turns, in seconds")
+    print(f"  by hand   boot (a) {middle('boot'):7.1f}   install (b) {middle('install'):7.1f}   destroy {middle('raw_destroy'):5.1f}")
+    print(f"  exasol    deploy   {middle('deploy'):7.1f}   destroy     {middle('destroy'):7.1f}")
+    print(f"  ratios    deploy / (a + b) {ratio(lambda row: row['deploy'], lambda row: row['boot'] + row['install']):.2f}"
+          f"   apply and boot / (a) {ratio(lambda row: row['steps']['apply'] + row['steps']['boot'], lambda row: row['boot']):.2f}"
+          f"   boot / (a) {ratio(lambda row: row['steps']['boot'], lambda row: row['boot']):.2f}"
+          f"   destroy {ratio(lambda row: row['destroy'], lambda row: row['raw_destroy']):.2f}")  # fmt: skip
+    print(f"  ready     deploy {middle('again'):.2f}   status {middle('status'):.2f}")
+    for step in rows[0]["steps"]:
+        print(f"    {step:<12} {statistics.median(row['steps'].get(step, 0) for row in rows):7.1f}")
+        if step == "install":
+            tasks(rows)
+    sys.stdout.flush()
+
+
+def tasks(rows):
+    """Each task of the installation, for the slowest of the nodes and for each."""
+    for task in rows[0]["tasks"]:
+        nodes = sorted({node for row in rows for node in row["tasks"].get(task, {})})
+        each = {node: statistics.median(row["tasks"].get(task, {}).get(node, 0) for row in rows) for node in nodes}
+        if max(each.values()) >= 0.1:
+            print(f"      {task:<46} {max(each.values()):6.1f}   " + "  ".join(f"{node} {seconds:.1f}" for node, seconds in each.items()))
+
+
+if __name__ == "__main__":
+    main()
