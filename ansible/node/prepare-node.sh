@@ -205,28 +205,8 @@ check_disks() {
   done
 }
 
-# package PROGRAM DEBIAN-NAME RPM-NAME: prints the name of the package if the program is missing.
-package() {
-  have "$1" || if [ "$manager" = apt ]; then echo "$2"; else echo "$3"; fi
-}
-
 check_programs() {
-  if have apt-get; then manager=apt; else manager=dnf; fi
-  missing=$(
-    package parted parted parted
-    package lvm lvm2 lvm2
-    package ip iproute2 iproute
-    package rsync rsync rsync
-    package uuidgen uuid-runtime util-linux
-    package curl curl curl
-    package nft nftables nftables
-    package openssl openssl openssl
-    package ssh-keyscan openssh-client openssh-clients
-  )
-  wanted=$(
-    [ "$MDNS" = no ] || package avahi-daemon avahi-daemon avahi
-    if [ "$PODMAN" = yes ] && has_quadlet; then package podman podman podman; fi
-  )
+  find_missing
   if [ "$1" = --packages-tried ]; then
     [ -z "$missing" ] || fail "required packages are still missing: $missing"
     for name in $wanted; do tell_without "$name"; done
@@ -325,6 +305,8 @@ main() {
   . /usr/local/lib/exasol-deployer/disks.sh
   # shellcheck source=ansible/node/system.sh
   . /usr/local/lib/exasol-deployer/system.sh
+  # shellcheck source=ansible/node/programs.sh
+  . /usr/local/lib/exasol-deployer/programs.sh
   check_marker
   if [ "$1" != --packages-tried ]; then
     check_system

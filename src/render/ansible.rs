@@ -37,6 +37,7 @@ const NODE_LIBRARY: &[&str] = &[
     "health.sh",
     "install-cluster.sh",
     "packages.sh",
+    "programs.sh",
     "stuck.sh",
     "system.sh",
 ];
