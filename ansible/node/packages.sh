@@ -15,7 +15,7 @@ DEBIAN_FRONTEND=noninteractive
 NEEDRESTART_SUSPEND=1
 export PATH LC_ALL DEBIAN_FRONTEND NEEDRESTART_SUSPEND
 
-proxy=/etc/exasol-deployer/proxy
+proxy=${EXASOL_PROXY_FILE:-/etc/exasol-deployer/proxy}
 # Time limits for downloads in seconds: for required packages, and for all optional packages together. Without them a
 # network that drops packets would cost hours.
 patience_needed=600 patience_welcome=120
@@ -28,14 +28,14 @@ left() {
 }
 
 use_proxy() {
-  [ -r $proxy ] || return 0
+  [ -r "$proxy" ] || return 0
   while IFS= read -r line; do
     # shellcheck disable=SC2163 # the line is NAME=VALUE
     case $line in
       '# '*) echo "warning: ${line#\# }" ;;
       *=*) export "$line" ;;
     esac
-  done <$proxy
+  done <"$proxy"
 }
 
 apt_get() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@"; }

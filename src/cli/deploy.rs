@@ -21,7 +21,9 @@ pub(super) fn command() -> Command {
         "Create the machines and install the database; resume after a failure",
         "  exasol deploy -d demo\n  exasol deploy -d demo --plan\n  exasol deploy -d demo --json | tail -1",
     );
-    manner(command.arg(flag("plan", "Only show what would be created; change nothing").visible_alias("dry-run")))
+    let plan = command.arg(flag("plan", "Only show what would be created; change nothing").visible_alias("dry-run"));
+    // A plan looks at no image.
+    manner(plan).mut_arg("no-warm", |arg| arg.conflicts_with("plan"))
 }
 
 /// Adds how a deployment is deployed.
@@ -38,6 +40,11 @@ pub(super) fn manner(command: Command) -> Command {
         .arg(flag("keep-edits", "Keep generated files as you edited them"))
         .arg(yes())
         .arg(offline())
+        .arg(no_warm())
+}
+
+pub(super) fn no_warm() -> Arg {
+    flag("no-warm", "Make machines from the base image itself even if exasol cache warm has made a warm base (libvirt)")
 }
 
 pub(super) fn yes() -> Arg {
@@ -80,6 +87,7 @@ pub(super) fn request<'a>(dir: &Path, matches: &ArgMatches, confirm: Confirm<'a>
         allow_replace: replaced.into_iter().flatten().cloned().collect(),
         edits,
         offline: is_set(matches, "offline"),
+        warm: !is_set(matches, "no-warm"),
         passwords: Passwords::default(),
         credentials: Given::new(),
         confirm: if is_set(matches, "yes") { None } else { Some(confirm) },

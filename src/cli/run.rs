@@ -35,6 +35,7 @@ pub(super) fn command() -> Command {
     init::description(command)
         .arg(deploy::yes())
         .arg(deploy::offline())
+        .arg(deploy::no_warm())
         .arg(flag("keep", "Do not destroy the cluster if the command or the deployment fails"))
         .arg(
             Arg::new("logs")

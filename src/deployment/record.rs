@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::state::IMAGE_FACT;
 use super::{Kept, Locked, State};
 use crate::error::Result;
-use crate::model::{HashOrigin, LastError, Node, Options, Phase, Spec};
+use crate::model::{HashOrigin, LastError, Node, Options, Phase, Spec, WarmUse};
 
 /// What becomes of the error that was recorded last.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,11 +127,12 @@ impl Locked {
         self.update(|state| state.image_sha256 = Some(sha256))
     }
 
-    /// The base image with that checksum is a volume in the pool.
-    pub fn uploaded_image(&mut self, sha256: String, volume: String) -> Result<()> {
+    /// The base image with that checksum, or this warm base of it, is a volume in the pool.
+    pub fn uploaded_image(&mut self, sha256: String, volume: String, warm: Option<WarmUse>) -> Result<()> {
         self.update(|state| {
             state.image_sha256 = Some(sha256);
             state.base_volume = Some(volume);
+            state.warm_base = warm;
         })
     }
 

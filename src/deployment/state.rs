@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::migrate::{self, SCHEMA};
 use super::{Adopted, atomic};
 use crate::error::{Error, Result};
-use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec, parse_error};
+use crate::model::{DeploymentId, LastError, Node, Options, Phase, Spec, WarmUse, parse_error};
 
 /// The fact that tells which of a cloud's images the machines were made from.
 pub(super) const IMAGE_FACT: &str = "image_id";
@@ -43,6 +43,9 @@ pub struct State {
     /// The base image's volume in the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_volume: Option<String>,
+    /// That volume is a warm base of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_base: Option<WarmUse>,
     /// SHA-256 over the DER form of the database's certificate, 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_fingerprint: Option<String>,
@@ -112,6 +115,7 @@ impl State {
             facts,
             image_sha256: None,
             base_volume: None,
+            warm_base: None,
             certificate_fingerprint: None,
             cos_host_keys: BTreeMap::new(),
             told_addresses: BTreeMap::new(),

@@ -42,6 +42,7 @@ mod sweep_report;
 mod terraform_state;
 mod version;
 mod versions_report;
+mod warm;
 mod ways_report;
 mod whose;
 mod words;
@@ -86,6 +87,7 @@ pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };
 pub use versions_report::{ArtifactInfo, Checksums, KnownVersion, ReleaseInfo, VersionsReport};
+pub use warm::{WarmBase, WarmReport, WarmUse};
 pub use ways_report::{CleanReport, OpenReport, RunReport, TunnelReport};
 pub use whose::Whose;
 

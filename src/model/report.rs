@@ -217,6 +217,9 @@ pub struct InfoReport {
     /// What the built-in license allows, and how to show and change it. Absent for a rehearsal, which needs no license.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
+    /// The warm base that the machines were made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_base: Option<super::WarmUse>,
     pub jdbc: String,
     pub odbc: String,
     pub dsn: String,
@@ -332,7 +335,7 @@ pub struct CacheReport {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheEntry {
-    /// `image`, `artifact`, `plugin`, `tool`, `volume`.
+    /// `image`, `warm`, `artifact`, `plugin`, `tool`, `volume`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub kind: CacheKind,
     pub name: String,
@@ -340,12 +343,17 @@ pub struct CacheEntry {
     /// Why it cannot be pruned now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_use_by: Option<String>,
+    /// Of a warm base: what it is, how old it is, and whether it is outdated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 words! {
     pub enum CacheKind {
         /// A system's image, as it was downloaded.
         Image = "image",
+        /// An image on which a machine has installed what every node needs.
+        Warm = "warm",
         /// A file of a release: the database, or c4.
         Artifact = "artifact",
         /// A plugin of Terraform.

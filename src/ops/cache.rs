@@ -1,13 +1,15 @@
 //! `cache list` and `cache prune`: what deployments share, and who still needs it.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::cache_use;
 use super::host::{HostConnection, REMOVAL_LIMIT};
 use super::user_dirs::CacheDirs;
+use super::{cache_use, warm};
 use crate::error::{Error, Result};
 use crate::model::{CacheEntry, CacheKind, CacheReport, Spec};
 use crate::providers::{self, CachedVolume};
+use crate::render;
 use crate::signal::Interrupt;
 use crate::tools::fetched::{self, Turn};
 use crate::tools::{http, plugin_cache};
@@ -32,8 +34,11 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     let deploying = if removes { lock.is_none() } else { cache_use::is_in_use(&dirs) };
     let is_used = |path: &Path| if deploying { Ok(true) } else { is_being_fetched(path) };
     let user = if deploying { A_DEPLOY } else { "a download" };
-    for (kind, dir) in [(CacheKind::Image, dirs.images()), (CacheKind::Artifact, dirs.artifacts())] {
-        let shelf = Shelf { kind, dir: &dir, user, is_used: &is_used, remove: &remove_fetched };
+    let notes = warm_notes(&dirs)?;
+    for (kind, dir) in
+        [(CacheKind::Image, dirs.images()), (CacheKind::Warm, dirs.warm()), (CacheKind::Artifact, dirs.artifacts())]
+    {
+        let shelf = Shelf { kind, dir: &dir, user, is_used: &is_used, remove: &remove_fetched, notes: &notes };
         local(&shelf, &request, &mut report)?;
     }
     plugins(&dirs.plugins(), &request, &mut report)?;
@@ -57,6 +62,27 @@ struct Shelf<'a> {
     is_used: &'a dyn Fn(&Path) -> Result<bool>,
     /// False: somebody has begun to use it.
     remove: &'a dyn Fn(&Path) -> Result<bool>,
+    notes: &'a Notes,
+}
+
+/// What is said of an entry, by its path.
+type Notes = BTreeMap<PathBuf, String>;
+
+/// Of the warm bases: one image may serve several records.
+fn warm_notes(dirs: &CacheDirs) -> Result<Notes> {
+    let (shelf, recipe) = (warm::Shelf::of(dirs), render::warm_recipe()?);
+    let mut notes = Notes::new();
+    for base in shelf.all() {
+        let state = match () {
+            () if base.recipe != recipe => "outdated: another recipe; not used",
+            () if warm::is_old(&base) => "old: renew it with exasol cache warm",
+            () => "up to date",
+        };
+        let note = format!("{}, {}; {state}", base.system, warm::age(&base.made_at));
+        notes.insert(shelf.image(&base), note.clone());
+        notes.insert(shelf.record(&base.key), note);
+    }
+    Ok(notes)
 }
 
 fn local(shelf: &Shelf<'_>, request: &CacheRequest, report: &mut CacheReport) -> Result<()> {
@@ -70,6 +96,7 @@ fn local(shelf: &Shelf<'_>, request: &CacheRequest, report: &mut CacheReport) ->
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             bytes: size(&path)?,
             in_use_by: (shelf.is_used)(&path)?.then(|| shelf.user.to_owned()),
+            note: shelf.notes.get(&path).cloned(),
         };
         if request.prune && !request.dry_run && entry.in_use_by.is_none() && !(shelf.remove)(&path)? {
             entry.in_use_by = Some(shelf.user.to_owned());
@@ -99,7 +126,14 @@ fn plugins(dir: &Path, request: &CacheRequest, report: &mut CacheReport) -> Resu
     };
     let is_used = |_: &Path| Ok(!idle);
     local(
-        &Shelf { kind: CacheKind::Plugin, dir, user: "terraform init", is_used: &is_used, remove: &remove },
+        &Shelf {
+            kind: CacheKind::Plugin,
+            dir,
+            user: "terraform init",
+            is_used: &is_used,
+            remove: &remove,
+            notes: &Notes::new(),
+        },
         request,
         report,
     )
@@ -110,7 +144,7 @@ fn tools(root: &Path, request: &CacheRequest, report: &mut CacheReport) -> Resul
     let mut entries = Vec::new();
     for path in children(root)?.into_iter().filter(|path| !path.ends_with("bin")) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        entries.push(CacheEntry { kind: CacheKind::Tool, name, bytes: size(&path)?, in_use_by: None });
+        entries.push(CacheEntry { kind: CacheKind::Tool, name, bytes: size(&path)?, in_use_by: None, note: None });
     }
     let used = match request.prune && !request.dry_run && root.exists() {
         true => !Turn::take_if_free(root)?.map_or(Ok(false), Turn::remove_all)?,
@@ -125,7 +159,7 @@ fn tools(root: &Path, request: &CacheRequest, report: &mut CacheReport) -> Resul
     Ok(())
 }
 
-fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
+fn children(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -205,5 +239,6 @@ fn entry(volume: &CachedVolume) -> CacheEntry {
         name: format!("{}/{}", volume.pool, volume.name),
         bytes: volume.bytes,
         in_use_by: (!volume.backs.is_empty()).then(|| volume.backs.join(", ")),
+        note: None,
     }
 }

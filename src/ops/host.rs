@@ -2,6 +2,7 @@
 //! each call. The hypervisor's library blocks, and a call of it cannot be cancelled: one that is given up goes on in a
 //! thread that nobody waits for, and the next call opens a connection of its own.
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::blocking::{ANSWER_LIMIT, Beat, Silence, blocking, no_answer, unless_silent};
 use crate::error::Result;
-use crate::model::{DeploymentId, Options, Spec};
+use crate::model::{DeploymentId, NodePlan, Options, Spec};
 use crate::providers::{Host, Hypervisor, Leftover, Provider};
 use crate::signal::Interrupt;
 
@@ -118,6 +119,28 @@ impl HostConnection {
             })
         };
         unless_silent(UPLOAD_SILENCE, what, &self.0.interrupt, uploading).await
+    }
+
+    /// Writes the copy of a machine's root disk ([`Host::flatten_root`]) into a file; returns its SHA-256. `tell` gets
+    /// bytes done and total.
+    pub(super) async fn download_root(
+        &self,
+        node: NodePlan,
+        mut to: File,
+        mut tell: impl FnMut(u64, u64) + Send + 'static,
+    ) -> Result<String> {
+        let (what, interrupt) = (format!("downloading the disk of {}", node.machine), self.0.interrupt.clone());
+        let downloading = |beat: Beat| {
+            self.call(move |host| {
+                let mut progress = |done, total| {
+                    beat(UPLOAD_SILENCE);
+                    tell(done, total);
+                    interrupt.signal().is_none()
+                };
+                host.download_root(&node, &mut to, &mut progress)
+            })
+        };
+        unless_silent(UPLOAD_SILENCE, what, &self.0.interrupt, downloading).await
     }
 
     /// Without a limit: the caller drops the future when it has waited for long enough.

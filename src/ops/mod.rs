@@ -40,6 +40,7 @@ pub mod up;
 pub mod update;
 pub mod version;
 pub mod versions;
+pub mod warm;
 
 mod access;
 mod account;

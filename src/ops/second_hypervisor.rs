@@ -102,6 +102,7 @@ async fn life(home: &Path) {
         dir: dir.clone(),
         allow_replace: Vec::new(),
         edits: EditPolicy::Refuse,
+        warm: true,
         offline: true,
         passwords: Passwords::default(),
         credentials: Given::new(),

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::deploy::{self, DeployRequest};
-use super::init::{self, InitRequest};
+use super::init::{self, Asked, InitRequest};
 use super::operation::in_dir;
 use super::update::{self, UpdateRequest};
 use super::{Context, recorded};
 use crate::deployment::DeploymentDir;
 use crate::error::{Error, Result};
 use crate::model::{DeployReport, OptionChange, Phase, quote};
-use crate::providers::Provider;
+use crate::providers::{self, Provider};
 
 /// The provider of the deployment that is there; None: there is none yet.
 ///
@@ -26,11 +26,18 @@ pub fn provider(dir: &Path) -> Result<Option<&'static Provider>> {
 
 /// Makes the deployment, and deploys it.
 pub async fn begin(context: &Context, init: InitRequest<'_>, deploy: DeployRequest<'_>) -> Result<DeployReport> {
+    check_warm(&init, &deploy)?;
     let made = context.interrupt.run(init::run(context, init)).await??;
     for warning in init::before_deploy(made) {
         context.sink.warn(warning);
     }
     deploy::run(context, deploy).await
+}
+
+/// Before a directory is made that its deploy would refuse.
+pub(super) fn check_warm(init: &InitRequest<'_>, deploy: &DeployRequest<'_>) -> Result<()> {
+    let (Asked::Spec(spec) | Asked::Like(spec, _)) = &init.spec;
+    deploy::check_warm(Some(providers::find(&spec.provider)?), deploy.warm)
 }
 
 /// Goes on with a deployment that is there. `asked`: what the command line says of it, which has to be what is

@@ -25,6 +25,11 @@ impl CacheDirs {
         self.root.join("images")
     }
 
+    /// Images on which a machine has installed what every node needs.
+    pub(super) fn warm(&self) -> PathBuf {
+        self.root.join("warm")
+    }
+
     pub(super) fn artifacts(&self) -> PathBuf {
         self.root.join("artifacts")
     }

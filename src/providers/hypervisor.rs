@@ -3,6 +3,7 @@
 //! Everything here blocks; callers use `spawn_blocking`.
 
 use std::fmt;
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -63,6 +64,13 @@ pub trait Host: Send + Sync {
     /// Puts a local image into the pool under a name made of its checksum, once; returns the volume's name.
     /// The callback gets bytes done and total, and returns false to give up.
     fn upload_image(&self, image: &Path, sha256: &str, progress: UploadProgress<'_>) -> Result<String>;
+
+    /// Makes a copy of the root disk of a machine that is off, which needs no base image; it goes with the machine.
+    fn flatten_root(&self, node: &NodePlan) -> Result<()>;
+
+    /// Writes that copy to the end of a local file, and returns the SHA-256 of what it has written, lower-case hex. The
+    /// callback is that of an upload.
+    fn download_root(&self, node: &NodePlan, to: &mut File, progress: UploadProgress<'_>) -> Result<String>;
 
     /// Shared base-image volumes in the pool, with the volumes that each one backs.
     fn cached_volumes(&self) -> Result<Vec<CachedVolume>>;

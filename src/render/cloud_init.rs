@@ -4,6 +4,7 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::guest_file::GuestFile;
 use super::{USER, address_line, disks, units, updates};
 use crate::deployment::Secrets;
 use crate::error::Result;
@@ -18,12 +19,7 @@ pub fn user_data(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Res
 }
 
 fn config(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<Value> {
-    let mut files = vec![units::c4_ordering(node), address_line::script(&node.name)];
-    files.extend(updates::files());
-    // Elsewhere the disks' identities are known when they have been made; Ansible brings the rules then.
-    if let Some(link) = provider.disk_link {
-        files.push(disks::udev_rules(node, &node.disks.iter().map(link).collect::<Vec<_>>()));
-    }
+    let files = files(node, provider);
     Ok(json!({
         "hostname": node.name,
         "preserve_hostname": false,
@@ -62,6 +58,17 @@ fn config(node: &NodePlan, provider: &Provider, secrets: &Secrets) -> Result<Val
             ["sync"],
         ],
     }))
+}
+
+/// What the first boot writes.
+pub(super) fn files(node: &NodePlan, provider: &Provider) -> Vec<GuestFile> {
+    let mut files = vec![units::c4_ordering(node), address_line::script(&node.name)];
+    files.extend(updates::files());
+    // Elsewhere the disks' identities are known when they have been made; Ansible brings the rules then.
+    if let Some(link) = provider.disk_link {
+        files.push(disks::udev_rules(node, &node.disks.iter().map(link).collect::<Vec<_>>()));
+    }
+    files
 }
 
 #[cfg(test)]

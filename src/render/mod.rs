@@ -41,6 +41,7 @@ mod ssh_files;
 mod terraform;
 mod units;
 mod updates;
+mod warm;
 
 pub use ansible::{AnsibleInput, Release, ansible_files, node_script};
 pub use cloud_init::user_data;
@@ -50,6 +51,7 @@ pub use proxy::Proxies;
 pub use readme::{ReadmeInput, readme};
 pub use ssh_files::{SshInput, ssh_files, ssh_place, ssh_proxy};
 pub use terraform::{TerraformInput, terraform_files};
+pub use warm::{warm_recipe, warm_script};
 
 /// The login of the nodes; c4 wants the same one on all of them.
 pub const USER: &str = "exasol";

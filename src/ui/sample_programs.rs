@@ -11,12 +11,21 @@ pub fn cache_list() -> CacheReport {
                 name: "ubuntu-24.04-20250805.img".into(),
                 bytes: 629_145_600,
                 in_use_by: None,
+                note: None,
+            },
+            CacheEntry {
+                kind: CacheKind::Warm,
+                name: "a1a1a1a1a1a1a1a1.qcow2".into(),
+                bytes: 2_147_483_648,
+                in_use_by: None,
+                note: Some("Ubuntu 24.04.3 LTS, made 3 days ago; up to date".into()),
             },
             CacheEntry {
                 kind: CacheKind::Volume,
                 name: "exasol-base-3f1a0c2b4d5e".into(),
                 bytes: 2_147_483_648,
                 in_use_by: Some("exasol-0001abff-n11-root".into()),
+                note: None,
             },
         ],
         removed: vec![],
@@ -28,6 +37,28 @@ pub fn cache_prune() -> CacheReport {
     let CacheReport { directory, mut entries, .. } = cache_list();
     let kept = entries.split_off(1);
     CacheReport { directory, entries: kept, removed: entries, warnings: vec![] }
+}
+
+pub fn cache_warm() -> WarmReport {
+    WarmReport {
+        made: true,
+        base: WarmBase {
+            key: "5c".repeat(32),
+            base_sha256: "d0".repeat(32),
+            recipe: "7e".repeat(32),
+            image_sha256: "a1".repeat(32),
+            bytes: 2_147_483_648,
+            disk_gb: 5,
+            system: "Ubuntu 24.04.3 LTS".into(),
+            packages: vec!["curl 8.5.0-2ubuntu10.6".into(), "lvm2 2.03.16-3ubuntu3.1".into()],
+            without: vec!["podman".into()],
+            made_at: "2026-01-02T03:04:05Z".into(),
+            made_by: "0.1.0".into(),
+        },
+        file: "/home/eva/.cache/exasol/warm/a1a1a1a1a1a1a1a1.qcow2".into(),
+        warnings: vec!["could not be installed, so every node tries it again: podman".into()],
+        took_ms: 154_000,
+    }
 }
 
 pub fn version() -> VersionReport {

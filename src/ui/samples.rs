@@ -410,6 +410,11 @@ pub fn info() -> InfoReport {
         password_file: "secrets.json".into(),
         certificate_fingerprint: Some(FINGERPRINT.into()),
         license: Some("10 GiB of raw data built in; yours: exasol license show".into()),
+        warm_base: Some(WarmUse {
+            key: "5c".repeat(32),
+            image_sha256: "a1".repeat(32),
+            made_at: "2026-01-02T03:04:05Z".into(),
+        }),
         jdbc: format!("jdbc:exa:192.168.122.71/{FINGERPRINT}:8563;user=sys"),
         odbc: format!("DRIVER={{Exasol}};EXAHOST=192.168.122.71/{FINGERPRINT}:8563;UID=sys"),
         dsn: "192.168.122.71:8563".into(),

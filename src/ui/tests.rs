@@ -69,6 +69,7 @@ fn schema_of(sample: &str) -> &str {
         "start" | "stop" => "power",
         "html" => "report",
         "info" if sample == "info_for_env" => "info-for",
+        "cache" if sample == "cache_warm" => "cache-warm",
         command => command,
     }
 }
@@ -91,7 +92,7 @@ macro_rules! report_snapshots {
 report_snapshots! {
     health status_ready status_degraded status_running status_interrupted status_two_addresses init deploy start stop
     plan destroy destroy_dry_run doctor info info_for_env info_with_password sql_rows sql_without_rows cache_list
-    cache_prune version providers versions deployments deployments_none support html_report license certificate adopt sweep
+    cache_prune cache_warm version providers versions deployments deployments_none support html_report license certificate adopt sweep
     sweep_none sweep_of_a_cloud
 }
 

@@ -52,4 +52,5 @@ mod sweep;
 mod up;
 mod usage;
 mod version;
+mod warm;
 mod ways;

@@ -32,6 +32,7 @@ pub fn of_line<'a>(words: &[&'a str], line: &Value) -> Option<&'a str> {
         "init" if words.iter().any(|word| LISTS.contains(word)) => "listed",
         "run" if given("--clean") => "clean",
         "up" => "deploy",
+        "cache" if given("warm") => "cache-warm",
         "init" if given("--show-permissions") => "permissions",
         "deploy" if given("--plan") => "plan",
         "info" if given("--for") => "info-for",

@@ -52,6 +52,7 @@ pub(super) fn results() -> Vec<Result> {
         result::<SweepReport>("sweep", "exasol sweep"),
         result::<VersionsReport>("versions", "exasol versions"),
         result::<CacheReport>("cache", "exasol cache list, exasol cache prune"),
+        result::<WarmReport>("cache-warm", "exasol cache warm"),
         result::<ScriptReport>("script", "exasol completions, exasol man"),
         result::<WrittenReport>("written", "exasol man --dir"),
         result::<VersionReport>("version", "exasol version"),

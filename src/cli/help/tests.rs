@@ -58,7 +58,8 @@ fn every_help_fits_its_terminal() {
     }
     for (name, text) in every_text(Asked::default(), 40) {
         // Names (of an option and its value, of variables), and a word that is longer than the line, cannot be broken.
-        let is_text = |line: &str| line.trim().contains(' ') && !line.contains('_');
+        let is_name = |line: &str| line.contains('_') || line.trim_start().starts_with("--");
+        let is_text = |line: &str| line.trim().contains(' ') && !is_name(line);
         let breaks = |line: &&str| !line.starts_with("Usage:") && is_text(line) && !line.contains(" <");
         for line in text.lines().filter(breaks) {
             assert!(line.chars().count() <= 40, "{name}: {line}");

@@ -12,12 +12,14 @@ use super::download::tell;
 use super::{IMAGE, newest_release};
 use crate::error::{Error, Result};
 use crate::events::{Event, Pace, Unit};
-use crate::model::{BaseImage, ImageLocation, UnfitImage, address_file_name, sha256_hex};
+use crate::model::{BaseImage, ImageLocation, UnfitImage, WarmBase, WarmUse, address_file_name, sha256_hex};
 use crate::tools::http;
 
 /// Leaves `base_volume` and `image_sha256` in the state. A provider whose machines are made from
 /// an image of its own has nothing to do here.
-pub(super) async fn provide(work: &mut Work, offline: bool) -> Result<()> {
+///
+/// `warm`: a warm base of that image is taken instead, if there is one.
+pub(in crate::ops) async fn provide(work: &mut Work, offline: bool, warm: bool) -> Result<()> {
     let Some(host) = work.cluster.host().cloned() else { return Ok(()) };
     work.begin(IMAGE.id);
     if terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.resources.machines) {
@@ -26,10 +28,34 @@ pub(super) async fn provide(work: &mut Work, offline: bool) -> Result<()> {
         return Ok(());
     }
     let image = (host.row().base_image)(host.spec(), &work.dir.state().facts)?;
+    // With its warm base nobody needs the image itself, which may have to be downloaded.
+    let pinned = image.sha256.clone().or_else(|| work.dir.state().image_sha256.clone());
+    let known = pinned.filter(|_| matches!(image.location, ImageLocation::Url(_)));
+    if let Some(sha256) = known.as_deref().filter(|_| warm)
+        && let Some((base, path)) = super::super::warm::choose(work, sha256).await?
+    {
+        return use_warm(work, &host, sha256, &base, path).await;
+    }
     let (path, sha256) = local(work, offline, &host, image).await?;
+    if warm
+        && known.is_none()
+        && let Some((base, path)) = super::super::warm::choose(work, &sha256).await?
+    {
+        return use_warm(work, &host, &sha256, &base, path).await;
+    }
     let volume = upload(work, &host, path, sha256.clone()).await?;
     work.done(volume.clone());
-    work.dir.uploaded_image(sha256, volume)
+    work.dir.uploaded_image(sha256, volume, None)
+}
+
+async fn use_warm(work: &mut Work, host: &HostConnection, of: &str, base: &WarmBase, path: PathBuf) -> Result<()> {
+    let volume = upload(work, host, path, base.image_sha256.clone()).await?;
+    work.done(format!(
+        "{volume}: the warm base {} (--no-warm does without it)",
+        super::super::warm::age(&base.made_at)
+    ));
+    let (key, image_sha256, made_at) = (base.key.clone(), base.image_sha256.clone(), base.made_at.clone());
+    work.dir.uploaded_image(of.to_owned(), volume, Some(WarmUse { key, image_sha256, made_at }))
 }
 
 /// The image as a local file, and its checksum.
@@ -94,7 +120,7 @@ fn cache_name(sha256: Option<&str>, url: &str) -> String {
 }
 
 /// Before it is pinned or sent anywhere.
-async fn unfit(work: &Work, host: &HostConnection, path: &Path) -> Result<Option<UnfitImage>> {
+pub(in crate::ops) async fn unfit(work: &Work, host: &HostConnection, path: &Path) -> Result<Option<UnfitImage>> {
     let (check, spec) = (host.row().check_image, host.spec().clone());
     let (facts, path) = (work.dir.state().facts.clone(), path.to_owned());
     blocking(move || check(&spec, &facts, &path)).await

@@ -4,7 +4,7 @@
 mod anew;
 pub(super) mod artifacts;
 mod download;
-mod image;
+pub(super) mod image;
 mod newest_release;
 pub(super) mod nodes;
 mod proxy;
@@ -26,6 +26,8 @@ use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::events::StepInfo;
 use crate::model::{DeployReport, InvalidValue, NodeAddress, NodePlan, Operation, Phase, PlanReport};
+use crate::providers::Provider;
+use crate::render::Proxies;
 use crate::tools::ansible::Ansible;
 
 pub struct DeployRequest<'a> {
@@ -33,6 +35,8 @@ pub struct DeployRequest<'a> {
     pub allow_replace: Vec<String>,
     pub edits: EditPolicy,
     pub offline: bool,
+    /// Machines may be made from a warm base, if there is one.
+    pub warm: bool,
     /// For a destroyed directory, which gets new ones: those that are given.
     pub passwords: Passwords,
     /// The same of a cloud's credentials.
@@ -44,15 +48,16 @@ pub struct DeployRequest<'a> {
 /// A database that is ready answers at once.
 const VERIFY_LIMIT: Duration = Duration::from_secs(5);
 
-const PREFLIGHT: StepInfo = StepInfo { id: "preflight", title: "check this machine" };
-const IMAGE: StepInfo = StepInfo { id: "image", title: "get the base image" };
-const RENDER: StepInfo = StepInfo { id: "render", title: "write Terraform's files" };
+pub(super) const PREFLIGHT: StepInfo = StepInfo { id: "preflight", title: "check this machine" };
+pub(super) const IMAGE: StepInfo = StepInfo { id: "image", title: "get the base image" };
+pub(super) const RENDER: StepInfo = StepInfo { id: "render", title: "write Terraform's files" };
 const ARTIFACTS: StepInfo = StepInfo { id: "artifacts", title: "get the database release" };
 const INSTALL: StepInfo = StepInfo { id: "install", title: "install the database" };
 
 pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<DeployReport> {
     let since = Instant::now();
     let root = request.dir.clone();
+    check_warm(super::up::provider(&root)?, request.warm)?;
     anew::begin(context, &root, &request.passwords, &request.credentials)?;
     let steps = [PREFLIGHT, IMAGE, RENDER, PLAN, ARTIFACTS, APPLY, POWER_ON, BOOT, INSTALL, LOGIN];
     with_operation(context, &root, Operation::Deploy, &steps, async |work| {
@@ -70,7 +75,7 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         // The release's download needs nothing from Terraform and the inter-node key nothing from the machines.
         let mut pending = artifacts::start(work, request.offline)?;
         let mut release = None;
-        image::provide(work, request.offline).await?;
+        image::provide(work, request.offline, request.warm).await?;
         render(work).await?;
         let allow_replace = &request.allow_replace;
         let agree = async |work: &mut Work, report: &PlanReport| {
@@ -107,6 +112,30 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
         Ok(report(work, &request, since))
     })
     .await
+}
+
+/// `--no-warm` is for machines on a hypervisor.
+///
+/// # Errors
+/// [`Error::Usage`] where it would be ignored.
+pub(super) fn check_warm(provider: Option<&Provider>, warm: bool) -> Result<()> {
+    match provider {
+        Some(provider) if !warm && provider.is_cloud() => Err(Error::Usage {
+            message: format!(
+                "--no-warm: {} makes machines from its own images, and never from a warm base",
+                provider.name
+            ),
+            hint: Some("leave it out".into()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What nodes are told of the deployer's proxies, and what of it must not be told to others.
+pub(super) fn proxies() -> (Proxies, Vec<String>) {
+    let proxies = proxy::of_environment();
+    let secrets = proxy::secrets(&proxies);
+    (proxies, secrets)
 }
 
 /// As long as it is held, `cache prune` leaves everything where it is. None where there is no cache to use.
@@ -195,7 +224,7 @@ async fn agree(work: &Work, request: &DeployRequest<'_>, report: &PlanReport) ->
     }
 }
 
-async fn check(work: &mut Work) -> Result<Programs> {
+pub(super) async fn check(work: &mut Work) -> Result<Programs> {
     work.begin(PREFLIGHT.id);
     let state = work.dir.state();
     let given = work.dir.secrets()?.cloud;
@@ -209,7 +238,7 @@ async fn check(work: &mut Work) -> Result<Programs> {
     Ok(programs)
 }
 
-async fn render(work: &mut Work) -> Result<()> {
+pub(super) async fn render(work: &mut Work) -> Result<()> {
     work.begin(RENDER.id);
     let secrets = work.dir.secrets()?;
     let files = render_input::terraform(work.cluster.provider, work.dir.state(), &secrets, &work.cluster.nodes, true)?;

@@ -118,6 +118,7 @@ mod tests {
             password_file: "/demo/secrets.json".into(),
             certificate_fingerprint: Some("ab12".into()),
             license: None,
+            warm_base: None,
             jdbc: format!("jdbc:exa:{dsn};user=sys"),
             odbc: format!("DRIVER={{Exasol}};EXAHOST={dsn};UID=sys"),
             dsn: dsn.into(),

@@ -51,6 +51,7 @@ pub fn run(root: &Path, show_password: bool) -> Result<InfoReport> {
         certificate_fingerprint: fingerprint,
         license: (!recorded::is_rehearsal(&dir))
             .then(|| format!("10 GiB of raw data built in; yours: {}", in_dir("exasol license show", root))),
+        warm_base: state.warm_base.clone(),
         jdbc: format!("jdbc:exa:{pinned};user={SQL_USER}"),
         odbc: format!("DRIVER={{Exasol}};EXAHOST={pinned};UID={SQL_USER}"),
         dsn: pinned,

@@ -15,7 +15,7 @@ use super::deploy::{self, DeployRequest};
 use super::destroy::{self, DestroyRequest};
 use super::init::{self, InitRequest};
 use super::operation::{in_dir, millis};
-use super::{Context, info, known};
+use super::{Context, info, known, up};
 use crate::deployment::DeploymentDir;
 use crate::error::{Aftermath, Error, Result};
 use crate::model::{InfoReport, InvalidValue, Phase, RunReport};
@@ -114,6 +114,7 @@ async fn use_cluster(
     ready: &(dyn Fn(&InfoReport) + Sync),
 ) -> Result<u8> {
     let root = init.dir.clone();
+    up::check_warm(&init, &deploy)?;
     let made = context.interrupt.run(init::run(context, init)).await??;
     init::before_deploy(made).into_iter().for_each(|warning| context.sink.warn(warning));
     unless_insisted(&context.interrupt, deploy::run(context, deploy), |_| {}).await??;
@@ -143,7 +144,7 @@ fn environment(tool: Tool, info: &InfoReport, root: &Path) -> Result<Tool> {
 }
 
 /// Destroys it. One signal or two do not end that: they may be what brought us here.
-async fn destroy(context: &Context, root: &Path) -> Result<()> {
+pub(super) async fn destroy(context: &Context, root: &Path) -> Result<()> {
     let calm = Context { sink: context.sink.clone(), interrupt: Interrupt::never() };
     let (since, mut tries) = (Instant::now(), 0);
     let pressed = |left: u32| {
@@ -194,7 +195,7 @@ async fn unless_insisted<T>(
 }
 
 /// What is left of a destroyed cluster: its logs, which were copied if they were wanted.
-fn clear(root: &Path) -> Result<()> {
+pub(super) fn clear(root: &Path) -> Result<()> {
     let Ok(dir) = DeploymentDir::open(root) else { return Ok(()) };
     if dir.state().phase != Phase::Destroyed {
         return Ok(());
@@ -204,7 +205,7 @@ fn clear(root: &Path) -> Result<()> {
 }
 
 /// A pipeline without its logs has still done its work.
-fn save_logs(context: &Context, root: &Path, to: Option<&Path>) {
+pub(super) fn save_logs(context: &Context, root: &Path, to: Option<&Path>) {
     let Some(to) = to else { return };
     let copied = DeploymentDir::open(root).and_then(|dir| dir.copy_logs(to));
     if let Err(error) = copied {

@@ -39,6 +39,14 @@ impl Place {
         Place::of(&name)?.ok_or_else(usage)
     }
 
+    /// A new one for the making of a warm base. If it is killed, `run --clean` destroys what it has left.
+    ///
+    /// # Errors
+    /// Those of [`Place::take`].
+    pub fn for_warm_base() -> Result<Place> {
+        Place::take(Some(keys::generate_id()?.to_string().replacen("exasol-", "warm-", 1)))
+    }
+
     /// None: a run is at work there.
     fn of(name: &str) -> Result<Option<Place>> {
         let runs = folder()?;

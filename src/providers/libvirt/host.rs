@@ -1,10 +1,11 @@
 //! What a deployment asks of libvirt and has done there.
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::Path;
 
 use super::connection::Libvirt;
-use super::{base_volume, create, machines, marks, mending, recognize, route, seed};
+use super::{base_volume, create, flat, machines, marks, mending, recognize, route, seed};
 use crate::error::Result;
 use crate::model::{DeploymentId, Machine, NodePlan, Options as Map};
 use crate::providers::{CachedVolume, ConsoleReader, Host, Leftover, MarkedThings, Recognized, UploadProgress};
@@ -20,6 +21,14 @@ impl Host for Libvirt {
 
     fn upload_image(&self, image: &Path, sha256: &str, progress: UploadProgress<'_>) -> Result<String> {
         base_volume::upload(self, image, sha256, progress)
+    }
+
+    fn flatten_root(&self, node: &NodePlan) -> Result<()> {
+        flat::make(self, node)
+    }
+
+    fn download_root(&self, node: &NodePlan, to: &mut File, progress: UploadProgress<'_>) -> Result<String> {
+        flat::download(self, node, to, progress)
     }
 
     fn cached_volumes(&self) -> Result<Vec<CachedVolume>> {

@@ -13,6 +13,7 @@ mod default_image;
 mod definition;
 mod distro;
 mod facts;
+mod flat;
 mod host;
 mod image;
 mod machines;

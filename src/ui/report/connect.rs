@@ -1,6 +1,6 @@
 //! `info`.
 
-use crate::model::{ClientReport, InfoReport};
+use crate::model::{ClientReport, InfoReport, WarmUse};
 use crate::ui::page::Page;
 use crate::ui::style::{Tone, count};
 
@@ -35,6 +35,8 @@ impl Report for InfoReport {
             facts.push(("tunnel", tunnel.clone()));
         }
         facts.extend(self.license.iter().map(|license| ("license", license.clone())));
+        let warm = |base: &WarmUse| format!("made {} (exasol deploy --no-warm does without one)", date(&base.made_at));
+        facts.extend(self.warm_base.as_ref().map(|base| ("warm base", warm(base))));
         if page.look().verbose {
             facts.extend([("JDBC", self.jdbc.clone()), ("ODBC", self.odbc.clone()), ("DSN", self.dsn.clone())]);
             facts.extend(self.release.iter().flat_map(super::versions::facts));
@@ -42,6 +44,11 @@ impl Report for InfoReport {
         facts.push(("clients", self.clients.clone()));
         page.facts(&facts);
     }
+}
+
+/// The day of a time.
+fn date(time: &str) -> &str {
+    time.split_once('T').map_or(time, |(date, _)| date)
 }
 
 /// Nothing but what the client takes: it is for `eval` and for files.

@@ -119,6 +119,8 @@ forward! {
     fn virStorageVolCreateXML(pool: sys::virStoragePoolPtr, xmldesc: *const c_char, flags: c_uint) -> sys::virStorageVolPtr;
     fn virStorageVolDelete(vol: sys::virStorageVolPtr, flags: c_uint) -> c_int;
     fn virStorageVolResize(vol: sys::virStorageVolPtr, capacity: c_ulonglong, flags: c_uint) -> c_int;
+    fn virStorageVolCreateXMLFrom(pool: sys::virStoragePoolPtr, xmldesc: *const c_char, clonevol: sys::virStorageVolPtr, flags: c_uint) -> sys::virStorageVolPtr;
+    fn virStorageVolDownload(vol: sys::virStorageVolPtr, stream: sys::virStreamPtr, offset: c_ulonglong, length: c_ulonglong, flags: c_uint) -> c_int;
     fn virStorageVolUpload(vol: sys::virStorageVolPtr, stream: sys::virStreamPtr, offset: c_ulonglong, length: c_ulonglong, flags: c_uint) -> c_int;
 
     fn virStreamNew(conn: sys::virConnectPtr, flags: c_uint) -> sys::virStreamPtr;

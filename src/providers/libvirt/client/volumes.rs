@@ -1,6 +1,6 @@
-//! Volumes of a storage pool, and the upload of a file into one.
+//! Volumes of a storage pool, the upload of a file into one, and the download of one.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use sha2::{Digest, Sha256};
 use virt::storage_pool::StoragePool;
@@ -29,12 +29,12 @@ pub(in super::super) struct Volume {
     pub modified: Option<i64>,
 }
 
-/// How an upload ended.
+/// How an upload or a download ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Upload {
     /// With the SHA-256 of the bytes that went, lower-case hex.
     Complete { sha256: String },
-    /// The callback asked to stop: the volume is incomplete.
+    /// The callback asked to stop: what was written is incomplete.
     GivenUp,
 }
 
@@ -143,6 +143,74 @@ impl Client {
         handle.refresh(0)?;
         ended
     }
+
+    /// Makes a qcow2 volume of its own out of another of the same pool, with everything from the layers below that one.
+    /// libvirt lets qemu-img copy it; the call returns at the end.
+    pub fn flatten_volume(&self, pool: &str, from: &str, to: &str) -> Answer<()> {
+        let pool = StoragePool::lookup_by_name(&self.connect, pool)?;
+        let source = StorageVol::lookup_by_name(&pool, from)?;
+        let capacity = describe("", &source)?.capacity;
+        let xml = format!(
+            "<volume><name>{}</name><capacity unit='bytes'>{capacity}</capacity><allocation>0</allocation>\
+             <target><format type='qcow2'/><permissions><mode>{}</mode></permissions></target></volume>",
+            xml::escape(to),
+            Access::Private.mode()
+        );
+        StorageVol::create_xml_from(&pool, &xml, &source, 0)?;
+        // Its length is known when libvirt has looked again.
+        pool.refresh(0)?;
+        Ok(())
+    }
+
+    /// Writes all bytes of a volume to `sink`.
+    pub fn download(
+        &self,
+        pool: &str,
+        name: &str,
+        sink: &mut dyn Write,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Answer<Upload> {
+        let handle = StoragePool::lookup_by_name(&self.connect, pool)?;
+        let volume = StorageVol::lookup_by_name(&handle, name)?;
+        let described = describe(pool, &volume)?;
+        let length = described.physical.unwrap_or(described.allocation);
+        let stream = Stream::new(&self.connect, 0)?;
+        volume.download(&stream, 0, length, 0)?;
+        let ended = receive(sink, length, progress, &mut |buffer| Ok(stream.recv(buffer)?));
+        match ended {
+            Ok(Upload::Complete { .. }) => stream.finish()?,
+            _ => _ = stream.abort(),
+        }
+        ended
+    }
+}
+
+fn receive(
+    sink: &mut dyn Write,
+    length: u64,
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+    stream: &mut dyn FnMut(&mut [u8]) -> Answer<usize>,
+) -> Answer<Upload> {
+    let unusable = |message| Fault { kind: FaultKind::Other, message };
+    let mut buffer = vec![0; 256 * 1024];
+    let mut digest = Sha256::new();
+    let mut done = 0;
+    loop {
+        if !progress(done, length) {
+            return Ok(Upload::GivenUp);
+        }
+        let count = stream(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        digest.update(&buffer[..count]);
+        sink.write_all(&buffer[..count]).map_err(|error| unusable(format!("storing what came: {error}")))?;
+        done += count as u64;
+    }
+    if done != length {
+        return Err(unusable(format!("the volume ended after {done} of {length} bytes")));
+    }
+    Ok(Upload::Complete { sha256: hex(digest.finalize()) })
 }
 
 fn send(
@@ -243,6 +311,24 @@ mod unit {
         assert!(cut_off.message.contains("after 5 of 6 bytes"), "{cut_off}");
         assert_eq!(sent, b"imageimaimage");
         assert_eq!(send(&mut &b"x"[..], 1, &mut |_, _| false, &mut |_| Ok(1)), Ok(Upload::GivenUp));
+    }
+
+    #[test]
+    fn a_download_is_complete_only_with_all_its_bytes_and_says_what_they_were() {
+        let download = |volume: &'static [u8], length| {
+            let (mut kept, mut rest) = (Vec::new(), volume);
+            let ended = receive(&mut kept, length, &mut |_, _| true, &mut |buffer| {
+                let count = rest.len().min(2);
+                buffer[..count].copy_from_slice(&rest[..count]);
+                rest = &rest[count..];
+                Ok(count)
+            });
+            (ended, kept)
+        };
+        let sha256 = crate::model::sha256_hex(b"image");
+        assert_eq!(download(b"image", 5), (Ok(Upload::Complete { sha256 }), b"image".to_vec()));
+        assert!(download(b"image", 6).0.unwrap_err().message.contains("after 5 of 6 bytes"));
+        assert_eq!(receive(&mut Vec::new(), 1, &mut |_, _| false, &mut |_| Ok(1)), Ok(Upload::GivenUp));
     }
 
     #[test]

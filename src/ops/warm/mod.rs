@@ -1,0 +1,141 @@
+//! `cache warm`: makes a warm base of an image, for all later deployments of that image on this workstation.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `mod` | the story: a deployment of one machine, which is destroyed whatever happens |
+//! | `make` | what happens to the machine |
+//! | `node` | pure: what it says |
+//! | `store` | the warm bases in the cache |
+//! | `choose` | which one a deploy takes |
+
+mod choose;
+mod make;
+mod node;
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::init::{self, Asked, InitRequest};
+use super::operation::{in_dir, millis};
+use super::run::{self, Place};
+use super::user_dirs::CacheDirs;
+use super::{Confirm, Context, CreateMissing, Given, Passwords, ReleaseRequest};
+use crate::deployment::DeploymentDir;
+use crate::error::{Aftermath, Error, Result};
+use crate::model::{Options, Spec, WarmReport};
+use crate::providers;
+
+pub(super) use choose::choose;
+pub(super) use store::{Shelf, age, is_old};
+
+/// Every root disk can be at least as large as this one, whose file system grows at each node's first boot.
+const ROOT_GB: u32 = 5;
+/// Nothing of a release is used.
+const RELEASE: &str = "rehearsal";
+/// What apt and dnf need to unpack Podman.
+const MEMORY_GB: u64 = 2;
+
+pub struct WarmRequest<'a> {
+    /// Says how to reach the hypervisor, and which image; the rest does not count.
+    pub spec: Spec,
+    pub place: Place,
+    /// Make it anew even if it is up to date.
+    pub renew: bool,
+    /// Where copies of the logs go.
+    pub logs: Option<PathBuf>,
+    pub confirm: Confirm<'a>,
+}
+
+/// # Errors
+/// [`Error::Usage`] for a cloud; those of a deployment; of the destroy, if the base was made.
+pub async fn run(context: &Context, request: WarmRequest<'_>) -> Result<WarmReport> {
+    let since = Instant::now();
+    let WarmRequest { spec, place, renew, logs, confirm } = request;
+    if providers::find(&spec.provider)?.is_cloud() {
+        return Err(make::no_hypervisor());
+    }
+    let root = place.dir.clone();
+    let init = InitRequest {
+        dir: root.clone(),
+        name: Some(place.name.clone()),
+        spec: Asked::Spec(of_one_machine(spec)),
+        release: ReleaseRequest::default(),
+        me: false,
+        passwords: Passwords::default(),
+        credentials: Given::new(),
+        warnings: Vec::new(),
+        create_missing: CreateMissing::Ask(confirm),
+        confirm,
+    };
+    let made = in_place(context, &root, init, renew).await;
+    let mut trouble = None;
+    if DeploymentDir::open(&root).is_ok() {
+        trouble = run::destroy(context, &root).await.err();
+        run::save_logs(context, &root, logs.as_deref());
+    }
+    match &trouble {
+        None => run::clear(&root)?,
+        Some(error) => {
+            let again = in_dir("exasol destroy", &root);
+            context.sink.warn(format!("its machine is NOT DESTROYED: {error}; try again: {again}"));
+        }
+    }
+    drop(place);
+    let (made, base) =
+        made.map_err(|error| if root.exists() { error } else { of_what_is_gone(error, logs.as_deref()) })?;
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    let warnings = match base.without.is_empty() {
+        true => Vec::new(),
+        false => vec![format!("could not be installed, so every node tries it again: {}", base.without.join(", "))],
+    };
+    let file = Shelf::of(&CacheDirs::of_user()?).image(&base);
+    Ok(WarmReport { made, base, file, warnings, took_ms: millis(since) })
+}
+
+async fn in_place(
+    context: &Context,
+    root: &Path,
+    init: InitRequest<'_>,
+    renew: bool,
+) -> Result<(bool, crate::model::WarmBase)> {
+    // What it warns of is about a cluster, or is told again by the check of the machine.
+    context.interrupt.run(init::run(context, init)).await??;
+    make::make(context, root, renew).await
+}
+
+/// The least that a rehearsal takes, without anything of a cluster.
+fn of_one_machine(spec: Spec) -> Spec {
+    let mut options: Options = spec.options;
+    options.insert("memory".into(), MEMORY_GB.into());
+    options.insert("vcpus".into(), 1.into());
+    Spec {
+        provider: spec.provider,
+        cluster_size: 1,
+        db_version: RELEASE.into(),
+        release: None,
+        data_volume_size: 1,
+        data_volumes_per_node: 1,
+        root_volume_size: ROOT_GB,
+        instance_type: None,
+        owner: None,
+        allowed_cidrs: Vec::new(),
+        multicast_overlay: false,
+        engine: spec.engine,
+        options,
+    }
+}
+
+/// The error of a machine that has been destroyed since.
+fn of_what_is_gone(error: Error, logs: Option<&Path>) -> Error {
+    let Error::Operation { operation, cause, after, .. } = error else { return error };
+    let better = match logs {
+        Some(logs) => format!("{} has the logs", logs.display()),
+        None => "exasol cache warm --logs DIR would keep the logs".to_owned(),
+    };
+    let Aftermath { name, directory, machines, .. } = *after;
+    let after = Aftermath { name, directory, machines, gone: Some(better), ..Aftermath::default() };
+    Error::Operation { operation, cause, now: "nothing".to_owned(), next: Vec::new(), after: Box::new(after) }
+}
