@@ -25,6 +25,7 @@ import remote  # noqa: F401: as well
 import strangers  # noqa: F401: as well
 import steps
 import unkind  # noqa: F401: as well
+import warm  # noqa: F401: as well
 import wrong
 from program import Exasol
 
