@@ -104,7 +104,7 @@ fn of_option(arg: Arg, def: &'static OptionDef, line: Line) -> Arg {
         }
         OptionKind::Path | OptionKind::PathOrUrl => arg.add(ArgValueCompleter::new(PathCompleter::file())),
         OptionKind::Flag | OptionKind::Integer { .. } => arg,
-        OptionKind::Text | OptionKind::List => {
+        OptionKind::Text | OptionKind::OneOrMore | OptionKind::List => {
             let owner = providers::ALL.iter().find(|provider| provider.options.iter().any(|own| own.flag == def.flag));
             let Some((provider, hypervisor)) = owner.and_then(|owner| Some((owner, owner.hypervisor()?))) else {
                 return arg;

@@ -181,7 +181,7 @@ fn arg(def: &'static OptionDef) -> Arg {
     let arg = Arg::new(def.flag).long(def.flag).help(help(def));
     match def.kind {
         OptionKind::Flag => arg.action(ArgAction::SetTrue),
-        OptionKind::List => arg.value_name(def.value_name).action(ArgAction::Append),
+        OptionKind::List | OptionKind::OneOrMore => arg.value_name(def.value_name).action(ArgAction::Append),
         // "-1" is a value here, so that it gets the error that names the range.
         _ => arg.value_name(def.value_name).allow_hyphen_values(true),
     }
@@ -328,6 +328,9 @@ pub(super) fn keys_of(provider: &Provider) -> impl Iterator<Item = &'static str>
 fn split(def: &OptionDef, text: &str) -> Vec<String> {
     match def.kind {
         OptionKind::List => text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect(),
+        OptionKind::OneOrMore if text.contains(char::is_whitespace) => {
+            text.split_whitespace().map(str::to_owned).collect()
+        }
         _ => vec![text.to_owned()],
     }
 }
@@ -341,7 +344,7 @@ fn toml_texts(def: &OptionDef, label: &str, value: &toml::Value) -> Result<Vec<S
         other => Err(invalid(label, &other.to_string(), problem(def), None)),
     };
     match (def.kind, value) {
-        (OptionKind::List, toml::Value::Array(items)) => items.iter().map(one).collect(),
+        (OptionKind::List | OptionKind::OneOrMore, toml::Value::Array(items)) => items.iter().map(one).collect(),
         _ => Ok(vec![one(value)?]),
     }
 }
@@ -350,6 +353,10 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
     let text = texts.last().map(String::as_str).unwrap_or_default();
     match def.kind {
         OptionKind::List => Ok(texts.iter().cloned().map(Value::String).collect()),
+        OptionKind::OneOrMore if texts.is_empty() || texts.iter().any(String::is_empty) => {
+            Err(invalid(label, "", "must not be empty".into(), None))
+        }
+        OptionKind::OneOrMore if texts.len() > 1 => Ok(texts.iter().cloned().map(Value::String).collect()),
         OptionKind::Flag => match text {
             "true" | "1" | "yes" => Ok(Value::Bool(true)),
             "false" | "0" | "no" | "" => Ok(Value::Bool(false)),
@@ -368,7 +375,9 @@ fn parse(def: &OptionDef, label: &str, texts: &[String]) -> Result<Value> {
         }
         OptionKind::Path => absolute(text).map(Value::String),
         OptionKind::PathOrUrl if !text.contains("://") => absolute(text).map(Value::String),
-        OptionKind::Text | OptionKind::PathOrUrl | OptionKind::Choice(_) => Ok(Value::String(text.to_owned())),
+        OptionKind::Text | OptionKind::OneOrMore | OptionKind::PathOrUrl | OptionKind::Choice(_) => {
+            Ok(Value::String(text.to_owned()))
+        }
     }
 }
 
@@ -420,7 +429,7 @@ fn problem(def: &OptionDef) -> String {
         OptionKind::Integer { min, max } => format!("must be a whole number, {min} to {max}"),
         OptionKind::Choice(choices) => format!("must be one of {}", choices.join(", ")),
         OptionKind::Flag => "must be true or false".into(),
-        OptionKind::List | OptionKind::Text => "must be a text".into(),
+        OptionKind::List | OptionKind::OneOrMore | OptionKind::Text => "must be a text".into(),
         OptionKind::Path => "must be a file's path".into(),
         OptionKind::PathOrUrl => "must be a path or a URL".into(),
     }
@@ -483,6 +492,19 @@ mod tests {
             assert_eq!(refused(disk, typed), format!("x: '{typed}' must be a whole number of GB, 1 to 65536{end}"));
         }
         assert_eq!(refused(size(), "3GB"), "x: '3GB' must be a whole number, 1 to 64. Did you mean 3?");
+    }
+
+    #[test]
+    fn one_value_is_a_text_and_several_are_a_list() {
+        let uri = find("libvirt-uri").unwrap();
+        let (one, both) = (serde_json::json!("a"), serde_json::json!(["a", "b"]));
+        assert_eq!(get(uri, "init --libvirt-uri a", &[], None).unwrap(), Some(one.clone()));
+        assert_eq!(get(uri, "init --libvirt-uri a --libvirt-uri b", &[], None).unwrap(), Some(both.clone()));
+        assert_eq!(get(uri, "init", &[("EXASOL_LIBVIRT_URI", "a b")], None).unwrap(), Some(both.clone()));
+        assert_eq!(get(uri, "init", &[("EXASOL_LIBVIRT_URI", "a")], None).unwrap(), Some(one.clone()));
+        assert_eq!(get(uri, "init", &[], Some("libvirt-uri = ['a', 'b']")).unwrap(), Some(both));
+        assert_eq!(get(uri, "init", &[], Some("libvirt-uri = ['a']")).unwrap(), Some(one));
+        assert!(get(uri, "init", &[], Some("libvirt-uri = []")).is_err());
     }
 
     #[test]

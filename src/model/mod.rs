@@ -64,7 +64,7 @@ pub use log_line::{LogContent, LogLine, LogList, LogSource, LoggedOperation, Log
 pub use login::{HostKeys, Login, NoWay};
 pub use machine::{Machine, Power};
 pub use name::check_name;
-pub use node::{DataDisk, Node, NodePlan};
+pub use node::{DataDisk, Node, NodePlan, host_suffix};
 pub use options::{OptionDef, OptionKind, Options, SecretDef, env_name};
 pub use parse_error::parse_error;
 pub use password::PASSWORD_MAX_BYTES;
@@ -82,7 +82,7 @@ pub use state_report::{RecordedFile, StateCheck, StateProblem, StateProblemKind,
 pub use status::Status;
 pub use status_report::{NodeStatus, StatusReport, StepAt};
 pub use sweep_report::{Ownership, SweepReport, SweptDeployment, SweptThing, ThingKind};
-pub use terraform_state::{TerraformInstance, TerraformResource, TerraformState};
+pub use terraform_state::{TerraformInstance, TerraformResource, TerraformState, is_namesake};
 pub use version::{
     BuildInfo, CatalogInfo, Component, PinnedProvider, ScriptReport, SystemInfo, VersionReport, WrittenReport,
 };

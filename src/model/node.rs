@@ -14,10 +14,19 @@ pub struct NodePlan {
     pub name: String,
     /// Position in the cluster, from 0.
     pub index: u32,
+    /// The position of its hypervisor among those of the deployment, from 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub host: u32,
     /// The machine's name outside: `<deployment>-n11`.
     pub machine: String,
     pub mac: String,
     pub disks: Vec<DataDisk>,
+}
+
+/// What earlier versions have recorded names no hypervisor: there was one.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
+fn is_first(host: &u32) -> bool {
+    *host == 0
 }
 
 /// A data disk, numbered from 1, with the identity under which the guest knows it.
@@ -57,6 +66,12 @@ impl Node {
     }
 }
 
+/// What the names of Terraform's resources on a hypervisor end in, by its position from 0: nothing on the first, `_2` on
+/// the second. So the resources of a deployment with one hypervisor have the names that they always had.
+pub fn host_suffix(host: u32) -> String {
+    if host == 0 { String::new() } else { format!("_{}", host + 1) }
+}
+
 impl NodePlan {
     /// The position in the cluster of a node with that name; None for a name that no node has.
     pub fn index_of(name: &str) -> Option<u32> {
@@ -77,6 +92,7 @@ impl NodePlan {
                         .collect(),
                     name,
                     index,
+                    host: index % spec.hosts(),
                 }
             })
             .collect()

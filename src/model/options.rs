@@ -52,6 +52,8 @@ pub enum OptionKind {
     PathOrUrl,
     /// Given several times, or comma-separated in an environment variable.
     List,
+    /// Once, as a text. Given again it is a list of texts; in an environment variable they are divided by spaces.
+    OneOrMore,
     /// On or off; without a value on the command line.
     Flag,
     Choice(&'static [&'static str]),

@@ -56,6 +56,43 @@ impl Spec {
     }
 }
 
+/// The provider's option with the address of its hypervisor: a text, or a list of several.
+const HYPERVISORS: &str = "uri";
+
+impl Spec {
+    /// The addresses of its hypervisors, as they were typed; none where the provider has another one.
+    pub fn hypervisors(&self) -> Vec<&str> {
+        match self.options.get(HYPERVISORS) {
+            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+            Some(Value::String(one)) => vec![one],
+            _ => Vec::new(),
+        }
+    }
+
+    /// On how many hypervisors its nodes are; one where none is named.
+    pub fn hosts(&self) -> u32 {
+        u32::try_from(self.hypervisors().len()).unwrap_or(1).max(1)
+    }
+
+    /// What it asks of each of its hypervisors, in their order: that one's address, and as many nodes as are on it.
+    /// Its nodes must not be counted from such a part, because their names are those of the whole.
+    pub fn on_each_host(&self) -> Vec<Spec> {
+        let hypervisors = self.hypervisors();
+        if hypervisors.len() < 2 {
+            return vec![self.clone()];
+        }
+        let hosts = self.hosts();
+        let part = |(host, address): (u32, &str)| {
+            let mut part = self.clone();
+            part.options.insert(HYPERVISORS.to_owned(), Value::String(address.to_owned()));
+            // As NodePlan::host has it: node by node, in turn.
+            part.cluster_size = (self.cluster_size + hosts - 1 - host) / hosts;
+            part
+        };
+        (0..).zip(hypervisors).map(part).collect()
+    }
+}
+
 /// One thing that somebody asked to change in a recorded [`Spec`]: its new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpecChange {
@@ -126,5 +163,22 @@ impl Spec {
             engine: None,
             options: Options::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_hypervisor_has_its_part() {
+        let mut spec = Spec { cluster_size: 5, ..Spec::sample("libvirt") };
+        assert_eq!((spec.hosts(), spec.on_each_host()), (1, vec![spec.clone()]));
+        spec.options.insert("uri".into(), "a".into());
+        assert_eq!((spec.hosts(), spec.on_each_host()), (1, vec![spec.clone()]));
+        spec.options.insert("uri".into(), serde_json::json!(["a", "b"]));
+        let parts = spec.on_each_host();
+        let told: Vec<_> = parts.iter().map(|part| (part.hypervisors(), part.cluster_size)).collect();
+        assert_eq!(told, [(vec!["a"], 3), (vec!["b"], 2)]);
     }
 }

@@ -41,6 +41,13 @@ struct Attributes {
     name: Option<String>,
 }
 
+/// Whether a resource's name is that one, or its namesake on a further hypervisor: `root`, `root_2`.
+pub fn is_namesake(name: &str, wanted: &str) -> bool {
+    let number =
+        |rest: &str| rest.strip_prefix('_').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || number(rest))
+}
+
 impl TerraformState {
     /// None: it is no state that can be read.
     pub fn parse(text: &[u8]) -> Option<TerraformState> {

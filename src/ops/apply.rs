@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::host::{HostConnection, REMOVAL_LIMIT};
+use super::host::REMOVAL_LIMIT;
+use super::hosts::{Found, Hosts};
 use super::operation::Work;
 use super::terraform_dir::Doubt;
 use super::{lost_image, seed, terraform_dir, workdir};
@@ -11,7 +12,7 @@ use crate::deployment::State;
 use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo, Unit};
 use crate::model::{NodePlan, PlanReport};
-use crate::providers::{Leftover, LeftoverKind, Place, Provider, Resources};
+use crate::providers::{LeftoverKind, Place, Provider, Resources};
 use crate::tools::plan::{Plan, Protected};
 use crate::tools::terraform::{Terraform, Workdir};
 
@@ -102,7 +103,7 @@ async fn plan(work: &Work, terraform: &Workdir, allow_replace: &[String]) -> Res
     remove_orphans(work).await?;
     terraform.init().await?;
     forget_former(work.cluster.provider, terraform, &work.dir.terraform_dir()).await?;
-    let misfits = misfits(work.cluster.host(), work.dir.state(), &work.cluster.nodes).await?;
+    let misfits = misfits(work.cluster.hosts(), work.dir.state(), &work.cluster.nodes).await?;
     refuse_misfits(&misfits, allow_replace)?;
     let mut planned = guarded(work, terraform, allow_replace).await?;
     if !misfits.is_empty() {
@@ -131,12 +132,12 @@ pub(super) type Misfit = (NodePlan, String);
 
 /// Before the database is installed other sizes and disks are other machines, as they were for Terraform
 /// before it was told to leave them alone: made anew, if that is allowed. Later they change in place.
-pub(super) async fn misfits(host: Option<&HostConnection>, state: &State, nodes: &[NodePlan]) -> Result<Vec<Misfit>> {
+pub(super) async fn misfits(hosts: Option<&Hosts>, state: &State, nodes: &[NodePlan]) -> Result<Vec<Misfit>> {
     let mut found = Vec::new();
-    let Some(host) = host.filter(|_| !state.installed) else { return Ok(found) };
+    let Some(hosts) = hosts.filter(|_| !state.installed) else { return Ok(found) };
     for node in nodes {
         let (facts, plan) = (state.facts.clone(), node.clone());
-        let differences = host.ask(move |host| host.misfits(&facts, &plan)).await?;
+        let differences = hosts.of_node(node).ask(move |host| host.misfits(&facts, &plan)).await?;
         if !differences.is_empty() {
             found.push((node.clone(), differences.join(", ")));
         }
@@ -157,13 +158,13 @@ fn refuse_misfits(misfits: &[Misfit], allow_replace: &[String]) -> Result<()> {
 }
 
 async fn remove_misfits(work: &Work, misfits: &[Misfit]) -> Result<()> {
-    let Some(host) = work.cluster.host() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
     for (node, why) in misfits {
         work.changes();
         work.detail(format!("{}: creating its machine again: {why}", node.name));
         let plan = node.clone();
         let what = format!("removing the machine of {}", node.name);
-        host.act(REMOVAL_LIMIT, what, move |host| host.discard(&plan)).await?;
+        hosts.of_node(node).act(REMOVAL_LIMIT, what, move |host| host.discard(&plan)).await?;
     }
     Ok(())
 }
@@ -197,29 +198,29 @@ pub(super) fn counts(report: &PlanReport) -> String {
 /// the way of the next attempt. Before the database is installed none of them holds data; later only
 /// what the killed apply had begun to make goes, and never a data disk.
 async fn remove_orphans(work: &Work) -> Result<()> {
-    let Some(host) = work.cluster.host() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
     let state = work.dir.state();
     let restore = "put terraform/terraform.tfstate back from a backup";
     let known = terraform_dir::names(&work.dir.terraform_dir()).unwrap_or_default();
-    let id = state.id.clone();
-    let found = host.ask(move |host| host.leftovers(&id)).await?;
+    let found = hosts.leftovers(&state.id).await?;
     // Seeds were never Terraform's; one that is needed is made anew.
-    let found = found.into_iter().filter(|l| l.kind != LeftoverKind::Seed);
-    let orphans = found.filter(|l| !known.contains(&l.name));
+    let found = found.into_iter().filter(|l| l.thing.kind != LeftoverKind::Seed);
+    let orphans = found.filter(|l| !known.contains(&l.thing.name));
     let holds_data = state.installed || state.ever_ready;
-    let was_begun = |o: &Leftover| o.kind != LeftoverKind::Network && state.creating.contains(&o.name);
+    let was_begun = |o: &Found| o.thing.kind != LeftoverKind::Network && state.creating.contains(&o.thing.name);
     let (orphans, kept): (Vec<_>, Vec<_>) = orphans.partition(|o| !holds_data || was_begun(o));
     if !orphans.is_empty() {
         work.changes();
         work.detail(format!("removing what an interrupted run left: {}", names(&orphans)));
         for orphan in orphans {
-            host.remove(&state.id, orphan).await?;
+            orphan.host.remove(&state.id, orphan.thing).await?;
         }
     }
     if kept.is_empty() {
         return Ok(());
     }
-    let commands: Vec<_> = kept.iter().map(|o| (host.row().removal)(&state.spec, o)).collect::<Result<_>>()?;
+    let commands: Vec<_> =
+        kept.iter().map(|o| (hosts.row().removal)(o.host.spec(), &o.thing)).collect::<Result<_>>()?;
     let hint = match commands.into_iter().collect::<Option<Vec<_>>>() {
         // Without its data disks the state is what was lost.
         None => restore.to_owned(),
@@ -236,6 +237,6 @@ async fn remove_orphans(work: &Work) -> Result<()> {
     Err(Error::TerraformState { why, hint })
 }
 
-fn names(leftovers: &[Leftover]) -> String {
-    leftovers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ")
+fn names(leftovers: &[Found]) -> String {
+    leftovers.iter().map(|l| l.thing.name.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::host::{HostConnection, REMOVAL_LIMIT};
+use super::hosts::Hosts;
 use super::user_dirs::CacheDirs;
 use super::{cache_use, warm};
 use crate::error::{Error, Result};
@@ -45,10 +46,11 @@ pub async fn run(request: CacheRequest) -> Result<CacheReport> {
     tools(&dirs.tools(), &request, &mut report)?;
     let provider = providers::find(&request.spec.provider)?;
     // A signal ends the command itself: see `until_signal`.
-    if let Some(host) = HostConnection::of(provider, &request.spec, &Interrupt::never())
-        && let Err(error) = volumes(&host, deploying, &request, &mut report).await
-    {
-        report.warnings.push(format!("base images in the pool were not looked at: {error}"));
+    let hosts = Hosts::of(provider, &request.spec, &Interrupt::never());
+    for host in hosts.iter().flat_map(Hosts::all) {
+        if let Err(error) = volumes(host, deploying, &request, &mut report).await {
+            report.warnings.push(format!("base images in the pool were not looked at: {error}"));
+        }
     }
     Ok(report)
 }
@@ -216,7 +218,7 @@ async fn volumes(
     report: &mut CacheReport,
 ) -> Result<()> {
     for volume in host.ask(|host| host.cached_volumes()).await? {
-        let mut entry = entry(&volume);
+        let mut entry = entry(host, &volume);
         if deploying && entry.in_use_by.is_none() {
             entry.in_use_by = Some(A_DEPLOY.to_owned());
         }
@@ -233,10 +235,11 @@ async fn volumes(
     Ok(())
 }
 
-fn entry(volume: &CachedVolume) -> CacheEntry {
+fn entry(host: &HostConnection, volume: &CachedVolume) -> CacheEntry {
     CacheEntry {
         kind: CacheKind::Volume,
-        name: format!("{}/{}", volume.pool, volume.name),
+        name: host.name().map(|name| format!("{name}: ")).unwrap_or_default()
+            + &format!("{}/{}", volume.pool, volume.name),
         bytes: volume.bytes,
         in_use_by: (!volume.backs.is_empty()).then(|| volume.backs.join(", ")),
         note: None,

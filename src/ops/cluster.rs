@@ -1,6 +1,6 @@
 //! What an operation knows of a deployment's machines before it begins.
 
-use super::host::HostConnection;
+use super::hosts::Hosts;
 use super::recorded;
 use super::switcher::Switcher;
 use crate::deployment::{DeploymentDir, EditPolicy};
@@ -37,8 +37,8 @@ impl Cluster {
         })
     }
 
-    /// The hypervisor, if the machines are on one.
-    pub(super) fn host(&self) -> Option<&HostConnection> {
-        self.switcher.host()
+    /// The hypervisors, if the machines are on some.
+    pub(super) fn hosts(&self) -> Option<&Hosts> {
+        self.switcher.hosts()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::host::HostConnection;
+use super::hosts::{Found, Hosts};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::terraform_dir::Doubt;
 use super::{Confirm, Context, engine, known, recorded, terraform_dir, workdir};
@@ -11,7 +11,7 @@ use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo, Unit};
 use crate::model::{DestroyReport, Operation, Phase, quote};
-use crate::providers::{Leftover, Provider};
+use crate::providers::Provider;
 use crate::tools::terraform::Workdir;
 
 pub struct DestroyRequest<'a> {
@@ -49,6 +49,7 @@ pub async fn run(context: &Context, request: DestroyRequest<'_>) -> Result<Destr
     let steps = [REMOVE, REST, PROOF, CLEAN];
     with_operation(context, &request.dir, Operation::Destroy, &steps, async |work| {
         believe(&work.dir, work.cluster.provider, work.from)?;
+        all_answer(work).await?;
         let state = terraform_destroy(work).await?;
         remove_leftovers(work).await?;
         prove(work, state).await?;
@@ -86,10 +87,10 @@ async fn doomed(context: &Context, dir: &DeploymentDir) -> Result<Vec<String>> {
     let provider = recorded::provider(dir)?;
     believe(dir, provider, dir.state().phase)?;
     let known = terraform_dir::resources(&dir.terraform_dir()).unwrap_or_default();
-    let host = HostConnection::of(provider, &dir.state().spec, &context.interrupt);
-    let found = leftovers(host.as_ref(), dir).await?;
+    let hosts = Hosts::of(provider, &dir.state().spec, &context.interrupt);
+    let found = leftovers(hosts.as_ref(), dir).await?;
     let names = terraform_dir::names(&dir.terraform_dir()).unwrap_or_default();
-    let unknown = found.into_iter().filter(|l| !names.contains(&l.name)).map(|l| l.to_string());
+    let unknown = found.into_iter().filter(|l| !names.contains(&l.thing.name)).map(|l| l.to_string());
     Ok(known.into_iter().chain(unknown).collect())
 }
 
@@ -132,10 +133,34 @@ fn believe(dir: &DeploymentDir, provider: &Provider, from: Phase) -> Result<()> 
 }
 
 /// What the hypervisor has; nobody can be asked in a cloud.
-async fn leftovers(host: Option<&HostConnection>, dir: &DeploymentDir) -> Result<Vec<Leftover>> {
-    let Some(host) = host else { return Ok(Vec::new()) };
-    let id = dir.state().id.clone();
-    host.ask(move |host| host.leftovers(&id)).await
+async fn leftovers(hosts: Option<&Hosts>, dir: &DeploymentDir) -> Result<Vec<Found>> {
+    let Some(hosts) = hosts else { return Ok(Vec::new()) };
+    hosts.leftovers(&dir.state().id).await
+}
+
+/// Of several hypervisors all have to be there: else some of the cluster would be gone, and the rest could not be
+/// proved to be. Nothing has been removed yet.
+async fn all_answer(work: &Work) -> Result<()> {
+    let Some(hosts) = work.cluster.hosts().filter(|hosts| hosts.are_several()) else { return Ok(()) };
+    let (mut silent, found) = hosts.silent(&work.dir.state().id, &work.cluster.nodes).await;
+    work.interrupt.check()?;
+    let others: Vec<_> = silent.iter().skip(1).map(|(error, _)| error.to_string()).collect();
+    if silent.is_empty() {
+        return Ok(());
+    }
+    let (error, nodes) = silent.swap_remove(0);
+    let Error::LibvirtUnreachable { uri, cause, mut fix } = error else { return Err(error) };
+    let names = nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" and ");
+    let there = if names.is_empty() { String::new() } else { format!("; its nodes are {names}") };
+    let others: String = others.iter().map(|other| format!("; {other}")).collect();
+    let found = found.iter().map(Found::to_string).collect::<Vec<_>>().join(", ");
+    let found = if found.is_empty() { "nothing else is left".to_owned() } else { format!("still there: {found}") };
+    fix.push(in_dir("exasol destroy", work.dir.root()) + "   # once it answers");
+    Err(Error::LibvirtUnreachable {
+        uri,
+        cause: format!("{cause}{there}{others}. Nothing was removed, because destroy needs every hypervisor; {found}"),
+        fix,
+    })
 }
 
 /// What Terraform's state says after Terraform has run.
@@ -164,7 +189,7 @@ async fn terraform_destroy(work: &mut Work) -> Result<State> {
     match remove_all(work, &terraform).await {
         Ok(()) => Ok(State::Current),
         // A hypervisor can be asked by name for everything that Terraform would have removed.
-        Err(Error::Timeout { limit_s, .. }) if work.cluster.host().is_some() => {
+        Err(Error::Timeout { limit_s, .. }) if work.cluster.hosts().is_some() => {
             work.sink.warn(format!(
                 "Terraform was ended after {limit_s} s without a result: what is left is removed by name"
             ));
@@ -190,18 +215,18 @@ async fn remove_all(work: &Work, terraform: &Workdir) -> Result<()> {
 }
 
 async fn remove_leftovers(work: &mut Work) -> Result<()> {
-    let Some(host) = work.cluster.host().cloned() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts().cloned() else { return Ok(()) };
     work.begin(REST.id);
-    let mut found = leftovers(Some(&host), &work.dir).await?;
+    let mut found = leftovers(Some(&hosts), &work.dir).await?;
     if found.is_empty() {
         work.unchanged("there is nothing");
         return Ok(());
     }
-    found.sort_by_key(|l| l.kind);
+    found.sort_by_key(|l| l.thing.kind);
     work.changes();
     for leftover in found {
         work.detail(leftover.to_string());
-        host.remove(&work.dir.state().id, leftover).await?;
+        leftover.host.remove(&work.dir.state().id, leftover.thing).await?;
     }
     Ok(())
 }
@@ -209,8 +234,8 @@ async fn remove_leftovers(work: &mut Work) -> Result<()> {
 /// Asks again, after everything: the hypervisor by name, and Terraform's own state where it can be current.
 async fn prove(work: &mut Work, state: State) -> Result<()> {
     work.begin(PROOF.id);
-    let found = leftovers(work.cluster.host(), &work.dir).await?;
-    let mut left: Vec<String> = found.iter().map(Leftover::to_string).collect();
+    let found = leftovers(work.cluster.hosts(), &work.dir).await?;
+    let mut left: Vec<String> = found.iter().map(Found::to_string).collect();
     let unreadable = || Error::TerraformState {
         why: Doubt::Unreadable.text().into(),
         hint: format!("{}, and run exasol destroy again", terraform_dir::mend(&work.dir, Doubt::Unreadable)),

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::blocking::{ANSWER_LIMIT, Beat, Silence, blocking, no_answer, unless_silent};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{DeploymentId, NodePlan, Options, Spec};
-use crate::providers::{Host, Hypervisor, Leftover, Provider};
+use crate::providers::{Host, Hypervisor, Leftover};
 use crate::signal::Interrupt;
 
 /// For what changes one machine. Switching one on takes seconds, on a slow pool a minute.
@@ -38,21 +38,36 @@ pub(super) struct HostConnection(Arc<Shared>);
 
 struct Shared {
     row: &'static Hypervisor,
+    /// What the deployment asks of this one.
     spec: Spec,
+    /// Its address, where there are others.
+    name: Option<String>,
     interrupt: Interrupt,
     host: Mutex<Option<Arc<dyn Host>>>,
 }
 
 impl HostConnection {
-    /// Connects nothing yet. A signal ends every call.
-    pub(super) fn new(row: &'static Hypervisor, spec: &Spec, interrupt: &Interrupt) -> Self {
+    /// Connects nothing yet. A signal ends every call. `name`: its address, where there are others.
+    pub(super) fn new(row: &'static Hypervisor, spec: &Spec, name: Option<String>, interrupt: &Interrupt) -> Self {
         let (spec, interrupt) = (spec.clone(), interrupt.clone());
-        Self(Arc::new(Shared { row, spec, interrupt, host: Mutex::default() }))
+        Self(Arc::new(Shared { row, spec, name, interrupt, host: Mutex::default() }))
     }
 
-    /// None for a cloud.
-    pub(super) fn of(provider: &Provider, spec: &Spec, interrupt: &Interrupt) -> Option<Self> {
-        provider.hypervisor().map(|row| Self::new(row, spec, interrupt))
+    /// Its address, where the deployment has others.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// An error of one of several hypervisors: that this one does not answer.
+    pub(super) fn named(&self, error: Error) -> Error {
+        match (self.name(), error) {
+            (Some(name), error @ (Error::Other(_) | Error::Timeout { .. })) => Error::LibvirtUnreachable {
+                uri: name.to_owned(),
+                cause: error.to_string(),
+                fix: error.hint().into_iter().collect(),
+            },
+            (_, error) => error,
+        }
     }
 
     /// What is known without a connection.
@@ -60,7 +75,7 @@ impl HostConnection {
         self.0.row
     }
 
-    /// What the deployment asks for.
+    /// What the deployment asks of this one.
     pub(super) fn spec(&self) -> &Spec {
         &self.0.spec
     }
@@ -70,7 +85,11 @@ impl HostConnection {
         &self,
         question: impl FnOnce(&dyn Host) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.act(ANSWER_LIMIT, "asking the hypervisor", question).await
+        let what = match self.name() {
+            Some(name) => format!("asking the hypervisor {name}"),
+            None => "asking the hypervisor".to_owned(),
+        };
+        self.act(ANSWER_LIMIT, what, question).await
     }
 
     /// Something that changes what the hypervisor has. `what` names it for people ("switching on n11").
@@ -223,7 +242,6 @@ impl Drop for Doubt<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
     use crate::model::NodePlan;
     use crate::providers::dummy_host::{PROVIDER, World};
 
@@ -232,7 +250,7 @@ mod tests {
     fn connected(world: &str, interrupt: &Interrupt) -> (World, HostConnection, NodePlan) {
         let (world, spec) = World::new(world);
         let node = NodePlan::all(&DeploymentId::from_random([1, 2, 3, 4]), &spec).swap_remove(0);
-        let host = HostConnection::of(&PROVIDER, &spec, interrupt).unwrap();
+        let host = HostConnection::new(PROVIDER.hypervisor().unwrap(), &spec, None, interrupt);
         (world, host, node)
     }
 

@@ -7,11 +7,11 @@ use crate::error::{Error, Result};
 
 /// Tells what it mends. Machines that run go on as they are: it counts from their next start.
 pub(super) async fn definitions(work: &Work) -> Result<()> {
-    let Some(host) = work.cluster.host() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
     for node in &work.cluster.nodes {
         let what = format!("bringing the machine of {} up to date", node.name);
         let (facts, plan) = (work.dir.state().facts.clone(), node.clone());
-        let mended = host.act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await;
+        let mended = hosts.of_node(node).act(ACTION_LIMIT, what, move |host| host.mend(&facts, &plan)).await;
         if has_changed(&mended) {
             work.changes();
         }

@@ -54,6 +54,7 @@ mod credentials;
 mod engine;
 mod floors;
 mod host;
+mod hosts;
 mod known;
 pub mod links;
 mod login;

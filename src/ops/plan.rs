@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::host::HostConnection;
+use super::hosts::Hosts;
 use super::operation::in_dir;
 use super::user_dirs::CacheDirs;
 use super::{Context, apply, credentials, engine, floors, recorded, render_input, workdir};
 use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
-use crate::model::{ChangeAction, NodePlan, Operation, Phase, PlanReport, PlannedChange, count};
+use crate::model::{ChangeAction, NodePlan, Operation, Phase, PlanReport, PlannedChange, count, host_suffix};
 use crate::providers::{Provider, cloud};
 use crate::tools::scratch::Scratch;
 use crate::tools::terraform::Workdir;
@@ -31,13 +31,13 @@ pub async fn run(context: &Context, root: &Path) -> Result<PlanReport> {
     let plan = in_copy(context, &dir, provider, &copy).await?.plan().await?;
     let mut report = plan.report();
     let state = dir.state();
-    let host = HostConnection::of(provider, &state.spec, &context.interrupt);
-    report.summary = summary(provider, host.as_ref(), state).await?;
+    let hosts = Hosts::of(provider, &state.spec, &context.interrupt);
+    report.summary = summary(provider, hosts.as_ref(), state).await?;
     if let Some(check) = floors::warning(provider, &state.spec, &state.facts) {
         context.sink.warn(floors::text(&check));
     }
     let nodes = NodePlan::all(&state.id, &state.spec);
-    add(&mut report, provider, &apply::misfits(host.as_ref(), state, &nodes).await?);
+    add(&mut report, provider, &apply::misfits(hosts.as_ref(), state, &nodes).await?);
     Ok(report)
 }
 
@@ -49,7 +49,7 @@ fn add(report: &mut PlanReport, provider: &Provider, misfits: &[apply::Misfit]) 
             "{name}: its machine has to be created again ({why}), which only deploy --allow-replace {name} does"
         ));
         let kind = provider.resources.machine();
-        let address = format!("{kind}.node[\"{name}\"]");
+        let address = format!("{kind}.node{}[\"{name}\"]", host_suffix(node.host));
         if !report.changes.iter().any(|change| change.address == address) {
             report.replace += 1;
             report.changes.push(PlannedChange { action: ChangeAction::Replace, address, kind: kind.into() });
@@ -109,8 +109,8 @@ fn memory(megabytes: u64) -> String {
 /// Sizes and access, for people.
 pub(super) async fn summary(
     provider: &Provider,
-    host: Option<&HostConnection>,
-    State { spec, facts, .. }: &State,
+    hosts: Option<&Hosts>,
+    State { id, spec, facts, .. }: &State,
 ) -> Result<Vec<String>> {
     let size = match (provider.size)(spec, facts)? {
         Some(size) => format!("{}, {} of memory", count(size.vcpus as usize, "vCPU"), memory(size.memory_mb)),
@@ -138,11 +138,15 @@ pub(super) async fn summary(
          Administration API (4444)"
             .to_owned(),
     ];
+    for (at, (host, name)) in (0..).zip(spec.hypervisors()).enumerate().filter(|_| spec.hosts() > 1) {
+        let nodes = NodePlan::all(id, spec).into_iter().filter(|node| node.host == host).map(|node| node.name);
+        lines.insert(1 + at, format!("on {name}: {}", nodes.collect::<Vec<_>>().join(", ")));
+    }
     if provider.is_cloud() {
         lines.insert(1, cloud::type_and_place(spec, facts)?);
     }
-    if let Some(host) = host {
-        let addresses = host.deployer_addresses(facts).await?;
+    if let Some(hosts) = hosts {
+        let addresses = hosts.deployer_addresses(facts).await?;
         let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let addresses = if addresses.is_empty() {
             "the addresses that the nodes see at the first login".to_owned()

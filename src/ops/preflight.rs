@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::blocking::within;
 use super::credentials::{self, Given};
-use super::host::{ACTION_LIMIT, HostConnection};
+use super::host::ACTION_LIMIT;
+use super::hosts::Hosts;
 use super::install_tools::Order;
 use super::user_dirs::fetched_tools;
 use super::{Confirm, Context, engine, floors};
@@ -15,10 +16,10 @@ use crate::deployment::{DeploymentDir, State};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSink};
 use crate::model::{Check, CheckStatus, DeploymentId, NodePlan, Options, Outcome, Spec};
-use crate::providers::{Credentials, PreflightInput, Provider};
+use crate::providers::{Credentials, PreflightInput, Provider, is_on_host};
 use crate::tools::{ansible::Ansible, requirements, terraform::Terraform};
 
-/// Many questions, and the probe of KVM: seconds, on a slow machine half a minute.
+/// For one hypervisor. Many questions, and the probe of KVM: seconds, on a slow machine half a minute.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// What was found out: all checks, facts for rendering, and the programs, so that nobody looks for them again.
@@ -51,7 +52,8 @@ impl Preflight {
             let spec = spec.clone();
             let id = recorded.map(|state| state.id.clone());
             let facts = known_facts(credentials.as_ref().and_then(|c| c.as_ref().ok()), recorded);
-            within(LIMIT, move || {
+            // They are asked one after another.
+            within(LIMIT * spec.hosts(), move || {
                 let planned = id.clone().unwrap_or_else(|| DeploymentId::from_random([0; 4]));
                 let nodes = NodePlan::all(&planned, &spec);
                 let (id, facts) = (id.as_ref(), facts.as_ref());
@@ -155,7 +157,7 @@ pub(super) async fn run_or_create(
     }
     // Nobody is asked about what is only a warning.
     let missing = preflight.creatable(matches!(create, CreateMissing::Yes));
-    let Some(host) = HostConnection::of(provider, spec, &context.interrupt) else { return Ok(preflight) };
+    let Some(hosts) = Hosts::of(provider, spec, &context.interrupt) else { return Ok(preflight) };
     if missing.is_empty() {
         return Ok(preflight);
     }
@@ -166,6 +168,9 @@ pub(super) async fn run_or_create(
     }
     for what in missing {
         let doing = format!("creating {what}");
+        // One of several says with its name what it lacks.
+        let there = hosts.all().find_map(|host| Some((host, is_on_host(&what, host.name()?)?.to_owned())));
+        let (host, what) = there.unwrap_or_else(|| (hosts.first(), what.clone()));
         let done = host.act(ACTION_LIMIT, doing, move |host| host.create_missing(&what)).await?;
         context.sink.warn(done);
     }

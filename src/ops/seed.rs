@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 
 use super::host::{ACTION_LIMIT, HostConnection};
+use super::hosts::Hosts;
 use super::operation::Work;
 use crate::error::{Error, Result};
 use crate::model::NodePlan;
@@ -32,11 +33,12 @@ END
 
 /// For the machines of these nodes, which are about to be made.
 pub(super) async fn provide(work: &Work, nodes: &BTreeSet<String>) -> Result<()> {
-    let Some(host) = work.cluster.host() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
     let secrets = work.dir.secrets()?;
     for node in work.cluster.nodes.iter().filter(|plan| nodes.contains(&plan.name)) {
         let user_data = render::user_data(node, work.cluster.provider, &secrets)?;
         let (what, node) = (format!("storing the data of {}'s first boot", node.name), node.clone());
+        let host = hosts.of_node(&node).clone();
         host.act(ACTION_LIMIT, what, move |host| host.provide_seed(&node, &user_data)).await?;
     }
     Ok(())
@@ -45,8 +47,8 @@ pub(super) async fn provide(work: &Work, nodes: &BTreeSet<String>) -> Result<()>
 /// Of nodes whose shell answers and whose first boot is over. What does not work now is a warning: the
 /// next deploy or start does it.
 pub(super) async fn retire(work: &Work) -> Result<()> {
-    let Some(host) = work.cluster.host() else { return Ok(()) };
-    match each(work, host).await {
+    let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
+    match each(work, hosts).await {
         Err(error @ Error::Interrupted { .. }) => Err(error),
         Err(error) => {
             work.sink.warn(format!("the data of the first boot is still beside the disks: {error}"));
@@ -56,8 +58,8 @@ pub(super) async fn retire(work: &Work) -> Result<()> {
     }
 }
 
-async fn each(work: &Work, host: &HostConnection) -> Result<()> {
-    try_join_all(work.cluster.nodes.iter().map(|node| retire_one(work, host, node))).await?;
+async fn each(work: &Work, hosts: &Hosts) -> Result<()> {
+    try_join_all(work.cluster.nodes.iter().map(|node| retire_one(work, hosts.of_node(node), node))).await?;
     Ok(())
 }
 

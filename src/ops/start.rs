@@ -117,10 +117,10 @@ fn text(moved: &[(&Node, IpAddr)]) -> String {
 
 /// The commands for that, where the hypervisor's network gives addresses.
 fn keep(work: &Work, moved: &[(&Node, IpAddr)]) -> String {
-    let Some(host) = work.cluster.host() else { return String::new() };
+    let Some(hosts) = work.cluster.hosts() else { return String::new() };
     let state = work.dir.state();
     let command = |(node, old): &(&Node, IpAddr)| {
-        (host.row().keep_address)(&state.spec, &state.facts, &node.plan, *old).ok().flatten()
+        (hosts.row().keep_address)(hosts.of_node(&node.plan).spec(), &state.facts, &node.plan, *old).ok().flatten()
     };
     let commands: Vec<_> = moved.iter().filter_map(command).collect();
     match commands.is_empty() {

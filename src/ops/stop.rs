@@ -112,13 +112,13 @@ async fn reachable(work: &mut Work, on: &[Machine]) -> Result<Vec<String>> {
 
 /// A machine that is paused again as soon as it goes on cannot shut down.
 async fn refuse_halted(work: &Work) -> Result<()> {
-    let Some(host) = work.cluster.host() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
     let machines = power::machines(work).await?;
     let halted: Vec<_> = machines.iter().filter(|m| m.power == Power::Paused).collect();
     let Some(first) = halted.first() else { return Ok(()) };
-    let spec = &work.dir.state().spec;
     let plans = work.cluster.nodes.iter().filter(|plan| halted.iter().any(|m| m.node == plan.name));
-    let commands: Vec<_> = plans.filter_map(|plan| (host.row().cut_off)(spec, plan).ok()).collect();
+    let commands: Vec<_> =
+        plans.filter_map(|plan| (hosts.row().cut_off)(hosts.of_node(plan).spec(), plan).ok()).collect();
     let again = in_dir("exasol stop", work.dir.named());
     Err(Error::other(format!(
         "{} is {}; let go on, it was paused again, so it cannot shut down: fix that and run {again}, or cut it off as if \

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::deployment::{DeploymentDir, Kept};
-use crate::model::{TerraformInstance, TerraformResource, TerraformState, in_dir, quote};
+use crate::model::{TerraformInstance, TerraformResource, TerraformState, in_dir, is_namesake, quote};
 
 enum File {
     /// Missing, or empty: Terraform truncates the file before it writes the first state.
@@ -115,7 +115,11 @@ pub(super) fn of_types(terraform_dir: &Path, types: &[&str]) -> Vec<String> {
 }
 
 fn is_of(address: &str, kind: &str) -> bool {
-    address.strip_prefix(kind).is_some_and(|rest| rest.starts_with(['.', '[']))
+    let resource = address.split('[').next().unwrap_or_default();
+    match kind.split_once('.') {
+        Some(_) => is_namesake(resource, kind),
+        None => resource.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.')),
+    }
 }
 
 /// Whether Terraform has made anything of these types (`libvirt_domain`, `libvirt_volume.root`). It may

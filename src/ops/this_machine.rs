@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Context;
-use super::host::HostConnection;
+use super::hosts::Hosts;
 use crate::error::{Error, Result};
 use crate::model::{Options, Spec};
 use crate::providers::Provider;
@@ -54,10 +54,10 @@ pub(super) async fn address(
     if provider.is_cloud() {
         return public(context).await;
     }
-    let Some(host) = HostConnection::of(provider, spec, &context.interrupt) else {
+    let Some(hosts) = Hosts::of(provider, spec, &context.interrupt) else {
         return Err(unknown("nobody can tell it before the nodes are there"));
     };
-    let known = host.deployer_addresses(facts).await?;
+    let known = hosts.deployer_addresses(facts).await?;
     known.into_iter().next().ok_or_else(|| unknown("only the nodes can tell it, at the first login"))
 }
 

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::operation::in_dir;
-use super::{Context, Given, Passwords, ReleaseRequest, engine, floors, known, recorded, release, this_machine};
+use super::{
+    Context, Given, Passwords, ReleaseRequest, engine, floors, known, recorded, release, terraform_dir, this_machine,
+};
 use crate::deployment::{DeploymentDir, Secrets, State, Update, keys};
 use crate::error::{Error, Result};
 use crate::model::{DbVersion, Operation, OptionChange, Phase, Source, Spec, SpecChange, UpdateReport, shown_address};
@@ -40,6 +42,8 @@ const GROWING: [&str; 2] = ["data_volume_size", "root_volume_size"];
 const TAG: &str = "owner";
 /// Its address may hold a password or a signature.
 const IMAGE: &str = "options.image";
+/// The addresses of the hypervisors.
+const HYPERVISORS: &str = "options.uri";
 const DB_VERSION: &str = "db_version";
 /// What is recorded of the version.
 const RELEASE: &str = "release";
@@ -91,6 +95,7 @@ pub async fn run(context: &Context, request: UpdateRequest) -> Result<UpdateRepo
     if state.installed {
         changed.iter().try_for_each(|change| refuse_in_a_cluster(change, provider, &locked))?;
     }
+    refuse_to_move(&changed, [&state.spec, &spec], &locked)?;
     let given = passwords.given();
     let mut secrets = locked.secrets()?;
     changed.extend(change_secrets(&mut secrets, passwords, credentials, Install::of(&state))?);
@@ -236,6 +241,19 @@ fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>)
         .filter(|name| value(old, name) != value(new, name))
         .map(|name| OptionChange::new(format!("{prefix}{name}"), value(old, name), value(new, name)))
         .collect()
+}
+
+/// Which hypervisor a node is on follows from their list: with another one, machines that exist would be looked for
+/// where they are not.
+fn refuse_to_move(changed: &[OptionChange], specs: [&Spec; 2], dir: &DeploymentDir) -> Result<()> {
+    let moves = changed.iter().any(|change| change.option == HYPERVISORS) && specs.iter().any(|spec| spec.hosts() > 1);
+    if !moves || terraform_dir::resources(&dir.terraform_dir()).is_some_and(|made| made.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: "the machines exist, and with other hypervisors nodes would be on others than their machines".into(),
+        hint: Some(format!("keep the hypervisors, or begin anew: {}", in_dir("exasol destroy", dir.named()))),
+    })
 }
 
 /// # Errors

@@ -37,7 +37,8 @@ pub(super) async fn reaching(
     let asked = spec.clone();
     let variables = interrupt.run(within(ANSWER_LIMIT, move || (hypervisor.terraform_variables)(&asked))).await??;
     let workdir = variables.into_iter().fold(workdir, |workdir, (name, value)| workdir.variable(name, value));
-    let held = (hypervisor.login)(spec)?.map(|login| links::holds(&login)).unwrap_or_default();
+    let logins = spec.on_each_host().iter().map(hypervisor.login).collect::<Result<Vec<_>>>()?;
+    let held: Vec<_> = logins.iter().flatten().flat_map(links::holds).collect();
     held.iter().try_fold(workdir, |workdir, fd| workdir.holding(fd))
 }
 

@@ -92,7 +92,9 @@ impl World {
     }
 
     fn of(spec: &Spec) -> Self {
-        WORLDS.lock().unwrap()[spec.options["world"].as_str().unwrap()].clone()
+        // One of several hypervisors is named by its address.
+        let name = spec.options.get("uri").unwrap_or(&spec.options["world"]);
+        WORLDS.lock().unwrap()[name.as_str().unwrap()].clone()
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -13,6 +13,16 @@ use crate::model::{BaseImage, Component, DeploymentId, Login, Machine, NodePlan,
 /// Names and values.
 pub type Variables = Vec<(String, String)>;
 
+/// What can be created, of one of several hypervisors.
+pub fn on_host(what: &str, host: &str) -> String {
+    format!("{what} on {host}")
+}
+
+/// The contrary of [`on_host`]: what can be created, if it is on that hypervisor.
+pub fn is_on_host<'a>(what: &'a str, host: &str) -> Option<&'a str> {
+    what.strip_suffix(host)?.strip_suffix(" on ")
+}
+
 /// What is known of a hypervisor without a connection, and the way to open one.
 pub struct Hypervisor {
     /// Opens a connection to the hypervisor that the spec names.

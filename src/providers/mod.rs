@@ -30,7 +30,7 @@ pub use cloud::{Cloud, CredentialInput, Credentials};
 pub use dial::dial_with;
 pub use hypervisor::{
     CachedVolume, ConsoleNews, ConsoleReader, Host, Hypervisor, Leftover, LeftoverKind, Marked, MarkedThings,
-    Recognized, StandIn, UNKNOWN_VERSION, UploadProgress, Variables,
+    Recognized, StandIn, UNKNOWN_VERSION, UploadProgress, Variables, is_on_host, on_host,
 };
 
 /// A place where machines can be made.

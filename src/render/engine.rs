@@ -3,11 +3,12 @@
 
 use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
+use serde::Serialize;
 use serde_json::Value;
 use tera::{Context, Tera};
 
 use crate::error::{Error, Result};
-use crate::model::{NodePlan, Options, RenderedFile, Spec};
+use crate::model::{NodePlan, Options, RenderedFile, Spec, host_suffix};
 use crate::providers::Provider;
 
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
@@ -32,6 +33,9 @@ pub fn render(folders: &[String], input: &TemplateInput) -> Result<Vec<RenderedF
     context.insert("spec", input.spec);
     context.insert("facts", input.facts);
     context.insert("nodes", input.nodes);
+    let hosts = hosts(input.nodes);
+    context.insert("several_hosts", &(hosts.len() > 1));
+    context.insert("hosts", &hosts);
     let pages = templates.iter().filter(|(name, _)| !name.starts_with('_'));
     pages
         .map(|(name, _)| {
@@ -39,6 +43,21 @@ pub fn render(folders: &[String], input: &TemplateInput) -> Result<Vec<RenderedF
             Ok(RenderedFile::new(format!("terraform/{}", name.trim_end_matches(".tera")), text))
         })
         .collect()
+}
+
+/// A hypervisor, for templates.
+#[derive(Serialize)]
+struct TemplateHost {
+    /// From 0, as the nodes name it.
+    index: u32,
+    /// See [`host_suffix`].
+    suffix: String,
+}
+
+/// Those that the nodes are on; one at least.
+fn hosts(nodes: &[NodePlan]) -> Vec<TemplateHost> {
+    let last = nodes.iter().map(|node| node.host).max().unwrap_or_default();
+    (0..=last).map(|index| TemplateHost { index, suffix: host_suffix(index) }).collect()
 }
 
 /// What the templates of these folders demand of Terraform's registry: source and version of each plugin.

@@ -22,6 +22,7 @@ mod floors;
 mod frozen;
 mod health;
 mod house;
+mod hypervisors;
 mod image;
 mod init;
 mod injection;

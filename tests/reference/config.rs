@@ -56,6 +56,7 @@ fn row(def: &OptionDef) -> Vec<String> {
         OptionKind::Path => "path".into(),
         OptionKind::PathOrUrl => "path or URL".into(),
         OptionKind::List => "list of texts".into(),
+        OptionKind::OneOrMore => "text, or list of texts".into(),
         OptionKind::Flag => "`true`, `false`".into(),
         OptionKind::Choice(choices) => codes(choices),
     };

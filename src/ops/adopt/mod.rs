@@ -6,6 +6,7 @@ mod key;
 use std::path::PathBuf;
 
 use super::host::HostConnection;
+use super::hosts::Hosts;
 use super::operation::in_dir;
 use super::{Context, known, node_records, owners};
 use crate::deployment::{Adopted, DeploymentDir, State};
@@ -30,9 +31,11 @@ pub struct AdoptRequest {
 pub async fn run(context: &Context, request: AdoptRequest) -> Result<AdoptReport> {
     DeploymentDir::check_target(&request.dir)?;
     let provider = providers::find(&request.spec.provider)?;
-    let Some(host) = HostConnection::of(provider, &request.spec, &context.interrupt) else {
+    let Some(hosts) = Hosts::of(provider, &request.spec, &context.interrupt) else {
         return Err(of_cloud(provider));
     };
+    hosts.refuse_several(provider, &format!("exasol adopt {}", request.id))?;
+    let host = hosts.first().clone();
     let key = key::read(&request)?;
     let found = host.ask(|host| host.marked()).await?.things;
     let found: Vec<_> = found.into_iter().filter(|one| one.deployment == request.id).collect();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::super::host::HostConnection;
 use super::super::operation::Work;
 use super::signs::{Boot, Kind, Sign, plain, without_time};
 use super::tape::Tape;
@@ -68,9 +69,17 @@ impl Drop for Consoles {
 pub(in crate::ops) fn follow(work: &Work) -> Consoles {
     let nodes = work.cluster.nodes.iter().map(|node| (node.name.clone(), Mutex::default())).collect();
     let consoles = Consoles { stop: Arc::default(), nodes: Arc::new(nodes) };
-    let Some(host) = work.cluster.host() else { return consoles };
-    let (row, spec, plans) = (host.row(), host.spec().clone(), work.cluster.nodes.clone());
-    let (stop, seen, sink) = (consoles.stop.clone(), consoles.nodes.clone(), work.sink.clone());
+    let Some(hosts) = work.cluster.hosts() else { return consoles };
+    for (host, plans) in hosts.with_nodes(&work.cluster.nodes) {
+        follow_on(work, &consoles, host, plans);
+    }
+    consoles
+}
+
+/// Those of the machines on one hypervisor.
+fn follow_on(work: &Work, consoles: &Consoles, host: &HostConnection, plans: Vec<NodePlan>) {
+    let (row, spec) = (host.row(), host.spec().clone());
+    let (stop, all, sink) = (consoles.stop.clone(), consoles.nodes.clone(), work.sink.clone());
     let tape = |plan: &NodePlan| {
         let (log, file) = (work.log.clone(), log_file(&plan.name));
         Tape::new(move |bytes: &[u8]| log.append(&file, bytes))
@@ -78,6 +87,8 @@ pub(in crate::ops) fn follow(work: &Work) -> Consoles {
     let mut tapes: Vec<_> = plans.iter().map(tape).collect();
     // The runtime waits a moment for it at its end, as for every thread that calls the hypervisor's library.
     tokio::task::spawn_blocking(move || {
+        let is_there = |name: &String| plans.iter().any(|plan| plan.name == *name);
+        let seen: Vec<_> = all.iter().filter(|(name, _)| is_there(name)).collect();
         let mut lost = None;
         while !stop.load(Ordering::Relaxed) {
             let mut take = |news: ConsoleNews<'_>| {
@@ -97,7 +108,6 @@ pub(in crate::ops) fn follow(work: &Work) -> Consoles {
             std::thread::sleep(CONNECT_AGAIN);
         }
     });
-    consoles
 }
 
 /// In the folder of an operation.
@@ -107,7 +117,7 @@ pub(super) fn log_file(node: &str) -> String {
 
 fn hear<W: FnMut(&[u8])>(
     news: ConsoleNews<'_>,
-    seen: &[(String, Mutex<Seen>)],
+    seen: &[&(String, Mutex<Seen>)],
     tapes: &mut [Tape<W>],
     address: AddressParser,
     sink: &EventSink,

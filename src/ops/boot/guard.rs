@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::host::{ACTION_LIMIT, HostConnection};
+use super::super::hosts::Hosts;
 use super::super::operation::{Work, in_dir};
 use super::console::{Consoles, View};
 use super::earlier;
@@ -56,7 +57,7 @@ impl Sessions {
 }
 
 pub(super) struct Guard<'a> {
-    pub host: &'a HostConnection,
+    pub hosts: &'a Hosts,
     pub consoles: &'a Consoles,
     pub sessions: Sessions,
     nodes: BTreeMap<String, Watch>,
@@ -111,7 +112,7 @@ impl Activity {
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(work: &Work, host: &'a HostConnection, consoles: &'a Consoles) -> Self {
+    pub(super) fn new(work: &Work, hosts: &'a Hosts, consoles: &'a Consoles) -> Self {
         let now = Instant::now();
         let watch = |node: &NodePlan| {
             let earlier = earlier::panic(&work.dir, work.log.path(), &node.name);
@@ -121,7 +122,7 @@ impl<'a> Guard<'a> {
             (node.name.clone(), watch)
         };
         let nodes = work.cluster.nodes.iter().map(watch).collect();
-        Self { host, consoles, sessions: Sessions::default(), nodes, begun: now }
+        Self { hosts, consoles, sessions: Sessions::default(), nodes, begun: now }
     }
 
     pub(super) fn knows_address(&mut self, node: &str, address: IpAddr) {
@@ -165,8 +166,8 @@ impl<'a> Guard<'a> {
         let silent = console.quiet.unwrap_or(watch.since.elapsed()) >= SILENCE;
         if silent && !answers && watch.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
             watch.asked = Some(Instant::now());
-            let plan = plan.clone();
-            let count = self.host.ask(move |host| host.activity(&plan)).await.ok().flatten();
+            let (host, plan) = (self.hosts.of_node(plan), plan.clone());
+            let count = host.ask(move |host| host.activity(&plan)).await.ok().flatten();
             watch.activity = Activity::after(watch.activity, count, Instant::now());
         }
         let idle = watch.activity.filter(|_| silent).map(|activity| activity.idle());
@@ -187,13 +188,14 @@ impl<'a> Guard<'a> {
         let attempt = watch.resets;
         work.changes();
         work.sink.emit(Event::MachineReset { node: node.clone(), reason: death.reason, why, attempt, limit: RESETS });
-        let (what, plan) = (format!("resetting the machine of {node}"), plan.clone());
+        let what = format!("resetting the machine of {node}");
+        let (host, plan) = (self.hosts.of_node(plan), plan.clone());
         // What it prints from now on belongs to its next life.
         self.consoles.forget(node);
         self.sessions.forget(node);
         watch.since = Instant::now();
         (watch.activity, watch.asked, watch.earlier, watch.address) = (None, None, None, None);
-        self.host.act(ACTION_LIMIT, what, move |host| host.reset(&plan)).await
+        host.act(ACTION_LIMIT, what, move |host| host.reset(&plan)).await
     }
 
     fn hint(&self, work: &Work, node: &str, death: &Death) -> String {
@@ -238,8 +240,10 @@ impl<'a> Guard<'a> {
 
     /// The command that shows the network's leases, where it has them.
     pub(super) fn leases(&self, work: &Work) -> Option<String> {
-        let state = work.dir.state();
-        (self.host.row().show_leases)(&state.spec, &state.facts).ok().flatten()
+        let facts = &work.dir.state().facts;
+        let command = |host: &HostConnection| (host.row().show_leases)(host.spec(), facts).ok().flatten();
+        let commands: Vec<_> = self.hosts.all().filter_map(command).collect();
+        (!commands.is_empty()).then(|| commands.join("; "))
     }
 
     /// Where nothing more can be expected. What is waited for longest is told.

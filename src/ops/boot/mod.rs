@@ -54,9 +54,9 @@ const SHARED_LIMIT: Duration = Duration::from_secs(20);
 /// machines were on.
 pub(super) async fn wait(work: &mut Work, consoles: &Consoles) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
-    let nodes = match work.cluster.host().cloned() {
-        Some(host) => {
-            let mut guard = Guard::new(work, &host, consoles);
+    let nodes = match work.cluster.hosts().cloned() {
+        Some(hosts) => {
+            let mut guard = Guard::new(work, &hosts, consoles);
             watched(work, &mut guard).await?
         }
         None => {
@@ -75,8 +75,8 @@ pub(super) async fn wait(work: &mut Work, consoles: &Consoles) -> Result<Vec<Nod
 /// Of machines that are on and do not answer, resets the dead, and waits for them. Those that live and are silent for
 /// another reason stay as they are. Returns the nodes whose machines were reset.
 pub(super) async fn revive(work: &mut Work, consoles: &Consoles) -> Result<Vec<String>> {
-    let Some(host) = work.cluster.host().cloned() else { return Ok(Vec::new()) };
-    let mut guard = Guard::new(work, &host, consoles);
+    let Some(hosts) = work.cluster.hosts().cloned() else { return Ok(Vec::new()) };
+    let mut guard = Guard::new(work, &hosts, consoles);
     for node in &work.dir.state().nodes {
         guard.knows_address(&node.plan.name, node.private_ip);
     }
@@ -152,7 +152,7 @@ async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTr
         if !matches!(progress, Progress::Silent(_)) {
             work.waits_for(format!("{node}: {}", progress.text()));
         }
-        if work.cluster.host().is_none() || *progress == Progress::Ready {
+        if work.cluster.hosts().is_none() || *progress == Progress::Ready {
             let address = targets.iter().find(|target| target.node == node).and_then(|target| target.address);
             work.sink.emit(Event::NodeWaiting {
                 node: node.to_owned(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::blocking::blocking;
 use super::super::host::HostConnection;
+use super::super::hosts::Hosts;
 use super::super::operation::Work;
 use super::super::terraform_dir;
 use super::super::user_dirs::CacheDirs;
@@ -20,13 +21,14 @@ use crate::tools::http;
 ///
 /// `warm`: a warm base of that image is taken instead, if there is one.
 pub(in crate::ops) async fn provide(work: &mut Work, offline: bool, warm: bool) -> Result<()> {
-    let Some(host) = work.cluster.host().cloned() else { return Ok(()) };
+    let Some(hosts) = work.cluster.hosts().cloned() else { return Ok(()) };
     work.begin(IMAGE.id);
     if terraform_dir::has_any(&work.dir.terraform_dir(), work.cluster.provider.resources.machines) {
         // The machines' root disks stand on the volume that was recorded; another image is no reason to touch them.
         work.unchanged("the machines have their image already");
         return Ok(());
     }
+    let host = hosts.first();
     let image = (host.row().base_image)(host.spec(), &work.dir.state().facts)?;
     // With its warm base nobody needs the image itself, which may have to be downloaded.
     let pinned = image.sha256.clone().or_else(|| work.dir.state().image_sha256.clone());
@@ -34,28 +36,37 @@ pub(in crate::ops) async fn provide(work: &mut Work, offline: bool, warm: bool) 
     if let Some(sha256) = known.as_deref().filter(|_| warm)
         && let Some((base, path)) = super::super::warm::choose(work, sha256).await?
     {
-        return use_warm(work, &host, sha256, &base, path).await;
+        return use_warm(work, &hosts, sha256, &base, path).await;
     }
-    let (path, sha256) = local(work, offline, &host, image).await?;
+    let (path, sha256) = local(work, offline, host, image).await?;
     if warm
         && known.is_none()
         && let Some((base, path)) = super::super::warm::choose(work, &sha256).await?
     {
-        return use_warm(work, &host, &sha256, &base, path).await;
+        return use_warm(work, &hosts, &sha256, &base, path).await;
     }
-    let volume = upload(work, &host, path, sha256.clone()).await?;
+    let volume = upload_everywhere(work, &hosts, path, &sha256).await?;
     work.done(volume.clone());
     work.dir.uploaded_image(sha256, volume, None)
 }
 
-async fn use_warm(work: &mut Work, host: &HostConnection, of: &str, base: &WarmBase, path: PathBuf) -> Result<()> {
-    let volume = upload(work, host, path, base.image_sha256.clone()).await?;
+async fn use_warm(work: &mut Work, hosts: &Hosts, of: &str, base: &WarmBase, path: PathBuf) -> Result<()> {
+    let volume = upload_everywhere(work, hosts, path, &base.image_sha256).await?;
     work.done(format!(
         "{volume}: the warm base {} (--no-warm does without it)",
         super::super::warm::age(&base.made_at)
     ));
     let (key, image_sha256, made_at) = (base.key.clone(), base.image_sha256.clone(), base.made_at.clone());
     work.dir.uploaded_image(of.to_owned(), volume, Some(WarmUse { key, image_sha256, made_at }))
+}
+
+/// Returns the volume's name, which comes from its content: it is the same on each hypervisor.
+async fn upload_everywhere(work: &Work, hosts: &Hosts, path: PathBuf, sha256: &str) -> Result<String> {
+    let volume = upload(work, hosts.first(), path.clone(), sha256.to_owned()).await?;
+    for host in hosts.all().skip(1) {
+        upload(work, host, path.clone(), sha256.to_owned()).await?;
+    }
+    Ok(volume)
 }
 
 /// The image as a local file, and its checksum.

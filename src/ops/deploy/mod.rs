@@ -207,7 +207,7 @@ async fn tell_nodes(work: &mut Work) -> Result<()> {
 /// terminal it goes on, as scripts expect.
 async fn agree(work: &Work, request: &DeployRequest<'_>, report: &PlanReport) -> Result<()> {
     let state = work.dir.state();
-    let summary = plan::summary(work.cluster.provider, work.cluster.host(), state).await?;
+    let summary = plan::summary(work.cluster.provider, work.cluster.hosts(), state).await?;
     summary.iter().for_each(|line| work.detail(line.clone()));
     let costs = work.cluster.provider.is_cloud() && report.create > 0;
     let Some(confirm) = request.confirm.filter(|_| costs) else { return Ok(()) };

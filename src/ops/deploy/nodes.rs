@@ -95,8 +95,8 @@ pub(in crate::ops) async fn write_files(
 ) -> Result<()> {
     let state = work.dir.state();
     let mut deployer_addresses = Vec::new();
-    if let Some(host) = work.cluster.host() {
-        deployer_addresses = host.deployer_addresses(&state.facts).await?;
+    if let Some(hosts) = work.cluster.hosts() {
+        deployer_addresses = hosts.deployer_addresses(&state.facts).await?;
         // What they have seen counts, whatever the way there looks like from here.
         deployer_addresses.extend(&state.seen_from);
     }

@@ -34,7 +34,7 @@ const OFF_LIMIT: Duration = Duration::from_secs(240);
 /// What is known of the machines: of a cloud that Terraform switches, nothing without it.
 pub(super) async fn machines(work: &Work) -> Result<Vec<Machine>> {
     match work.cluster.switcher.clone() {
-        Switcher::Host(host) => host::machines(work, &host).await,
+        Switcher::Host(hosts) => host::machines(work, &hosts).await,
         Switcher::Api(api) => ask(&work.dir, work.cluster.provider, api, &work.interrupt).await,
         Switcher::Terraform(_) => Ok(terraform::machines(work)),
     }
@@ -54,7 +54,7 @@ pub(super) async fn ask(
 /// have `seen` the machines in it.
 pub(super) async fn on(work: &mut Work, seen: Option<Vec<Machine>>) -> Result<()> {
     match work.cluster.switcher.clone() {
-        Switcher::Host(host) => host::on(work, &host, seen).await,
+        Switcher::Host(hosts) => host::on(work, &hosts, seen).await,
         Switcher::Api(api) => api::on(work, api, seen).await,
         // `deploy` and `start` have just applied "running".
         Switcher::Terraform(_) => Ok(()),
@@ -66,7 +66,7 @@ pub(super) async fn on(work: &mut Work, seen: Option<Vec<Machine>>) -> Result<()
 pub(super) async fn off(work: &mut Work) -> Result<()> {
     work.begin(POWER_OFF.id);
     match work.cluster.switcher.clone() {
-        Switcher::Host(host) => host::off(work, &host).await,
+        Switcher::Host(hosts) => host::off(work, &hosts).await,
         Switcher::Api(api) => api::off(work, api).await,
         Switcher::Terraform(power) => terraform::off(work, power).await,
     }
@@ -74,16 +74,16 @@ pub(super) async fn off(work: &mut Work) -> Result<()> {
 
 /// Machines that were paused go on, so that they can shut down by themselves.
 pub(super) async fn wake(work: &Work, machines: &[Machine]) -> Result<()> {
-    match work.cluster.host() {
-        Some(host) => host::wake(work, host, machines).await,
+    match work.cluster.hosts() {
+        Some(hosts) => host::wake(work, hosts, machines).await,
         None => Ok(()),
     }
 }
 
 /// Machines that run cut off from their network are connected again. Returns their nodes.
 pub(super) async fn replug(work: &Work, machines: &[Machine]) -> Result<Vec<String>> {
-    match work.cluster.host() {
-        Some(host) => host::replug(work, host, machines).await,
+    match work.cluster.hosts() {
+        Some(hosts) => host::replug(work, hosts, machines).await,
         None => Ok(Vec::new()),
     }
 }

@@ -9,6 +9,7 @@ mod refresh;
 mod testing;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use super::operation::millis;
 use super::recorded;
 use crate::deployment::{DeploymentDir, LockStatus};
 use crate::error::Result;
-use crate::model::{NodePlan, Phase, StatusReport, StepAt};
+use crate::model::{NodePlan, NodeStatus, Phase, Power, StatusReport, StepAt};
 use history::History;
 pub(super) use probes::{moved_to, nodes};
 use verdict::Verdict;
@@ -63,6 +64,10 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         ),
     };
     let history = History::of(&dir);
+    let reason = match unseen(state.spec.hosts(), &nodes) {
+        Some(unseen) if !running => format!("{}; {unseen}", verdict.reason),
+        _ => verdict.reason,
+    };
     Ok(StatusReport {
         directory: dir.root().to_owned(),
         node_size: recorded::node_size(&dir),
@@ -75,7 +80,7 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         status: verdict.status,
         phase: state.phase,
         recorded_at: state.updated_at.clone(),
-        reason: if tried { format!("{}; the last deploy failed", verdict.reason) } else { verdict.reason },
+        reason: if tried { format!("{reason}; the last deploy failed") } else { reason },
         whose: dir.whose(),
         provider: state.spec.provider.clone(),
         db_version: state.spec.db_version.clone(),
@@ -91,6 +96,18 @@ pub async fn run(context: &Context, request: &StatusRequest) -> Result<StatusRep
         next: next.iter().map(|next| next.at(&request.dir)).collect(),
         checked_in_ms: millis(since),
     })
+}
+
+/// Of several hypervisors those that do not answer, with the nodes that are there.
+fn unseen(hosts: u32, nodes: &[NodeStatus]) -> Option<String> {
+    let mut silent: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for node in nodes.iter().filter(|node| hosts > 1 && node.vm == Power::Unknown) {
+        let Some(why) = node.vm_reason.as_deref() else { continue };
+        silent.entry(why).or_default().push(&node.name);
+    }
+    let clauses: Vec<_> =
+        silent.iter().map(|(why, nodes)| format!("{why} (where {} should be)", nodes.join(" and "))).collect();
+    (!clauses.is_empty()).then(|| clauses.join("; "))
 }
 
 /// The step in which the last operation is or was; None if it went well.
@@ -146,6 +163,26 @@ pub async fn watch(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_hypervisors_the_silent_one_is_named() {
+        let node = |name: &str, vm: Power, why: Option<&str>| NodeStatus {
+            name: name.into(),
+            vm,
+            vm_reason: why.map(str::to_owned),
+            ..testing::node(vm, crate::model::Probe::ok(1))
+        };
+        let why = "libvirt at qemu+ssh://b/system cannot be reached: no";
+        let nodes = [
+            node("n11", Power::Running, None),
+            node("n12", Power::Unknown, Some(why)),
+            node("n13", Power::Running, None),
+            node("n14", Power::Unknown, Some(why)),
+        ];
+        assert_eq!(unseen(2, &nodes).unwrap(), format!("{why} (where n12 and n14 should be)"));
+        assert_eq!(unseen(1, &nodes), None);
+        assert_eq!(unseen(2, &nodes[..1]), None);
+    }
 
     #[test]
     fn the_last_look_is_at_the_end_of_the_time() {

@@ -1,6 +1,6 @@
 //! The probes of a deployment's nodes, all at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::super::access::{Access, SQL_USER, SSH_PORT};
 use super::super::host::HostConnection;
+use super::super::hosts::Hosts;
 use super::super::operation::millis;
 use super::super::recorded;
 use crate::deployment::{DeploymentDir, Secrets};
@@ -31,7 +32,7 @@ pub(in crate::ops) async fn nodes(
     let since = Instant::now();
     let access = &Access::to(dir).map_err(|error| error.to_string());
     let known = match refreshed {
-        Some(machines) => Some(Machines::Known(machines)),
+        Some(machines) => Some(Machines::known(machines)),
         // What is asked beside it goes through the connection that this opens.
         None if access.as_ref().is_ok_and(|access| access.route().is_some()) => {
             Some(machines(dir, plans, deadline).await)
@@ -71,37 +72,38 @@ pub(in crate::ops) async fn nodes(
         .collect()
 }
 
-/// What is known of the machines, or why nothing is.
-enum Machines {
-    Known(Vec<Machine>),
-    Unknown(String),
+/// What is known of the machines, and by node why nothing is.
+#[derive(Default)]
+struct Machines {
+    known: Vec<Machine>,
+    unknown: BTreeMap<String, String>,
 }
 
 impl Machines {
+    fn known(machines: Vec<Machine>) -> Self {
+        Self { known: machines, ..Self::default() }
+    }
+
+    fn unknown(nodes: &[NodePlan], why: &str) -> Self {
+        let unknown = nodes.iter().map(|node| (node.name.clone(), why.to_owned())).collect();
+        Self { unknown, ..Self::default() }
+    }
+
     /// The nodes whose machines cannot answer. One that is missing may be elsewhere.
     fn off(&self) -> BTreeSet<String> {
-        match self {
-            Machines::Known(machines) => {
-                let silent = |m: &&Machine| matches!(m.power, Power::Off | Power::Crashed);
-                machines.iter().filter(silent).map(|m| m.node.clone()).collect()
-            }
-            Machines::Unknown(_) => BTreeSet::new(),
-        }
+        let silent = |m: &&Machine| matches!(m.power, Power::Off | Power::Crashed);
+        self.known.iter().filter(silent).map(|m| m.node.clone()).collect()
     }
 
     fn of(&self, node: &str) -> (Power, Option<String>) {
-        match self {
-            Machines::Known(machines) => match machines.iter().find(|m| m.node == node) {
-                Some(machine) => (machine.power, machine.halted.clone().or_else(|| machine.unplugged.clone())),
-                None => (Power::Unknown, None),
-            },
-            Machines::Unknown(why) => (Power::Unknown, Some(why.clone())),
+        match self.known.iter().find(|m| m.node == node) {
+            Some(machine) => (machine.power, machine.halted.clone().or_else(|| machine.unplugged.clone())),
+            None => (Power::Unknown, self.unknown.get(node).cloned()),
         }
     }
 
     fn moved(&self, node: &Node) -> Option<IpAddr> {
-        let Machines::Known(machines) = self else { return None };
-        let running = machines.iter().find(|m| m.node == node.plan.name && m.power == Power::Running)?;
+        let running = self.known.iter().find(|m| m.node == node.plan.name && m.power == Power::Running)?;
         moved_to(&running.addresses, node.private_ip)
     }
 }
@@ -140,27 +142,40 @@ pub(super) fn none_made(phase: Phase, plans: &[NodePlan]) -> Option<Vec<Machine>
 async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -> Machines {
     let state = dir.state();
     if let Some(machines) = none_made(state.phase, plans) {
-        return Machines::Known(machines);
+        return Machines::known(machines);
     }
     let provider = match recorded::provider(dir) {
         Ok(provider) => provider,
-        Err(error) => return Machines::Unknown(error.to_string()),
+        Err(error) => return Machines::unknown(plans, &error.to_string()),
     };
     // Whoever waits for the probes minds signals.
-    let Some(host) = HostConnection::of(provider, &state.spec, &Interrupt::never()) else {
-        return Machines::Unknown("the cloud is asked only with --refresh".into());
+    let Some(hosts) = Hosts::of(provider, &state.spec, &Interrupt::never()) else {
+        return Machines::unknown(plans, "the cloud is asked only with --refresh");
     };
     let never_made = state.nodes.is_empty() && !state.installed;
-    let plans = plans.to_vec();
-    match timeout(deadline, host.call(move |host| host.machines(&plans))).await {
-        Ok(Ok(mut machines)) => {
-            for machine in machines.iter_mut().filter(|m| never_made && m.power == Power::Missing) {
-                machine.power = Power::Absent;
-            }
-            Machines::Known(machines)
+    let asked = hosts.with_nodes(plans).into_iter().map(|(host, plans)| on_host(host, plans, deadline));
+    let mut all = Machines::default();
+    for part in join_all(asked).await {
+        all.known.extend(part.known);
+        all.unknown.extend(part.unknown);
+    }
+    for machine in all.known.iter_mut().filter(|m| never_made && m.power == Power::Missing) {
+        machine.power = Power::Absent;
+    }
+    all
+}
+
+/// One that does not answer leaves the others their answers.
+async fn on_host(host: &HostConnection, plans: Vec<NodePlan>, deadline: Duration) -> Machines {
+    let asked = plans.clone();
+    match timeout(deadline, host.call(move |host| host.machines(&asked))).await {
+        Ok(Ok(machines)) => Machines::known(machines),
+        Ok(Err(error)) => Machines::unknown(&plans, &host.named(error).to_string()),
+        Err(_) => {
+            let name = host.name().map(|name| format!(" {name}")).unwrap_or_default();
+            let why = format!("the hypervisor{name} gave no answer within {} s", deadline.as_secs());
+            Machines::unknown(&plans, &why)
         }
-        Ok(Err(error)) => Machines::Unknown(error.to_string()),
-        Err(_) => Machines::Unknown(format!("the hypervisor gave no answer within {} s", deadline.as_secs())),
     }
 }
 

@@ -6,6 +6,7 @@ mod group;
 use std::collections::BTreeSet;
 
 use super::host::HostConnection;
+use super::hosts::Hosts;
 use super::operation::in_dir;
 use super::{Confirm, Context, owners};
 use crate::error::{Error, Result};
@@ -26,9 +27,11 @@ pub struct SweepRequest<'a> {
 /// [`Error::LeftBehind`] if something is still there afterwards.
 pub async fn run(context: &Context, request: SweepRequest<'_>) -> Result<SweepReport> {
     let provider = providers::find(&request.spec.provider)?;
-    let Some(host) = HostConnection::of(provider, &request.spec, &context.interrupt) else {
+    let Some(hosts) = Hosts::of(provider, &request.spec, &context.interrupt) else {
         return of_cloud(provider, &request);
     };
+    hosts.refuse_several(provider, "exasol sweep")?;
+    let host = hosts.first().clone();
     let at = way_to(provider, &request.spec);
     let found = host.ask(|host| host.marked()).await?;
     let deployments = grouped(context, &found).await?;

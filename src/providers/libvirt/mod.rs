@@ -50,7 +50,7 @@ pub static PROVIDER: Provider = Provider {
     },
     disk_link: Some(|disk| format!("disk/by-id/wwn-0x{}", disk.wwn)),
     size: |spec, facts| Ok(Some(Options::from_spec(spec)?.size_with(facts::Facts::from_map(facts).ok().as_ref()))),
-    validate: |spec| Options::from_spec(spec)?.check_given(),
+    validate: |spec| Options::from_spec(spec)?.check_given(spec.cluster_size),
     preflight: preflight::run,
     tfvars: tfvars::tfvars,
     place: Place::Hypervisor(&Hypervisor {

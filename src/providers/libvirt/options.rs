@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::super::addresses::{FIRST_HOST, host_address};
 use super::default_image::default_image;
 use super::facts::Facts;
-use super::site::{DEFAULT_POOL, DEFAULT_URI, Site, named};
+use super::site::{Addresses, DEFAULT_POOL, DEFAULT_URI, Site, named};
 use super::uri::{HEEDED, Uri};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::model::{
-    BaseImage, ImageLocation, InvalidValue, NodeSize, OptionDef, OptionKind, Spec, is_sha256, shown_address,
+    BaseImage, ImageLocation, InvalidValue, NodeSize, OptionDef, OptionKind, Spec, count, is_sha256, shown_address,
 };
 
 pub(super) const PROVIDER: &str = "libvirt";
@@ -66,9 +66,10 @@ pub(super) const OPTIONS: &[OptionDef] = &[
         key: "uri",
         env: &["LIBVIRT_DEFAULT_URI"],
         value_name: "URI",
-        kind: OptionKind::Text,
+        kind: OptionKind::OneOrMore,
         default: Some(DEFAULT_URI),
-        help: "Hypervisor: qemu:///system or qemu+ssh://[USER@]HOST[:PORT]/system",
+        help: "Hypervisor: qemu:///system or qemu+ssh://[USER@]HOST[:PORT]/system; given several times, the nodes are \
+            spread over all of them in turn",
     },
     OptionDef {
         flag: "libvirt-domain-type",
@@ -107,7 +108,7 @@ struct Given {
     vcpus: Option<u32>,
     network: Option<String>,
     pool: Option<String>,
-    uri: Option<String>,
+    uri: Option<Addresses>,
     domain_type: Option<WantedDomainType>,
     image: Option<String>,
     image_sha256: Option<String>,
@@ -123,6 +124,8 @@ pub(super) struct Options {
     pub network: WantedNetwork,
     pub pool: String,
     pub uri: Uri,
+    /// Those of further hypervisors: nodes are on all of them in turn.
+    pub further: Vec<Uri>,
     pub domain_type: WantedDomainType,
     pub image: WantedImage,
 }
@@ -205,22 +208,58 @@ impl DomainType {
 }
 
 impl Options {
+    /// Every hypervisor.
+    pub fn hypervisors(&self) -> impl Iterator<Item = &Uri> {
+        std::iter::once(&self.uri).chain(&self.further)
+    }
+
     /// What is refused to people, and bearable in a deployment of an earlier version.
-    pub fn check_given(&self) -> Result<()> {
-        match self.uri.unheeded() {
-            None => Ok(()),
-            Some(parameter) => Err(Error::Usage {
+    pub fn check_given(&self, nodes: u32) -> Result<()> {
+        if let Some((uri, parameter)) = self.hypervisors().find_map(|uri| Some((uri, uri.unheeded()?))) {
+            return Err(Error::Usage {
                 message: format!(
-                    "--libvirt-uri: '{}' cannot be used: exasol logs in with your own OpenSSH, which ignores \
-                    '{parameter}'",
-                    self.uri
+                    "--libvirt-uri: '{uri}' cannot be used: exasol logs in with your own OpenSSH, which ignores \
+                    '{parameter}'"
                 ),
                 hint: Some(format!(
                     "set it in ~/.ssh/config, or leave it out; these are supported: {}",
                     HEEDED.join(", ")
                 )),
-            }),
+            });
         }
+        if self.further.is_empty() { Ok(()) } else { self.check_several(nodes) }
+    }
+
+    /// What is wrong with several hypervisors, whatever they are.
+    fn check_several(&self, nodes: u32) -> Result<()> {
+        let all: Vec<_> = self.hypervisors().collect();
+        let usage = |message: String, hint: &str| Err(Error::Usage { message, hint: Some(hint.to_owned()) });
+        let twice = (1..all.len()).find(|at| all[..*at].iter().any(|earlier| earlier.is_same_daemon(all[*at])));
+        if let Some(at) = twice {
+            return usage(
+                format!("--libvirt-uri: '{}' is the same hypervisor as one that is named before it", all[at]),
+                "name each hypervisor once",
+            );
+        }
+        if all.len() > usize::try_from(nodes).unwrap_or(usize::MAX) {
+            return usage(
+                format!(
+                    "--libvirt-uri: {} hypervisors are named, but the cluster has {} only",
+                    all.len(),
+                    count(nodes as usize, "node")
+                ),
+                "name fewer hypervisors, or more nodes: --cluster-size N",
+            );
+        }
+        if matches!(self.network, WantedNetwork::Own(_)) {
+            return usage(
+                "--libvirt-network new: it makes a NAT network inside one hypervisor, and nodes on another one cannot be \
+                 reached through it"
+                    .into(),
+                "name a bridge that all hypervisors have: --libvirt-network BRIDGE",
+            );
+        }
+        Ok(())
     }
 
     /// Every error is one of exit code 2: it does not depend on the hypervisor.
@@ -228,13 +267,17 @@ impl Options {
         let given: Given = serde_json::to_value(&spec.options)
             .and_then(serde_json::from_value)
             .map_err(|e| Error::Usage { message: format!("libvirt options: {e}"), hint: None })?;
-        let Site { uri, pool } = Site::given(given.uri.as_deref(), given.pool.as_deref())?;
+        let sites = Site::each(given.uri.clone(), given.pool.as_deref())?;
+        let pool = sites.first().map(|site| site.pool.clone()).unwrap_or_default();
+        let mut uris = sites.into_iter().map(|site| site.uri);
+        let Some(uri) = uris.next() else { return Err(Error::other("no hypervisor is named")) };
         let options = Self {
             size: size(spec, &given)?,
             vcpus_chosen: given.vcpus.is_some() || spec.instance_type.is_some(),
             network: network(given.network.as_deref().unwrap_or(DEFAULT_NETWORK))?,
             pool,
             uri,
+            further: uris.collect(),
             domain_type: given.domain_type.unwrap_or_default(),
             image: image(given.image.as_deref(), given.image_sha256.as_deref())?,
         };

@@ -9,8 +9,9 @@ use super::connection::Libvirt;
 use super::definition::{child, children, kib};
 use super::facts::Facts;
 use super::options::DomainType;
+use super::tfvars::{HYPERVISORS, ON};
 use super::{marks, own_network_name};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{DISKS_MAX, DeploymentId, NodePlan, Options as Map, Spec};
 use crate::providers::{Recognized, UNKNOWN_VERSION};
 
@@ -18,11 +19,27 @@ const GB: u64 = 1 << 30;
 /// The namesake of what `tfvars` writes.
 const DESCRIPTION: &str = "Exasol deployment ";
 
-pub(super) fn recognize(host: &Libvirt, id: &DeploymentId) -> Result<Option<Recognized>> {
-    look(host, id).map_err(|f| f.during(format!("look at the machines of {id}")))
+/// What is there of a deployment.
+enum Found {
+    Whole(Box<Recognized>),
+    /// Its other machines are on other hypervisors: so many are there in all.
+    Part(u32),
 }
 
-fn look(host: &Libvirt, id: &DeploymentId) -> Answer<Option<Recognized>> {
+pub(super) fn recognize(host: &Libvirt, id: &DeploymentId) -> Result<Option<Recognized>> {
+    match look(host, id).map_err(|f| f.during(format!("look at the machines of {id}")))? {
+        None => Ok(None),
+        Some(Found::Whole(recognized)) => Ok(Some(*recognized)),
+        Some(Found::Part(hypervisors)) => Err(Error::Usage {
+            message: format!(
+                "the nodes of {id} are on {hypervisors} hypervisors, and a directory for such a cluster cannot be made anew"
+            ),
+            hint: Some("restore the directory from a backup; what is on this hypervisor: exasol sweep".into()),
+        }),
+    }
+}
+
+fn look(host: &Libvirt, id: &DeploymentId) -> Answer<Option<Found>> {
     let client = &host.client;
     let mut shapes = Vec::new();
     for name in client.domain_names()? {
@@ -38,7 +55,11 @@ fn look(host: &Libvirt, id: &DeploymentId) -> Answer<Option<Recognized>> {
     }
     let own_range = client.network(&own_network_name(id))?.and_then(|network| network.ipv4_ranges().next());
     let Some((last, first)) = shapes.last().map(|(index, _)| *index).zip(shapes.first()) else { return Ok(None) };
-    Ok(Some(told(&host.spec, id, (last + 1, &first.1), &volumes, own_range)))
+    let hypervisors = first.1.hypervisors();
+    Ok(Some(match hypervisors {
+        1 => Found::Whole(Box::new(told(&host.spec, id, (last + 1, &first.1), &volumes, own_range))),
+        hypervisors => Found::Part(hypervisors),
+    }))
 }
 
 /// The sizes are those of the first machine.
@@ -138,6 +159,12 @@ impl Shape {
         })
     }
 
+    /// On how many hypervisors the nodes are.
+    fn hypervisors(&self) -> u32 {
+        let told = self.description.split(", owner: ").next().and_then(|told| told.split_once(ON));
+        told.and_then(|(_, hosts)| hosts.strip_suffix(HYPERVISORS)?.parse().ok()).unwrap_or(1)
+    }
+
     /// The version and the owner of the day on which the machine was made.
     fn description(&self, id: &DeploymentId) -> (String, Option<String>) {
         let rest = self.description.strip_prefix(&format!("{DESCRIPTION}{id}, database ")).unwrap_or_default();
@@ -145,6 +172,7 @@ impl Shape {
             Some((version, owner)) => (version, Some(owner.to_owned())),
             None => (rest, None),
         };
+        let version = version.split_once(ON).map_or(version, |(version, _)| version);
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let is_name = !version.is_empty() && version.chars().all(plain);
         (if is_name { version } else { UNKNOWN_VERSION }.to_owned(), owner)

@@ -13,15 +13,29 @@ use crate::error::Result;
 use crate::model::{Login, Options as Map, Spec};
 use crate::providers::Variables;
 
+/// Of several hypervisors whichever this machine is one of is no detour; else the first leads to the nodes of all,
+/// because they are on one network.
 pub(super) fn login(spec: &Spec) -> Result<Option<Login>> {
-    Ok(Site::of(spec)?.uri.login())
+    let logins: Vec<_> = Site::all(spec)?.into_iter().map(|site| site.uri.login()).collect();
+    let is_straight = logins.iter().any(Option::is_none);
+    Ok(logins.into_iter().next().flatten().filter(|_| !is_straight))
 }
 
 /// Where the address alone does not bring Terraform's provider to the daemon.
 pub(super) fn terraform_variables(spec: &Spec) -> Result<Variables> {
-    let uri = Site::of(spec)?.uri;
-    let socket = reach::socket(&uri)?;
-    Ok(socket.map(|socket| ("libvirt_uri".to_owned(), reach::at(&socket))).into_iter().collect())
+    let mut variables = Variables::new();
+    for (index, Site { uri, .. }) in (0..).zip(Site::all(spec)?) {
+        variables.extend(reach::socket(&uri)?.map(|socket| (uri_variable(index), reach::at(&socket))));
+    }
+    Ok(variables)
+}
+
+/// Terraform's variable with the address of a hypervisor, by its position from 0.
+pub(super) fn uri_variable(index: usize) -> String {
+    match index {
+        0 => "libvirt_uri".to_owned(),
+        further => format!("libvirt_uri_{}", further + 1),
+    }
 }
 
 /// Works before the deployment's own network exists: its gateway is the first address of its range.
@@ -81,5 +95,21 @@ mod tests {
         assert_eq!(addresses, ["10.77.3.1".parse::<IpAddr>().unwrap()]);
         let login = login(&spec).unwrap().unwrap();
         assert_eq!((login.host.as_str(), login.port, login.key), ("kvm", Some(2222), Some("/k".into())));
+    }
+
+    fn login_of(uris: serde_json::Value) -> Option<String> {
+        let spec = serde_json::from_value(json!({
+            "provider": "libvirt", "cluster_size": 2, "db_version": "rehearsal", "data_volume_size": 1,
+            "data_volumes_per_node": 1, "root_volume_size": 2, "options": {"uri": uris},
+        }))
+        .unwrap();
+        login(&spec).unwrap().map(|login| login.host)
+    }
+
+    #[test]
+    fn the_first_of_several_hypervisors_leads_to_all_nodes_unless_one_is_here() {
+        let (a, b, here) = ("qemu+ssh://a/system", "qemu+ssh://b/system", "qemu:///system");
+        assert_eq!(login_of(json!([a, b])).as_deref(), Some("a"));
+        assert_eq!(login_of(json!([b, here])), None);
     }
 }

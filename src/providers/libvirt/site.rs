@@ -17,18 +17,49 @@ pub(super) struct Site {
     pub pool: String,
 }
 
+/// The option of hypervisors as a spec records it: one address as a text, several as a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Addresses {
+    One(String),
+    Several(Vec<String>),
+}
+
 impl Site {
-    /// Every error is one of exit code 2.
+    /// Of a spec that names one hypervisor, or of what a spec asks of one. Every error is one of exit code 2.
     pub fn of(spec: &Spec) -> Result<Self> {
+        let mut all = Self::all(spec)?;
+        match (all.pop(), all.len()) {
+            (Some(site), 0) => Ok(site),
+            _ => Err(Error::Usage {
+                message: "--libvirt-uri: several hypervisors are named where one is asked".into(),
+                hint: Some("name one of them: --libvirt-uri URI".into()),
+            }),
+        }
+    }
+
+    /// One for each hypervisor, in their order; at least one.
+    pub fn all(spec: &Spec) -> Result<Vec<Self>> {
         #[derive(Deserialize)]
         struct Given {
-            uri: Option<String>,
+            uri: Option<Addresses>,
             pool: Option<String>,
         }
         let given: Given = serde_json::to_value(&spec.options)
             .and_then(serde_json::from_value)
             .map_err(|e| Error::Usage { message: format!("libvirt options: {e}"), hint: None })?;
-        Self::given(given.uri.as_deref(), given.pool.as_deref())
+        Self::each(given.uri, given.pool.as_deref())
+    }
+
+    pub fn each(addresses: Option<Addresses>, pool: Option<&str>) -> Result<Vec<Self>> {
+        match addresses {
+            None => Ok(vec![Self::given(None, pool)?]),
+            Some(Addresses::One(uri)) => Ok(vec![Self::given(Some(&uri), pool)?]),
+            Some(Addresses::Several(all)) if all.is_empty() => {
+                Err(Error::invalid("--libvirt-uri", "[]", "must name at least one hypervisor"))
+            }
+            Some(Addresses::Several(all)) => all.iter().map(|uri| Self::given(Some(uri), pool)).collect(),
+        }
     }
 
     pub fn given(uri: Option<&str>, pool: Option<&str>) -> Result<Self> {

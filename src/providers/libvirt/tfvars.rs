@@ -6,6 +6,7 @@ use super::super::addresses::host_address;
 use super::facts::Facts;
 use super::options::Options;
 use super::own_network_name;
+use super::route::uri_variable;
 use crate::error::Result;
 use crate::model::NodePlan;
 use crate::providers::TfvarsInput;
@@ -16,7 +17,9 @@ pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
     let size = options.size_with(Some(&facts));
     let mut variables = Map::new();
     let mut set = |name: &str, value: Value| variables.insert(name.to_owned(), value);
-    set("libvirt_uri", json!(options.uri.to_string()));
+    for (index, uri) in options.hypervisors().enumerate() {
+        set(&uri_variable(index), json!(uri.to_string()));
+    }
     set("libvirt_domain_type", json!(facts.domain_type));
     set("libvirt_cpu_mode", json!(facts.cpu_mode));
     if let Some(firmware) = &facts.firmware {
@@ -28,7 +31,7 @@ pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
     set("base_volume", json!(input.base_volume));
     set("root_volume_gb", json!(input.spec.root_volume_size));
     set("description", json!(description(input)));
-    set("nodes", nodes(input.nodes, &facts));
+    set("nodes", nodes(input.nodes, &facts, !options.further.is_empty()));
     match (&facts.bridge, facts.network_cidr) {
         (Some(bridge), _) => set("libvirt_network_bridge", json!(bridge)),
         (None, Some(range)) if facts.own_network => {
@@ -40,17 +43,28 @@ pub(super) fn tfvars(input: &TfvarsInput) -> Result<Map<String, Value>> {
     Ok(variables)
 }
 
+/// Around the number of hypervisors in a machine's description, where there are several.
+pub(super) const ON: &str = ", on ";
+pub(super) const HYPERVISORS: &str = " hypervisors";
+
 /// Seen by `virsh desc`.
 fn description(input: &TfvarsInput) -> String {
     let owner = input.spec.owner.as_ref().map(|owner| format!(", owner: {owner}")).unwrap_or_default();
-    format!("Exasol deployment {}, database {}{owner}", input.id, input.spec.db_version)
+    let hosts = match input.spec.hosts() {
+        1 => String::new(),
+        hosts => format!("{ON}{hosts}{HYPERVISORS}"),
+    };
+    format!("Exasol deployment {}, database {}{hosts}{owner}", input.id, input.spec.db_version)
 }
 
-fn nodes(nodes: &[NodePlan], facts: &Facts) -> Value {
+fn nodes(nodes: &[NodePlan], facts: &Facts, several_hosts: bool) -> Value {
     let node = |plan: &NodePlan| {
         let disks: Vec<_> =
             plan.disks.iter().map(|d| json!({"number": d.number, "size_gb": d.size_gb, "wwn": d.wwn})).collect();
         let mut node = json!({"machine": plan.machine, "mac": plan.mac, "disks": disks});
+        if several_hosts {
+            node["host"] = json!(plan.host);
+        }
         if let (true, Some(range)) = (facts.own_network, facts.network_cidr) {
             node["address"] = json!(host_address(range, plan.index));
         }
@@ -114,6 +128,17 @@ mod tests {
         assert_eq!(variables["libvirt_network_name"], "exasol-01020304-net");
         assert_eq!(variables["nodes"]["n11"]["address"], "10.77.0.11");
         assert_eq!(variables["nodes"]["n12"]["address"], "10.77.0.12");
+    }
+
+    #[test]
+    fn nodes_are_on_several_hypervisors_in_turn() {
+        let uris = json!(["qemu+ssh://a/system", "qemu+ssh://b/system"]);
+        let variables = variables(json!({"network": "br0", "uri": uris}), facts(false, Some("br0")));
+        assert_eq!(variables["libvirt_uri"], "qemu+ssh://a/system");
+        assert_eq!(variables["libvirt_uri_2"], "qemu+ssh://b/system");
+        assert_eq!(variables["nodes"]["n11"]["host"], 0);
+        assert_eq!(variables["nodes"]["n12"]["host"], 1);
+        assert!(variables["description"].as_str().unwrap().contains("rehearsal, on 2 hypervisors, owner: "));
     }
 
     #[test]

@@ -110,6 +110,14 @@ impl Uri {
         self.host.is_none()
     }
 
+    /// Whether both lead to one daemon, whoever logs in and with what key.
+    pub fn is_same_daemon(&self, other: &Uri) -> bool {
+        let place = |uri: &Uri| {
+            (uri.driver.clone(), uri.host.clone(), uri.port, uri.path.clone(), uri.socket().map(str::to_owned))
+        };
+        place(self) == place(other)
+    }
+
     pub fn is_ssh(&self) -> bool {
         self.transport.as_deref() == Some("ssh") && self.host.is_some()
     }

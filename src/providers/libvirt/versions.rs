@@ -34,7 +34,8 @@ pub(super) fn versions() -> Vec<Component> {
 /// As the option --libvirt-uri finds it in the environment.
 fn named_address() -> Option<String> {
     let uri = OPTIONS.iter().find(|option| option.key == "uri")?;
-    uri.variables().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    let value = uri.variables().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
+    value.split_whitespace().next().map(str::to_owned)
 }
 
 /// libvirt packs major, minor and release into one number, a thousand each.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Change, Plan};
 use crate::error::{Error, Result};
-use crate::model::ChangeAction;
+use crate::model::{ChangeAction, is_namesake};
 
 /// Which resources the guard protects. Entries are a kind (`libvirt_domain`), or kind and name
 /// where one kind has several uses (`libvirt_volume.data`).
@@ -92,7 +92,7 @@ impl Change {
 
     fn is_one_of(&self, protected: &[&str]) -> bool {
         protected.iter().any(|entry| match entry.split_once('.') {
-            Some((kind, name)) => self.kind == kind && self.name == name,
+            Some((kind, name)) => self.kind == kind && is_namesake(&self.name, name),
             None => self.kind == *entry,
         })
     }

@@ -13,13 +13,14 @@ mod names;
 mod network;
 mod own_network;
 mod proof;
+mod several;
 mod silence;
 mod storage;
 
 use super::client::{Client, Fault};
 use super::distro::Machine;
 use super::facts::Facts;
-use super::options::Options;
+use super::options::{DomainType, Options};
 use crate::model::{Check, Outcome, Spec, quote};
 use crate::providers::PreflightInput;
 
@@ -54,20 +55,34 @@ pub(super) fn run(input: &PreflightInput) -> Outcome {
         Ok(options) => options,
         Err(error) => return Outcome { checks: vec![of_options(&error)], facts: Default::default() },
     };
+    let looked = match options.further.is_empty() {
+        true => look(input, &options),
+        false => several::look(input),
+    };
+    Outcome { checks: looked.checks, facts: looked.facts.map(|facts| facts.to_map()).unwrap_or_default() }
+}
+
+/// What was seen of a hypervisor.
+struct Looked {
+    checks: Vec<Check>,
+    facts: Option<Facts>,
+    network: Option<network::Found>,
+}
+
+fn look(input: &PreflightInput, options: &Options) -> Looked {
     let machine = Machine::here();
     let mut checks = Vec::new();
-    let client = connection::check(&options, &mut checks);
-    let architecture = architecture(&options, client.as_ref());
-    image::check(&options, &architecture, input.spec, &mut checks);
+    let client = connection::check(options, &mut checks);
+    let architecture = architecture(options, client.as_ref());
+    image::check(options, &architecture, input.spec, &mut checks);
     let Some(client) = client else {
-        skip_the_rest(&options, &mut checks);
-        return Outcome { checks, facts: Default::default() };
+        skip_the_rest(options, &mut checks);
+        return Looked { checks, facts: None, network: None };
     };
     let recorded = input.facts.and_then(|map| Facts::from_map(map).ok());
-    let context =
-        Context { client: &client, options: &options, input, architecture: &architecture, machine: &machine, recorded };
-    let facts = look_at_hypervisor(&context, &mut checks);
-    Outcome { checks, facts: facts.map(|f| f.to_map()).unwrap_or_default() }
+    let context = Context { client: &client, options, input, architecture: &architecture, machine: &machine, recorded };
+    let (facts, network) = look_at_hypervisor(&context, &mut checks);
+    Looked { checks, facts, network }
 }
 
 /// Where the hypervisor does not tell, that of this machine is taken.
@@ -79,7 +94,7 @@ fn architecture(options: &Options, client: Option<&Client>) -> String {
     }
 }
 
-fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Facts> {
+fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> (Option<Facts>, Option<network::Found>) {
     let architecture = host::check(context, checks);
     let domain_type = architecture.as_deref().and_then(|a| acceleration::check(context, a, checks));
     checks.extend(domain_type.and_then(|domain_type| acceleration::vcpus(context.options, domain_type)));
@@ -90,6 +105,17 @@ fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Fact
         let usable = proof::Usable { pool, network: network.as_ref().map(to_try) };
         proof::check(context, domain_type, architecture, &usable, checks);
     }
+    let facts = facts(context, domain_type, architecture, network.as_ref(), checks);
+    (facts, network)
+}
+
+fn facts(
+    context: &Context,
+    domain_type: Option<DomainType>,
+    architecture: Option<String>,
+    network: Option<&network::Found>,
+    checks: &mut Vec<Check>,
+) -> Option<Facts> {
     let firmware = match (architecture.as_deref(), domain_type) {
         (Some("aarch64"), Some(domain_type)) => Some(acceleration::firmware(context, domain_type, checks)?),
         _ => None,
@@ -103,8 +129,8 @@ fn look_at_hypervisor(context: &Context, checks: &mut Vec<Check>) -> Option<Fact
         firmware,
         uri: context.options.uri.to_string(),
         own_network: network.own,
-        network_name: network.name,
-        bridge: network.bridge,
+        network_name: network.name.clone(),
+        bridge: network.bridge.clone(),
         network_cidr: network.range,
         external_addresses: network.external_addresses,
     })

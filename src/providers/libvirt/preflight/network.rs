@@ -18,8 +18,32 @@ pub(super) struct Found {
     pub bridge: Option<String>,
     pub range: Option<Ipv4Net>,
     pub external_addresses: bool,
+    /// How its packets get to another host.
+    pub carries: Carries,
     /// A probe may take an address from its DHCP.
     pub spare: bool,
+}
+
+/// How packets of a node get from its host to another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// It is a bridge: what else is plugged in there, only the guests find out.
+    Bridged,
+    /// The host routes these ranges.
+    Routed(Vec<Ipv4Net>),
+    /// Not at all; what such a network is called.
+    Nothing(&'static str),
+}
+
+impl Carries {
+    fn of(network: &Network) -> Self {
+        match network.forward.as_deref() {
+            _ if network.is_external() => Self::Bridged,
+            Some("route" | "open") => Self::Routed(network.ipv4_ranges().collect()),
+            Some(_) => Self::Nothing("a NAT network"),
+            None => Self::Nothing("an isolated network"),
+        }
+    }
 }
 
 pub(super) fn check(context: &Context, checks: &mut Vec<Check>) -> Option<Found> {
@@ -63,6 +87,7 @@ fn named(context: &Context, wanted: &str, checks: &mut Vec<Check>) -> Result<Opt
         bridge: Some(wanted.to_owned()),
         range: None,
         external_addresses: true,
+        carries: Carries::Bridged,
         spare: false,
     };
     Ok(usable.then_some(found))
@@ -150,8 +175,15 @@ fn libvirt_network(
     checks.push(dhcp);
     checks.extend(unreachable);
     checks.push(autostart::network(context, &network));
-    let found =
-        Found { own: false, name: Some(name.clone()), bridge: None, range: None, external_addresses: external, spare };
+    let found = Found {
+        own: false,
+        name: Some(name.clone()),
+        bridge: None,
+        range: None,
+        external_addresses: external,
+        carries: Carries::of(&network),
+        spare,
+    };
     Ok(usable.then_some(found))
 }
 

@@ -8,7 +8,7 @@ use super::super::client::{Fault, Network};
 use super::super::own_network_name;
 use super::super::routes::{Route, Routes, source_towards};
 use super::Context;
-use super::network::Found;
+use super::network::{Carries, Found};
 use crate::model::Check;
 
 const TITLE: &str = "range for a network of its own is free";
@@ -34,7 +34,15 @@ pub(super) fn check(
     };
     // What is there already is ours, and its route is no conflict.
     let verdict = if existing.is_some() { Verdict::Free } else { surroundings.judge(range) };
-    let found = Found { own: true, name, bridge: None, range: Some(range), external_addresses: false, spare: false };
+    let found = Found {
+        own: true,
+        name,
+        bridge: None,
+        range: Some(range),
+        external_addresses: false,
+        carries: Carries::Nothing("a NAT network"),
+        spare: false,
+    };
     checks.push(match verdict {
         Verdict::Free => Check::ok("network", TITLE, range.to_string()),
         Verdict::Shadows(route) => {
