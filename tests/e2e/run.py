@@ -22,6 +22,7 @@ import disturbances  # noqa: F401: as well
 import hypervisor
 import papers  # noqa: F401: as well
 import remote  # noqa: F401: as well
+import several  # noqa: F401: as well
 import strangers  # noqa: F401: as well
 import steps
 import unkind  # noqa: F401: as well
