@@ -7,6 +7,7 @@ use super::super::apply::{self, APPLY, PLAN};
 use super::super::boot::{self, BOOT};
 use super::super::deploy;
 use super::super::host::HostConnection;
+use super::super::hosts::Hosts;
 use super::super::operation::{Work, with_operation};
 use super::super::user_dirs::CacheDirs;
 use super::super::{Context, cache_use, power};
@@ -54,7 +55,7 @@ pub(super) async fn make(context: &Context, root: &Path, renew: bool) -> Result<
         let said = warm(work, &node).await.map_err(|error| consoles.blame(error))?;
         work.begin(KEEP.id);
         let part = shelf.begin()?;
-        let host = work.cluster.host().cloned().ok_or_else(no_hypervisor)?;
+        let host = work.cluster.hosts().map(Hosts::first).cloned().ok_or_else(no_hypervisor)?;
         let image_sha256 = copy(work, &host, &node, part.writer()?).await?;
         if let Some(unfit) = deploy::image::unfit(work, &host, part.path()).await? {
             return Err(Error::other(format!("the copy of the disk {}", unfit.cause)));
