@@ -1,7 +1,7 @@
 //! How this machine reaches a deployment's nodes: SSH by the deployment's configuration, SQL by the pinned certificate.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{links, recorded};
@@ -13,6 +13,7 @@ use crate::render;
 use crate::sql::{Endpoint, Stream, Tunnel};
 use crate::tools::process::Output;
 use crate::tools::ssh::Ssh;
+use crate::tools::ssh_connections::Connections;
 use crate::tools::ssh_ready::Target;
 
 pub(super) const SSH_PORT: u16 = 22;
@@ -31,6 +32,8 @@ pub(super) struct Access {
     route: Option<Login>,
     /// Why nobody can open a session.
     keyless: Option<String>,
+    /// Those that the sessions share; without them each session logs in.
+    connections: Option<Arc<Connections>>,
     /// Looked for when it is first needed: not everything needs an `ssh` on this machine.
     ssh: OnceLock<Ssh>,
 }
@@ -48,7 +51,12 @@ impl Access {
         let route = provider.hypervisor().map_or(Ok(None), login)?;
         let config = ssh_config(dir);
         let keyless = (dir.state().adopted.is_some() && !dir.has_ssh_key()).then(|| dir.name());
-        Ok(Self { root: dir.root().to_owned(), config, route, keyless, ssh: OnceLock::new() })
+        Ok(Self { root: dir.root().to_owned(), config, route, keyless, connections: None, ssh: OnceLock::new() })
+    }
+
+    /// With one connection a node for all sessions.
+    pub(super) fn sharing(self, connections: &Arc<Connections>) -> Self {
+        Self { connections: Some(Arc::clone(connections)), ..self }
     }
 
     /// The login through which nodes are reached; None where they are reached straight.
@@ -62,6 +70,13 @@ impl Access {
         let Some(login) = &self.route else { return Ok(None) };
         let Some(control) = links::control(login) else { return Ok(None) };
         render::ssh_proxy(login, Some(&control)).map(Some)
+    }
+
+    /// Lines of ssh's configuration that are in force for this process instead of those in `ssh/config`.
+    pub(super) fn lines(&self) -> Result<Vec<String>> {
+        let mut lines = self.connections.as_ref().map_or(Ok(Vec::new()), |connections| connections.lines())?;
+        lines.extend(self.shared_way()?);
+        Ok(lines)
     }
 
     /// With the deployment's configuration, which may still name a place that the directory has left.
@@ -78,9 +93,8 @@ impl Access {
                 hint: Some("remove this directory, and adopt with --ssh-key and --host-keys: exasol adopt -h".into()),
             });
         }
-        let way = self.shared_way()?;
-        let is_last = self.route.is_none() || way.is_some();
-        let ssh = Ssh::new(&self.config)?.with_lines(way);
+        let is_last = self.route.is_none() || self.shared_way()?.is_some();
+        let ssh = Ssh::new(&self.config)?.with_lines(self.lines()?);
         // To a hypervisor the user's own configuration leads, with programs that may want a token.
         let ssh = if self.route.is_none() { ssh.without_secrets() } else { ssh };
         let place = render::ssh_place(&self.root)?;

@@ -19,6 +19,7 @@ pub(super) use crate::model::in_dir;
 use crate::model::{DbVersion, LastError, Operation, Phase};
 use crate::signal::{Interrupt, Interrupted};
 use crate::tools::scratch;
+use crate::tools::ssh_connections::Connections;
 
 /// A running operation: the locked directory, its log, and the step in which it is.
 pub(super) struct Work {
@@ -29,6 +30,8 @@ pub(super) struct Work {
     pub cluster: Cluster,
     /// How its nodes are reached.
     pub access: Access,
+    /// The SSH connections of the operation, which end with it.
+    pub connections: Arc<Connections>,
     /// The phase in which the operation found the deployment.
     pub from: Phase,
     /// Whether what is outside the directory may be another than the phase says that the operation found.
@@ -187,7 +190,8 @@ pub(super) async fn with_operation<T>(
     }
     dir.check_allowed(operation)?;
     let cluster = Cluster::of(&dir, &context.interrupt)?;
-    let access = Access::through(cluster.provider, &dir)?;
+    let connections = Arc::<Connections>::default();
+    let access = Access::through(cluster.provider, &dir)?.sharing(&connections);
     // Also where nothing is run that would need such a folder, as in the destroy of what was never made.
     scratch::sweep_once();
     let log = dir.start_log(operation)?;
@@ -221,6 +225,7 @@ pub(super) async fn with_operation<T>(
         interrupt: context.interrupt.clone(),
         cluster,
         access,
+        connections,
         from,
         changed: Arc::default(),
         current: None,
@@ -228,6 +233,7 @@ pub(super) async fn with_operation<T>(
     let looking = usual::tell(&work, operation);
     let signals = Signals::follow(&work);
     let result = body(&mut work).await;
+    work.connections.close().await;
     let step = work.step();
     let outcome = match &result {
         Ok(_) => StepOutcome::Done,

@@ -12,7 +12,7 @@ use crate::render::{self, SshInput};
 pub(super) fn write(work: &mut Work) -> Result<()> {
     let files = rendered(&work.dir, &work.access)?;
     work.dir.write_files(&files, work.cluster.ssh_edits)?;
-    work.access = Access::through(work.cluster.provider, &work.dir)?;
+    work.access = Access::through(work.cluster.provider, &work.dir)?.sharing(&work.connections);
     Ok(())
 }
 

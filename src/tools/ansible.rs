@@ -1,8 +1,7 @@
 //! `ansible-playbook`: found, called, and read through our callback plugin.
 //!
 //! A run gets everything that depends on the place through its environment: the SSH configuration
-//! with the nodes' names and keys, and a private temporary folder for Ansible's own files and for
-//! the sockets of shared SSH connections. Connections are closed when the run ends. It is asked for its
+//! with the nodes' names and keys, and a private temporary folder for Ansible's own files. It is asked for its
 //! version in such an environment too: what is wrong with the user's own settings does not matter.
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,11 +18,9 @@ use super::scratch::Scratch;
 use super::versions;
 use crate::error::{Error, INSTALL_TOOLS, Result};
 use crate::events::EventSink;
-use crate::model::{command_line, ssh_path};
+use crate::model::command_line;
 use crate::signal::Interrupt;
 
-/// The folder of the connections' sockets: no longer name, see [`super::scratch`].
-const SOCKETS: &str = "cm";
 /// Python starts slowly on a busy, emulated machine: 60 s were seen not to suffice.
 const SHORT: Duration = Duration::from_secs(120);
 /// (major, minor) of ansible-core.
@@ -33,8 +30,6 @@ const MAX_FORKS: usize = 25;
 /// Of one run's failures, and of what it printed beside events; everything is in its log.
 const MAX_KEPT: usize = 1000;
 const MAX_KEPT_CHARS: usize = 10_000;
-/// How long an unused connection stays open should we die before we close it.
-const PERSIST: &str = "30s";
 const PLAYBOOK: &str = "ansible-playbook";
 const INSTALL: &str = "pipx install ansible-core   # or your distribution's package ansible-core";
 
@@ -63,7 +58,8 @@ pub struct PlaybookRun {
     pub secrets: Vec<String>,
     /// How many nodes there are.
     pub nodes: usize,
-    /// Lines of ssh's configuration that are in force instead of those in `ssh/config`.
+    /// Lines of ssh's configuration that are in force instead of those in `ssh/config`; with those of
+    /// [`super::ssh_connections::Connections`], or each task would log in.
     pub ssh_lines: Vec<String>,
     /// Whether the way to the nodes may need what is secret in our environment.
     pub keep_secrets: bool,
@@ -136,9 +132,7 @@ impl Ansible {
         let private = PrivateDir::make()?;
         let tool = self.tool(&run, &private)?;
         let mut story = Story { secrets: run.secrets, ..Story::default() };
-        let result = tool.run(interrupt, &mut |line| story.read(line, sink)).await;
-        private.close_connections().await;
-        let mut finished = result?;
+        let mut finished = tool.run(interrupt, &mut |line| story.read(line, sink)).await?;
         if finished.success() {
             return Ok(());
         }
@@ -162,7 +156,7 @@ impl Ansible {
         let tool = if run.keep_secrets { tool } else { tool.without_secrets() };
         let mut tool = private
             .surround(tool, &ansible.join("ansible.cfg"))?
-            .env("ANSIBLE_SSH_ARGS", private.ssh_args(&run.directory.join("ssh/config"), &run.ssh_lines)?);
+            .env("ANSIBLE_SSH_ARGS", ssh_args(&run.directory.join("ssh/config"), &run.ssh_lines));
         if !run.secrets.is_empty() {
             let list = serde_json::to_vec(&run.secrets).context("the secrets")?;
             tool = tool.secret_file("EXASOL_ANSIBLE_SECRETS", &list)?;
@@ -251,9 +245,7 @@ struct PrivateDir(Scratch);
 
 impl PrivateDir {
     fn make() -> Result<PrivateDir> {
-        let private = PrivateDir(Scratch::make()?);
-        private.0.folder(SOCKETS)?;
-        Ok(private)
+        Ok(PrivateDir(Scratch::make()?))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -275,39 +267,13 @@ impl PrivateDir {
             .env("PYTHONDONTWRITEBYTECODE", "1");
         self.0.lend(tool)
     }
-
-    /// Ansible splits the value as a shell would.
-    fn ssh_args(&self, config: &Path, lines: &[String]) -> Result<String> {
-        let control_path = control_path(&self.path(SOCKETS).join("%C"))?;
-        let persist = format!("ControlPersist={PERSIST}");
-        let config = config.to_string_lossy();
-        let mut args = vec!["-F", &config];
-        for option in ["BatchMode=yes", "ControlMaster=auto", &persist, &control_path] {
-            args.extend(["-o", option]);
-        }
-        for line in lines {
-            args.extend(["-o", line]);
-        }
-        Ok(command_line(args))
-    }
-
-    /// Ends the shared connections; a dead one is no failure.
-    async fn close_connections(self) {
-        let (Some(ssh), Ok(sockets)) = (find("ssh"), std::fs::read_dir(self.path(SOCKETS))) else { return };
-        for socket in sockets.flatten() {
-            let Ok(option) = control_path(&socket.path()) else { continue };
-            let exit = Tool::new(&ssh).without_secrets().args(["-F", "/dev/null", "-o", &option, "-O", "exit", "all"]);
-            let _ = exit.output(Duration::from_secs(2)).await;
-        }
-    }
 }
 
-/// As an option of ssh, where a blank would end the path and a `%` begin a token: `%C` is ssh's own.
-fn control_path(path: &Path) -> Result<String> {
-    let quoted = ssh_path(path).map_err(|why| {
-        Error::other(format!("temporary files cannot be in {}: its path {why}; set TMPDIR", path.display()))
-    })?;
-    Ok(format!("ControlPath={}", quoted.replace("/%%C\"", "/%C\"")))
+/// Ansible splits the value as a shell would.
+fn ssh_args(config: &Path, lines: &[String]) -> String {
+    let config = config.to_string_lossy();
+    let options = ["BatchMode=yes"].into_iter().chain(lines.iter().map(String::as_str));
+    command_line(["-F", &config].into_iter().chain(options.flat_map(|option| ["-o", option])))
 }
 
 #[cfg(test)]

@@ -12,14 +12,9 @@ fn versions_old_and_new() {
 }
 
 #[test]
-fn a_runs_folder_is_short_enough_for_sockets_and_its_path_survives_shell_and_ssh() {
-    let private = PrivateDir::make().unwrap();
-    assert!(private.path(SOCKETS).as_os_str().len() <= crate::tools::scratch::MAX_SOCKET_DIR);
-    let args = private.ssh_args(Path::new("/my clusters/it's/ssh/config"), &[]).unwrap();
-    assert!(args.starts_with(r"-F '/my clusters/it'\''s/ssh/config' -o BatchMode=yes"), "{args}");
-    assert!(args.ends_with("/cm/%C\"'"), "{args}");
-    assert_eq!(control_path(Path::new("/t/a b/100%/cm/%C")).unwrap(), "ControlPath=\"/t/a b/100%%/cm/%C\"");
-    assert!(control_path(Path::new("/t/a\"/cm/%C")).is_err());
+fn the_words_for_ssh_survive_the_shell() {
+    let args = ssh_args(Path::new("/my clusters/it's/ssh/config"), &["ControlPath=\"/t/a b/%C\"".into()]);
+    assert_eq!(args, r#"-F '/my clusters/it'\''s/ssh/config' -o BatchMode=yes -o 'ControlPath="/t/a b/%C"'"#);
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub mod python;
 pub mod requirements;
 pub mod scratch;
 pub mod ssh;
+pub mod ssh_connections;
 pub mod ssh_forward;
 pub mod ssh_link;
 pub mod ssh_ready;

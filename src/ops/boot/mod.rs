@@ -111,6 +111,8 @@ async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
     loop {
         // Nobody tries SSH while addresses are waited for: what was seen of it before is old.
         guard.sessions.forget_all();
+        // A connection to a machine's former life would be silent for long.
+        work.connections.close().await;
         let nodes = addresses(work, guard).await?;
         remember(work, &nodes)?;
         let sessions = guard.sessions.clone();

@@ -82,7 +82,8 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
         .to_vec();
     run.secrets.extend(proxy::secrets(&proxy::of_environment()));
     run.nodes = nodes.len();
-    run.ssh_lines = work.access.shared_way()?.into_iter().collect();
+    run.ssh_lines = work.access.lines()?;
+    run = work.connections.hold().iter().try_fold(run, PlaybookRun::holding)?;
     run.keep_secrets = work.access.route().is_some();
     Ok(run)
 }
