@@ -37,7 +37,8 @@ fn two_hosts(network: &str) -> World {
 
 fn init<'a>(world: &'a World, hosts: &[&str], more: &str) -> Call<'a> {
     let uris: Vec<_> = hosts.iter().map(|host| format!("--libvirt-uri {}", address(world, host))).collect();
-    world.init_on("default-pool", "lan", &format!("{} {more}", uris.join(" ")).trim_end())
+    let words = format!("{} {more}", uris.join(" "));
+    world.init_on("default-pool", "lan", words.trim_end())
 }
 
 /// Nodes n11 to n14, in turn on a and b.

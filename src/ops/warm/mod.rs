@@ -16,6 +16,7 @@ mod store;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::hosts::Hosts;
 use super::init::{self, Asked, InitRequest};
 use super::operation::{in_dir, millis};
 use super::run::{self, Place};
@@ -52,9 +53,9 @@ pub struct WarmRequest<'a> {
 pub async fn run(context: &Context, request: WarmRequest<'_>) -> Result<WarmReport> {
     let since = Instant::now();
     let WarmRequest { spec, place, renew, logs, confirm } = request;
-    if providers::find(&spec.provider)?.is_cloud() {
-        return Err(make::no_hypervisor());
-    }
+    let provider = providers::find(&spec.provider)?;
+    let Some(hosts) = Hosts::of(provider, &spec, &context.interrupt) else { return Err(make::no_hypervisor()) };
+    hosts.refuse_several(provider, "exasol cache warm")?;
     let root = place.dir.clone();
     let init = InitRequest {
         dir: root.clone(),
