@@ -11,7 +11,7 @@ use crate::support::World;
 
 const TEMPLATE: &str = include_str!("../../templates/terraform-libvirt/main.tf.tera");
 
-/// Those of the template, with a folder as Terraform puts it in.
+/// Those of the template for the first hypervisor, with a folder as Terraform puts it in.
 fn stylesheets() -> Vec<String> {
     let sheet = |rest: &str| {
         let mut parts = rest.split("XSLT\n").next().unwrap().trim().split("${");
@@ -23,7 +23,7 @@ fn stylesheets() -> Vec<String> {
         }
         filled
     };
-    TEMPLATE.split("<<-XSLT\n").skip(1).map(sheet).collect()
+    TEMPLATE.replace("{{ host.suffix }}", "").split("<<-XSLT\n").skip(1).map(sheet).collect()
 }
 
 struct Stand {

@@ -14,9 +14,10 @@ const STRIP_SPACE: &str = r#"<xsl:stylesheet version="1.0" xmlns:xsl="http://www
   </xsl:template>
 </xsl:stylesheet>"#;
 
-/// Those of volumes and of domains, with a folder as Terraform puts it in.
+/// Those of volumes and of domains of the first hypervisor, with a folder as Terraform puts it in.
 fn stylesheets(folder: &str) -> [String; 2] {
-    let mut found = TEMPLATE.split("<<-XSLT\n").skip(1).map(|rest| {
+    let template = TEMPLATE.replace("{{ host.suffix }}", "");
+    let mut found = template.split("<<-XSLT\n").skip(1).map(|rest| {
         let text = rest.split("XSLT\n").next().unwrap().trim_end();
         filled(text, folder)
     });
