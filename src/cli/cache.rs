@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::Globals;
@@ -13,6 +14,8 @@ use crate::ops::cache::{self, CacheRequest};
 use crate::ops::run::Place;
 use crate::ops::warm::{self, WarmRequest};
 use crate::ui::Ui;
+
+const ROOT: &str = "root-volume-size";
 
 pub(super) fn command() -> Command {
     let examples = "  exasol cache list\n  exasol cache prune\n  exasol cache warm";
@@ -44,13 +47,14 @@ pub(super) fn command() -> Command {
 
 /// Its options are the deployment's, as far as they matter to the one machine that is made.
 fn warm_command() -> Command {
-    const OPTIONS: [&str; 7] = [
+    const OPTIONS: [&str; 8] = [
         "libvirt-image",
         "libvirt-image-sha256",
         "libvirt-uri",
         "libvirt-pool",
         "libvirt-network",
         "libvirt-domain-type",
+        ROOT,
         "engine",
     ];
     let command = simple(
@@ -60,7 +64,8 @@ fn warm_command() -> Command {
     )
     .after_help(
         "Later deployments of the same image on libvirt begin with the warm base, and exasol deploy --no-warm does without \
-         it. It is made by a machine of its own, which is destroyed at the end. It has no passwords, keys or identities. \
+         it. It is made by a machine of its own, which is destroyed at the end. Its files have no passwords, keys or \
+         identities. It has a disk of 5 GB, or of --root-volume-size: an image may need more, and nodes cannot have less. \
          Another image or another version of the installation makes another warm base. It does not get newer packages by \
          itself: after 30 days, deploy warns. exasol cache prune removes it.",
     );
@@ -76,8 +81,11 @@ fn warm_command() -> Command {
 
 fn warm(matches: &ArgMatches, ui: &Ui) -> Result<u8> {
     let confirm = |question: &str| ui.confirm(question);
+    let spec = spec::of_options(matches)?;
+    let is_given = matches.value_source(ROOT) == Some(ValueSource::CommandLine);
     let request = WarmRequest {
-        spec: spec::of_options(matches)?,
+        root_gb: is_given.then_some(spec.root_volume_size),
+        spec,
         place: Place::for_warm_base()?,
         renew: is_set(matches, "renew"),
         logs: matches.get_one::<PathBuf>("logs").cloned(),

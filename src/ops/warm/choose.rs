@@ -50,7 +50,7 @@ pub(in crate::ops) async fn choose(work: &Work, base_sha256: &str) -> Result<Opt
 }
 
 /// Why it is not what was recorded.
-async fn wrong(path: &Path, base: &WarmBase) -> Result<Option<&'static str>> {
+pub(super) async fn wrong(path: &Path, base: &WarmBase) -> Result<Option<&'static str>> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.len() != base.bytes => return Ok(Some("has another length than the one that was made")),
         Ok(_) => {}

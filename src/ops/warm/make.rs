@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::super::apply::{self, APPLY, PLAN};
+use super::super::blocking::no_answer;
 use super::super::boot::{self, BOOT};
 use super::super::deploy;
 use super::super::host::HostConnection;
@@ -11,6 +12,7 @@ use super::super::hosts::Hosts;
 use super::super::operation::{Work, with_operation};
 use super::super::user_dirs::CacheDirs;
 use super::super::{Context, cache_use, power};
+use super::choose::wrong;
 use super::node::Said;
 use super::store::{Shelf, is_old, key};
 use crate::error::{Error, Result};
@@ -43,10 +45,12 @@ pub(super) async fn make(context: &Context, root: &Path, renew: bool) -> Result<
         let (shelf, recipe) = (Shelf::of(&dirs), render::warm_recipe()?);
         let base_sha256 = work.dir.state().image_sha256.clone().unwrap_or_default();
         let key = key(&recipe, &base_sha256);
-        let there = shelf.find(&key).filter(|base| !renew && !is_old(base) && shelf.image(base).is_file());
-        if let Some(base) = there {
+        if let Some(base) = shelf.find(&key).filter(|base| !renew && !is_old(base))
+            && work.interrupt.run(wrong(&shelf.image(&base), &base)).await??.is_none()
+        {
             return Ok((false, base));
         }
+        let part = shelf.begin()?;
         deploy::render(work).await?;
         let consoles = boot::follow(work);
         apply::run(work, &programs.terraform, &[], async |_, _| Ok(())).await?;
@@ -54,7 +58,6 @@ pub(super) async fn make(context: &Context, root: &Path, renew: bool) -> Result<
         let node = work.cluster.nodes.first().cloned().ok_or_else(|| Error::other("there is no node"))?;
         let said = warm(work, &node).await.map_err(|error| consoles.blame(error))?;
         work.begin(KEEP.id);
-        let part = shelf.begin()?;
         let host = work.cluster.hosts().map(Hosts::first).cloned().ok_or_else(no_hypervisor)?;
         let image_sha256 = copy(work, &host, &node, part.writer()?).await?;
         if let Some(unfit) = deploy::image::unfit(work, &host, part.path()).await? {
@@ -142,7 +145,10 @@ fn failed(node: &NodePlan, code: Option<i32>, said: &str) -> Error {
 async fn copy(work: &Work, host: &HostConnection, node: &NodePlan, to: std::fs::File) -> Result<String> {
     let plan = node.clone();
     work.waits_for("the hypervisor copies the disk");
-    host.act(COPY_LIMIT, format!("copying the disk of {}", node.machine), move |host| host.flatten_root(&plan)).await?;
+    // Nobody can end it early, and until it has ended, the machine's disks cannot be removed.
+    let copying = tokio::time::timeout(COPY_LIMIT, host.call(move |host| host.flatten_root(&plan))).await;
+    copying.unwrap_or_else(|_| Err(no_answer(format!("copying the disk of {}", node.machine), COPY_LIMIT)))?;
+    work.interrupt.check()?;
     let (sink, step) = (work.sink.clone(), work.step());
     let mut pace = Pace::default();
     let tell = move |done, total| {

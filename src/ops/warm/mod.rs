@@ -30,7 +30,8 @@ use crate::providers;
 pub(super) use choose::choose;
 pub(super) use store::{Shelf, age, is_old};
 
-/// Every root disk can be at least as large as this one, whose file system grows at each node's first boot.
+/// Unless an image needs more. Every root disk can be at least as large as this one, whose file system grows at each
+/// node's first boot.
 const ROOT_GB: u32 = 5;
 /// Nothing of a release is used.
 const RELEASE: &str = "rehearsal";
@@ -40,6 +41,8 @@ const MEMORY_GB: u64 = 2;
 pub struct WarmRequest<'a> {
     /// Says how to reach the hypervisor, and which image; the rest does not count.
     pub spec: Spec,
+    /// The size of its disk.
+    pub root_gb: Option<u32>,
     pub place: Place,
     /// Make it anew even if it is up to date.
     pub renew: bool,
@@ -52,7 +55,7 @@ pub struct WarmRequest<'a> {
 /// [`Error::Usage`] for a cloud; those of a deployment; of the destroy, if the base was made.
 pub async fn run(context: &Context, request: WarmRequest<'_>) -> Result<WarmReport> {
     let since = Instant::now();
-    let WarmRequest { spec, place, renew, logs, confirm } = request;
+    let WarmRequest { spec, root_gb, place, renew, logs, confirm } = request;
     let provider = providers::find(&spec.provider)?;
     let Some(hosts) = Hosts::of(provider, &spec, &context.interrupt) else { return Err(make::no_hypervisor()) };
     hosts.refuse_several(provider, "exasol cache warm")?;
@@ -60,7 +63,7 @@ pub async fn run(context: &Context, request: WarmRequest<'_>) -> Result<WarmRepo
     let init = InitRequest {
         dir: root.clone(),
         name: Some(place.name.clone()),
-        spec: Asked::Spec(of_one_machine(spec)),
+        spec: Asked::Spec(of_one_machine(spec, root_gb)),
         release: ReleaseRequest::default(),
         me: false,
         passwords: Passwords::default(),
@@ -108,7 +111,7 @@ async fn in_place(
 }
 
 /// The least that a rehearsal takes, without anything of a cluster.
-fn of_one_machine(spec: Spec) -> Spec {
+fn of_one_machine(spec: Spec, root_gb: Option<u32>) -> Spec {
     let mut options: Options = spec.options;
     options.insert("memory".into(), MEMORY_GB.into());
     options.insert("vcpus".into(), 1.into());
@@ -119,7 +122,7 @@ fn of_one_machine(spec: Spec) -> Spec {
         release: None,
         data_volume_size: 1,
         data_volumes_per_node: 1,
-        root_volume_size: ROOT_GB,
+        root_volume_size: root_gb.unwrap_or(ROOT_GB),
         instance_type: None,
         owner: None,
         allowed_cidrs: Vec::new(),

@@ -85,7 +85,9 @@ impl Shelf {
         }
         let path = self.dir.join(format!("{}.{PART}", std::process::id()));
         let file = File::options().read(true).append(true).create_new(true).open(&path).map_err(failed())?;
-        lock_file::is_taken(file.try_lock(), &path)?;
+        if !lock_file::is_taken(file.try_lock(), &path)? {
+            return Err(failed()(ErrorKind::AlreadyExists.into()));
+        }
         Ok(Part { path: Some(path), file })
     }
 

@@ -157,8 +157,8 @@ impl Client {
             Access::Private.mode()
         );
         StorageVol::create_xml_from(&pool, &xml, &source, 0)?;
-        // Its length is known when libvirt has looked again.
-        pool.refresh(0)?;
+        // libvirt refuses that while it copies another volume of the pool; it looks at this one when it is read.
+        let _ = pool.refresh(0);
         Ok(())
     }
 
