@@ -32,7 +32,8 @@ pub(super) struct Access {
     route: Option<Login>,
     /// Why nobody can open a session.
     keyless: Option<String>,
-    /// Those that the sessions share; without them each session logs in.
+    /// Those that sessions share where nodes are reached straight; else each session logs in, because ssh hides what a
+    /// program on the way says when it shares a connection.
     connections: Option<Arc<Connections>>,
     /// Looked for when it is first needed: not everything needs an `ssh` on this machine.
     ssh: OnceLock<Ssh>,
@@ -72,7 +73,7 @@ impl Access {
         render::ssh_proxy(login, Some(&control)).map(Some)
     }
 
-    /// Lines of ssh's configuration that are in force for this process instead of those in `ssh/config`.
+    /// For Ansible: lines of ssh's configuration that are in force instead of those in `ssh/config`.
     pub(super) fn lines(&self) -> Result<Vec<String>> {
         let mut lines = self.connections.as_ref().map_or(Ok(Vec::new()), |connections| connections.lines())?;
         lines.extend(self.shared_way()?);
@@ -93,8 +94,11 @@ impl Access {
                 hint: Some("remove this directory, and adopt with --ssh-key and --host-keys: exasol adopt -h".into()),
             });
         }
-        let is_last = self.route.is_none() || self.shared_way()?.is_some();
-        let ssh = Ssh::new(&self.config)?.with_lines(self.lines()?);
+        let way = self.shared_way()?;
+        let is_last = self.route.is_none() || way.is_some();
+        // Without a place for sockets each session logs in.
+        let shared = self.connections.as_ref().filter(|_| self.route.is_none()).and_then(|shared| shared.lines().ok());
+        let ssh = Ssh::new(&self.config)?.with_lines(shared.unwrap_or_default()).with_lines(way);
         // To a hypervisor the user's own configuration leads, with programs that may want a token.
         let ssh = if self.route.is_none() { ssh.without_secrets() } else { ssh };
         let place = render::ssh_place(&self.root)?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::process::{Tool, find};
-use super::scratch::Scratch;
+use super::scratch::{MAX_SOCKET_DIR, Scratch};
 use crate::error::{Error, Result};
 use crate::model::ssh_path;
 
@@ -33,7 +33,7 @@ impl Connections {
     /// The lines of ssh's configuration with which a session uses the connection to its node, or opens it.
     ///
     /// # Errors
-    /// Those of [`Scratch::make`]; where it is no place for sockets.
+    /// Those of [`Scratch::make`]; where it is no place for sockets, whose paths have a limit.
     pub fn lines(&self) -> Result<Vec<String>> {
         let mut folder = self.folder();
         let scratch = match folder.take() {
@@ -44,7 +44,11 @@ impl Connections {
                 scratch
             }
         };
-        let control = control_path(&sockets_in(folder.insert(scratch)).join("%C"))?;
+        let sockets = sockets_in(folder.insert(scratch));
+        if sockets.as_os_str().len() > MAX_SOCKET_DIR {
+            return Err(Error::other(format!("{}: the path is too long for sockets; set TMPDIR", sockets.display())));
+        }
+        let control = control_path(&sockets.join("%C"))?;
         Ok(vec!["ControlMaster=auto".into(), PERSIST.into(), control])
     }
 
@@ -100,7 +104,7 @@ mod tests {
         assert!(lines[2].ends_with("/cm/%C\""), "{lines:?}");
         assert_eq!(connections.lines().unwrap(), lines, "all use the same");
         let folder = connections.folder().as_ref().map(sockets_in).unwrap();
-        assert!(folder.as_os_str().len() <= crate::tools::scratch::MAX_SOCKET_DIR);
+        assert!(folder.as_os_str().len() <= MAX_SOCKET_DIR);
         assert_eq!(control_path(Path::new("/t/a b/100%/cm/%C")).unwrap(), "ControlPath=\"/t/a b/100%%/cm/%C\"");
         assert!(control_path(Path::new("/t/a\"/cm/%C")).is_err());
     }

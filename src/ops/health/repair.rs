@@ -72,6 +72,8 @@ async fn addresses(work: &mut Work) -> Result<Vec<String>> {
     }
     if !repaired.is_empty() {
         work.dir.found_nodes(known)?;
+        // An address may be another node's now.
+        work.connections.close().await;
     }
     Ok(repaired)
 }
