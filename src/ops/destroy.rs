@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::host::HostConnection;
 use super::hosts::{Found, Hosts};
 use super::operation::{Work, in_dir, millis, with_operation};
 use super::terraform_dir::Doubt;
@@ -153,14 +154,28 @@ async fn all_answer(work: &Work) -> Result<()> {
     let names = nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" and ");
     let there = if names.is_empty() { String::new() } else { format!("; its nodes are {names}") };
     let others: String = others.iter().map(|other| format!("; {other}")).collect();
+    let silent_names: Vec<_> = silent.iter().filter_map(|(error, _)| uri_of(error)).chain([uri.as_str()]).collect();
+    let answering = hosts.all().filter_map(HostConnection::name).filter(|name| !silent_names.contains(name));
+    let flag = work.cluster.provider.flag("uri").unwrap_or_default();
+    let (root, id) = (quote(&work.dir.root().to_string_lossy()), &work.dir.state().id);
+    let sweeps = answering.map(|name| format!("exasol sweep {flag} {} --remove {id}", quote(name)));
+    let for_good: Vec<_> = std::iter::once(format!("rm -r {root}")).chain(sweeps).collect();
     let found = found.iter().map(Found::to_string).collect::<Vec<_>>().join(", ");
     let found = if found.is_empty() { "nothing else is left".to_owned() } else { format!("still there: {found}") };
     fix.push(in_dir("exasol destroy", work.dir.root()) + "   # once it answers");
+    fix.push(format!("{}   # only if it is gone for good", for_good.join(" && ")));
     Err(Error::LibvirtUnreachable {
         uri,
         cause: format!("{cause}{there}{others}. Nothing was removed, because destroy needs every hypervisor; {found}"),
         fix,
     })
+}
+
+fn uri_of(error: &Error) -> Option<&str> {
+    match error {
+        Error::LibvirtUnreachable { uri, .. } => Some(uri),
+        _ => None,
+    }
 }
 
 /// What Terraform's state says after Terraform has run.

@@ -72,6 +72,8 @@ impl Hosts {
         if !self.are_several() {
             return Ok(());
         }
+        // It refuses what no address may have, such as a password, before they are shown.
+        self.all().try_for_each(|host| (host.row().login)(host.spec()).map(drop))?;
         let flag = provider.flag("uri").unwrap_or_default();
         let each = self.all().filter_map(HostConnection::name);
         let each: Vec<_> = each.map(|name| format!("{command} {flag} {}", quote(name))).collect();

@@ -247,11 +247,14 @@ fn differences(prefix: &str, old: &Map<String, Value>, new: &Map<String, Value>)
 /// where they are not.
 fn refuse_to_move(changed: &[OptionChange], specs: [&Spec; 2], dir: &DeploymentDir) -> Result<()> {
     let moves = changed.iter().any(|change| change.option == HYPERVISORS) && specs.iter().any(|spec| spec.hosts() > 1);
-    if !moves || terraform_dir::resources(&dir.terraform_dir()).is_some_and(|made| made.is_empty()) {
+    // A deploy that failed or was killed may have made what Terraform's state does not tell.
+    let is_untouched = matches!(dir.state().phase, Phase::Initialized | Phase::Destroyed)
+        && terraform_dir::resources(&dir.terraform_dir()).is_some_and(|made| made.is_empty());
+    if !moves || is_untouched {
         return Ok(());
     }
     Err(Error::Usage {
-        message: "the machines exist, and with other hypervisors nodes would be on others than their machines".into(),
+        message: "machines may exist, and with other hypervisors nodes would be on others than their machines".into(),
         hint: Some(format!("keep the hypervisors, or begin anew: {}", in_dir("exasol destroy", dir.named()))),
     })
 }

@@ -34,9 +34,13 @@ pub(in crate::ops) async fn nodes(
     let known = match refreshed {
         Some(machines) => Some(Machines::known(machines)),
         // What is asked beside it goes through the connection that this opens.
-        None if access.as_ref().is_ok_and(|access| access.route().is_some()) => {
-            Some(machines(dir, plans, deadline).await)
-        }
+        None if access.as_ref().is_ok_and(|access| access.route().is_some()) => match state.spec.hosts() {
+            1 => Some(machines(dir, plans, deadline).await),
+            _ => {
+                open_way_in(dir, deadline).await;
+                None
+            }
+        },
         None => None,
     };
     let left = deadline.saturating_sub(since.elapsed());
@@ -45,7 +49,7 @@ pub(in crate::ops) async fn nodes(
     let machines = async {
         let machines = match known {
             Some(machines) => machines,
-            None => machines(dir, plans, deadline).await,
+            None => machines(dir, plans, left).await,
         };
         tell.send_replace(machines.off());
         machines
@@ -163,6 +167,16 @@ async fn machines(dir: &DeploymentDir, plans: &[NodePlan], deadline: Duration) -
         machine.power = Power::Absent;
     }
     all
+}
+
+/// Of several hypervisors the first leads to the nodes; the others may be silent for as long as they like.
+async fn open_way_in(dir: &DeploymentDir, deadline: Duration) {
+    let state = dir.state();
+    if let Ok(provider) = recorded::provider(dir)
+        && let Some(hosts) = Hosts::of(provider, &state.spec, &Interrupt::never())
+    {
+        on_host(hosts.first(), Vec::new(), deadline).await;
+    }
 }
 
 /// One that does not answer leaves the others their answers.

@@ -30,6 +30,7 @@ pub(super) struct Refused {
 
 /// Transports that libvirt's library and the Terraform provider both know.
 const TRANSPORTS: [&str; 4] = ["unix", "ssh", "tcp", "tls"];
+const SSH_PORT: u16 = 22;
 
 /// Parameters of SSH addresses that are carried out here, in the spellings of libvirt's library and of the Terraform
 /// provider. `no_tty` and `mode` change nothing: nobody is asked, and the daemon's sockets are looked for.
@@ -113,7 +114,9 @@ impl Uri {
     /// Whether both lead to one daemon, whoever logs in and with what key.
     pub fn is_same_daemon(&self, other: &Uri) -> bool {
         let place = |uri: &Uri| {
-            (uri.driver.clone(), uri.host.clone(), uri.port, uri.path.clone(), uri.socket().map(str::to_owned))
+            let host = uri.host.as_deref().map(str::to_ascii_lowercase);
+            let port = uri.port.filter(|port| !(uri.is_ssh() && *port == SSH_PORT));
+            (uri.driver.clone(), host, port, uri.path.clone(), uri.socket().map(str::to_owned))
         };
         place(self) == place(other)
     }
@@ -253,6 +256,9 @@ mod tests {
         assert_eq!(login.host_keys, HostKeys::Any);
         assert!(remote.to_connect().ends_with("&no_verify=1&no_tty=1"));
 
+        let same = |a: &str, b: &str| parsed(a).is_same_daemon(&parsed(b));
+        assert!(same("qemu+ssh://me@Host/system", "qemu+ssh://root@host:22/system?keyfile=/k"));
+        assert!(!same("qemu+ssh://host:2222/system", "qemu+ssh://host/system"));
         let v6 = parsed("qemu+ssh://me@[2001:db8::5]:22/system");
         assert_eq!((v6.host.as_deref(), v6.port), (Some("2001:db8::5"), Some(22)));
         assert_eq!(v6.login().unwrap().host, "2001:db8::5");
