@@ -233,7 +233,7 @@ pub(super) async fn with_operation<T>(
     let looking = usual::tell(&work, operation);
     let signals = Signals::follow(&work);
     let result = body(&mut work).await;
-    work.connections.close().await;
+    work.connections.end().await;
     let step = work.step();
     let outcome = match &result {
         Ok(_) => StepOutcome::Done,

@@ -67,6 +67,12 @@ impl Connections {
         join_all(sockets.map(|socket| close(&ssh, socket.path()))).await;
     }
 
+    /// Ends all of them, and removes the folder: a process that is killed later leaves nothing.
+    pub async fn end(&self) {
+        self.close().await;
+        drop(self.folder().take());
+    }
+
     fn folder(&self) -> MutexGuard<'_, Option<Scratch>> {
         self.folder.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,5 +124,8 @@ mod tests {
         std::fs::write(&socket, "").unwrap();
         connections.close().await;
         assert!(!socket.exists());
+        let folder = connections.folder().as_ref().map(|folder| folder.path().to_owned()).unwrap();
+        connections.end().await;
+        assert!(!folder.exists());
     }
 }
