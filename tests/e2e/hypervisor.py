@@ -43,7 +43,7 @@ def inventory():
     return found
 
 
-def disks(domain):
+def disks(domain, virsh=virsh):
     """The SCSI disks of a domain: {wwn: size in bytes}."""
     tree = ElementTree.fromstring(virsh("dumpxml", domain))
     found = {}

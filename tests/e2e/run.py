@@ -48,6 +48,8 @@ class System:
         self.program = Exasol(binary, folder / "screen.log")
         self.figures = []
         self.before = None
+        # The virsh of nodes on another hypervisor.
+        self.elsewhere = {}
 
     @property
     def size(self):
@@ -68,6 +70,9 @@ class System:
     @property
     def id(self):
         return json.loads((self.dir / "deployment.json").read_text())["id"]
+
+    def virsh(self, node):
+        return self.elsewhere.get(node, hypervisor.virsh)
 
     def exasol(self, *arguments, **rest):
         return self.program.run(*arguments, "-d", self.dir, **rest) if "--" not in arguments else self.program.run(

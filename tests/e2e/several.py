@@ -49,6 +49,7 @@ def daemon_there_down():
 @step
 def two_hypervisors(system):
     system.before_there = inventory_there()
+    system.elsewhere = {node: virsh_there for node in system.names[1::2]}
 
 
 @step
@@ -71,8 +72,8 @@ def on_both(system):
 
 
 def power_on_both(system, wanted):
-    for node, virsh in [(node, hypervisor.virsh if at % 2 == 0 else virsh_there) for at, node in enumerate(system.names)]:
-        info = virsh("dominfo", domain(system, node))
+    for node in system.names:
+        info = system.virsh(node)("dominfo", domain(system, node))
         assert wanted in info, (node, info)
 
 

@@ -146,7 +146,7 @@ def nodes(system):
 
 
 def check_disks(system, name, rows):
-    expected = hypervisor.disks(f"{system.id}-{name}")
+    expected = hypervisor.disks(f"{system.id}-{name}", system.virsh(name))
     assert len(expected) == system.disks, expected
     state = json.loads((system.dir / "deployment.json").read_text())
     planned = {d["number"]: d["wwn"] for n in state["nodes"] if n["name"] == name for d in n["disks"]}
