@@ -48,6 +48,9 @@ class SqlPort(sqlserver.SqlServer):
         if self.is_on():
             super()._serve(client)
         else:
+            # Those that are kept count against a limit, beyond which nobody is served.
+            with self._lock:
+                self._clients.discard(client)
             client.close()
 
 
