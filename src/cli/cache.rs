@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 
 use super::args::Globals;
 use super::flags::{flag, is_set, simple};
 use super::runtime::{until_signal, with_own_signals};
-use super::{options, spec};
+use super::{options, run, spec};
 use crate::error::Result;
 use crate::ops::cache::{self, CacheRequest};
 use crate::ops::run::Place;
@@ -69,14 +69,8 @@ fn warm_command() -> Command {
          Another image or another version of the installation makes another warm base. It does not get newer packages by \
          itself: after 30 days, deploy warns. exasol cache prune removes it.",
     );
-    OPTIONS.into_iter().fold(command, options::add_one).arg(flag("renew", "Make it anew even if it is up to date")).arg(
-        Arg::new("logs")
-            .long("logs")
-            .value_name("DIR")
-            .value_parser(value_parser!(PathBuf))
-            .value_hint(clap::ValueHint::DirPath)
-            .help("Copy the logs there; they have no passwords"),
-    )
+    let renew = flag("renew", "Make it anew even if it is up to date");
+    OPTIONS.into_iter().fold(command, options::add_one).arg(renew).arg(run::logs())
 }
 
 fn warm(matches: &ArgMatches, ui: &Ui) -> Result<u8> {

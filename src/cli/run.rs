@@ -37,14 +37,7 @@ pub(super) fn command() -> Command {
         .arg(deploy::offline())
         .arg(deploy::no_warm())
         .arg(flag("keep", "Do not destroy the cluster if the command or the deployment fails"))
-        .arg(
-            Arg::new("logs")
-                .long("logs")
-                .value_name("DIR")
-                .value_parser(value_parser!(PathBuf))
-                .value_hint(clap::ValueHint::DirPath)
-                .help("Copy the logs there; they have no passwords"),
-        )
+        .arg(logs())
         .arg(
             Arg::new("grace")
                 .long("grace")
@@ -62,6 +55,16 @@ pub(super) fn command() -> Command {
                 .required_unless_present("clean")
                 .help("Command and arguments, after --"),
         )
+}
+
+/// Of commands whose machines, and the directory with their logs, are gone at the end.
+pub(super) fn logs() -> Arg {
+    Arg::new("logs")
+        .long("logs")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(clap::ValueHint::DirPath)
+        .help("Copy the logs there; they have no passwords")
 }
 
 pub(super) fn run(_: &Globals, matches: &ArgMatches, ui: &Ui) -> Result<u8> {

@@ -86,20 +86,28 @@ pub async fn run(context: &Context, request: RunRequest<'_>) -> Result<RunReport
     }
     report.took_ms = millis(since);
     drop(place);
-    let used = used.map_err(|error| if root.exists() { error } else { of_what_is_gone(error, logs.as_deref()) });
+    let used =
+        used.map_err(
+            |error| if root.exists() { error } else { of_what_is_gone(error, what_would_be_left(logs.as_deref())) },
+        );
     match (used?, trouble) {
         (0, Some(error)) => Err(error),
         (exit_code, _) => Ok(RunReport { exit_code, ..report }),
     }
 }
 
-/// The error of a cluster that has been destroyed since: nobody can go on with it, or look at it.
-fn of_what_is_gone(error: Error, logs: Option<&Path>) -> Error {
-    let Error::Operation { operation, cause, after, .. } = error else { return error };
-    let better = match logs {
+/// Of the cluster's logs and of the cluster itself.
+fn what_would_be_left(logs: Option<&Path>) -> String {
+    match logs {
         Some(logs) => format!("{} has the logs; exasol run --keep would keep the cluster", logs.display()),
         None => "exasol run --logs DIR would keep the logs, --keep the cluster".to_owned(),
-    };
+    }
+}
+
+/// The error of machines that have been destroyed since: nobody can go on with them, or look at them. `better`: what
+/// there is instead.
+pub(super) fn of_what_is_gone(error: Error, better: String) -> Error {
+    let Error::Operation { operation, cause, after, .. } = error else { return error };
     let Aftermath { name, directory, machines, .. } = *after;
     let after = Aftermath { name, directory, machines, gone: Some(better), ..Aftermath::default() };
     Error::Operation { operation, cause, now: "nothing".to_owned(), next: Vec::new(), after: Box::new(after) }

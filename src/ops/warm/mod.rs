@@ -23,7 +23,7 @@ use super::run::{self, Place};
 use super::user_dirs::CacheDirs;
 use super::{Confirm, Context, CreateMissing, Given, Passwords, ReleaseRequest};
 use crate::deployment::DeploymentDir;
-use crate::error::{Aftermath, Error, Result};
+use crate::error::Result;
 use crate::model::{Options, Spec, WarmReport};
 use crate::providers;
 
@@ -52,7 +52,7 @@ pub struct WarmRequest<'a> {
 }
 
 /// # Errors
-/// [`Error::Usage`] for a cloud; those of a deployment; of the destroy, if the base was made.
+/// [`crate::error::Error::Usage`] for a cloud; those of a deployment; of the destroy, if the base was made.
 pub async fn run(context: &Context, request: WarmRequest<'_>) -> Result<WarmReport> {
     let since = Instant::now();
     let WarmRequest { spec, root_gb, place, renew, logs, confirm } = request;
@@ -86,8 +86,9 @@ pub async fn run(context: &Context, request: WarmRequest<'_>) -> Result<WarmRepo
         }
     }
     drop(place);
-    let (made, base) =
-        made.map_err(|error| if root.exists() { error } else { of_what_is_gone(error, logs.as_deref()) })?;
+    let (made, base) = made.map_err(|error| {
+        if root.exists() { error } else { run::of_what_is_gone(error, what_would_be_left(logs.as_deref())) }
+    })?;
     if let Some(error) = trouble {
         return Err(error);
     }
@@ -132,14 +133,9 @@ fn of_one_machine(spec: Spec, root_gb: Option<u32>) -> Spec {
     }
 }
 
-/// The error of a machine that has been destroyed since.
-fn of_what_is_gone(error: Error, logs: Option<&Path>) -> Error {
-    let Error::Operation { operation, cause, after, .. } = error else { return error };
-    let better = match logs {
+fn what_would_be_left(logs: Option<&Path>) -> String {
+    match logs {
         Some(logs) => format!("{} has the logs", logs.display()),
         None => "exasol cache warm --logs DIR would keep the logs".to_owned(),
-    };
-    let Aftermath { name, directory, machines, .. } = *after;
-    let after = Aftermath { name, directory, machines, gone: Some(better), ..Aftermath::default() };
-    Error::Operation { operation, cause, now: "nothing".to_owned(), next: Vec::new(), after: Box::new(after) }
+    }
 }
