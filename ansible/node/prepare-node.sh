@@ -9,7 +9,8 @@
 #   missing: apt PACKAGE…    missing required packages, with the name of the package manager, apt or dnf
 #   wanted: apt PACKAGE…     missing optional packages
 #   copy: c4 | archive       on the first node: the file is missing or has another checksum
-#   firewall: new rules      new rules are written, but not yet active
+#   changed: firewall, on trial
+#                            new rules are active, and the node restores the old ones unless a new session keeps them
 #   installed                on the first node: an earlier run has installed this same configuration
 #
 # prepare-node.sh --packages-tried   after the installation of packages: a missing program is an error
@@ -119,6 +120,26 @@ check_marker() {
   elif [ -e /etc/exasol-rehearsal ]; then
     fail "this machine was used for a rehearsal (it has /etc/exasol-rehearsal): a database needs a new machine"
   fi
+}
+
+# keep_identity: later boots find in the guest itself what the disk of the first boot said of it, without its secrets.
+# cloud-init would take a guest without them for another one, and make host keys of its own. src/ops/seed.rs does the same.
+keep_identity() {
+  seed=/var/lib/cloud/seed/nocloud
+  # Where somebody has removed cloud-init, nothing takes this guest for another one.
+  [ "$SEEDED" = yes ] && [ -e /var/lib/cloud/data/instance-id ] || return 0
+  kept=
+  [ ! -e $seed/meta-data ] || read -r kept <$seed/meta-data || true
+  case $kept in *instance-id*) return 0 ;; esac
+  read -r id </var/lib/cloud/data/instance-id
+  mkdir -p $seed
+  printf '#cloud-config\n{}\n' >$seed/user-data
+  printf '{"instance-id": "%s", "local-hostname": "%s"}\n' "$id" "$NODE" >$seed/meta-data.new
+  # The deployer removes the disk: a power failure must not empty these files.
+  sync $seed/user-data $seed/meta-data.new
+  mv $seed/meta-data.new $seed/meta-data
+  sync $seed
+  changed "identity for cloud-init"
 }
 
 set_hostname() {
@@ -235,11 +256,11 @@ reload_units() {
   fi
 }
 
-# New rules are only written here; separate tasks test them, so that the deployer is not locked out. The unit, which is
-# enabled by a link among the files, loads the saved rules.
-check_firewall() {
+# try_firewall: the last action, because a new session must prove soon that the rules allow it. The unit, which is
+# enabled by a link among the files, loads the kept rules at boot.
+try_firewall() {
   have nft || return 0
-  /usr/local/lib/exasol-deployer/firewall.sh is-kept || echo "firewall: new rules"
+  /usr/local/lib/exasol-deployer/firewall.sh is-kept || /usr/local/lib/exasol-deployer/firewall.sh try
 }
 
 # OpenSSH 9.8 and newer block an address for some time after failed logins, and logins fail while a node boots. So the
@@ -289,6 +310,11 @@ name_on_network() {
 # is_file SHA256 PATH: whether the file exists and has this checksum.
 is_file() { echo "$1  $2" | sha256sum -c --status 2>/dev/null; }
 
+# remove_parts: removes what came only in part. The deployer sends the release while other nodes boot.
+remove_parts() {
+  for part in "$RELEASE"/.*.part; do [ ! -e "$part" ] || rm -f "$part"; done
+}
+
 check_artifacts() {
   [ "$FIRST" = yes ] || return 0
   is_file "$C4_SHA256" "$RELEASE/c4" || echo "copy: c4"
@@ -310,8 +336,10 @@ main() {
   check_marker
   if [ "$1" != --packages-tried ]; then
     check_system
+    remove_parts
     check_room
   fi
+  keep_identity
   set_hostname
   set_password
   write_hosts
@@ -319,7 +347,6 @@ main() {
   add_lines $ours/known_hosts "/home/$LOGIN/.ssh/known_hosts"
   check_disks
   check_programs "$@"
-  check_firewall
   exempt_from_penalties
   no_reboots
   start_overlay
@@ -327,6 +354,8 @@ main() {
   check_artifacts
   # What other programs have written: the name of the host, the password.
   [ ! -e "$work/changed" ] || sync
+  # The installation of packages may take longer than the node waits for a new session, so new rules come after it.
+  if [ -z "$missing$wanted" ] || [ "$1" = --packages-tried ]; then try_firewall; fi
 }
 
 NODE=$(cat /proc/sys/kernel/hostname)

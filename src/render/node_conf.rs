@@ -20,6 +20,8 @@ pub fn node_conf(me: &Node, input: &AnsibleInput) -> GuestFile {
         ("MDNS", yes_no(input.welcome_packages && !input.on_a_cloud)),
         // Exasol's Lakehouse Turbo runs its engine in it.
         ("PODMAN", yes_no(input.welcome_packages && !release.rehearsal)),
+        // A disk tells a hypervisor's machine who it is at its first boot, and goes.
+        ("SEEDED", yes_no(!input.on_a_cloud)),
         ("DISKS", format!("'{}'", disks::expected(me))),
         ("RELEASE", RELEASE_DIR.to_owned()),
         ("ARCHIVE", release.archive_file.to_owned()),

@@ -234,6 +234,21 @@ assert late.returncode == 1 and "no new session arrived" in late.stderr, late
 sees(stranger, {USER_PORTS})
 """)
 
+    def test_settle_keeps_or_asks_for_another_test(self):
+        self.want(OPEN)
+        self.play(f"""
+assert firewall("try").returncode == 0 and firewall("back").returncode == 0
+late = firewall("settle")
+assert late.returncode == 0 and late.stdout.startswith("again: "), late
+assert not os.path.exists("{self.folder}/firewall.nft")
+assert firewall("try").returncode == 0
+kept = firewall("settle")
+assert kept.returncode == 0 and kept.stdout == "kept: firewall\\n", kept
+said_again = firewall("settle")
+assert said_again.returncode == 0 and said_again.stdout == "", said_again
+assert firewall("is-kept").returncode == 0
+""")
+
     def test_rules_are_not_tried_without_a_way_back(self):
         self.want(OPEN)
         self.play(f"""

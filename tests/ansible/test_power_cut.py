@@ -5,6 +5,7 @@ Run: python3 -m unittest discover tests/ansible"""
 import base64
 import getpass
 import io
+import json
 import os
 import pathlib
 import subprocess
@@ -36,6 +37,7 @@ class PowerCut(unittest.TestCase):
     def prepare(self, what):
         """Runs functions of the script; a node.conf would have told the login's name."""
         text = SCRIPT.read_text().replace("top=/\n", f"top={self.node}/\n")
+        text = text.replace("/var/lib/cloud", f"{self.node}/var/lib/cloud")
         text = text.replace("PATH=/usr", f"PATH={self.folder}/bin:/usr")
         text = text.replace('main "${1-}"\n', f"LOGIN={getpass.getuser()}\n{what}\n")
         path = self.folder / "prepare.sh"
@@ -92,6 +94,34 @@ class PowerCut(unittest.TestCase):
         self.assertEqual(
             calls, [f"sync {target}.exasol-new", f"mv -f {target}.exasol-new {target}", f"sync {self.node}"]
         )
+
+    def test_cloud_init_finds_the_nodes_identity_without_the_disk_of_the_first_boot(self):
+        data, kept = self.node / "var/lib/cloud/data", self.node / "var/lib/cloud/seed/nocloud/meta-data"
+        identify = "NODE=n11 SEEDED=yes; keep_identity"
+        self.assertEqual(self.prepare(identify).stdout, "", "nobody asks without cloud-init")
+        data.mkdir(parents=True)
+        (data / "instance-id").write_text("exasol-1-n11\n")
+        self.assertEqual(self.prepare("NODE=n11 SEEDED=no; keep_identity").stdout, "")
+        self.program("sync", f'echo "sync $*" >>{self.folder}/calls')
+        wanted = {"instance-id": "exasol-1-n11", "local-hostname": "n11"}
+        # Nothing yet, and what a power failure may leave.
+        for before in (None, b"", bytes(62)):
+            if before is not None:
+                kept.write_bytes(before)
+            self.assertEqual(self.prepare(identify).stdout, "changed: identity for cloud-init\n")
+            self.assertEqual(json.loads(kept.read_text()), wanted)
+            self.assertEqual((kept.parent / "user-data").read_text(), "#cloud-config\n{}\n")
+            self.assertEqual(self.prepare(identify).stdout, "")
+        calls = (self.folder / "calls").read_text().splitlines()
+        self.assertEqual(calls[:2], [f"sync {kept.parent}/user-data {kept}.new", f"sync {kept.parent}"])
+
+    def test_what_of_the_release_came_in_part_is_removed(self):
+        release = self.node / "release"
+        release.mkdir()
+        for name in ("c4", ".c4.17.part", ".exasol.tar.gz.18.part", ".mine"):
+            (release / name).write_text("x")
+        self.assertEqual(self.prepare(f"RELEASE={release}; remove_parts").returncode, 0)
+        self.assertEqual(sorted(os.listdir(release)), [".mine", "c4"])
 
     def contents(self):
         return {name: (self.node / name).read_bytes() for name in FILES if (self.node / name).exists()}
