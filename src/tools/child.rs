@@ -17,7 +17,8 @@ pub(super) struct Child {
     pid: Option<Pid>,
     context: String,
     ended: bool,
-    on_drop: Signal,
+    /// What it gets if nobody waits for its end.
+    pub on_drop: Signal,
 }
 
 impl Child {

@@ -22,6 +22,7 @@ pub mod process;
 mod process_tree;
 pub mod python;
 pub mod requirements;
+mod running;
 pub mod scratch;
 pub mod ssh;
 pub mod ssh_connections;

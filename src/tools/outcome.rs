@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use super::lines::tail_of;
 use crate::error::{Error, Result, ToolFailure};
@@ -104,4 +105,8 @@ fn status_text(status: ExitStatus) -> String {
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => status.to_string(),
     }
+}
+
+pub(super) fn timeout(what: String, limit: Duration, last_seen: Option<&str>) -> Error {
+    Error::Timeout { what, limit_s: limit.as_secs(), last_seen: last_seen.map(str::to_owned), hint: None }
 }

@@ -31,16 +31,15 @@ use tokio::time::Instant;
 use super::child::Child;
 use super::follow::Follower;
 use super::lines::tail_of;
+use super::outcome::timeout;
 pub use super::outcome::{Finished, Output};
+use super::running::Running;
+pub use super::running::Waiting;
 use super::scratch;
 use crate::error::{Error, Result};
 use crate::model::{command_line, names_a_secret};
 use crate::signal::{self, Interrupt};
 
-/// How often a followed file is read while the program lives. Its end is noticed at once.
-const FOLLOW_EVERY: Duration = Duration::from_millis(40);
-/// How often a program that does not notice a press is told again.
-const INSIST_EVERY: Duration = Duration::from_secs(2);
 /// How long pipes may stay open after their program has ended (ssh masters keep them).
 const PIPES_GRACE: Duration = Duration::from_millis(300);
 /// More output than this of a short command is read but not kept.
@@ -54,6 +53,15 @@ pub fn find(program: &str) -> Option<PathBuf> {
     which::which(program).ok()
 }
 
+/// What a program reads.
+#[derive(Default)]
+enum Input {
+    #[default]
+    Nothing,
+    Bytes(Vec<u8>),
+    File(File),
+}
+
 /// A program with everything that one run of it needs.
 pub struct Tool {
     program: PathBuf,
@@ -63,7 +71,7 @@ pub struct Tool {
     unset: Vec<&'static str>,
     keep_secrets: bool,
     cwd: Option<PathBuf>,
-    stdin: Option<Vec<u8>>,
+    stdin: Input,
     log: Option<PathBuf>,
     inherit: Vec<OwnedFd>,
     private_files: bool,
@@ -84,7 +92,7 @@ impl Tool {
             unset: vec!["EXASOL_"],
             keep_secrets: true,
             cwd: None,
-            stdin: None,
+            stdin: Input::Nothing,
             log: None,
             inherit: Vec::new(),
             private_files: false,
@@ -146,7 +154,13 @@ impl Tool {
 
     /// What the program reads; nothing unless given.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.stdin = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// As [`Tool::stdin`]: the file from where it stands to its end.
+    pub fn stdin_file(mut self, file: File) -> Self {
+        self.stdin = Input::File(file);
         self
     }
 
@@ -220,59 +234,29 @@ impl Tool {
     /// An exit status other than 0 is not an error here. Errors: [`Error::Interrupted`] when
     /// something was pressed before it began; [`Error::Timeout`]; [`Error::Io`].
     /// Dropping the future passes one SIGINT on, or kills what is [`Tool::expendable`].
-    pub async fn run(mut self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
+    pub async fn run(self, interrupt: &Interrupt, on_line: &mut (dyn FnMut(&str) + Send)) -> Result<Finished> {
         interrupt.check()?;
-        let (tool, command) = (self.name(), self.command_text());
-        let (output, mut follower) = self.open_output()?;
-        let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
-        let (limit, insistent, log) = (self.limit, self.insistent, self.log.clone());
-        let is_progress = self.is_progress;
-        let stdin = self.input()?;
-        let on_drop = if self.expendable { Signal::KILL } else { Signal::INT };
-        let mut child = self.spawn(stdin, output.into(), errors.into(), on_drop)?;
-        // Ours are closed now; the program's copies are the only ones.
+        self.start(false)?.follow(interrupt, on_line).await
+    }
 
-        let mut since = Instant::now();
-        let (mut passed_on, mut passed_on_at) = (0, since);
-        let status = loop {
-            if let Ok(status) = tokio::time::timeout(FOLLOW_EVERY, child.wait()).await {
-                break status?;
-            }
-            follower.read(&mut |line| {
-                if is_progress(line) {
-                    since = Instant::now();
-                }
-                on_line(line);
-            })?;
-            if interrupt.pressed().level > u32::from(passed_on) {
-                // One level a turn: two signals at the same moment would arrive as one.
-                passed_on += 1;
-                passed_on_at = Instant::now();
-                child.pass_on(passed_on);
-            } else if insistent && passed_on > 0 && passed_on_at.elapsed() >= INSIST_EVERY {
-                passed_on_at = Instant::now();
-                child.pass_on(passed_on);
-            }
-            if let Some(limit) = limit.filter(|limit| since.elapsed() >= *limit) {
-                child.end().await;
-                follower.finish(on_line)?;
-                return Err(timeout(command, limit, follower.tail.last()));
-            }
-        };
-        if passed_on > 0 {
-            // What the leader left behind would keep the lock's descriptor, and nobody is left to
-            // record what it does: ansible-core 2.14 leaves its ssh processes.
-            child.signal_group(Signal::KILL);
-        }
-        follower.finish(on_line)?;
-        Ok(Finished {
-            status,
-            interrupted: interrupt.signal().filter(|_| passed_on > 0),
-            tail: follower.tail.into_vec(),
-            log,
-            tool,
-            command,
-        })
+    /// Starts a program that does nothing before it has read a line: [`Waiting::begin`] sends it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn start_waiting(self) -> Result<Waiting> {
+        self.start(true).map(Waiting)
+    }
+
+    fn start(mut self, waits: bool) -> Result<Running> {
+        let (tool, command) = (self.name(), self.command_text());
+        let (output, follower) = self.open_output()?;
+        let errors = output.try_clone().map_err(Error::io("cannot duplicate a descriptor"))?;
+        let (limit, is_progress, insistent) = (self.limit, self.is_progress, self.insistent);
+        let (log, on_end) = (self.log.clone(), if self.expendable { Signal::KILL } else { Signal::INT });
+        let stdin = if waits { Stdio::piped() } else { self.input()? };
+        // Ours are closed then; the program's copies are the only ones.
+        let child = self.spawn(stdin, output.into(), errors.into(), if waits { Signal::KILL } else { on_end })?;
+        Ok(Running { child, follower, tool, command, log, limit, is_progress, insistent, on_drop: on_end })
     }
 
     /// Runs a short command and captures what it prints. Dropping the future kills its group.
@@ -398,11 +382,12 @@ impl Tool {
     }
 
     fn input(&mut self) -> Result<Stdio> {
-        match self.stdin.take() {
-            Some(bytes) => {
+        match std::mem::take(&mut self.stdin) {
+            Input::Bytes(bytes) => {
                 Ok(memory_file(&bytes).map_err(Error::io("cannot hold a program's input in memory"))?.into())
             }
-            None => Ok(Stdio::null()),
+            Input::File(file) => Ok(file.into()),
+            Input::Nothing => Ok(Stdio::null()),
         }
     }
 
@@ -488,10 +473,6 @@ fn nameless_file() -> std::io::Result<File> {
 #[cfg(not(target_os = "linux"))]
 fn nameless_file() -> std::io::Result<File> {
     tempfile::tempfile()
-}
-
-fn timeout(what: String, limit: Duration, last_seen: Option<&str>) -> Error {
-    Error::Timeout { what, limit_s: limit.as_secs(), last_seen: last_seen.map(str::to_owned), hint: None }
 }
 
 #[cfg(test)]

@@ -189,6 +189,24 @@ async fn a_dropped_or_late_short_command_is_killed_with_its_group() {
 }
 
 #[tokio::test]
+async fn a_waiting_program_begins_when_it_may_and_is_killed_when_it_never_will() {
+    let (read, write) = pipe();
+    let waiting = |script| sh(script).inherit_fd(&write).unwrap().start_waiting().unwrap();
+    let mut lines = Vec::new();
+    let never = Interrupt::never();
+    let told = waiting("read line; echo $line").begin(&never, &mut |line| lines.push(line.to_owned())).await;
+    assert!(told.unwrap().success());
+    assert_eq!(lines, ["go"]);
+
+    drop(waiting("sleep 300"));
+    let (interrupt, keys) = Interrupt::manual();
+    keys.press(15);
+    let pressed = waiting("read line; echo never").begin(&interrupt, &mut |_| panic!("it ran")).await;
+    assert!(matches!(pressed, Err(Error::Interrupted { signal: 15 })));
+    until_all_are_gone(read, write).await;
+}
+
+#[tokio::test]
 async fn the_environment_is_ours_but_for_what_is_withheld() {
     let text = sh("echo \"$CARGO_PKG_NAME|$CARGO_PKG_VERSION|$S\"")
         .without_env("CARGO_PKG_")
