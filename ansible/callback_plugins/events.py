@@ -11,7 +11,8 @@
 Lines that begin with "warning: " in the output of a successful task become separate warnings.
 `state` is ok, changed, skipped, failed or unreachable. Results contain only messages: no module
 arguments, no data, nothing from a task with `no_log`, and no text of the JSON list in the file
-that EXASOL_ANSIBLE_SECRETS names. Works with ansible-core 2.14 to 2.21.
+that EXASOL_ANSIBLE_SECRETS names. With EXASOL_ANSIBLE_WAITS in the environment, the playbook begins
+only after a line on the standard input. Works with ansible-core 2.14 to 2.21.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class CallbackModule(CallbackBase):
         self._failed_items = {}
 
     # The methods that Ansible calls.
+
+    def v2_playbook_on_start(self, playbook):
+        # `exasol` starts Ansible while the machines boot. The end of the input means that `exasol` is gone.
+        if os.environ.get("EXASOL_ANSIBLE_WAITS") and not os.read(0, 1):
+            os._exit(1)
 
     def v2_playbook_on_play_start(self, play):
         self._emit("play", name=play.get_name().strip())

@@ -9,6 +9,7 @@ use futures_util::future::try_join_all;
 use super::host::{ACTION_LIMIT, HostConnection};
 use super::hosts::Hosts;
 use super::operation::Work;
+use crate::deployment::EditPolicy;
 use crate::error::{Error, Result};
 use crate::model::NodePlan;
 use crate::render;
@@ -17,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// Later boots find in the guest itself what the seed said of it, without its secrets: cloud-init would
 /// take a guest without a seed for another one, and make host keys of its own. It reads this folder before
-/// it looks for disks.
+/// it looks for disks. `prepare-node.sh` does the same (`keep_identity`).
 const KEEP: &str = r#"set -eu
 sudo -n sh -eu <<'END'
 test -e /var/lib/cloud/instance/boot-finished
@@ -47,8 +48,25 @@ pub(super) async fn provide(work: &Work, nodes: &BTreeSet<String>) -> Result<()>
 /// Of nodes whose shell answers and whose first boot is over. What does not work now is a warning: the
 /// next deploy or start does it.
 pub(super) async fn retire(work: &Work) -> Result<()> {
+    remove(work, Identity::Unknown).await
+}
+
+/// As [`retire`], of nodes that were just prepared. What an edited script did on them is not known.
+pub(super) async fn retire_of_prepared(work: &Work) -> Result<()> {
+    let is_ours = work.cluster.edits != EditPolicy::Keep;
+    remove(work, if is_ours { Identity::Kept } else { Identity::Unknown }).await
+}
+
+/// Whether a node has in its own files what the seed said of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    Kept,
+    Unknown,
+}
+
+async fn remove(work: &Work, identity: Identity) -> Result<()> {
     let Some(hosts) = work.cluster.hosts() else { return Ok(()) };
-    match each(work, hosts).await {
+    match each(work, hosts, identity).await {
         Err(error @ Error::Interrupted { .. }) => Err(error),
         Err(error) => {
             work.sink.warn(format!("the data of the first boot is still beside the disks: {error}"));
@@ -58,18 +76,21 @@ pub(super) async fn retire(work: &Work) -> Result<()> {
     }
 }
 
-async fn each(work: &Work, hosts: &Hosts) -> Result<()> {
-    try_join_all(work.cluster.nodes.iter().map(|node| retire_one(work, hosts.of_node(node), node))).await?;
+async fn each(work: &Work, hosts: &Hosts, identity: Identity) -> Result<()> {
+    let nodes = work.cluster.nodes.iter();
+    try_join_all(nodes.map(|node| retire_one(work, hosts.of_node(node), node, identity))).await?;
     Ok(())
 }
 
-async fn retire_one(work: &Work, host: &HostConnection, node: &NodePlan) -> Result<()> {
+async fn retire_one(work: &Work, host: &HostConnection, node: &NodePlan, identity: Identity) -> Result<()> {
     let plan = node.clone();
     if !host.ask(move |host| host.has_seed(&plan)).await? {
         return Ok(());
     }
-    let ssh = work.access.ssh()?;
-    work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
+    if identity == Identity::Unknown {
+        let ssh = work.access.ssh()?;
+        work.interrupt.run(async { ssh.run_script(&node.name, KEEP, LIMIT).await?.ok() }).await??;
+    }
     work.changes();
     let (what, plan) = (format!("removing the data of {}'s first boot", node.name), node.clone());
     let gone = host.act(ACTION_LIMIT, what, move |host| host.remove_seed(&plan)).await?;

@@ -81,8 +81,7 @@ pub struct Release<'a> {
 
 /// Everything below `ansible/`. Once the nodes' addresses are known.
 pub fn ansible_files(input: &AnsibleInput) -> Result<Vec<RenderedFile>> {
-    let mut files = playbooks();
-    files.push(RenderedFile::new("ansible/inventory.json", inventory::inventory(input)?));
+    let mut files = playbook_files(input.nodes.iter().map(|node| node.plan.name.as_str()))?;
     for node in input.nodes {
         let prepare = node_script("prepare-node.sh")?;
         let node_files = node_files(node, input)?;
@@ -91,6 +90,13 @@ pub fn ansible_files(input: &AnsibleInput) -> Result<Vec<RenderedFile>> {
         let script = bundle::script(prepare, &bundle)?;
         files.push(RenderedFile::secret(format!("ansible/files/{}-prepare.sh", node.plan.name), script));
     }
+    Ok(files)
+}
+
+/// Those of them that do not depend on addresses: with them Ansible can be started.
+pub fn playbook_files<'a>(nodes: impl Iterator<Item = &'a str>) -> Result<Vec<RenderedFile>> {
+    let mut files = playbooks();
+    files.push(RenderedFile::new("ansible/inventory.json", inventory::inventory(nodes)?));
     Ok(files)
 }
 

@@ -3,13 +3,12 @@
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
-use super::ansible::AnsibleInput;
 use crate::error::{Error, Result};
 
 /// JSON, which Ansible's YAML inventory plugin reads. How a node is reached is in ssh/config, under
-/// the same name.
-pub fn inventory(input: &AnsibleInput) -> Result<String> {
-    let hosts: Map<_, _> = input.nodes.iter().map(|n| (n.plan.name.clone(), json!({}))).collect();
+/// the same name. The first of the nodes comes first.
+pub fn inventory<'a>(nodes: impl Iterator<Item = &'a str>) -> Result<String> {
+    let hosts: Map<_, _> = nodes.map(|name| (name.to_owned(), json!({}))).collect();
     let first: Map<_, _> = hosts.iter().take(1).map(|(k, v)| (k.clone(), v.clone())).collect();
     let inventory = json!({
         "all": {

@@ -43,7 +43,7 @@ mod units;
 mod updates;
 mod warm;
 
-pub use ansible::{AnsibleInput, Release, ansible_files, node_script};
+pub use ansible::{AnsibleInput, RELEASE_DIR, Release, ansible_files, node_script, playbook_files};
 pub use cloud_init::user_data;
 pub use commands::COS_HOST_KEYS;
 pub use engine::{permissions, pinned_providers};

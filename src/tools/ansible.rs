@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use super::ansible_events::{Failure, Line, own_error, parse};
 use super::fetched::{Fetched, Lease};
 use super::lines::Tail;
-use super::process::{Tool, find};
+use super::process::{Tool, Waiting, find};
 use super::scratch::Scratch;
 use super::versions;
 use crate::error::{Error, INSTALL_TOOLS, Result};
@@ -31,6 +31,8 @@ const MAX_FORKS: usize = 25;
 const MAX_KEPT: usize = 1000;
 const MAX_KEPT_CHARS: usize = 10_000;
 const PLAYBOOK: &str = "ansible-playbook";
+/// Tells the callback plugin to wait for a line before the playbook begins.
+const WAITS: &str = "EXASOL_ANSIBLE_WAITS";
 const INSTALL: &str = "pipx install ansible-core   # or your distribution's package ansible-core";
 
 /// A usable Ansible on this machine.
@@ -126,19 +128,17 @@ impl Ansible {
 
     /// Runs a playbook and emits an event for every start and result of a task.
     ///
-    /// Errors: [`Error::Tool`] whose diagnostics are `node: task: cause` for each failure that
-    /// nothing caught, in the order in which they came; [`Error::Interrupted`].
+    /// Errors: those of [`StartedPlaybook::begin`].
     pub async fn run_playbook(&self, run: PlaybookRun, sink: &EventSink, interrupt: &Interrupt) -> Result<()> {
+        self.start(run)?.begin(sink, interrupt).await
+    }
+
+    /// Starts Ansible, which takes seconds, with a playbook that may not begin yet: our callback plugin waits for a line
+    /// on its input. Without that plugin it would begin at once.
+    pub fn start(&self, run: PlaybookRun) -> Result<StartedPlaybook> {
         let private = PrivateDir::make()?;
-        let tool = self.tool(&run, &private)?;
-        let mut story = Story { secrets: run.secrets, ..Story::default() };
-        let mut finished = tool.run(interrupt, &mut |line| story.read(line, sink)).await?;
-        if finished.success() {
-            return Ok(());
-        }
-        let (diagnostics, tail) = story.end();
-        finished.tail = tail;
-        Err(finished.into_error(diagnostics))
+        let waiting = self.tool(&run, &private)?.start_waiting()?;
+        Ok(StartedPlaybook { waiting, secrets: run.secrets, _private: private })
     }
 
     fn tool(&self, run: &PlaybookRun, private: &PrivateDir) -> Result<Tool> {
@@ -156,6 +156,7 @@ impl Ansible {
         let tool = if run.keep_secrets { tool } else { tool.without_secrets() };
         let mut tool = private
             .surround(tool, &ansible.join("ansible.cfg"))?
+            .env(WAITS, "yes")
             .env("ANSIBLE_SSH_ARGS", ssh_args(&run.directory.join("ssh/config"), &run.ssh_lines));
         if !run.secrets.is_empty() {
             let list = serde_json::to_vec(&run.secrets).context("the secrets")?;
@@ -171,6 +172,30 @@ impl Ansible {
             tool = lease.lend(tool)?;
         }
         Ok(tool)
+    }
+}
+
+/// A playbook that has done nothing yet. Dropped, it never will.
+pub struct StartedPlaybook {
+    waiting: Waiting,
+    secrets: Vec<String>,
+    _private: PrivateDir,
+}
+
+impl StartedPlaybook {
+    /// Lets it begin, and emits an event for every start and result of a task.
+    ///
+    /// Errors: [`Error::Tool`] whose diagnostics are `node: task: cause` for each failure that
+    /// nothing caught, in the order in which they came; [`Error::Interrupted`].
+    pub async fn begin(self, sink: &EventSink, interrupt: &Interrupt) -> Result<()> {
+        let mut story = Story { secrets: self.secrets, ..Story::default() };
+        let mut finished = self.waiting.begin(interrupt, &mut |line| story.read(line, sink)).await?;
+        if finished.success() {
+            return Ok(());
+        }
+        let (diagnostics, tail) = story.end();
+        finished.tail = tail;
+        Err(finished.into_error(diagnostics))
     }
 }
 

@@ -86,6 +86,32 @@ async fn a_real_run_emits_events_and_hides_secrets() {
 }
 
 #[tokio::test]
+async fn a_started_run_plays_nothing_before_it_may() {
+    let playbook = "
+- hosts: n11
+  tasks:
+    - name: Touch
+      ansible.builtin.command: touch {{ playbook_dir }}/played
+";
+    let Some((ansible, dir)) = directory(playbook).await else { return };
+    let (played, sink) = (dir.path().join("ansible/played"), EventSink::silent());
+    let started = ansible.start(run_in(dir.path())).unwrap();
+    // Python has started by then.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!played.exists());
+    started.begin(&sink, &Interrupt::never()).await.unwrap();
+    assert!(played.exists());
+
+    std::fs::remove_file(&played).unwrap();
+    drop(ansible.start(run_in(dir.path())).unwrap());
+    let (interrupt, keys) = Interrupt::manual();
+    keys.press(2);
+    let ended = ansible.start(run_in(dir.path())).unwrap().begin(&sink, &interrupt).await;
+    assert!(matches!(ended, Err(Error::Interrupted { signal: 2 })), "{ended:?}");
+    assert!(!played.exists(), "neither one that was given up nor one that may not begin plays");
+}
+
+#[tokio::test]
 async fn a_press_ends_a_real_run_and_what_it_started() {
     let playbook = "
 - hosts: n11

@@ -1,6 +1,7 @@
 //! `ssh` with the deployment's own configuration: `ssh/config` names the nodes, their addresses,
 //! keys and known host keys, and the way through a jump host.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,6 +59,11 @@ impl Ssh {
     /// process lists; what is secret belongs into the input.
     pub async fn run_program(&self, node: &str, words: &[&str], input: Vec<u8>, limit: Duration) -> Result<Output> {
         self.quiet(node).arg(command_line(words)).stdin(input).output(limit).await
+    }
+
+    /// As [`Ssh::run_program`], with a file as the standard input.
+    pub async fn run_program_reading(&self, node: &str, words: &[&str], file: File, limit: Duration) -> Result<Output> {
+        self.quiet(node).arg(command_line(words)).stdin_file(file).output(limit).await
     }
 
     /// Becomes an interactive session on a node; with a command, runs that in it. One word is a line

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import types
@@ -107,6 +108,23 @@ class Results(unittest.TestCase):
         self.assertEqual(events.cause({"msg": ["a", 1, None]})["message"], "a; 1;")
         self.assertEqual(events.cause({})["message"], "failed without a message")
         self.assertEqual(events.cause({"module_stderr": "Traceback\nValueError: x"})["message"], "ValueError: x")
+
+
+class Start(unittest.TestCase):
+    """A playbook that `exasol` has started before the machines are ready."""
+
+    def begin(self, told):
+        """The exit status of a process that calls the plugin's first method with this on its standard input."""
+        code = "import sys, test_events; test_events.events.CallbackModule().v2_playbook_on_start(None); sys.exit(7)"
+        environment = {**os.environ, "EXASOL_ANSIBLE_WAITS": "yes", "PYTHONDONTWRITEBYTECODE": "1"}
+        here = pathlib.Path(__file__).parent
+        return subprocess.run([sys.executable, "-c", code], cwd=here, input=told, env=environment, timeout=60).returncode
+
+    def test_it_begins_after_a_line(self):
+        self.assertEqual(self.begin(b"go\n"), 7)
+
+    def test_it_ends_when_exasol_is_gone(self):
+        self.assertEqual(self.begin(b""), 1)
 
 
 class Secrets(unittest.TestCase):

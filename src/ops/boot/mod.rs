@@ -30,6 +30,7 @@ use super::{node_records, power, ssh_files};
 use crate::error::{Error, Result};
 use crate::events::{Event, StepInfo};
 use crate::model::{Machine, Node, NodePlan};
+use crate::tools::ssh::Ssh;
 use crate::tools::ssh_ready::{Progress, wait_ready};
 pub(super) use console::{Consoles, follow};
 use guard::{Guard, Sessions};
@@ -50,19 +51,27 @@ const REVIVE_LIMIT: Duration = Duration::from_secs(100);
 /// A network that gives one address to two nodes for a moment, while leases change.
 const SHARED_LIMIT: Duration = Duration::from_secs(20);
 
+/// Hears of each node that has a shell and is done with its boot.
+pub(super) type OnReady<'a> = &'a (dyn Fn(&Ssh, &str) + Sync);
+
 /// Waits for addresses and then for shells; leaves the nodes in the state. `consoles` were followed since before the
 /// machines were on.
 pub(super) async fn wait(work: &mut Work, consoles: &Consoles) -> Result<Vec<Node>> {
+    wait_with(work, consoles, &|_, _| {}).await
+}
+
+/// As [`wait`], for one who can already begin with some of the nodes.
+pub(super) async fn wait_with(work: &mut Work, consoles: &Consoles, on_ready: OnReady<'_>) -> Result<Vec<Node>> {
     work.begin(BOOT.id);
     let nodes = match work.cluster.hosts().cloned() {
         Some(hosts) => {
             let mut guard = Guard::new(work, &hosts, consoles);
-            watched(work, &mut guard).await?
+            watched(work, &mut guard, on_ready).await?
         }
         None => {
             let nodes = from_outputs(work).await?;
             remember(work, &nodes)?;
-            let seen_from = shells(work, CLOUD_LIMIT, &Sessions::default()).await?;
+            let seen_from = shells(work, CLOUD_LIMIT, &Sessions::default(), on_ready).await?;
             remember_from(work, seen_from)?;
             nodes
         }
@@ -93,7 +102,7 @@ pub(super) async fn revive(work: &mut Work, consoles: &Consoles) -> Result<Vec<S
         Ok(false)
     };
     let reset = tokio::select! {
-        result = shells(work, LONGEST, &sessions) => match result {
+        result = shells(work, LONGEST, &sessions, &|_, _| {}) => match result {
             Err(error @ Error::Interrupted { .. }) => Err(error),
             // What is wrong with one that answers is found out by whoever looks at it.
             _ => Ok(false),
@@ -101,12 +110,12 @@ pub(super) async fn revive(work: &mut Work, consoles: &Consoles) -> Result<Vec<S
         result = dead => result,
     };
     if reset? {
-        watched(work, &mut guard).await?;
+        watched(work, &mut guard, &|_, _| {}).await?;
     }
     Ok(guard.reset())
 }
 
-async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
+async fn watched(work: &mut Work, guard: &mut Guard<'_>, on_ready: OnReady<'_>) -> Result<Vec<Node>> {
     let mut moves = Moves::default();
     loop {
         // Nobody tries SSH while addresses are waited for: what was seen of it before is old.
@@ -117,7 +126,7 @@ async fn watched(work: &mut Work, guard: &mut Guard<'_>) -> Result<Vec<Node>> {
         remember(work, &nodes)?;
         let sessions = guard.sessions.clone();
         let ready = tokio::select! {
-            result = shells(work, LONGEST, &sessions) => result.map(Ok),
+            result = shells(work, LONGEST, &sessions, on_ready) => result.map(Ok),
             // A network remembers the address of a machine's former life until it has given it another.
             result = moved(work, guard, &nodes) => result.map(Err),
         };
@@ -146,11 +155,14 @@ fn remember_from(work: &mut Work, seen_from: BTreeSet<IpAddr>) -> Result<()> {
     }
 }
 
-async fn shells(work: &Work, limit: Duration, sessions: &Sessions) -> Result<BTreeSet<IpAddr>> {
+async fn shells(work: &Work, limit: Duration, sessions: &Sessions, on_ready: OnReady<'_>) -> Result<BTreeSet<IpAddr>> {
     let ssh = work.access.ssh()?;
     let targets = work.access.targets(&work.dir.state().nodes);
     let tell = |node: &str, progress: &Progress| {
         sessions.saw(node, progress);
+        if *progress == Progress::Ready {
+            on_ready(&ssh, node);
+        }
         if !matches!(progress, Progress::Silent(_)) {
             work.waits_for(format!("{node}: {}", progress.text()));
         }

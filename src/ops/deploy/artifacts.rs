@@ -11,7 +11,6 @@ use super::super::release;
 use super::super::user_dirs::{self, CacheDirs};
 use super::ARTIFACTS;
 use super::download::tell;
-use crate::deployment::keys;
 use crate::error::{Error, Result};
 use crate::events::EventSink;
 use crate::model::{Artifact, DbVersion, HashOrigin, Origin, RELEASE_TREE, Source, sha256_hex};
@@ -36,7 +35,6 @@ pub(in crate::ops) struct LocalArtifact {
 /// Work in the background, given up when it is dropped.
 pub(super) struct Pending {
     release: JoinHandle<Result<Release>>,
-    key: Option<JoinHandle<Result<String>>>,
 }
 
 impl Drop for Pending {
@@ -57,12 +55,7 @@ pub(super) fn start(work: &Work, offline: bool) -> Result<Pending> {
             None => provide(&version, dir, offline, &sink, &interrupt).await,
         }
     });
-    let comment = format!("{}-cluster", work.dir.state().id);
-    let key = match work.dir.secrets()?.cluster_key {
-        Some(_) => None,
-        None => Some(tokio::task::spawn_blocking(move || keys::rsa_key(&comment))),
-    };
-    Ok(Pending { release, key })
+    Ok(Pending { release })
 }
 
 /// The release, once it is there. What was trusted because it came first is pinned in the state.
@@ -125,16 +118,7 @@ fn was_pinned(version: &DbVersion) -> bool {
     version.artifacts().iter().any(|artifact| artifact.sha256_from == Some(HashOrigin::Pinned))
 }
 
-/// The inter-node key is in the secrets then.
-pub(super) async fn cluster_key(work: &mut Work, mut pending: Pending) -> Result<()> {
-    let Some(key) = pending.key.take() else { return Ok(()) };
-    let key = joined(key.await)?;
-    let mut secrets = work.dir.secrets()?;
-    secrets.cluster_key = Some(key.into());
-    work.dir.write_secrets(&secrets)
-}
-
-fn joined<T>(result: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+pub(super) fn joined<T>(result: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
     result.context("a background task ended")?
 }
 

@@ -3,11 +3,13 @@
 
 mod anew;
 pub(super) mod artifacts;
+mod cluster_key;
 mod download;
 pub(super) mod image;
 mod newest_release;
 pub(super) mod nodes;
 mod proxy;
+mod sending;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -29,6 +31,9 @@ use crate::model::{DeployReport, InvalidValue, NodeAddress, NodePlan, Operation,
 use crate::providers::Provider;
 use crate::render::Proxies;
 use crate::tools::ansible::Ansible;
+use crate::tools::ssh::Ssh;
+use nodes::Installer;
+use sending::Sending;
 
 pub struct DeployRequest<'a> {
     pub dir: PathBuf,
@@ -71,8 +76,10 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             return Ok(report(work, &request, since));
         }
         let programs = check(work).await?;
+        // The inter-node key needs nothing but seconds of a processor.
+        let key = cluster_key::start(work)?;
         let cache = use_cache(work).await?;
-        // The release's download needs nothing from Terraform and the inter-node key nothing from the machines.
+        // The release's download needs nothing from Terraform.
         let mut pending = artifacts::start(work, request.offline)?;
         let mut release = None;
         image::provide(work, request.offline, request.warm).await?;
@@ -93,18 +100,27 @@ pub async fn run(context: &Context, request: DeployRequest<'_>) -> Result<Deploy
             Some(release) => release,
             None => artifacts::release(work, &mut pending).await?,
         };
+        let installer = Installer { release: &release, ansible: &programs.ansible, cache: &cache };
+        let started = installer.start(work)?;
         // What was just made is on; what an earlier run made may have been switched off since, even if that
         // run ended before it knew addresses. A cloud can only be asked for machines that are known.
         if !work.cluster.provider.is_cloud() || !work.dir.state().nodes.is_empty() {
             work.begin(POWER_ON.id);
             power::on(work, None).await?;
         }
-        let nodes = boot::wait(work, &consoles).await?;
-        artifacts::cluster_key(work, pending).await?;
-        let installed = nodes::install(work, &nodes, &release, &programs.ansible, request.offline, &cache).await;
+        // A first run copies the release while other nodes still boot.
+        let is_first = started.is_some() && !work.dir.state().installed;
+        let sending = is_first.then(|| Sending::new(work, &release)).transpose()?;
+        let on_ready = |ssh: &Ssh, node: &str| sending.iter().for_each(|sending| sending.is_ready(ssh, node));
+        let nodes = boot::wait_with(work, &consoles, &on_ready).await?;
+        if let Some(sending) = sending {
+            sending.end(work).await?;
+        }
+        key.store(work).await?;
+        let installed = installer.install(work, &nodes, started, request.offline).await;
         installed.map_err(|error| consoles.blame(error))?;
         drop(cache);
-        seed::retire(work).await?;
+        seed::retire_of_prepared(work).await?;
         login::change_password(work).await?;
         login::prove(work).await?;
         let form = nodes::form(work, &nodes, &release)?;

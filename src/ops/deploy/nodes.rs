@@ -14,31 +14,56 @@ use super::proxy;
 use crate::error::{Error, Result};
 use crate::model::{Node, RenderedFile, hex};
 use crate::render::{self, AnsibleInput, Proxies};
-use crate::tools::ansible::{Ansible, PlaybookRun};
+use crate::tools::ansible::{Ansible, PlaybookRun, StartedPlaybook};
 
-/// `cache` is what keeps the release's files in their places. Ansible holds it, too: it may live longer than we do.
-pub(super) async fn install(
-    work: &mut Work,
-    nodes: &[Node],
-    release: &Release,
-    ansible: &Ansible,
-    offline: bool,
-    cache: &Option<File>,
-) -> Result<()> {
-    work.begin(INSTALL.id);
-    write_files(work, nodes, release, !offline).await?;
-    let run = playbook(work, nodes, "setup-exasol-cluster.yml")?;
-    let mut run = cache.iter().try_fold(run, PlaybookRun::holding)?;
-    run.env = vec![
-        ("EXASOL_C4_FILE".into(), release.c4.path.display().to_string()),
-        ("EXASOL_ARCHIVE_FILE".into(), release.archive.path.display().to_string()),
-    ];
-    // A run that is killed when it has just installed the database leaves one with these passwords.
-    work.dir.install_begins()?;
-    work.changes();
-    let played = ansible.run_playbook(run, &work.sink, &work.interrupt).await;
-    played.map_err(|error| with_directory(error, work.dir.root()))?;
-    work.dir.installed(addresses(nodes))
+/// What an installation needs beside the machines.
+pub(super) struct Installer<'a> {
+    pub release: &'a Release,
+    pub ansible: &'a Ansible,
+    /// What keeps the release's files in their places. Ansible holds it, too: it may live longer than we do.
+    pub cache: &'a Option<File>,
+}
+
+impl Installer<'_> {
+    /// Starts Ansible while the machines boot, which takes it seconds. It plays nothing before [`Installer::install`].
+    ///
+    /// None where there are files of an earlier run, which somebody may have edited.
+    pub(super) fn start(&self, work: &mut Work) -> Result<Option<StartedPlaybook>> {
+        if work.dir.root().join("ansible").exists() {
+            return Ok(None);
+        }
+        let files = render::playbook_files(work.cluster.nodes.iter().map(|node| node.name.as_str()))?;
+        work.dir.write_files(&files, work.cluster.edits)?;
+        self.started(work).map(Some)
+    }
+
+    pub(super) async fn install(
+        &self,
+        work: &mut Work,
+        nodes: &[Node],
+        started: Option<StartedPlaybook>,
+        offline: bool,
+    ) -> Result<()> {
+        work.begin(INSTALL.id);
+        write_files(work, nodes, self.release, !offline).await?;
+        let started = started.map_or_else(|| self.started(work), Ok)?;
+        // A run that is killed when it has just installed the database leaves one with these passwords.
+        work.dir.install_begins()?;
+        work.changes();
+        let played = started.begin(&work.sink, &work.interrupt).await;
+        played.map_err(|error| with_directory(error, work.dir.root()))?;
+        work.dir.installed(addresses(nodes))
+    }
+
+    fn started(&self, work: &Work) -> Result<StartedPlaybook> {
+        let run = playbook(work, "setup-exasol-cluster.yml")?;
+        let mut run = self.cache.iter().try_fold(run, PlaybookRun::holding)?;
+        run.env = vec![
+            ("EXASOL_C4_FILE".into(), self.release.c4.path.display().to_string()),
+            ("EXASOL_ARCHIVE_FILE".into(), self.release.archive.path.display().to_string()),
+        ];
+        self.ansible.start(run)
+    }
 }
 
 /// Commands that a node's script names work from anywhere.
@@ -62,7 +87,7 @@ pub(in crate::ops) async fn prepare(
 ) -> Result<()> {
     // Addresses that have changed are no reason to look for packages.
     write_files(work, nodes, release, false).await?;
-    let run = playbook(work, nodes, "prepare-nodes.yml")?;
+    let run = playbook(work, "prepare-nodes.yml")?;
     work.changes();
     ansible.run_playbook(run, &work.sink, &work.interrupt).await?;
     let form = form(work, nodes, release)?;
@@ -73,7 +98,7 @@ fn addresses(nodes: &[Node]) -> BTreeMap<String, IpAddr> {
     nodes.iter().map(|node| (node.plan.name.clone(), node.private_ip)).collect()
 }
 
-fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
+fn playbook(work: &Work, name: &str) -> Result<PlaybookRun> {
     let secrets = work.dir.secrets()?;
     let log = work.log.file("ansible.jsonl");
     let mut run = PlaybookRun::new(work.dir.root(), name, log).holding(&work.dir.lock_fd())?;
@@ -81,7 +106,7 @@ fn playbook(work: &Work, nodes: &[Node], name: &str) -> Result<PlaybookRun> {
         .map(|secret| secret.to_string())
         .to_vec();
     run.secrets.extend(proxy::secrets(&proxy::of_environment()));
-    run.nodes = nodes.len();
+    run.nodes = work.cluster.nodes.len();
     run.ssh_lines = work.access.lines()?;
     run = work.connections.hold().iter().try_fold(run, PlaybookRun::holding)?;
     run.keep_secrets = work.access.route().is_some();
