@@ -3,6 +3,8 @@
 
 Terraform, Ansible and ssh are small shell scripts, and the nodes are ports of this machine that answer SQL logins.
 What remains is our own work: rendering, the plan, known_hosts, inventories, sessions, logins, events.
+Up to 16 nodes also `init` and `destroy` on libvirt's own mock of a hypervisor, which has no machines: checks, files, and
+the search for what is left.
 
     python3 -B benches/scale.py --exasol target/release/exasol
 """
@@ -21,6 +23,17 @@ sys.path.append(str(REPO / "tests" / "faults"))
 import world  # noqa: E402
 
 SIZES = [1, 2, 4, 8, 16, 32, 64]
+MOCK_SIZES = SIZES[:5]
+# What libvirt's test driver reads: a host with room for all nodes.
+MOCK = """<node>
+  <cpu><mhz>3000</mhz><model>x86_64</model><active>64</active><nodes>1</nodes><sockets>1</sockets><cores>64</cores><threads>1</threads></cpu>
+  <memory>268435456</memory>
+  <network><name>default</name><bridge name="virbr0"/><forward/>
+    <ip address="192.168.122.1" netmask="255.255.255.0"><dhcp><range start="192.168.122.2" end="192.168.122.254"/></dhcp></ip></network>
+  <pool type="dir"><name>default</name><capacity>1000000000000</capacity><available>1000000000000</available>
+    <target><path>/var/lib/mock</path></target></pool>
+</node>
+"""
 
 TERRAFORM = r"""#!/bin/sh
 # Plans and applies what the files in $HOME/answers say.
@@ -101,17 +114,24 @@ def main():
     parser.add_argument("--save", type=pathlib.Path, help="also write all figures to this file, as JSON")
     options = parser.parse_args()
     rows = []
-    print("nodes   deploy: wall      own time    memory    status: wall   own time    memory")
+    print("nodes   command         wall     own time      memory")
     for size in SIZES:
         with tempfile.TemporaryDirectory(prefix="exasol-scale-") as folder:
             cluster = Cluster(folder, os.path.abspath(options.exasol), size)
             cluster.exasol(*world.INIT, "--cluster-size", str(size)).expect(0)
             cluster.give_key()
-            deploy, status = cluster.measured("deploy", "--yes"), cluster.measured("status")
+            row = {"deploy": cluster.measured("deploy", "--yes"), "status": cluster.measured("status")}
+            if size in MOCK_SIZES:
+                (cluster.home / "host.xml").write_text(MOCK)
+                mock = ["-d", str(cluster.home / "mock")]
+                row["mock init"] = cluster.measured(
+                    "init", *mock, "--cloud-provider", "libvirt", "--libvirt-uri", f"test://{cluster.home}/host.xml",
+                    "--db-version", "rehearsal", "--cluster-size", str(size))  # fmt: skip
+                row["mock destroy"] = cluster.measured("destroy", *mock, "--yes")
             cluster.end()
-        rows.append({"nodes": size, "deploy": deploy, "status": status})
-        (a, b, c), (d, e, f) = deploy, status
-        print(f"{size:>5}   {a:>10.2f} s  {b:>10.2f} s  {c:>6.1f} MB   {d:>10.2f} s  {e:>7.2f} s  {f:>6.1f} MB", flush=True)
+        rows.append({"nodes": size, **row})
+        for command, (wall, own, memory) in row.items():
+            print(f"{size:>5}   {command:<13} {wall:>6.2f} s {own:>8.2f} s {memory:>8.1f} MB", flush=True)
     if options.save:
         options.save.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -14,10 +14,12 @@ import os
 import pathlib
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tarfile
 import time
+from xml.etree import ElementTree
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(REPO / "tests" / "e2e"))
@@ -26,11 +28,12 @@ import hypervisor  # noqa: E402
 import steps  # noqa: E402
 from program import wait_until  # noqa: E402
 
-POOL = "default"
+POOL = NETWORK = "default"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "exasol"
 # An emulated guest on a busy machine.
 LIMIT = 1200
-BOOTED = "until [ -e /run/cloud-init/result.json ]; do sleep 0.2; done"
+# As cheap for the node as possible: the start of a program for each wait, or of a second sshd, takes it much of its time.
+BOOTED = "bash -c 'exec 3<> <(:); until [ -e /run/cloud-init/result.json ]; do read -r -t 0.2 -u 3; done; true'"
 # Reads exactly the tar, prepares, and installs when it is told that the other nodes are prepared.
 PREPARE = "mkdir hand && head -c {size} | tar -xf - -C hand && sudo -n sh hand/prepare.sh </dev/null >&2 && echo prepared"
 INSTALL = """read go
@@ -40,12 +43,14 @@ mkdir -p "$RELEASE" && mv hand/c4 "$RELEASE/c4" && mv hand/archive "$RELEASE/$AR
 until /usr/local/lib/exasol-deployer/database.sh up | grep '^ready:' >&2; do :; done
 echo installed
 """
-CLIENT = """import os, sys
+CLIENT = """import os, sys, time
 os.environ["EXASOL_TELEMETRY_DISABLE"] = "1"
 import json, pyexasol
 said = json.load(sys.stdin)
+begin = time.monotonic()
 client = pyexasol.connect(dsn=said["host"] + "/nocertcheck:8563", user=said["user"], password=said["password"])
 assert client.execute("SELECT 1").fetchall() == [(1,)]
+print(time.monotonic() - begin)
 """
 
 
@@ -125,7 +130,8 @@ class Captured:
 
     def log_in(self, name):
         with contextlib.suppress(OSError), socket.create_connection((self.addresses[name], 22), timeout=1) as port:
-            port.settimeout(1)
+            # An emulated node takes seconds for its greeting.
+            port.settimeout(60)
             if port.recv(4) == b"SSH-":
                 return self.session(name, BOOTED).wait() == 0
         return False
@@ -144,9 +150,7 @@ class Captured:
         for session in sessions.values():
             session.stdin.close()
             assert session.wait() == 0
-        python = subprocess.run([REPO / "scripts" / "lab", "path", "venv"], capture_output=True, text=True, check=True).stdout.strip()
-        client = subprocess.run([f"{python}/bin/python3", "-c", CLIENT], input=json.dumps(self.login), text=True, capture_output=True)
-        assert client.returncode == 0, client.stderr
+        query(self.login)
 
     def prepare(self, name):
         files = {"prepare.sh": self.folder / f"{name}.sh"}
@@ -170,10 +174,53 @@ class Captured:
         """(d): every machine with its disks."""
         self.together(self.remove)
 
+    def forget(self):
+        """Gives the addresses back. Without a lease the network asks for three seconds who else has an address before it
+        gives it to a machine, as it does for machines that `exasol` makes.
+        """
+        network = ElementTree.fromstring(hypervisor.virsh("net-dumpxml", NETWORK))
+        bridge, server = network.find("bridge").get("name"), network.find("ip").get("address")
+        for row in hypervisor.virsh("net-dhcp-leases", NETWORK).splitlines():
+            words = row.split()
+            if len(words) > 4 and words[4].partition("/")[0] in self.addresses.values():
+                release(bridge, server, words[2], words[4].partition("/")[0], words[-1])
+
     def remove(self, name):
         machine = self.machines[name]
         volumes = [*self.disks[name], f"{machine}-seed.img"]
         hypervisor.virsh("; ".join([f"destroy {machine}", f"undefine {machine}", *[f"vol-delete --pool {POOL} {volume}" for volume in volumes]]))
+
+
+def release(bridge, server, mac, address, client):
+    """DHCPRELEASE (RFC 2131), as the machine itself would say it."""
+    hardware, client = bytes.fromhex(mac.replace(":", "")), bytes.fromhex(client.replace(":", ""))
+    head = struct.pack("!BBBBIHH", 1, 1, 6, 0, 1, 0, 0) + socket.inet_aton(address) + bytes(12) + hardware.ljust(16, b"\0")
+    options = b"\x63\x82\x53\x63" + b"\x35\x01\x07" + b"\x36\x04" + socket.inet_aton(server)
+    options += bytes([61, len(client)]) + client + b"\xff"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bridge.encode())
+        port.sendto(head + bytes(192) + options, (server, 67))
+
+
+def query(login):
+    """Seconds of a login and a query with Exasol's client for Python, whose start is not counted."""
+    python = subprocess.run([REPO / "scripts" / "lab", "path", "venv"], capture_output=True, text=True, check=True).stdout.strip()
+    client = subprocess.run([f"{python}/bin/python3", "-c", CLIENT], input=json.dumps(login), text=True, capture_output=True)
+    assert client.returncode == 0, client.stderr
+    return float(client.stdout)
+
+
+def asked(system):
+    """Seconds of an SSH session that does nothing, and of a login with a query: each on the slowest node."""
+    config = system.dir / "ssh" / "config"
+    info = system.exasol("info", "--show-password", "--json").expect(0).json()
+    sessions, logins = [], []
+    for name, host in zip(system.names, addresses(config.read_text(), system.names), strict=True):
+        begin = time.monotonic()
+        subprocess.run(["ssh", "-F", config, name, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        sessions.append(time.monotonic() - begin)
+        logins.append(query({"host": host, "user": info["user"], "password": info["password"]}))
+    return max(sessions), max(logins)
 
 
 def addresses(config, names):
