@@ -20,6 +20,7 @@ import time
 REPO = pathlib.Path(__file__).resolve().parents[1]
 sys.path.append(str(REPO / "tests" / "faults"))
 
+import own  # noqa: E402
 import world  # noqa: E402
 
 SIZES = [1, 2, 4, 8, 16, 32, 64]
@@ -94,18 +95,9 @@ class Cluster(world.World):
         """(wall seconds, own processor seconds, peak memory in MB) of one command."""
         begin = time.monotonic()
         child = self.start(*words)
-        ticks = peak = 0
-        while child.poll() is None:
-            try:
-                fields = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-                status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
-            except OSError:
-                break
-            ticks = max(ticks, int(fields[11]) + int(fields[12]))
-            peak = max([peak, *(int(row.split()[1]) for row in status.splitlines() if row.startswith("VmHWM"))])
-            time.sleep(0.005)
+        spent, peak = own.watch(child, 0.005)
         self.finish(child, 600).expect(0)
-        return time.monotonic() - begin, ticks / os.sysconf("SC_CLK_TCK"), peak / 1024
+        return time.monotonic() - begin, spent, peak
 
 
 def main():
@@ -130,8 +122,8 @@ def main():
                 row["mock destroy"] = cluster.measured("destroy", *mock, "--yes")
             cluster.end()
         rows.append({"nodes": size, **row})
-        for command, (wall, own, memory) in row.items():
-            print(f"{size:>5}   {command:<13} {wall:>6.2f} s {own:>8.2f} s {memory:>8.1f} MB", flush=True)
+        for command, (wall, spent, memory) in row.items():
+            print(f"{size:>5}   {command:<13} {wall:>6.2f} s {spent:>8.2f} s {memory:>8.1f} MB", flush=True)
     if options.save:
         options.save.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -13,23 +13,22 @@ Then the commands that make nothing (commands.py). Prints medians and ratios; a 
 """
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.append(str(HERE.parents[1] / "tests" / "e2e"))
+sys.path += [str(HERE.parent), str(HERE.parents[1] / "tests" / "e2e")]
 
 import commands  # noqa: E402
 import hand  # noqa: E402
 import hypervisor  # noqa: E402
+import own  # noqa: E402
 import run as e2e  # noqa: E402
 import steps  # noqa: E402
 
@@ -121,19 +120,11 @@ def with_exasol(system, row):
 
 def deployed(system):
     """Seconds of a deploy; of `exasol` itself the share of one processor, in percent, and the peak of memory in MB."""
-    begin, ticks, peak = time.monotonic(), 0, 0
-    process = system.start("deploy")
-    while process.poll() is None:
-        with contextlib.suppress(OSError, IndexError):
-            fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks = max(ticks, int(fields[11]) + int(fields[12]))
-            status = pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            peak = max([peak, *(int(row.split()[1]) for row in status if row.startswith("VmHWM"))])
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.5)
+    begin, process = time.monotonic(), system.start("deploy")
+    spent, peak = own.watch(process, 0.5)
     seconds = time.monotonic() - begin
     assert process.returncode == 0, system.program.log.read_text()
-    return seconds, {"processor": 100 * ticks / os.sysconf("SC_CLK_TCK") / seconds, "memory": peak / 1024}
+    return seconds, {"processor": 100 * spent / seconds, "memory": peak}
 
 
 def show(size, rows):
