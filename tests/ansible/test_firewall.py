@@ -263,6 +263,20 @@ sees(stranger, {USER_PORTS | OTHERS})
 assert firewall("keep").returncode == 1
 """)
 
+    def test_the_timer_of_an_earlier_trial_gives_way(self):
+        self.want(OPEN)
+        armed = self.folder / "armed"
+        (self.folder / "bin" / "systemd-run").write_text(f'#!/bin/sh\n[ ! -e "{armed}" ] && : >"{armed}"\n')
+        (self.folder / "bin" / "systemctl").write_text(f'#!/bin/sh\n[ "$1" != stop ] || rm -f "{armed}"\n')
+        self.play(f"""
+for _ in range(2):
+    tried = firewall("try")
+    assert tried.returncode == 0 and tried.stdout == "changed: firewall, on trial\\n", tried
+    assert os.path.exists("{armed}")
+sees(stranger, {USER_PORTS})
+assert firewall("keep").returncode == 0
+""")
+
     def test_rules_that_nft_does_not_take_change_nothing(self):
         self.want(OPEN)
         (self.folder / "open" / "mine.nft").write_text("nonsense\n")
